@@ -1,0 +1,57 @@
+# Every command of the project; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup model demo check test test-fast bench fix lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/ready ## prepare .venv with the toplu command in it
+
+# uv is pinned by the same hashed lock that it then installs from.
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+node_modules := tests/specification/node_modules/.package-lock.json
+$(node_modules): tests/specification/package.json tests/specification/package-lock.json
+	cd tests/specification && npm ci --silent --no-audit --no-fund
+	touch $@
+
+model: setup ## fetch the default model, once
+	$(BIN)/toplu models pull smollm2-135m-instruct
+
+demo: model ## start a server and run a real batch through the official SDK
+	$(BIN)/python examples/demo.py
+
+check: setup ## format, lint, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-fast: setup ## the tests that need no model and no process
+	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/api -m "not model and not slow"
+
+test: check model $(node_modules) ## every check and every test
+	$(BIN)/pytest
+
+bench: model ## benchmarks; figures go to benchmarks/RESULTS.md by hand
+	$(BIN)/python benchmarks/run.py
+
+fix: setup ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group dev -o requirements.lock
+
+clean: ## remove everything that was made
+	rm -rf .venv tests/specification/node_modules toplu-data

@@ -1,0 +1,1 @@
+"""The first door: HTTP in, HTTP out."""

@@ -1,0 +1,1 @@
+"""What answers one request: the engine contract, its implementations and the catalogue."""

@@ -1,0 +1,92 @@
+"""The contract between a request and whatever answers it.
+
+A request travels decode → prompt → generate → encode: `engines.prompt` makes a Prompt of a
+GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.answer` makes the
+GenerateContentResponse. Only the middle step differs between engines.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from toplu.errors import Unavailable
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the conversation that the model's own chat template is filled with."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to draw tokens; every value is decided, nothing is left to an engine's defaults."""
+
+    temperature: float
+    top_p: float
+    top_k: int  # 0: no limit
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None  # None: a new one for each request
+    stop_sequences: tuple[str, ...] = ()
+    output_tokens_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What an engine is asked."""
+
+    turns: tuple[Turn, ...]
+    sampling: Sampling
+    candidate_count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One candidate answer."""
+
+    text: str
+    tokens: int
+    hit_token_limit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What an engine answers."""
+
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    cached_tokens: int  # of the prompt tokens, those that were not computed again
+
+
+class EngineDied(Unavailable):
+    """The engine went away while it held the request; the request itself may be innocent."""
+
+
+class Engine(Protocol):
+    """One model, loaded in one place, that answers one request per lane at a time.
+
+    A call raises InvalidArgument if the request can never be answered (too long, say),
+    EngineDied if the engine went away, and any other TopluError as the request's own
+    outcome. A cancelled call stops the work in the engine.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """How many requests run at the same time."""
+        ...
+
+    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+        """Answer the prompt on lane `lane`, 0 ≤ lane < lanes; further calls wait their turn."""
+        ...
+
+    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+        """Return how many tokens the filled chat template has."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; calls in flight fail with EngineDied."""
+        ...

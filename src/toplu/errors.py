@@ -1,0 +1,192 @@
+"""The one tree of failed calls, each with its google.rpc code and HTTP status.
+
+TopluError
+├── InvalidArgument       400  the call itself is wrong; says what and where
+├── FailedPrecondition    400  right call, wrong moment
+├── Unauthenticated       401
+├── PermissionDenied      403  no key; a file that is missing or somebody else's
+├── NotFound              404
+├── AlreadyExists         409
+├── Aborted               409  a concurrent call got there first; try again
+├── ResourceExhausted     429  a limit in `settings` is reached
+├── Cancelled             499
+├── Internal              500
+├── Unimplemented         501  known to the Gemini API, not served here
+├── Unavailable           503
+└── DeadlineExceeded      504
+
+A failed *call* is one of these exceptions, rendered only by `api.error_responses`. A failed
+*request* of a batch is a value, `RequestError`. A failed *job* is a state.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+TYPE_PREFIX = "type.googleapis.com/google.rpc."
+
+
+class Code(IntEnum):
+    """google.rpc.Code, as far as this server answers with it."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RequestError:
+    """Why one request of a batch has no response; `code` is the google.rpc number."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One field that a client got wrong: its path in proto snake_case, and what is wrong."""
+
+    field: str
+    description: str
+
+
+class TopluError(Exception):
+    """A call that failed, with everything a google.rpc.Status needs."""
+
+    code: ClassVar[Code] = Code.UNKNOWN
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, details: tuple[dict[str, Any], ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def as_request_error(self) -> RequestError:
+        """Return the same failure as the outcome of one request of a batch."""
+        return RequestError(code=int(self.code), message=self.message)
+
+
+class InvalidArgument(TopluError):
+    """The call itself is wrong, whatever the state of the server."""
+
+    code = Code.INVALID_ARGUMENT
+    http_status = 400
+
+    @classmethod
+    def of_fields(cls, violations: list[FieldViolation]) -> "InvalidArgument":
+        """Return one error for all violations, with the BadRequest detail that Google sends."""
+        return cls(
+            "\n".join(violation.description for violation in violations),
+            details=(
+                {
+                    "@type": f"{TYPE_PREFIX}BadRequest",
+                    "fieldViolations": [
+                        {"field": violation.field, "description": violation.description}
+                        if violation.field
+                        else {"description": violation.description}
+                        for violation in violations
+                    ],
+                },
+            ),
+        )
+
+
+class FailedPrecondition(TopluError):
+    """The call is right but the resource is not in a state that allows it."""
+
+    code = Code.FAILED_PRECONDITION
+    http_status = 400
+
+
+class Unauthenticated(TopluError):
+    """The credentials are not valid."""
+
+    code = Code.UNAUTHENTICATED
+    http_status = 401
+
+
+class PermissionDenied(TopluError):
+    """There are no credentials, or the resource is missing or somebody else's."""
+
+    code = Code.PERMISSION_DENIED
+    http_status = 403
+
+
+class NotFound(TopluError):
+    """No such resource in the caller's project."""
+
+    code = Code.NOT_FOUND
+    http_status = 404
+
+
+class AlreadyExists(TopluError):
+    """The name is taken."""
+
+    code = Code.ALREADY_EXISTS
+    http_status = 409
+
+
+class Aborted(TopluError):
+    """A concurrent call got there first."""
+
+    code = Code.ABORTED
+    http_status = 409
+
+
+class ResourceExhausted(TopluError):
+    """A limit is reached."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    http_status = 429
+
+
+class Cancelled(TopluError):
+    """The operation was cancelled."""
+
+    code = Code.CANCELLED
+    http_status = 499
+
+
+class Internal(TopluError):
+    """A bug or a broken part on the server's side."""
+
+    code = Code.INTERNAL
+    http_status = 500
+
+
+class Unimplemented(TopluError):
+    """The Gemini API has it, this server does not serve it."""
+
+    code = Code.UNIMPLEMENTED
+    http_status = 501
+
+
+class Unavailable(TopluError):
+    """The server cannot answer at the moment; the same call may succeed later."""
+
+    code = Code.UNAVAILABLE
+    http_status = 503
+
+
+class DeadlineExceeded(TopluError):
+    """The time allowed ran out."""
+
+    code = Code.DEADLINE_EXCEEDED
+    http_status = 504
+
+
+class ConfigurationError(Exception):
+    """A setting or the environment makes starting impossible; the message is for the operator."""

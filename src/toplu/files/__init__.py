@@ -1,0 +1,1 @@
+"""Files of the Gemini Files API: how they arrive, are found and are forgotten."""

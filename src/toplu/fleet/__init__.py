@@ -1,0 +1,1 @@
+"""Where engines run: child processes under supervision, and the pool that shares their lanes."""

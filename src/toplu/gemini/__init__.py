@@ -1,0 +1,1 @@
+"""The Gemini wire: message shapes and the lenient reading of them, without any I/O."""

@@ -1,0 +1,114 @@
+"""Batches: what a client sends to make one, and the Operation it polls."""
+
+from typing import Any
+
+import msgspec
+
+from toplu.gemini.content import GenerateContentRequest
+from toplu.gemini.message import FreeForm, Int64, Message
+
+# The hosted service writes this package name; one strict client maps on it.
+TYPE_PREFIX = "type.googleapis.com/google.ai.generativelanguage.v1main."
+
+
+class InlinedRequest(Message, frozen=True, kw_only=True):
+    """One request inside the create call, with the client's own metadata."""
+
+    request: GenerateContentRequest | None = None
+    metadata: FreeForm | None = None
+
+
+class InlinedRequests(Message, frozen=True, kw_only=True):
+    """The doubled `requests.requests` of the wire."""
+
+    requests: list[InlinedRequest] | None = None
+
+
+class InputConfig(Message, frozen=True, kw_only=True):
+    """Exactly one of the two is set."""
+
+    file_name: str | None = None
+    requests: InlinedRequests | None = None
+
+
+class GenerateContentBatch(Message, frozen=True, kw_only=True):
+    """What a client says of a new batch."""
+
+    model: str | None = None
+    display_name: str | None = None
+    input_config: InputConfig | None = None
+    priority: Int64 | None = None
+    webhook_config: Any = None
+
+
+class BatchGenerateContentRequest(Message, frozen=True, kw_only=True):
+    """The body of `:batchGenerateContent`."""
+
+    batch: GenerateContentBatch | None = None
+
+
+class BatchStats(Message, frozen=True, kw_only=True):
+    """Counts of requests; a zero is left out."""
+
+    request_count: Int64 | None = None
+    successful_request_count: Int64 | None = None
+    failed_request_count: Int64 | None = None
+    pending_request_count: Int64 | None = None
+
+
+class InlinedResponses(Message, frozen=True, kw_only=True):
+    """The list inside the doubled `inlinedResponses.inlinedResponses`."""
+
+    inlined_responses: list[msgspec.Raw]  # each is a written result, spliced as it is
+
+
+class BatchOutput(Message, frozen=True, kw_only=True):
+    """Where the results are; exactly one is set."""
+
+    type_url: str | None = msgspec.field(default=None, name="@type")
+    responses_file: str | None = None
+    inlined_responses: InlinedResponses | None = None
+
+
+class BatchMetadata(Message, frozen=True, kw_only=True):
+    """The batch resource as it stands, inside its Operation."""
+
+    type_url: str = msgspec.field(name="@type")
+    name: str
+    model: str
+    display_name: str | None = None
+    input_config: InputConfig | None = None
+    output: BatchOutput | None = None
+    create_time: str
+    update_time: str
+    end_time: str | None = None
+    batch_stats: BatchStats | None = None
+    state: str
+
+
+class OperationError(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """A google.rpc.Status; `code` is the google.rpc number."""
+
+    code: int
+    message: str
+
+
+class Operation(Message, frozen=True, kw_only=True):
+    """What every batch call answers with.
+
+    `done` is always written: the specification's script greps for "false", and the SDKs
+    ignore it. The output stands twice, where the SDKs and where REST clients look for it.
+    """
+
+    name: str
+    metadata: BatchMetadata
+    done: bool
+    response: BatchOutput | None = None
+    error: OperationError | None = None
+
+
+class ListOperationsResponse(Message, frozen=True, kw_only=True):
+    """A page of batches."""
+
+    operations: list[Operation] | None = None
+    next_page_token: str | None = None

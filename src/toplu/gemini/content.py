@@ -1,0 +1,197 @@
+"""GenerateContent: what one request asks and what one response says.
+
+Source: the v1beta API description of generativelanguage.googleapis.com. A field typed
+`Any` belongs to a feature that is known and not served: `engines.prompt` refuses it by name.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from toplu.gemini.message import Message
+
+
+class Blob(Message, frozen=True, kw_only=True):
+    """Bytes inside the request, base64."""
+
+    mime_type: str | None = None
+    data: bytes | None = None
+    display_name: str | None = None
+
+
+class FileData(Message, frozen=True, kw_only=True):
+    """A file kept by the Files API."""
+
+    mime_type: str | None = None
+    file_uri: str | None = None
+    display_name: str | None = None
+
+
+class Part(Message, frozen=True, kw_only=True):
+    """One piece of a turn; exactly one of the payload fields is set."""
+
+    text: str | None = None
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+    function_call: Any = None
+    function_response: Any = None
+    executable_code: Any = None
+    code_execution_result: Any = None
+    tool_call: Any = None
+    tool_response: Any = None
+    thought: bool | None = None
+    thought_signature: bytes | None = None
+    video_metadata: Any = None
+    media_resolution: Any = None
+    part_metadata: Any = None
+    media_processing: Any = None
+
+
+class Content(Message, frozen=True, kw_only=True):
+    """One turn of a conversation."""
+
+    role: str | None = None
+    parts: list[Part] | None = None
+
+
+class HarmCategory(StrEnum):
+    """What a safety setting is about."""
+
+    HARM_CATEGORY_UNSPECIFIED = "HARM_CATEGORY_UNSPECIFIED"
+    HARM_CATEGORY_DEROGATORY = "HARM_CATEGORY_DEROGATORY"
+    HARM_CATEGORY_TOXICITY = "HARM_CATEGORY_TOXICITY"
+    HARM_CATEGORY_VIOLENCE = "HARM_CATEGORY_VIOLENCE"
+    HARM_CATEGORY_SEXUAL = "HARM_CATEGORY_SEXUAL"
+    HARM_CATEGORY_MEDICAL = "HARM_CATEGORY_MEDICAL"
+    HARM_CATEGORY_DANGEROUS = "HARM_CATEGORY_DANGEROUS"
+    HARM_CATEGORY_HARASSMENT = "HARM_CATEGORY_HARASSMENT"
+    HARM_CATEGORY_HATE_SPEECH = "HARM_CATEGORY_HATE_SPEECH"
+    HARM_CATEGORY_SEXUALLY_EXPLICIT = "HARM_CATEGORY_SEXUALLY_EXPLICIT"
+    HARM_CATEGORY_DANGEROUS_CONTENT = "HARM_CATEGORY_DANGEROUS_CONTENT"
+    HARM_CATEGORY_CIVIC_INTEGRITY = "HARM_CATEGORY_CIVIC_INTEGRITY"
+
+
+class HarmBlockThreshold(StrEnum):
+    """From which probability on content is to be blocked."""
+
+    HARM_BLOCK_THRESHOLD_UNSPECIFIED = "HARM_BLOCK_THRESHOLD_UNSPECIFIED"
+    BLOCK_LOW_AND_ABOVE = "BLOCK_LOW_AND_ABOVE"
+    BLOCK_MEDIUM_AND_ABOVE = "BLOCK_MEDIUM_AND_ABOVE"
+    BLOCK_ONLY_HIGH = "BLOCK_ONLY_HIGH"
+    BLOCK_NONE = "BLOCK_NONE"
+    OFF = "OFF"
+
+
+class SafetySetting(Message, frozen=True, kw_only=True):
+    """Accepted without effect: no model here rates its output."""
+
+    category: HarmCategory | None = None
+    threshold: HarmBlockThreshold | None = None
+
+
+class GenerationConfig(Message, frozen=True, kw_only=True):
+    """How to sample the answer."""
+
+    candidate_count: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    stop_sequences: list[str] | None = None
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    response_logprobs: bool | None = None
+    logprobs: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    response_mime_type: str | None = None
+    response_schema: Any = None
+    response_json_schema: Any = None
+    response_format: Any = None
+    response_modalities: list[str] | None = None
+    media_resolution: str | None = None
+    thinking_config: Any = None
+    speech_config: Any = None
+    image_config: Any = None
+    audio_transcription_config: Any = None
+    translation_config: Any = None
+    enable_enhanced_civic_answers: bool | None = None
+    enable_affective_dialog: bool | None = None
+
+
+class GenerateContentRequest(Message, frozen=True, kw_only=True):
+    """Everything one request asks for."""
+
+    model: str | None = None
+    contents: list[Content] | None = None
+    system_instruction: Content | None = None
+    tools: list[Any] | None = None
+    tool_config: Any = None
+    safety_settings: list[SafetySetting] | None = None
+    generation_config: GenerationConfig | None = None
+    cached_content: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+
+
+class FinishReason(StrEnum):
+    """Why a candidate ends."""
+
+    STOP = "STOP"
+    MAX_TOKENS = "MAX_TOKENS"
+
+
+class Candidate(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """One answer."""
+
+    content: Content
+    finish_reason: FinishReason
+    index: int
+
+
+class Modality(StrEnum):
+    """What tokens were made of."""
+
+    TEXT = "TEXT"
+
+
+class ModalityTokenCount(Message, frozen=True, kw_only=True):
+    """The tokens of one modality."""
+
+    modality: Modality
+    token_count: int
+
+
+class UsageMetadata(Message, frozen=True, kw_only=True):
+    """Token counts; `prompt_token_count` includes the cached ones."""
+
+    prompt_token_count: int
+    cached_content_token_count: int | None = None
+    candidates_token_count: int | None = None
+    total_token_count: int
+    prompt_tokens_details: list[ModalityTokenCount] | None = None
+    cache_tokens_details: list[ModalityTokenCount] | None = None
+    candidates_tokens_details: list[ModalityTokenCount] | None = None
+
+
+class GenerateContentResponse(Message, frozen=True, kw_only=True):
+    """Everything one request gets; only fields that the strict SDK types know."""
+
+    candidates: list[Candidate]
+    usage_metadata: UsageMetadata
+    model_version: str
+    response_id: str
+
+
+class CountTokensRequest(Message, frozen=True, kw_only=True):
+    """Either `contents` or a whole request."""
+
+    contents: list[Content] | None = None
+    generate_content_request: GenerateContentRequest | None = None
+
+
+class CountTokensResponse(Message, frozen=True, kw_only=True):
+    """How long a prompt is for the model."""
+
+    total_tokens: int
+    prompt_tokens_details: list[ModalityTokenCount]

@@ -1,0 +1,129 @@
+"""A job and its shards: the states they may be in and the moves between them.
+
+PENDING ──▶ RUNNING ──▶ SUCCEEDED
+   │           ├──────▶ FAILED
+   └───────────┴──────▶ CANCELLED, EXPIRED
+
+Pure values: nothing here reads a clock, a file or the network. `store.jobs` keeps them,
+`batch` moves them. FAILED means that the job as a whole could not run; requests that failed
+are counted, and their job SUCCEEDS.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from toplu.errors import RequestError
+
+ProjectId = NewType("ProjectId", str)
+JobId = NewType("JobId", str)
+
+
+class JobState(StrEnum):
+    """Where a job stands; the last four are final."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in UNFINISHED
+
+
+UNFINISHED = frozenset({JobState.PENDING, JobState.RUNNING})
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.PENDING: frozenset(
+        {JobState.RUNNING, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED}
+    ),
+    JobState.RUNNING: frozenset(
+        {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED}
+    ),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+    JobState.EXPIRED: frozenset(),
+}
+
+
+def sources_of(target: JobState) -> frozenset[JobState]:
+    """Return the states from which a job may move to `target`; the SQL of each move asks this."""
+    return frozenset(source for source, targets in MOVES.items() if target in targets)
+
+
+class InputForm(StrEnum):
+    """How the requests came, and so how the results go back."""
+
+    INLINE = "INLINE"
+    FILE = "FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCounts:
+    """How many requests have which outcome; what is neither succeeded nor failed is pending."""
+
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def pending(self) -> int:
+        return self.total - self.succeeded - self.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A batch that we hold."""
+
+    id: JobId
+    project: ProjectId
+    model: str  # as the client asked for it, without `models/`
+    engine: str  # the catalogue name that `model` stood for at creation
+    display_name: str | None
+    input_form: InputForm
+    input_file: str | None  # the id of the uploaded file, for `InputForm.FILE`
+    state: JobState = JobState.PENDING
+    counts: RequestCounts = field(default_factory=RequestCounts)
+    planned: bool = False  # the input has been read through once and cut into shards
+    created: datetime
+    updated: datetime
+    ended: datetime | None = None
+    expires: datetime  # when the job turns EXPIRED unless it is final by then
+    output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
+    error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED
+
+    @property
+    def is_final(self) -> bool:
+        return self.state.is_final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A slice of consecutive requests of one job, leased as one piece."""
+
+    job: JobId
+    number: int  # shards of a job are numbered from 0 in input order
+    first: int  # index of the first request within the job, from 0
+    count: int
+    succeeded: int = 0
+    failed: int = 0
+    epoch: int = 0  # how often the shard has been leased
+
+    @property
+    def is_done(self) -> bool:
+        return self.succeeded + self.failed == self.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A worker's dated, numbered hold on a shard; every write of results carries it."""
+
+    job: Job
+    shard: Shard  # its `epoch` is the lease's
+    owner: str  # the server instance that holds it
+    expires: datetime

