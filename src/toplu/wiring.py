@@ -1,1 +1,230 @@
 """Builds every room from the settings; the only module that knows them all."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from starlette.applications import Starlette
+
+from toplu.api.app import build_app
+from toplu.api.batches import Batches
+from toplu.api.files import Files
+from toplu.api.gate import Gate
+from toplu.api.generate import Generate
+from toplu.api.health import Health
+from toplu.api.model_names import ModelNames
+from toplu.api.models import Models
+from toplu.api.uploads import UploadDoor
+from toplu.batch.assembly import Assembler
+from toplu.batch.intake import Intake
+from toplu.batch.janitor import Janitor
+from toplu.batch.lookup import Lookup
+from toplu.batch.loop import Bell, repeat
+from toplu.batch.plan import Planner
+from toplu.batch.results import ResultWriter
+from toplu.batch.runner import Runner
+from toplu.batch.scheduler import Scheduler
+from toplu.batch.withdrawal import Withdrawal
+from toplu.clock import Clock, SystemClock, random_id
+from toplu.engines.catalogue import Catalogue
+from toplu.files.library import Library
+from toplu.files.part import Parts
+from toplu.files.uploads import Uploads
+from toplu.fleet.fleet import Fleet
+from toplu.job import JobId
+from toplu.projects.keys import Keys
+from toplu.settings import Settings
+from toplu.store.blobs import DiskBlobs
+from toplu.store.data_dir import DataDir
+from toplu.store.database import Database
+from toplu.store.files import Files as KeptFiles
+from toplu.store.jobs import Jobs
+from toplu.store.keys import IssuedKeys
+from toplu.store.result_log import ResultLog
+from toplu.store.uploads import UploadSessions
+
+log = structlog.get_logger()
+
+OWNER_LENGTH = 16
+
+
+class House:
+    """A server's rooms, what goes on in them, and how that comes to an orderly end."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        data: DataDir,
+        database: Database,
+        any_key_until_first: bool,
+    ) -> None:
+        self._settings = settings
+        self._draining = False
+        self._drained = asyncio.Event()
+        self.jobs = Jobs(database)
+        self.owner = random_id(OWNER_LENGTH)
+        blobs = DiskBlobs(data.blobs)
+        results = ResultLog(data.results)
+        catalogue = Catalogue(settings.models)
+        self.keys = Keys(clock=clock, issued=IssuedKeys(database))
+        self.fleet = Fleet(settings=settings, catalogue=catalogue, clock=clock)
+        kept = KeptFiles(database)
+        sessions = UploadSessions(database)
+        parts = Parts(data.uploads)
+        library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
+
+        self._complete = Bell()
+        self._writer = ResultWriter(
+            settings=settings, clock=clock, jobs=self.jobs, results=results, done=self._complete
+        )
+        scheduler = Scheduler(settings=settings, clock=clock, jobs=self.jobs, owner=self.owner)
+        self._runners = [
+            Runner(
+                engine=model.name,
+                pool=self.fleet.pool(model.name),
+                settings=settings,
+                clock=clock,
+                scheduler=scheduler,
+                jobs=self.jobs,
+                blobs=blobs,
+                results=results,
+                writer=self._writer,
+            )
+            for model in settings.models
+        ]
+        self._created = Bell()
+        self._planner = Planner(
+            settings=settings, clock=clock, jobs=self.jobs, blobs=blobs, planned=self._ring_runners
+        )
+        self._assembler = Assembler(
+            settings=settings, clock=clock, jobs=self.jobs, blobs=blobs, results=results
+        )
+        self._janitor = Janitor(
+            settings=settings,
+            clock=clock,
+            jobs=self.jobs,
+            library=library,
+            blobs=blobs,
+            results=results,
+            drop_job=self._drop_job,
+        )
+        names = ModelNames(catalogue)
+        gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
+        self.app: Starlette = build_app(
+            gate=gate,
+            batches=Batches(
+                settings=settings,
+                names=names,
+                intake=Intake(
+                    settings=settings,
+                    clock=clock,
+                    jobs=self.jobs,
+                    library=library,
+                    blobs=blobs,
+                    created=self._created,
+                ),
+                lookup=Lookup(jobs=self.jobs, blobs=blobs),
+                withdrawal=Withdrawal(
+                    clock=clock,
+                    jobs=self.jobs,
+                    drop_job=self._drop_job,
+                    deleted=self._janitor.bell,
+                ),
+            ),
+            files=Files(settings=settings, library=library),
+            uploads=UploadDoor(
+                settings=settings,
+                uploads=Uploads(
+                    settings=settings,
+                    clock=clock,
+                    files=kept,
+                    sessions=sessions,
+                    blobs=blobs,
+                    parts=parts,
+                ),
+                gate=gate,
+            ),
+            models=Models(names=names),
+            generate=Generate(settings=settings, names=names, fleet=self.fleet),
+            health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
+        )
+
+    async def work(self) -> None:
+        """Run engines, runners and loops until cancelled."""
+        # The data folder is ours alone, so whoever else holds a lease is dead.
+        await self.jobs.give_back_all_of_others(self.owner)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self.fleet.run())
+            loops.create_task(repeat(self._planner.step, self._created, "planner"))
+            loops.create_task(repeat(self._writer.step, self._writer.bell, "results"))
+            loops.create_task(repeat(self._assembler.step, self._complete, "assembler"))
+            loops.create_task(repeat(self._janitor.step, self._janitor.bell, "janitor"))
+            async with asyncio.TaskGroup() as runners:
+                for runner in self._runners:
+                    runners.create_task(runner.run())
+                    loops.create_task(repeat(runner.renew_leases, Bell(), "leases"))
+            self._drained.set()
+
+    async def drain(self) -> None:
+        """Start no request, let those that run finish, make everything durable, give back."""
+        self._draining = True
+        for runner in self._runners:
+            runner.drain()
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._drained.wait()
+        except TimeoutError:
+            self.stop_requests()
+            await self._drained.wait()
+        await self._writer.flush()
+        for runner in self._runners:
+            await runner.give_back()
+
+    def stop_requests(self) -> None:
+        """End the wait for requests that run; they will run again."""
+        for runner in self._runners:
+            runner.stop_requests()
+
+    def _ring_runners(self) -> None:
+        for runner in self._runners:
+            runner.bell.ring()
+
+    def _drop_job(self, job: JobId) -> None:
+        for runner in self._runners:
+            runner.drop_job(job)
+
+
+@contextlib.asynccontextmanager
+async def open_house(
+    settings: Settings, *, any_key_until_first: bool, clock: Clock | None = None
+) -> AsyncIterator[House]:
+    """Yield the rooms of a server that owns its data folder."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    data.lock()
+    database = await Database.open(data.database)
+    try:
+        yield House(
+            settings=settings,
+            clock=clock or SystemClock(),
+            data=data,
+            database=database,
+            any_key_until_first=any_key_until_first,
+        )
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
+    """Yield the keys of a data folder, whether or not a server runs on it."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    database = await Database.open(data.database)
+    try:
+        yield Keys(clock=SystemClock(), issued=IssuedKeys(database))
+    finally:
+        await database.close()

@@ -39,6 +39,14 @@ class GenerateContentBatch(Message, frozen=True, kw_only=True):
     input_config: InputConfig | None = None
     priority: Int64 | None = None
     webhook_config: Any = None
+    # Set by the server; clients may send back what they got, and it is not acted on.
+    name: Any = None
+    output: Any = None
+    create_time: Any = None
+    update_time: Any = None
+    end_time: Any = None
+    batch_stats: Any = None
+    state: Any = None
 
 
 class BatchGenerateContentRequest(Message, frozen=True, kw_only=True):

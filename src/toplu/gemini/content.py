@@ -184,8 +184,9 @@ class GenerateContentResponse(Message, frozen=True, kw_only=True):
 
 
 class CountTokensRequest(Message, frozen=True, kw_only=True):
-    """Either `contents` or a whole request."""
+    """Either `contents` or a whole request; `model` repeats the URL."""
 
+    model: str | None = None
     contents: list[Content] | None = None
     generate_content_request: GenerateContentRequest | None = None
 

@@ -1,0 +1,55 @@
+"""The router: every door of the API in one ASGI application."""
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+
+from toplu.api import openapi, unserved
+from toplu.api.batches import Batches
+from toplu.api.error_responses import render
+from toplu.api.files import Files
+from toplu.api.gate import Gate
+from toplu.api.generate import Generate
+from toplu.api.health import Health
+from toplu.api.models import Models
+from toplu.api.uploads import UploadDoor
+from toplu.errors import TopluError
+
+
+class ApiVersion(Convertor[str]):
+    """The versions of the Gemini API, all served alike: each SDK has its own default."""
+
+    regex = "v1|v1beta|v1alpha"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+def build_app(
+    *,
+    gate: Gate,
+    batches: Batches,
+    files: Files,
+    uploads: UploadDoor,
+    models: Models,
+    generate: Generate,
+    health: Health,
+) -> Starlette:
+    """Return the application; a route with a `:verb` stands before the one without."""
+    register_url_convertor("version", ApiVersion())
+    return Starlette(
+        routes=[
+            *health.routes(),
+            *openapi.routes(),
+            *unserved.routes(),
+            *generate.routes(gate),
+            *batches.routes(gate),
+            *models.routes(gate),
+            *uploads.routes(),
+            *files.routes(gate),
+        ],
+        exception_handlers={HTTPException: render, TopluError: render, Exception: render},
+    )

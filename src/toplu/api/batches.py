@@ -1,0 +1,113 @@
+"""Batches: create, poll, list, cancel, delete.
+
+The specification's curl lines for `:cancel` and `:delete` are GET requests, so both are
+served for GET as well as for POST.
+"""
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.gate import Call, Gate
+from toplu.api.model_names import ModelNames
+from toplu.api.operations import operation_of
+from toplu.api.paging import PAGE_QUERY, page_size, page_token
+from toplu.api.responses import json_response
+from toplu.batch.intake import Intake
+from toplu.batch.lookup import Lookup
+from toplu.batch.withdrawal import Withdrawal
+from toplu.errors import InvalidArgument, Unimplemented
+from toplu.gemini.batch import BatchGenerateContentRequest, ListOperationsResponse
+from toplu.job import InputForm, Job, JobId, JobState
+from toplu.settings import Settings
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 100
+
+
+class Batches:
+    """The door to `batches/…`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        names: ModelNames,
+        intake: Intake,
+        lookup: Lookup,
+        withdrawal: Withdrawal,
+    ) -> None:
+        self._settings = settings
+        self._names = names
+        self._intake = intake
+        self._lookup = lookup
+        self._withdrawal = withdrawal
+
+    def routes(self, gate: Gate) -> list[Route]:
+        cancel, delete = gate.endpoint(self.cancel), gate.endpoint(self.delete)
+        listing = PAGE_QUERY | {"filter", "returnPartialSuccess"}
+        return [
+            Route(
+                "/{version:version}/models/{model}:batchGenerateContent",
+                gate.endpoint(self.create),
+                methods=["POST"],
+            ),
+            Route("/{version:version}/batches/{batch}:cancel", cancel, methods=["GET", "POST"]),
+            Route("/{version:version}/batches/{batch}:delete", delete, methods=["GET", "POST"]),
+            Route(
+                "/{version:version}/batches",
+                gate.endpoint(self.list, query=listing),
+                methods=["GET"],
+            ),
+            Route("/{version:version}/batches/{batch}", gate.endpoint(self.find), methods=["GET"]),
+            Route("/{version:version}/batches/{batch}", delete, methods=["DELETE"]),
+        ]
+
+    async def create(self, call: Call) -> Response:
+        """Make a batch; 200 only when the job and its input are durable."""
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method="batchGenerateContent")
+        body = await call.read(BatchGenerateContentRequest, self._settings.inline_bytes_max)
+        if body.batch is None:
+            raise InvalidArgument("* BatchGenerateContentRequest.batch: batch is not specified\n")
+        job = await self._intake.create(
+            project=call.project, model=name, engine=model.name, batch=body.batch
+        )
+        return await self._operation(call, job)
+
+    async def find(self, call: Call) -> Response:
+        """Answer with the batch as it stands, results included."""
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        return await self._operation(call, job)
+
+    async def list(self, call: Call) -> Response:
+        """Answer with a page of batches, newest first; inline results are left out."""
+        if call.request.query_params.get("filter"):
+            raise Unimplemented("filter is not served by this server yet.")
+        jobs, next_token = await self._lookup.page(
+            call.project,
+            size=page_size(call, default=PAGE_SIZE, largest=PAGE_SIZE_MAX),
+            token=page_token(call),
+        )
+        style = self._settings.state_style
+        page = ListOperationsResponse(
+            operations=[operation_of(job, style=style) for job in jobs] or None,
+            next_page_token=next_token,
+        )
+        return await json_response(call.request, page)
+
+    async def cancel(self, call: Call) -> Response:
+        """Stop the batch; the state is CANCELLED when this answers, unless it was final."""
+        await self._withdrawal.cancel(call.project, JobId(call.path("batch")))
+        return await json_response(call.request, {})
+
+    async def delete(self, call: Call) -> Response:
+        """Stop the batch and forget it."""
+        await self._withdrawal.delete(call.project, JobId(call.path("batch")))
+        return await json_response(call.request, {})
+
+    async def _operation(self, call: Call, job: Job) -> Response:
+        results = None
+        if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
+            results = await self._lookup.results(job.id)
+        operation = operation_of(job, style=self._settings.state_style, results=results)
+        return await json_response(call.request, operation)

@@ -1,0 +1,34 @@
+"""Errors out: the one place that renders a failed call, as google.rpc.Status inside `error`."""
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from toplu.api.responses import json_response
+from toplu.errors import Internal, NotFound, TopluError
+
+log = structlog.get_logger()
+
+
+def body_of(error: TopluError) -> dict[str, object]:
+    """Return the JSON that every client of a Google API expects; `code` is the HTTP status."""
+    status: dict[str, object] = {
+        "code": error.http_status,
+        "message": error.message,
+        "status": error.code.name,
+    }
+    if error.details:
+        status["details"] = list(error.details)
+    return {"error": status}
+
+
+async def render(request: Request, error: Exception) -> Response:
+    """Answer with the error, whatever it is."""
+    if isinstance(error, HTTPException):
+        # Only the router raises these, for a path or method that nobody serves.
+        error = NotFound(f"Method not found: {request.method} {request.url.path}")
+    if not isinstance(error, TopluError):
+        log.error("call_crashed", path=request.url.path, exc_info=error)
+        error = Internal("An internal error has occurred. The server's log has the details.")
+    return await json_response(request, body_of(error), status=error.http_status)

@@ -1,0 +1,155 @@
+"""The gate of every call: whose it is, what may stand in its query, how long its body may be."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from toplu.errors import TYPE_PREFIX, Cancelled, FieldViolation, InvalidArgument, PermissionDenied
+from toplu.gemini import proto_json
+from toplu.gemini.message import Message
+from toplu.job import ProjectId
+from toplu.projects.keys import Keys
+
+# Any Google API takes these; they change nothing here except `alt` and `key`.
+COMMON_QUERY = frozenset(
+    {
+        "alt",
+        "prettyPrint",
+        "fields",
+        "quotaUser",
+        "callback",
+        "key",
+        "access_token",
+        "oauth_token",
+        "uploadType",
+        "upload_protocol",
+        "$.xgafv",
+    }
+)
+
+NO_KEY = (
+    "Method doesn't allow unregistered callers (callers without established identity). "
+    "Please use API Key or other form of API consumer identity to call this API."
+)
+BAD_KEY = "API key not valid. Please pass a valid API key."
+
+DEFAULT_PROJECT = ProjectId("default")
+
+T = TypeVar("T", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that passed the gate."""
+
+    request: Request
+    project: ProjectId
+
+    @property
+    def version(self) -> str:
+        """v1, v1beta or v1alpha, as the client spelled it."""
+        return str(self.request.path_params["version"])
+
+    def path(self, name: str) -> str:
+        """Return a part of the path by its name in the route."""
+        return str(self.request.path_params[name])
+
+    async def read(self, message_type: type[T], bytes_max: int) -> T:
+        """Return the body as a message; an empty body is an empty message."""
+        return proto_json.read(message_type, await read_body(self.request, bytes_max))
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Gate:
+    """Turns handlers of calls into endpoints of the router."""
+
+    def __init__(self, *, keys: Keys, any_key_until_first: bool) -> None:
+        self._keys = keys
+        self._any_key_until_first = any_key_until_first
+
+    def endpoint(self, handler: Handler, *, query: frozenset[str] = frozenset()) -> Endpoint:
+        """Return an endpoint that calls the handler for the project of the key."""
+
+        async def answer(request: Request) -> Response:
+            return await handler(await self.admit(request, query=query))
+
+        return answer
+
+    async def admit(self, request: Request, *, query: frozenset[str] = frozenset()) -> Call:
+        """Return the call with its project, or raise: no key, a bad key, an unknown parameter."""
+        project = await self._project(request)
+        _check_query(request, COMMON_QUERY | query)
+        return Call(request=request, project=project)
+
+    async def _project(self, request: Request) -> ProjectId:
+        key = _key_of(request)
+        if not key:
+            raise PermissionDenied(NO_KEY)
+        project = await self._keys.project_of(key)
+        if project is not None:
+            return project
+        if self._any_key_until_first and not await self._keys.any_exist():
+            return DEFAULT_PROJECT
+        raise InvalidArgument(
+            BAD_KEY,
+            details=(
+                {
+                    "@type": f"{TYPE_PREFIX}ErrorInfo",
+                    "reason": "API_KEY_INVALID",
+                    "domain": "googleapis.com",
+                    "metadata": {"service": "generativelanguage.googleapis.com"},
+                },
+                {
+                    "@type": f"{TYPE_PREFIX}LocalizedMessage",
+                    "locale": "en-US",
+                    "message": BAD_KEY,
+                },
+            ),
+        )
+
+
+def _key_of(request: Request) -> str | None:
+    header = request.headers.get("x-goog-api-key")
+    if header:
+        return header
+    if key := request.query_params.get("key"):
+        return key
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _check_query(request: Request, allowed: frozenset[str]) -> None:
+    violations = [
+        FieldViolation(
+            "",
+            f'Invalid JSON payload received. Unknown name "{name}": '
+            "Cannot bind query parameter. Field could not be found in request message.",
+        )
+        for name in dict.fromkeys(request.query_params.keys())
+        if name not in allowed
+    ]
+    if violations:
+        raise InvalidArgument.of_fields(violations)
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """Return the body, or raise InvalidArgument as soon as it is known to be too long."""
+    too_long = InvalidArgument(f"Request payload size exceeds the limit: {bytes_max} bytes.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > bytes_max:
+        raise too_long
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > bytes_max:
+                raise too_long
+    except ClientDisconnect as error:
+        raise Cancelled("The client closed the connection.") from error
+    return bytes(body)

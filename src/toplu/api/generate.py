@@ -1,0 +1,104 @@
+"""Interactive calls: answered at once, by the same pipeline as a batch line."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.gate import Call, Gate
+from toplu.api.model_names import ModelNames
+from toplu.api.responses import json_response
+from toplu.errors import Cancelled, InvalidArgument
+from toplu.fleet.fleet import Fleet
+from toplu.gemini.content import (
+    CountTokensRequest,
+    CountTokensResponse,
+    GenerateContentRequest,
+    Modality,
+    ModalityTokenCount,
+)
+from toplu.settings import Settings
+
+T = TypeVar("T")
+
+
+class Generate:
+    """The door to `models/…:generateContent` and `:countTokens`."""
+
+    def __init__(self, *, settings: Settings, names: ModelNames, fleet: Fleet) -> None:
+        self._settings = settings
+        self._names = names
+        self._fleet = fleet
+
+    def routes(self, gate: Gate) -> list[Route]:
+        return [
+            Route(
+                "/{version:version}/models/{model}:generateContent",
+                gate.endpoint(self.generate),
+                methods=["POST"],
+            ),
+            Route(
+                "/{version:version}/models/{model}:countTokens",
+                gate.endpoint(self.count_tokens),
+                methods=["POST"],
+            ),
+        ]
+
+    async def generate(self, call: Call) -> Response:
+        """Answer one request; a client that goes away stops the work."""
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method="generateContent")
+        body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
+        _check_model("GenerateContentRequest", body.model, name)
+        pool = self._fleet.pool(model.name)
+        response = await while_connected(call.request, pool.answer(body, interactive=True))
+        return await json_response(call.request, response)
+
+    async def count_tokens(self, call: Call) -> Response:
+        """Answer with the length of the prompt as the model would read it."""
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method="countTokens")
+        body = await call.read(CountTokensRequest, self._settings.inline_bytes_max)
+        if (body.contents is None) == (body.generate_content_request is None):
+            raise InvalidArgument(
+                "* CountTokensRequest: exactly one of contents and generate_content_request "
+                "must be set\n"
+            )
+        request = body.generate_content_request or GenerateContentRequest(contents=body.contents)
+        _check_model("CountTokensRequest.generate_content_request", request.model, name)
+        pool = self._fleet.pool(model.name)
+        tokens = await while_connected(call.request, pool.count_tokens(request))
+        details = [ModalityTokenCount(modality=Modality.TEXT, token_count=tokens)]
+        return await json_response(
+            call.request, CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)
+        )
+
+
+def _check_model(path: str, given: str | None, name: str) -> None:
+    if given is not None and given.removeprefix("models/") != name:
+        raise InvalidArgument(
+            f"* {path}.model: {given} is not the model of the URL, models/{name}\n"
+        )
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work returns; cancel it if the client goes away first."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        working.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(work)
+            watching = group.create_task(watch())
+            working.add_done_callback(lambda _: watching.cancel())
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from None
+    if working.cancelled():
+        raise Cancelled("The client closed the connection.")
+    return working.result()

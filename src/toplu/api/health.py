@@ -1,0 +1,39 @@
+"""Health: whether the process lives, and whether it is ready for work."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.responses import json_response
+from toplu.fleet.fleet import Fleet
+
+
+class Health:
+    """The door to `/healthz` and `/readyz`."""
+
+    def __init__(self, *, fleet: Fleet, is_draining: Callable[[], bool]) -> None:
+        self._fleet = fleet
+        self._is_draining = is_draining
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/healthz", self.live, methods=["GET"]),
+            Route("/readyz", self.ready, methods=["GET"]),
+        ]
+
+    async def live(self, request: Request) -> Response:
+        """Answer 200: the process is up and its event loop turns."""
+        return await json_response(request, {"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        """Answer 200 when every engine is ready and the server is not draining, else 503."""
+        engines = self._fleet.status()
+        draining = self._is_draining()
+        ready = not draining and all(state == "READY" for state in engines.values())
+        body = {
+            "status": "draining" if draining else "ready" if ready else "starting",
+            "engines": engines,
+        }
+        return await json_response(request, body, status=200 if ready else 503)

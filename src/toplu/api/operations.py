@@ -1,0 +1,84 @@
+"""A job as its client sees it: the Operation that one body must make right for everybody.
+
+The SDKs read `metadata.output`, REST clients read `response`; the results stand in both.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from toplu.clock import timestamp
+from toplu.gemini.batch import (
+    TYPE_PREFIX,
+    BatchMetadata,
+    BatchOutput,
+    BatchStats,
+    InlinedResponses,
+    InputConfig,
+    Operation,
+    OperationError,
+)
+from toplu.job import InputForm, Job, JobState, RequestCounts
+
+StateStyle = Literal["job", "batch"]
+
+
+def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = None) -> Operation:
+    """Return the job's Operation; `results` are the written lines of an inline job, if wanted."""
+    output = _output_of(job, results)
+    response = None
+    if output is not None:
+        response = msgspec.structs.replace(
+            output, type_url=f"{TYPE_PREFIX}GenerateContentBatchOutput"
+        )
+    error = None
+    if job.error is not None:
+        error = OperationError(code=job.error.code, message=job.error.message)
+    name = f"batches/{job.id}"
+    return Operation(
+        name=name,
+        metadata=BatchMetadata(
+            type_url=f"{TYPE_PREFIX}GenerateContentBatch",
+            name=name,
+            model=f"models/{job.model}",
+            display_name=job.display_name,
+            input_config=InputConfig(file_name=f"files/{job.input_file}")
+            if job.input_form is InputForm.FILE
+            else None,
+            output=output,
+            create_time=timestamp(job.created),
+            update_time=timestamp(job.updated),
+            end_time=timestamp(job.ended) if job.ended is not None else None,
+            batch_stats=_stats_of(job.counts) if job.counts.total else None,
+            state=f"{style.upper()}_STATE_{job.state}",
+        ),
+        done=job.is_final,
+        response=response,
+        error=error,
+    )
+
+
+def _output_of(job: Job, results: list[bytes] | None) -> BatchOutput | None:
+    if job.state is not JobState.SUCCEEDED:
+        return None
+    if job.output_file is not None:
+        return BatchOutput(responses_file=f"files/{job.output_file}")
+    if results is None:
+        return None
+    return BatchOutput(
+        inlined_responses=InlinedResponses(
+            inlined_responses=[msgspec.Raw(result) for result in results]
+        )
+    )
+
+
+def _stats_of(counts: RequestCounts) -> BatchStats:
+    def shown(count: int) -> str | None:
+        return str(count) if count else None
+
+    return BatchStats(
+        request_count=shown(counts.total),
+        successful_request_count=shown(counts.succeeded),
+        failed_request_count=shown(counts.failed),
+        pending_request_count=shown(counts.pending),
+    )

@@ -1,0 +1,30 @@
+"""Methods of the Gemini API that this server knows and does not serve: a 501 that names each."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.errors import Unimplemented
+
+METHODS = {
+    "/{version:version}/models/{model}:streamGenerateContent": ["POST"],
+    "/{version:version}/models/{model}:embedContent": ["POST"],
+    "/{version:version}/models/{model}:batchEmbedContents": ["POST"],
+    "/{version:version}/models/{model}:asyncBatchEmbedContent": ["POST"],
+    "/{version:version}/batches/{batch}:updateGenerateContentBatch": ["PATCH"],
+    "/{version:version}/batches/{batch}:updateEmbedContentBatch": ["PATCH"],
+    "/{version:version}/files:register": ["POST"],
+    "/{version:version}/cachedContents": ["GET", "POST"],
+    "/{version:version}/cachedContents/{name}": ["GET", "PATCH", "DELETE"],
+    "/{version:version}/webhooks": ["GET", "POST"],
+    "/{version:version}/webhooks/{name}": ["GET", "POST", "PATCH", "DELETE"],
+}
+
+
+def routes() -> list[Route]:
+    return [Route(path, _refuse, methods=methods) for path, methods in METHODS.items()]
+
+
+async def _refuse(request: Request) -> Response:
+    path = request.url.path.split("/", 2)[-1]
+    raise Unimplemented(f"{request.method} {path} is not served by this server yet.")

@@ -1,0 +1,136 @@
+"""Hops 1 and 2: checks a create call to the end, then keeps the job with its input.
+
+A call that is refused leaves nothing behind. Calling twice makes two jobs, as specified.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch import input_check, paths
+from toplu.batch.loop import Bell
+from toplu.clock import Clock, random_id
+from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
+from toplu.files.library import Library
+from toplu.gemini import jsonl
+from toplu.gemini.batch import GenerateContentBatch, InlinedRequest
+from toplu.job import InputForm, Job, JobId, ProjectId
+from toplu.settings import Settings
+from toplu.store.blobs import Blobs
+from toplu.store.jobs import Jobs
+
+log = structlog.get_logger()
+
+# With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
+JOB_ID_LENGTH = 34
+DISPLAY_NAME_LENGTH_MAX = 512
+
+
+class Intake:
+    """Turns create calls into jobs."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        library: Library,
+        blobs: Blobs,
+        created: Bell,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._jobs = jobs
+        self._library = library
+        self._blobs = blobs
+        self._created = created  # rung when there is a job to plan
+
+    async def create(
+        self, *, project: ProjectId, model: str, engine: str, batch: GenerateContentBatch
+    ) -> Job:
+        """Return the PENDING job, durable with its input.
+
+        `model` is the name asked for, without `models/`; `engine` is what it stands for.
+        """
+        _check_batch(batch, model)
+        config = batch.input_config
+        assert config is not None, "checked above"
+        job_id = JobId(random_id(JOB_ID_LENGTH))
+        input_file = None
+        if config.file_name is not None:
+            stored = await self._library.get(project, config.file_name)
+            await input_check.check_file(self._blobs, stored, self._settings)
+            input_file = stored.id
+            await self._blobs.link(stored.blob, paths.input_lines(job_id))
+        else:
+            assert config.requests is not None, "checked above"
+            requests = config.requests.requests or []
+            _check_requests(requests, model)
+            await self._blobs.put(paths.input_lines(job_id), _lines(requests))
+        now = self._clock.now()
+        job = Job(
+            id=job_id,
+            project=project,
+            model=model,
+            engine=engine,
+            display_name=batch.display_name,
+            input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
+            input_file=input_file,
+            created=now,
+            updated=now,
+            expires=now + timedelta(seconds=self._settings.job_life_seconds),
+        )
+        try:
+            await self._jobs.create(job, unfinished_max=self._settings.concurrent_batches_max)
+        except BaseException:
+            await self._blobs.delete_folder(paths.folder(job_id))
+            raise
+        log.info("job_created", job=job.id, model=model, input=str(job.input_form))
+        self._created.ring()
+        return job
+
+
+async def _lines(requests: list[InlinedRequest]) -> AsyncIterator[bytes]:
+    for request in requests:
+        yield jsonl.write_inlined(request) + b"\n"
+
+
+def _check_batch(batch: GenerateContentBatch, model: str) -> None:
+    for name, value in (("webhookConfig", batch.webhook_config), ("priority", batch.priority)):
+        if value is not None:
+            raise Unimplemented(f"batch.{name} is not served by this server yet.")
+    if batch.model is not None and batch.model.removeprefix("models/") != model:
+        raise _violation(
+            "batch.model", f"{batch.model} is not the model of the URL, models/{model}"
+        )
+    if len(batch.display_name or "") > DISPLAY_NAME_LENGTH_MAX:
+        raise _violation(
+            "batch.display_name", f"is longer than {DISPLAY_NAME_LENGTH_MAX} characters"
+        )
+    config = batch.input_config
+    if config is None or (config.file_name is None) == (config.requests is None):
+        raise _violation("batch.input_config", "exactly one of file_name and requests must be set")
+
+
+def _check_requests(requests: list[InlinedRequest], model: str) -> None:
+    path = "batch.input_config.requests.requests"
+    if not requests:
+        raise _violation(path, "requests is not specified")
+    for index, entry in enumerate(requests):
+        if entry.request is None:
+            raise _violation(f"{path}[{index}].request", "request is not specified")
+        name = entry.request.model
+        if name is not None and name.removeprefix("models/") != model:
+            raise _violation(
+                f"{path}[{index}].request.model",
+                f"{name} is not the model of the batch, models/{model}",
+            )
+
+
+def _violation(path: str, reason: str) -> InvalidArgument:
+    """Return an error in the form that the hosted service gives to a broken field rule."""
+    return InvalidArgument.of_fields(
+        [FieldViolation(path, f"* BatchGenerateContentRequest.{path}: {reason}\n")]
+    )

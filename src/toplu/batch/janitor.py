@@ -1,0 +1,77 @@
+"""Ends what is over time and clears away what is no longer needed.
+
+Everything here is done in an order that a crash at any point leaves to be done again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch import paths
+from toplu.batch.loop import Bell
+from toplu.clock import Clock
+from toplu.errors import DeadlineExceeded
+from toplu.files.library import Library
+from toplu.job import Job, JobId, JobState
+from toplu.settings import Settings
+from toplu.store.blobs import Blobs
+from toplu.store.jobs import Jobs
+from toplu.store.result_log import ResultLog
+
+log = structlog.get_logger()
+
+ROUND = timedelta(seconds=30)
+
+
+class Janitor:
+    """Makes its round every half minute, or when told that something was deleted."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        library: Library,
+        blobs: Blobs,
+        results: ResultLog,
+        drop_job: Callable[[JobId], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._jobs = jobs
+        self._library = library
+        self._blobs = blobs
+        self._results = results
+        self._drop_job = drop_job
+        self.bell = Bell()
+
+    async def step(self) -> timedelta:
+        """Make one round."""
+        now = self._clock.now()
+        for job in await self._jobs.expired(now):
+            await self._expire(job)
+        result_life = timedelta(seconds=self._settings.result_life_seconds)
+        for job in await self._jobs.ended_before(now - result_life):
+            await self._jobs.mark_deleted(job.project, job.id, now)
+        for job_id in await self._jobs.deleted():
+            await self._clear(job_id)
+        await self._library.forget_expired(now)
+        return ROUND
+
+    async def _expire(self, job: Job) -> None:
+        hours = self._settings.job_life_seconds / 3600
+        reason = DeadlineExceeded(f"The batch expired: it was not finished after {hours:g} hours.")
+        moved = await self._jobs.move(
+            job.id, JobState.EXPIRED, self._clock.now(), error=reason.as_request_error()
+        )
+        if moved is not None:
+            log.info("job_expired", job=job.id)
+            self._drop_job(job.id)
+
+    async def _clear(self, job: JobId) -> None:
+        await asyncio.to_thread(self._results.delete_job, job)
+        await self._blobs.delete_folder(paths.folder(job))
+        await self._jobs.forget(job)

@@ -1,0 +1,60 @@
+"""The index of a job's input: one fixed-size record for each request, in input order.
+
+    record i:  offset u64 │ length u32 │ line number u32        little endian, 16 bytes
+
+With it any request's line is one read away and a shard is one contiguous read. A line is at
+most 4 GiB long and a file at most 4 billion lines, well above the limits in `settings`.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toplu.batch import paths
+from toplu.gemini.jsonl import LineSpan
+from toplu.job import Shard
+from toplu.store.blobs import Blobs
+
+RECORD = struct.Struct("<QII")
+
+
+def pack(spans: Iterable[LineSpan]) -> bytes:
+    """Return the records of the spans."""
+    return b"".join(RECORD.pack(span.offset, span.length, span.number) for span in spans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLine:
+    """One request as it stands in the input."""
+
+    index: int  # within the job, from 0
+    number: int  # of the physical line, from 1
+    line: bytes | None  # None: longer than `line_bytes_max`, and not read
+
+
+async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[RequestLine]:
+    """Return the shard's lines in order; the plan has bounded their bytes."""
+    records = await blobs.read(
+        paths.line_index(shard.job), shard.first * RECORD.size, shard.count * RECORD.size
+    )
+    spans = list(RECORD.iter_unpack(records))
+    assert len(spans) == shard.count, "the index is shorter than the plan says"
+    readable = [span for span in spans if span[1] <= line_bytes_max]
+    if not readable:
+        return [
+            RequestLine(index=shard.first + place, number=number, line=None)
+            for place, (_, _, number) in enumerate(spans)
+        ]
+    start = readable[0][0]
+    end = readable[-1][0] + readable[-1][1]
+    lines = memoryview(await blobs.read(paths.input_lines(shard.job), start, end - start))
+    return [
+        RequestLine(
+            index=shard.first + place,
+            number=number,
+            line=bytes(lines[offset - start : offset - start + length])
+            if length <= line_bytes_max
+            else None,
+        )
+        for place, (offset, length, number) in enumerate(spans)
+    ]

@@ -1,0 +1,45 @@
+"""A loop is a step plus a sleep: steps do one unit of work and say when they want the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+log = structlog.get_logger()
+
+AT_ONCE = timedelta(0)
+AFTER_A_FAULT = timedelta(seconds=1)
+
+Step = Callable[[], Awaitable[timedelta]]
+
+
+class Bell:
+    """Wakes a sleeping loop; a hint only, for the next step would find the work anyway."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, longest: timedelta) -> None:
+        """Return when rung since the last wait, or after `longest`."""
+        try:
+            async with asyncio.timeout(longest.total_seconds()):
+                await self._rung.wait()
+        except TimeoutError:
+            pass
+        self._rung.clear()
+
+
+async def repeat(step: Step, bell: Bell, name: str) -> None:
+    """Take the step for ever; a step that fails is logged and taken again."""
+    while True:
+        try:
+            delay = await step()
+        except Exception:
+            log.exception("step_failed", loop=name)
+            delay = AFTER_A_FAULT
+        if delay > AT_ONCE:
+            await bell.wait(delay)

@@ -1,0 +1,108 @@
+"""Hop 6: makes answered requests durable, in groups.
+
+Results gather while the last group is being written; one group is one fdatasync for each
+segment it touches, then one transaction that moves the counts. A crash loses at most the group
+that was gathering. The log is the truth and the counts follow it: a result that reached the
+log is kept even if the transaction did not happen.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
+from toplu.batch.shard_run import ShardRun
+from toplu.clock import Clock
+from toplu.settings import Settings
+from toplu.store.jobs import Jobs
+from toplu.store.result_log import Record, ResultLog
+
+log = structlog.get_logger()
+
+IDLE = timedelta(seconds=5)
+
+
+class ResultWriter:
+    """Gathers results of all shards and commits them as groups."""
+
+    def __init__(
+        self, *, settings: Settings, clock: Clock, jobs: Jobs, results: ResultLog, done: Bell
+    ) -> None:
+        self._clock = clock
+        self._jobs = jobs
+        self._results = results
+        self._done = done  # rung when a shard is done
+        self._gathering: dict[ShardRun, list[Record]] = {}
+        self._buffered = 0
+        self._buffered_max = settings.results_buffered_max
+        self._room = asyncio.Event()
+        self._room.set()
+        self._pause = timedelta(seconds=settings.commit_seconds)
+        self.bell = Bell()
+
+    def add(self, run: ShardRun, record: Record) -> None:
+        """Take one outcome; it is durable after a coming `step`."""
+        self._gathering.setdefault(run, []).append(record)
+        self._buffered += 1
+        if self._buffered >= self._buffered_max:
+            self._room.clear()
+        self.bell.ring()
+
+    def note(self, run: ShardRun) -> None:
+        """Have the run's counts recorded, though it has no new outcome."""
+        self._gathering.setdefault(run, [])
+        self.bell.ring()
+
+    async def wait_for_room(self) -> None:
+        """Return when another result may be added; this is what holds runners back."""
+        await self._room.wait()
+
+    async def step(self) -> timedelta:
+        """Commit what has gathered."""
+        if not self._gathering:
+            return IDLE
+        group, self._gathering = self._gathering, {}
+        group = {run: records for run, records in group.items() if not run.dropped}
+        try:
+            await asyncio.to_thread(self._append, group)
+        except OSError as error:
+            # A full disk, most likely: the results stay in memory, runners wait for room, and
+            # the same group is tried again until there is space.
+            log.exception("results_not_written", reason=error.strerror)
+            for run, records in group.items():
+                self._gathering[run] = records + self._gathering.get(run, [])
+            return AFTER_A_FAULT
+        self._buffered = sum(len(records) for records in self._gathering.values())
+        if self._buffered < self._buffered_max:
+            self._room.set()
+        try:
+            await self._record(list(group))
+        except Exception:
+            for run in group:
+                self.note(run)
+            raise
+        # Long enough for a group to gather, short enough that a crash loses little.
+        await self._clock.sleep(self._pause)
+        return AT_ONCE if self._gathering else IDLE
+
+    async def flush(self) -> None:
+        """Commit until nothing gathers; for the end of a drain."""
+        while self._gathering:
+            await self.step()
+
+    def _append(self, group: dict[ShardRun, list[Record]]) -> None:
+        for run, records in group.items():
+            if records:
+                run.append(self._results, records)
+                # If a later segment of the group fails, this one is not written twice.
+                records.clear()
+
+    async def _record(self, runs: list[ShardRun]) -> None:
+        lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())
+        for run in runs:
+            if run.lease in lost:
+                log.info("lease_lost", job=run.lease.job.id, shard=run.lease.shard.number)
+                run.drop()
+            elif run.is_done:
+                self._done.ring()

@@ -1,0 +1,118 @@
+"""One leased shard while it is being worked on: what is left, what is running, what is durable."""
+
+import asyncio
+from collections import deque
+
+from toplu.batch import line_index
+from toplu.batch.line_index import RequestLine
+from toplu.job import Lease
+from toplu.settings import Settings
+from toplu.store.blobs import Blobs
+from toplu.store.jobs import Progress
+from toplu.store.result_log import Record, ResultLog, Segment
+
+
+class ShardRun:
+    """The state of a shard between its lease and its last durable result."""
+
+    def __init__(
+        self, lease: Lease, lines: deque[RequestLine], sealed: tuple[Segment, ...], failed: int
+    ) -> None:
+        self.lease = lease
+        self._lines = lines
+        self._running: set[asyncio.Task[None]] = set()
+        self._sealed = sealed  # segments of earlier epochs, up to where they are valid
+        self._committed_bytes = 0  # of this epoch's own segment
+        self.failed = failed  # durable outcomes, those of earlier epochs included
+        self.succeeded = lease.shard.count - len(lines) - failed
+        self.dropped = False
+
+    @classmethod
+    async def open(
+        cls, lease: Lease, *, blobs: Blobs, results: ResultLog, settings: Settings
+    ) -> "ShardRun":
+        """Read the shard's lines and what earlier holders of it have finished.
+
+        This is the whole of crash recovery: a result that is in the log, whether or not the
+        database had heard of it, is not computed again.
+        """
+        shard = lease.shard
+        finished: dict[int, bool] = {}
+        sealed: list[Segment] = []
+        for epoch in range(1, shard.epoch):
+            scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
+            if not scan.entries:
+                continue
+            sealed.append(
+                Segment(
+                    job=shard.job,
+                    shard=shard.number,
+                    epoch=epoch,
+                    committed_bytes=scan.valid_bytes,
+                )
+            )
+            for entry in scan.entries:
+                finished.setdefault(entry.index, entry.succeeded)
+        lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
+        return cls(
+            lease,
+            deque(line for line in lines if line.index not in finished),
+            tuple(sealed),
+            sum(not succeeded for succeeded in finished.values()),
+        )
+
+    @property
+    def has_earlier_results(self) -> bool:
+        """Whether earlier holders of the shard left results, which may not be counted yet."""
+        return bool(self._sealed)
+
+    def take(self) -> RequestLine | None:
+        """Return the next request to start, or None when all are started."""
+        return self._lines.popleft() if self._lines else None
+
+    def started(self, task: asyncio.Task[None]) -> None:
+        """Remember the task that answers a request, so that `drop` can stop it."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def append(self, results: ResultLog, records: list[Record]) -> None:
+        """Make outcomes durable; blocking, and nothing has changed if it raises."""
+        shard = self.lease.shard
+        self._committed_bytes = results.append(
+            shard.job, shard.number, shard.epoch, records, at=self._committed_bytes
+        )
+        succeeded = sum(record.succeeded for record in records)
+        self.succeeded += succeeded
+        self.failed += len(records) - succeeded
+
+    def progress(self) -> Progress:
+        """Return what is durable, for the database to follow."""
+        shard = self.lease.shard
+        own = Segment(
+            job=shard.job,
+            shard=shard.number,
+            epoch=shard.epoch,
+            committed_bytes=self._committed_bytes,
+        )
+        return Progress(
+            lease=self.lease,
+            segments=(*self._sealed, own) if self._committed_bytes else self._sealed,
+            succeeded=self.succeeded,
+            failed=self.failed,
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every request has a durable outcome."""
+        return self.succeeded + self.failed == self.lease.shard.count
+
+    def stop(self) -> None:
+        """Stop everything that runs and start nothing more; what is answered is kept."""
+        self._lines.clear()
+        for task in self._running:
+            task.cancel()
+
+    def drop(self) -> None:
+        """Stop, and let go of what is not durable yet: the shard is no longer ours."""
+        self.dropped = True
+        self.stop()

@@ -1,0 +1,47 @@
+"""`toplu models`: what the catalogue has, and whether its files are here."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from toplu.engines import model_source
+from toplu.errors import ConfigurationError
+from toplu.settings import load
+
+app = typer.Typer(help="List the catalogue and fetch model files.", no_args_is_help=True)
+
+ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+
+
+@app.command("list")
+def list_models(config: ConfigOption = None) -> None:
+    """Show the models, the names they answer to and whether their files are here."""
+    settings = load(config)
+    table = Table("name", "answers to", "engine", "source", "file")
+    for model in settings.models:
+        file = model_source.locate(model, settings.model_dir)
+        here = "not needed" if model.source is None else "here" if file is not None else "missing"
+        table.add_row(model.name, ", ".join(model.aliases), model.engine, model.source or "", here)
+    Console().print(table)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="The model's catalogue name.")],
+    config: ConfigOption = None,
+) -> None:
+    """Fetch a model's file and check it; does nothing when it is here."""
+    settings = load(config)
+    model = next((model for model in settings.models if model.name == name), None)
+    if model is None:
+        names = ", ".join(model.name for model in settings.models)
+        raise ConfigurationError(f"{name} is not in the catalogue, which has: {names}")
+    with Progress(transient=True) as progress:
+        progress.add_task(f"fetching {name}", total=None)
+        file = asyncio.run(model_source.pull(model, settings.model_dir))
+    typer.echo(f"{name}: {file}")

@@ -1,0 +1,129 @@
+"""The server process: one port, one data folder, signals, and an orderly end.
+
+SIGTERM or SIGINT drains: no request is started, those that run finish or go back after
+`drain_seconds`, polls are answered until the end. A second signal ends the wait.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from toplu.errors import ConfigurationError
+from toplu.settings import Settings
+from toplu.wiring import House, open_house
+
+log = structlog.get_logger()
+
+SHUTDOWN_SECONDS = 10
+CONNECTIONS_WAITING_MAX = 2048
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the drain decides when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a listening socket, or raise ConfigurationError that says what is in the way."""
+    try:
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(CONNECTIONS_WAITING_MAX)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(settings: Settings) -> None:
+    """Run until a signal ends it; returns when everything is put away."""
+    signals = Signals()
+    listener = bind(settings)
+    host, port = listener.getsockname()[:2]
+    local = is_loopback(settings.host)
+    async with open_house(settings, any_key_until_first=local) as house:
+        if not await house.keys.any_exist():
+            if not local:
+                raise ConfigurationError(
+                    f"host {settings.host} can be reached by other machines and there is no API "
+                    "key: make one with `toplu keys create`, or listen on 127.0.0.1"
+                )
+            log.warning("any_key_works", reason="no key has been made, and only this machine asks")
+        shown = f"[{host}]" if ":" in host else host
+        log.info("server_ready", url=f"http://{shown}:{port}", data_dir=str(settings.data_dir))
+        await _run(house, listener, signals)
+    log.info("server_stopped")
+
+
+async def _run(house: House, listener: socket.socket, signals: "Signals") -> None:
+    server = _http_server(house.app)
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(house.work())
+        answering = tasks.create_task(server.serve(sockets=[listener]))
+        await signals.wait()
+        log.info("server_draining")
+        draining = tasks.create_task(house.drain())
+        impatient = tasks.create_task(signals.wait())
+        await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
+        impatient.cancel()
+        house.stop_requests()
+        await draining
+        server.should_exit = True
+        await answering
+        working.cancel()
+
+
+def _http_server(app: Starlette) -> HttpServer:
+    return HttpServer(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+
+
+class Signals:
+    """SIGTERM and SIGINT as something to wait for."""
+
+    def __init__(self) -> None:
+        self._arrived = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._arrived.set)
+
+    async def wait(self) -> None:
+        """Return at the next signal."""
+        await self._arrived.wait()
+        self._arrived.clear()

@@ -1,0 +1,56 @@
+"""The encode step: makes the GenerateContentResponse of a Generation."""
+
+from toplu import clock
+from toplu.engines.engine import Completion, Generation
+from toplu.gemini.content import (
+    Candidate,
+    Content,
+    FinishReason,
+    GenerateContentResponse,
+    Modality,
+    ModalityTokenCount,
+    Part,
+    UsageMetadata,
+)
+from toplu.settings import ModelSettings
+
+RESPONSE_ID_LENGTH = 22
+
+
+def write_answer(generation: Generation, model: ModelSettings) -> GenerateContentResponse:
+    """Return the response, with the model that really answered as its `modelVersion`."""
+    return GenerateContentResponse(
+        candidates=[
+            _candidate(completion, index) for index, completion in enumerate(generation.completions)
+        ],
+        usage_metadata=_usage(generation),
+        model_version=model.name,
+        response_id=clock.random_id(RESPONSE_ID_LENGTH),
+    )
+
+
+def _candidate(completion: Completion, index: int) -> Candidate:
+    return Candidate(
+        content=Content(role="model", parts=[Part(text=completion.text)]),
+        finish_reason=FinishReason.MAX_TOKENS if completion.hit_token_limit else FinishReason.STOP,
+        index=index,
+    )
+
+
+def _usage(generation: Generation) -> UsageMetadata:
+    answer_tokens = sum(completion.tokens for completion in generation.completions)
+    cached_tokens = generation.cached_tokens or None
+    return UsageMetadata(
+        prompt_token_count=generation.prompt_tokens,
+        cached_content_token_count=cached_tokens,
+        candidates_token_count=answer_tokens,
+        total_token_count=generation.prompt_tokens + answer_tokens,
+        prompt_tokens_details=text_tokens(generation.prompt_tokens),
+        cache_tokens_details=text_tokens(cached_tokens) if cached_tokens else None,
+        candidates_tokens_details=text_tokens(answer_tokens),
+    )
+
+
+def text_tokens(count: int) -> list[ModalityTokenCount]:
+    """Return the breakdown by modality of tokens that are all text."""
+    return [ModalityTokenCount(modality=Modality.TEXT, token_count=count)]

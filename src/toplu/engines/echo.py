@@ -1,0 +1,87 @@
+"""The engine that says the last user text again: no model, no cost, scriptable failures.
+
+A token is a word between white space. `crash_pattern` brings it down like a child process:
+every call in flight fails and it stays dead, so that whoever supervises it starts another.
+"""
+
+import asyncio
+import re
+
+from toplu.engines.engine import Completion, EngineDied, Generation, Prompt, Turn
+from toplu.errors import ConfigurationError, Internal, InvalidArgument
+from toplu.settings import ModelSettings
+
+WORD = re.compile(r"\S+")
+
+
+class EchoEngine:
+    """Answers in process, deterministically, after the delay that its settings name."""
+
+    def __init__(self, model: ModelSettings) -> None:
+        self._delay_seconds = model.echo.delay_seconds
+        self._fail_pattern = _compiled(model.echo.fail_pattern)
+        self._crash_pattern = _compiled(model.echo.crash_pattern)
+        self._context_tokens = model.context_tokens
+        self._running = [asyncio.Semaphore(1) for _ in range(model.lanes)]
+        self.dead = asyncio.Event()
+
+    @property
+    def lanes(self) -> int:
+        return len(self._running)
+
+    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+        prompt_tokens = await self.count_tokens(prompt.turns)
+        if prompt_tokens >= self._context_tokens:
+            raise InvalidArgument(
+                f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens "
+                f"allowed ({self._context_tokens - 1})."
+            )
+        text = next((turn.text for turn in reversed(prompt.turns) if turn.role == "user"), "")
+        async with self._running[lane]:
+            self._raise_if_dead()
+            if self._crash_pattern is not None and self._crash_pattern.search(text):
+                self.dead.set()
+            await self._wait_a_while()
+            if self._fail_pattern is not None and self._fail_pattern.search(text):
+                raise Internal("The echo engine fails on this request by its settings.")
+        tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
+        return Generation(
+            completions=(_cut(text, tokens_max),) * prompt.candidate_count,
+            prompt_tokens=prompt_tokens,
+            cached_tokens=0,
+        )
+
+    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+        self._raise_if_dead()
+        return sum(len(WORD.findall(turn.text)) for turn in turns)
+
+    async def close(self) -> None:
+        self.dead.set()
+
+    async def _wait_a_while(self) -> None:
+        """Let the delay pass, unless the engine dies first."""
+        try:
+            async with asyncio.timeout(self._delay_seconds):
+                await self.dead.wait()
+        except TimeoutError:
+            return
+        self._raise_if_dead()
+
+    def _raise_if_dead(self) -> None:
+        if self.dead.is_set():
+            raise EngineDied("The echo engine is down.")
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(f"echo: `{pattern}` is no regular expression: {error}") from error
+
+
+def _cut(text: str, tokens_max: int) -> Completion:
+    words = list(WORD.finditer(text))
+    if len(words) <= tokens_max:
+        return Completion(text=text, tokens=len(words), hit_token_limit=False)
+    end = words[tokens_max - 1].end() if tokens_max else 0
+    return Completion(text=text[:end], tokens=tokens_max, hit_token_limit=True)

@@ -1,0 +1,157 @@
+"""The client of a llama.cpp HTTP server that runs one model, lane by lane.
+
+A lane is a slot of the server: a request pinned to it finds the prefix that the last request
+left there, and waits in the server while another one holds it.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from toplu.engines.engine import EngineDied, Generation, Prompt, Sampling, Turn
+from toplu.engines.llama_cpp_child import connections_max
+from toplu.engines.llama_cpp_reply import Reply, TokenCount, read_refusal, read_reply
+from toplu.errors import DeadlineExceeded
+
+HTTP_OK = 200
+# llama.cpp reads this seed as a wish for a random one.
+SEED_RANDOM = 2**32 - 1
+# Penalties look at so many last tokens. A longer window would count the words of the prompt.
+PENALTY_WINDOW_TOKENS = 64
+
+
+class LlamaCppEngine:
+    """One loaded model behind llama.cpp's HTTP server."""
+
+    def __init__(
+        self, *, address: str, api_key: str, lanes: int, request_seconds_max: float
+    ) -> None:
+        self._lanes = lanes
+        self._request_seconds_max = request_seconds_max
+        self._session = aiohttp.ClientSession(
+            base_url=address,
+            headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
+            # The server closes idle connections when it likes. A request sent into one that is
+            # being closed looks like a dead engine, so each request has a connection of its own.
+            connector=aiohttp.TCPConnector(limit=connections_max(lanes), force_close=True),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+        )
+
+    @property
+    def lanes(self) -> int:
+        return self._lanes
+
+    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+        assert 0 <= lane < self._lanes, f"lane {lane} of {self._lanes}"
+        seed = prompt.sampling.seed
+        first_seed = secrets.randbelow(SEED_RANDOM) if seed is None else seed
+        replies: list[Reply] = []
+        # The request before it on the lane may take as long as any.
+        async with self._deadline(2 * self._request_seconds_max) as restart_deadline:
+            for index in range(prompt.candidate_count):
+                body = _chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
+                on_start = restart_deadline if index == 0 else _do_nothing
+                replies.append(await self._complete_chat(body, on_start))
+        usage = replies[0].usage
+        return Generation(
+            completions=tuple(reply.completion for reply in replies),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.prompt_tokens_details.cached_tokens,
+        )
+
+    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+        path, body = "/v1/chat/completions/input_tokens", {"messages": _messages(turns)}
+        async with (
+            self._deadline(self._request_seconds_max),
+            self._answer_to(path, body) as response,
+        ):
+            return msgspec.json.decode(await response.read(), type=TokenCount).input_tokens
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _complete_chat(self, body: dict[str, Any], on_start: Callable[[], None]) -> Reply:
+        # Streamed, because only a failing write makes the server stop for a client that is
+        # gone, and with reports of progress, because the first tells that the lane is ours.
+        body |= {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "return_progress": True,
+        }
+        async with self._answer_to("/v1/chat/completions", body) as response:
+            return await read_reply(response.content, on_start)
+
+    @asynccontextmanager
+    async def _answer_to(
+        self, path: str, body: dict[str, Any]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield an answer that is OK; leaving early closes the connection and frees the slot."""
+        if self._session.closed:
+            raise EngineDied("The engine is closed.")
+        try:
+            async with self._session.post(path, data=msgspec.json.encode(body)) as response:
+                if response.status != HTTP_OK:
+                    raise read_refusal(response.status, await response.read())
+                yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineDied(f"llama.cpp went away: {type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def _deadline(self, seconds: float) -> AsyncIterator[Callable[[], None]]:
+        """Bound the body; what is yielded starts the time that one request may take, once."""
+        loop = asyncio.get_running_loop()
+        restarted = False
+
+        def restart() -> None:
+            nonlocal restarted
+            if not restarted:
+                deadline.reschedule(loop.time() + self._request_seconds_max)
+                restarted = True
+
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                yield restart
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"The model did not answer within {self._request_seconds_max:g} seconds."
+            ) from error
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
+    return {
+        "messages": _messages(prompt.turns),
+        "id_slot": lane,
+        "cache_prompt": True,
+        "seed": seed,
+        **_sampling(prompt.sampling),
+    }
+
+
+def _sampling(sampling: Sampling) -> dict[str, Any]:
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": 0.0,
+        "typical_p": 1.0,
+        "repeat_penalty": 1.0,
+        "repeat_last_n": PENALTY_WINDOW_TOKENS,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "stop": sampling.stop_sequences,
+        "max_tokens": sampling.output_tokens_max,
+    }
+
+
+def _messages(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.text} for turn in turns]

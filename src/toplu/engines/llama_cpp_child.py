@@ -1,0 +1,121 @@
+"""The child process that loads one model and lets llama.cpp's HTTP server listen for its parent.
+
+    parent ── stdin: one line of ChildParameters ──▶ child
+           ◀── stdout: one line of ChildReady ──────
+           ◀═════ HTTP on loopback, with the key ═══▶
+           ── stdin: end of file ──▶ exit
+
+The end of stdin is the only signal that it obeys. It comes when the parent dies in whatever
+way, and a Ctrl-C that reaches the whole process group leaves the drain to the parent.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+# A step decodes so many tokens for all lanes: it is how long one prompt holds up the others,
+# and how long a request that was cancelled goes on.
+BATCH_TOKENS = 512
+MICRO_BATCH_TOKENS = 512
+VERBOSITY_WARNINGS = 2
+# Besides the requests of the lanes (one runs, one waits): counting of tokens and cancellations.
+SPARE_CONNECTIONS = 8
+
+
+class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child is to load; it travels by stdin because argv is readable by everybody."""
+
+    model_path: str
+    context_tokens: int  # per lane
+    lanes: int
+    threads: int | None  # None: every core
+    api_key: str
+
+
+class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the loaded model listens."""
+
+    address: str
+
+
+def connections_max(lanes: int) -> int:
+    """Return how many connections the child serves at the same time."""
+    return 2 * lanes + SPARE_CONNECTIONS
+
+
+def run_child() -> None:
+    """Load, report, and stay until stdin ends; exit with 1 if the model cannot be loaded."""
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    parameters = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildParameters)
+    # The parent may die while the model is loading, so the watch begins before.
+    watch = threading.Thread(target=_exit_with_parent, daemon=True)
+    watch.start()
+    try:
+        server = _load(parameters)
+    except RuntimeError as error:
+        _say_last_words(f"{parameters.model_path}: {error}")
+        os._exit(1)
+    ready = ChildReady(address=server.listening_address)
+    sys.stdout.buffer.write(msgspec.json.encode(ready) + b"\n")
+    sys.stdout.buffer.flush()
+    watch.join()
+
+
+def _load(parameters: ChildParameters) -> Any:
+    import xllamacpp
+
+    if not Path(parameters.model_path).is_file():
+        raise RuntimeError("there is no such file")
+    common = xllamacpp.CommonParams()
+    common.model.path = parameters.model_path
+    common.n_parallel = parameters.lanes
+    common.n_ctx = parameters.lanes * parameters.context_tokens
+    common.n_batch = BATCH_TOKENS
+    common.n_ubatch = MICRO_BATCH_TOKENS
+    common.cpuparams.n_threads = parameters.threads or _core_count()
+    common.cpuparams_batch.n_threads = parameters.threads or _core_count()
+    # Lanes with streams of their own; nothing is copied to host memory behind their back.
+    common.kv_unified = False
+    common.cache_idle_slots = False
+    common.cache_ram_mib = 0
+    common.swa_full = True  # else a model with sliding windows cannot rewind to a prefix
+    # A conversation that ends with the model's turn is answered, not continued in mid-sentence.
+    common.prefill_assistant = False
+    common.hostnames = ["127.0.0.1"]
+    common.port = 0
+    common.api_keys = [parameters.api_key]
+    common.n_threads_http = connections_max(parameters.lanes)
+    common.ui = False
+    common.endpoint_slots = True
+    common.verbosity = VERBOSITY_WARNINGS
+    return xllamacpp.Server(common)
+
+
+def _core_count() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _exit_with_parent() -> None:
+    # A read of the descriptor, because one of `sys.stdin` holds a lock at exit.
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    os._exit(0)  # destructors of llama.cpp may wait for a generation to end
+
+
+def _say_last_words(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    run_child()

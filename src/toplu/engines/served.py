@@ -1,0 +1,111 @@
+"""Which fields of a request are served: the rows below are all that asks for plain text.
+
+A field is served if it is in SERVED, or if its value passes the test in HARMLESS: then it asks
+for nothing that plain text does not already give. Every other field that is set is known to the
+Gemini API and refused by name. To serve a feature, move its row.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
+from toplu.gemini.message import Message
+
+SERVED: dict[type[Message], frozenset[str]] = {
+    GenerateContentRequest: frozenset(
+        {"model", "contents", "system_instruction", "safety_settings", "generation_config"}
+    ),
+    Content: frozenset({"role", "parts"}),
+    Part: frozenset({"text", "thought", "thought_signature", "part_metadata"}),
+    GenerationConfig: frozenset(
+        {
+            "candidate_count",
+            "stop_sequences",
+            "max_output_tokens",
+            "temperature",
+            "top_p",
+            "top_k",
+            "seed",
+            "presence_penalty",
+            "frequency_penalty",
+        }
+    ),
+}
+
+
+def _is_empty(value: Any) -> bool:
+    return not value
+
+
+def _is_anything(_value: Any) -> bool:
+    return True
+
+
+def _is_plain_text(value: Any) -> bool:
+    return value in ("", "text/plain")
+
+
+def _is_text_only(value: Any) -> bool:
+    return all(modality in ("TEXT", "MODALITY_UNSPECIFIED") for modality in value)
+
+
+def _asks_for_no_thoughts(value: Any) -> bool:
+    """Accept what switches thinking off, or leaves it to the model."""
+    wanted = {str(key).replace("_", "").lower(): setting for key, setting in dict(value).items()}
+    return (
+        not wanted.pop("includethoughts", None)
+        and wanted.pop("thinkingbudget", None) in (None, 0, -1)
+        and wanted.pop("thinkinglevel", None) in (None, "THINKING_LEVEL_UNSPECIFIED", "MINIMAL")
+        and not wanted
+    )
+
+
+HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
+    GenerateContentRequest: {
+        "tools": _is_empty,
+        "tool_config": _is_empty,
+        "cached_content": _is_empty,
+        "service_tier": _is_anything,  # one tier, the same for all
+        "store": _is_empty,
+    },
+    GenerationConfig: {
+        "response_logprobs": _is_empty,
+        "response_mime_type": _is_plain_text,
+        "response_modalities": _is_text_only,
+        "media_resolution": _is_anything,  # there are no media
+        "thinking_config": _asks_for_no_thoughts,
+        "enable_enhanced_civic_answers": _is_empty,
+        "enable_affective_dialog": _is_empty,
+    },
+}
+
+
+def find_unserved(message: Message, path: str = "") -> Iterator[str]:
+    """Yield the camelCase path of each field that is set and not served, in field order."""
+    kind = type(message)
+    served = SERVED[kind]
+    harmless = HARMLESS.get(kind, {})
+    for name, wire_name in zip(
+        message.__struct_fields__, message.__struct_encode_fields__, strict=True
+    ):
+        value = getattr(message, name)
+        if value is None:
+            continue
+        if name not in served:
+            if not _passes(harmless.get(name), value):
+                yield path + wire_name
+        elif isinstance(value, Message) and type(value) in SERVED:
+            yield from find_unserved(value, f"{path}{wire_name}.")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if type(item) in SERVED:
+                    yield from find_unserved(item, f"{path}{wire_name}[{index}].")
+
+
+def _passes(test: Callable[[Any], bool] | None, value: Any) -> bool:
+    if test is None:
+        return False
+    try:
+        return test(value)
+    except (TypeError, ValueError):  # the value is not even of the shape that the test reads
+        return False

@@ -1,0 +1,91 @@
+"""The kept files: found by those they belong to, streamed, deleted, and forgotten in time."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from toplu.clock import Clock
+from toplu.errors import PermissionDenied
+from toplu.files import metadata, uploads
+from toplu.files.part import Parts
+from toplu.job import ProjectId
+from toplu.store.blobs import Blobs
+from toplu.store.files import Files, FileSource, StoredFile
+from toplu.store.pages import PageMark
+from toplu.store.uploads import UploadSessions
+
+__all__ = ["FileSource", "Library", "StoredFile"]
+
+
+class Library:
+    """Keeps files until they expire; a foreign file and an expired one are as missing as none."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        files: Files,
+        sessions: UploadSessions,
+        blobs: Blobs,
+        parts: Parts,
+    ) -> None:
+        self._clock = clock
+        self._files = files
+        self._sessions = sessions
+        self._blobs = blobs
+        self._parts = parts
+
+    async def get(self, project: ProjectId, name: str) -> StoredFile:
+        """Return the file of that name, id or URI."""
+        file_id = metadata.id_of(name)
+        file = await self._files.find(project, file_id)
+        if file is None or file.expires <= self._clock.now():
+            raise _missing(file_id)
+        return file
+
+    async def page(
+        self, project: ProjectId, *, size: int, token: str | None = None
+    ) -> tuple[list[StoredFile], str | None]:
+        """Return up to `size` files, newest first, and the token of the next page if any."""
+        after = None if token is None else PageMark.of_token(token)
+        found = await self._files.page(project, size + 1, self._clock.now(), after)
+        page = found[:size]
+        if len(found) <= size:
+            return page, None
+        return page, PageMark(page[-1].created, page[-1].id).token
+
+    async def delete(self, project: ProjectId, name: str) -> None:
+        """Make the file invisible and remove its bytes."""
+        file = await self.get(project, name)
+        marked = await self._files.mark_deleted(project, file.id)
+        if marked is None:
+            raise _missing(file.id)
+        await self._remove(marked)
+
+    def stream(self, file: StoredFile) -> AsyncIterator[bytes]:
+        """Yield the file's bytes."""
+        return self._blobs.stream(file.blob)
+
+    async def forget_expired(self, now: datetime) -> None:
+        """Remove uploads and files that are past their expiry, and what a crash left of others.
+
+        Each goes in steps that can be taken again: out of sight, then the bytes, then the row.
+        """
+        for session in await self._sessions.expired(now):
+            await uploads.abandon(
+                session.id_hash, sessions=self._sessions, blobs=self._blobs, parts=self._parts
+            )
+            await self._sessions.forget(session.id_hash)
+        for file in await self._files.expired(now):
+            await self._files.mark_deleted(file.project, file.id)
+        for file in await self._files.deleted():
+            await self._remove(file)
+
+    async def _remove(self, file: StoredFile) -> None:
+        await self._blobs.delete(file.blob)
+        await self._files.forget(file.id)
+
+
+def _missing(file_id: str) -> PermissionDenied:
+    return PermissionDenied(
+        f"You do not have permission to access the File {file_id} or it may not exist."
+    )

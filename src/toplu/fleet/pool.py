@@ -1,0 +1,132 @@
+"""The way of a request through one engine, shared by batches and interactive calls.
+
+decode ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
+             ▲ alone                                   │
+             └───────────── suspect ◀── engine died ───┘
+
+A request whose engine died is run again, alone. One that brings the engine down every time
+is condemned: the crash becomes its outcome, and everybody else is answered.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+import structlog
+
+from toplu.engines.answer import write_answer
+from toplu.engines.engine import Engine, EngineDied, Generation
+from toplu.engines.prompt import read_prompt, read_turns
+from toplu.errors import Internal, Unavailable
+from toplu.fleet.lanes import Lanes
+from toplu.fleet.quarantine import Quarantine
+from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
+from toplu.settings import ModelSettings, Settings
+
+__all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Work = Callable[[Engine, int], Awaitable[T]]
+
+
+class Pool:
+    """Answers requests for one model."""
+
+    def __init__(self, *, model: ModelSettings, supervisor: Supervisor, settings: Settings) -> None:
+        self._model = model
+        self._supervisor = supervisor
+        self._interactive_waiting_max = settings.interactive_waiting_max
+        self._request_seconds_max = settings.request_seconds_max
+        self._crashes_max = settings.engine_crashes_per_request_max
+        self._lanes = Lanes(model.lanes)
+        self._quarantine = Quarantine()
+        self._interactive_waiting = 0
+
+    @property
+    def window(self) -> int:
+        """Return how many batch calls keep every lane busy; more would only wait here."""
+        return self._lanes.places
+
+    async def answer(
+        self, request: GenerateContentRequest, *, interactive: bool, label: str | None = None
+    ) -> GenerateContentResponse:
+        """Answer the request, or raise the TopluError that is its outcome.
+
+        EngineGivenUp alone says nothing about the request. `label` names it in the log.
+        """
+        prompt = read_prompt(request, self._model)
+
+        async def generate(engine: Engine, lane: int) -> Generation:
+            return await engine.generate(prompt, lane)
+
+        generation = await self._survive(generate, interactive=interactive, label=label)
+        return write_answer(generation, self._model)
+
+    async def count_tokens(self, request: GenerateContentRequest) -> int:
+        """Return how long the request's prompt is, of its conversation alone."""
+        turns = read_turns(request.contents, request.system_instruction)
+
+        async def count(engine: Engine, _lane: int) -> int:
+            return await engine.count_tokens(turns)
+
+        return await self._survive(count, interactive=True, label=None)
+
+    async def _survive(self, work: Work[T], *, interactive: bool, label: str | None) -> T:
+        """Do the work, and again alone each time the engine dies of it or of its neighbours."""
+        crashes = 0
+        while True:
+            async with self._placed(interactive=interactive, alone=crashes > 0) as (engine, lane):
+                if crashes:
+                    log.info(
+                        "request_runs_alone", engine=self._model.name, label=label, crashes=crashes
+                    )
+                try:
+                    return await work(engine, lane)
+                except EngineDied:
+                    crashes += 1
+                    self._supervisor.report_death(engine)
+            if crashes >= self._crashes_max:
+                log.error(
+                    "request_condemned", engine=self._model.name, label=label, crashes=crashes
+                )
+                raise Internal(f"The engine crashed {crashes} times on this request.")
+            log.warning("request_suspected", engine=self._model.name, label=label, crashes=crashes)
+
+    @asynccontextmanager
+    async def _placed(self, *, interactive: bool, alone: bool) -> AsyncIterator[tuple[Engine, int]]:
+        """Hold a lane of a ready engine."""
+        async with AsyncExitStack() as held:
+            async with self._patience() if interactive else self._obedience():
+                await held.enter_async_context(self._quarantine.pass_through(alone=alone))
+                lane = await held.enter_async_context(self._lanes.place(interactive=interactive))
+                engine = await self._supervisor.ready()
+            yield engine, lane
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Bound the waiting of interactive calls, in number and in time."""
+        if self._interactive_waiting >= self._interactive_waiting_max:
+            raise Unavailable("The model is overloaded. Please try again later.")
+        self._interactive_waiting += 1
+        try:
+            async with asyncio.timeout(self._request_seconds_max):
+                yield
+        except TimeoutError as error:
+            reason = self._supervisor.reason or "The model is overloaded."
+            raise Unavailable(f"{reason} Please try again later.") from error
+        finally:
+            self._interactive_waiting -= 1
+
+    @asynccontextmanager
+    async def _obedience(self) -> AsyncIterator[None]:
+        """Wait as long as it takes; batch calls are bounded by `window` and by their job's life."""
+        try:
+            yield
+        except EngineStopped:
+            # Not an outcome of the request, so none is returned: whoever stopped the engine is
+            # about to cancel this call, and another life of the server will answer it.
+            await asyncio.Event().wait()

@@ -1,0 +1,45 @@
+"""The contract between a supervisor and one life of an engine."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from toplu.engines.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """How an engine ended."""
+
+    exit_code: int | None  # None: it was no process; negative: the signal that killed it
+    last_words: str  # the end of what it wrote to its standard error
+
+
+class EngineStartFailed(Exception):
+    """An engine did not come up; the message says why, for the operator."""
+
+
+class RunningEngine(Protocol):
+    """One life of an engine, from ready to dead."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    async def wait_for_death(self) -> Death:
+        """Return when the engine is dead, and not before."""
+        ...
+
+    def kill(self) -> None:
+        """Bring it down at once; harmless when it is dead."""
+        ...
+
+    async def stop(self) -> None:
+        """Let it end, by force after a bounded time; leaves no process behind."""
+        ...
+
+
+# Starts the engine and returns when it is ready, or raises.
+Launch = Callable[[], Awaitable[RunningEngine]]

@@ -1,0 +1,298 @@
+"""Lines of a batch file: what one asks, what one answers, and where each lies in the file.
+
+A line is read strictly as JSON and leniently as proto: single quotes are for hand-written curl
+bodies, but both spellings of names and all forms of values are common in files. Inline
+requests are written as lines too, so that both kinds of job share one path.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from toplu.errors import InvalidArgument, RequestError
+from toplu.gemini import lenient_json, proto_json
+from toplu.gemini.batch import InlinedRequest
+from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
+from toplu.gemini.message import FreeForm, Message
+
+Key = str | int | float | None
+
+_BOM = b"\xef\xbb\xbf"
+_CARRIAGE_RETURN, _SPACE = b"\r "
+_FIRST_KEY = re.compile(rb"""\s*\{\s*["']?key["']?\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9]+)""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLine:
+    """One request, with what the client knows it by."""
+
+    key: Key
+    metadata: FreeForm | None
+    request: GenerateContentRequest
+
+
+class _KeyedLine(Message, frozen=True, kw_only=True):
+    """The form of a line that carries more than the request; the other form is the request."""
+
+    key: Key = None
+    metadata: FreeForm | None = None
+    request: GenerateContentRequest | None = None
+
+
+class _Object(msgspec.Struct):
+    """Any JSON object."""
+
+
+class _Identity(msgspec.Struct):
+    """What is worth keeping of a line that is no request."""
+
+    key: Any = None
+    metadata: Any = None
+
+
+class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An output line."""
+
+    response: GenerateContentResponse | None = None
+    error: RequestError | None = None
+    key: Key = None
+    metadata: dict[str, str] | None = None
+
+
+_keyed_decoder = msgspec.json.Decoder(_KeyedLine)
+_bare_decoder = msgspec.json.Decoder(GenerateContentRequest)
+_object_decoder = msgspec.json.Decoder(_Object)
+_identity_decoder = msgspec.json.Decoder(_Identity)
+_encoder = msgspec.json.Encoder()
+
+
+def read_line(line: bytes, number: int) -> BatchLine:
+    """Return the request on the line, or raise InvalidArgument that names the line."""
+    try:
+        if lenient_json.is_too_deep(line):
+            lenient_json.parse(line)
+        return _read_typed(line) or _read_untyped(line)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"Error on line {number}: {error.message}") from error
+
+
+def _read_typed(line: bytes) -> BatchLine | None:
+    try:
+        keyed = _keyed_decoder.decode(line)
+    except proto_json.REFUSALS:
+        pass
+    else:
+        if keyed.request is None:
+            return None
+        return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+    try:
+        return BatchLine(key=None, metadata=None, request=_bare_decoder.decode(line))
+    except proto_json.REFUSALS:
+        return None
+
+
+def _read_untyped(line: bytes) -> BatchLine:
+    value = _read_object(line)
+    if not value.keys() & {"key", "metadata", "request"}:
+        request = proto_json.read_value(GenerateContentRequest, value)
+        return BatchLine(key=None, metadata=None, request=request)
+    if not _is_key(value.get("key")):
+        raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {json.dumps(value['key'])}")
+    keyed = proto_json.read_value(_KeyedLine, value)
+    if keyed.request is None:
+        raise InvalidArgument("request is not specified")
+    return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+
+
+def check_first_line(line: bytes) -> None:
+    """Raise InvalidArgument if the line is no JSON object: then the file is no JSON lines."""
+    try:
+        _object_decoder.decode(line)
+    except proto_json.REFUSALS:
+        try:
+            _read_object(line)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"Error on line 1: {error.message}") from error
+
+
+def _read_object(line: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(line)
+    except proto_json.REFUSALS as error:
+        raise _syntax_error(line, error) from error
+    if isinstance(value, dict):
+        return value
+    column = len(line) - len(line.lstrip()) + 1
+    found = line[column - 1 : column].decode()
+    raise _invalid_json(column, f"unexpected character: '{found}'; expected '{{'")
+
+
+def _syntax_error(line: bytes, refusal: Exception) -> InvalidArgument:
+    """Return the refusal with the column, which the fast decoder does not always tell."""
+    try:
+        json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return _invalid_json(error.start + 1, "the text is not UTF-8")
+    except json.JSONDecodeError as error:
+        if error.pos >= len(error.doc):
+            return _invalid_json(error.pos + 1, "unexpected end of line")
+        found = error.doc[error.pos]
+        return _invalid_json(error.pos + 1, f"unexpected character: '{found}'; {error.msg}")
+    except (ValueError, RecursionError):
+        pass  # digits or nesting without end, in a text that is JSON otherwise
+    # What Python's reader takes or cannot tell: NaN, half a surrogate pair, endless numbers.
+    try:
+        lenient_json.parse(line)
+    except InvalidArgument as error:
+        return error
+    return InvalidArgument(f"invalid JSON: {refusal}")
+
+
+def _invalid_json(column: int, reason: str) -> InvalidArgument:
+    return InvalidArgument(f"invalid JSON, near column {column}: {reason}")
+
+
+def identify(line: bytes) -> tuple[Key, FreeForm | None]:
+    """Return the key and metadata of a line that cannot be read, as far as they can be told.
+
+    Never raises: this is for the error result of the line, which must not fail in its turn.
+    """
+    try:
+        identity = _identity_decoder.decode(line)
+    except proto_json.REFUSALS:
+        return _find_first_key(line), None
+    if lenient_json.is_too_deep(line):
+        return _find_first_key(line), None
+    key = identity.key if _is_key(identity.key) else None
+    metadata = identity.metadata if isinstance(identity.metadata, dict) else None
+    return key, metadata
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, Key) and not isinstance(value, bool)
+
+
+def _find_first_key(line: bytes) -> Key:
+    found = _FIRST_KEY.match(line)
+    if found is None:
+        return None
+    try:
+        key = msgspec.json.decode(found[1], type=str | int)
+    except proto_json.REFUSALS:
+        return None
+    return key
+
+
+def write_inlined(request: InlinedRequest) -> bytes:
+    """Return the entry as an input line, without a line end, that `read_line` reads back equal."""
+    members: dict[str, Any] = {"request": request.request}
+    if request.metadata is not None:
+        members = {"metadata": request.metadata} | members
+    return _encode(members)
+
+
+def write_result(
+    key: Key, metadata: FreeForm | None, outcome: GenerateContentResponse | RequestError
+) -> bytes:
+    """Return the output line, without a line end."""
+    texts = None if metadata is None else _as_texts(metadata)
+    if isinstance(outcome, RequestError):
+        return _encode(_Outcome(error=outcome, key=key, metadata=texts))
+    return _encode(_Outcome(response=outcome, key=key, metadata=texts))
+
+
+def _as_texts(metadata: FreeForm) -> dict[str, str]:
+    # The SDKs take strings only.
+    return {
+        name: value if isinstance(value, str) else _encode(value).decode()
+        for name, value in metadata.items()
+    }
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        # Half a surrogate pair, out of an engine: a mark in the text, and not a lost result.
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+class LineSpan(msgspec.Struct, frozen=True, gc=False):
+    """Where a line lies; a msgspec struct, for a file has millions of them."""
+
+    offset: int
+    length: int  # in bytes, without the line end
+    number: int  # of the line in the file, from 1, blank ones counted
+
+
+class LineSplitter:
+    r"""Finds the lines of a file that passes by in chunks, and keeps none of its bytes.
+
+    Blank lines are skipped; `\r\n`, a byte order mark and a missing last line end are taken.
+    """
+
+    def __init__(self) -> None:
+        self._head: bytes | None = b""  # the first bytes, until they can be told from a BOM
+        self._position = 0  # of the next chunk in the file
+        self._line_start = 0
+        self._number = 1
+        self._has_text = False  # something but white space in the line so far
+        self._ends_with_return = False
+
+    def feed(self, chunk: bytes) -> list[LineSpan]:
+        """Take the next bytes and return the lines that end in them."""
+        if self._head is not None:
+            chunk = self._head + chunk
+            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+                self._head = chunk
+                return []
+            self._head = None
+            if chunk.startswith(_BOM):
+                chunk = chunk[len(_BOM) :]
+                self._position = self._line_start = len(_BOM)
+        return self._split(chunk) if chunk else []
+
+    def finish(self) -> list[LineSpan]:
+        """Return the last line, if no line end follows it."""
+        spans = self._split(self._head) if self._head else []
+        self._head = None
+        if self._has_text:
+            spans.append(self._span_to(self._position - self._ends_with_return))
+        self._has_text = False
+        return spans
+
+    def _split(self, chunk: bytes) -> list[LineSpan]:
+        spans: list[LineSpan] = []
+        find, position = chunk.find, self._position
+        end = find(b"\n")
+        if end < 0:
+            self._continue_line(chunk)
+            return spans
+        self._continue_line(chunk[:end])
+        if self._has_text:
+            spans.append(self._span_to(self._position - self._ends_with_return))
+        number, start = self._number + 1, end + 1
+        while (end := find(b"\n", start)) >= 0:
+            # Most lines begin with text, which spares the copy that `isspace` works on.
+            if chunk[start] > _SPACE or not (chunk[start:end] or b" ").isspace():
+                length = end - start - (chunk[end - 1] == _CARRIAGE_RETURN)
+                spans.append(LineSpan(position + start, length, number))
+            number, start = number + 1, end + 1
+        self._position = self._line_start = position + start
+        self._number = number
+        self._has_text = self._ends_with_return = False
+        self._continue_line(chunk[start:])
+        return spans
+
+    def _continue_line(self, piece: bytes) -> None:
+        if piece:
+            self._has_text = self._has_text or not piece.isspace()
+            self._ends_with_return = piece[-1] == _CARRIAGE_RETURN
+            self._position += len(piece)
+
+    def _span_to(self, end: int) -> LineSpan:
+        return LineSpan(self._line_start, end - self._line_start, self._number)

@@ -1,0 +1,49 @@
+"""The folder that holds everything a server keeps, and the lock that makes one server its owner.
+
+data/
+  server.lock     held by the server that runs
+  toplu.db        rows: projects, keys, files, uploads, jobs, shards
+  blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
+  uploads/        files that are still arriving
+  results/        the result log: one append-only file for each lease of a shard
+"""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from toplu.errors import ConfigurationError
+
+
+class DataDir:
+    """The places inside the data folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "toplu.db"
+        self.blobs = root / "blobs"
+        self.uploads = root / "uploads"
+        self.results = root / "results"
+        self._lock: IO[str] | None = None
+
+    def create(self) -> None:
+        """Make the folders, readable by the owner alone."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.blobs, self.uploads, self.results):
+                folder.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigurationError(
+                f"data_dir {self.root}: cannot be made: {error.strerror}"
+            ) from error
+
+    def lock(self) -> None:
+        """Become the one server of this folder; the lock goes with the process, however it ends."""
+        self._lock = (self.root / "server.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise ConfigurationError(
+                f"data_dir {self.root}: is owned by another server that is running"
+            ) from None

@@ -1,0 +1,193 @@
+"""Results as they come, appended to one file for each lease of a shard.
+
+    record:  length u32 │ crc32 u32 │ index u32 │ succeeded u8 │ payload     little endian
+
+The payload is one output line without its newline; the checksum covers everything else in the
+record. Each lease has a file of its own, so a stale worker cannot touch another's results. After a
+kill -9 the end of a file may be torn: reading stops there, and what was committed lies before it.
+Everything here blocks; callers run it in a thread.
+"""
+
+import os
+import re
+import shutil
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from toplu.job import JobId
+
+HEADER = struct.Struct("<IIIB")
+CHECKED = struct.Struct("<IIB")  # the header without the checksum itself
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One request's outcome."""
+
+    index: int  # of the request within its job
+    succeeded: bool
+    payload: bytes  # the output line, without a newline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One lease's file, and up to where its content counts."""
+
+    job: JobId
+    shard: int
+    epoch: int
+    committed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where a record's payload lies in its file."""
+
+    index: int
+    succeeded: bool
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The whole records of a file, in the order in which they were written."""
+
+    entries: list[Entry]
+    valid_bytes: int
+    damaged_bytes: int  # after the last whole record, within what was asked for
+
+
+class ResultLog:
+    """The files under one folder: `<job>/<shard>-<epoch>.log`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def append(
+        self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
+    ) -> int:
+        """Write the records behind the first `at` bytes; return where they end, once durable.
+
+        What lies behind `at` is the rest of an append that failed, and is cut off. If this one
+        fails, the first `at` bytes stand and it may be tried again.
+        """
+        path = self._path(job, shard, epoch)
+        data = b"".join(_pack(record) for record in records)
+        with self._open_for_append(path, is_first=at == 0) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            assert size_bytes >= at, "committed results are never cut off"
+            if size_bytes > at:
+                os.ftruncate(file.fileno(), at)
+            try:
+                _write_all(file, data)
+                os.fdatasync(file.fileno())
+            except OSError:
+                # Half a record would hide what is appended behind it.
+                os.ftruncate(file.fileno(), at)
+                raise
+        return at + len(data)
+
+    def scan(self, job: JobId, shard: int, epoch: int, limit_bytes: int | None = None) -> Scan:
+        """Return the whole records among the first `limit_bytes`, up to the first damaged one."""
+        try:
+            with self._path(job, shard, epoch).open("rb") as file:
+                size_bytes = os.fstat(file.fileno()).st_size
+                if limit_bytes is not None:
+                    size_bytes = min(size_bytes, limit_bytes)
+                entries = list(_entries(file, size_bytes))
+        except FileNotFoundError:
+            entries, size_bytes = [], 0
+        valid_bytes = entries[-1].offset + entries[-1].length if entries else 0
+        return Scan(
+            entries=entries, valid_bytes=valid_bytes, damaged_bytes=size_bytes - valid_bytes
+        )
+
+    def read(self, job: JobId, shard: int, epoch: int, offset: int, length: int) -> bytes:
+        """Return the payload of an entry that a scan found."""
+        with self._path(job, shard, epoch).open("rb", buffering=0) as file:
+            payload = os.pread(file.fileno(), length, offset)
+        assert len(payload) == length, "a scanned record is there as a whole"
+        return payload
+
+    def read_payloads(
+        self, job: JobId, shard: int, epoch: int, entries: Sequence[Entry]
+    ) -> Iterator[bytes]:
+        """Yield the payloads of entries that a scan found, opening the file once."""
+        with self._path(job, shard, epoch).open("rb", buffering=0) as file:
+            for entry in entries:
+                payload = os.pread(file.fileno(), entry.length, entry.offset)
+                assert len(payload) == entry.length, "a scanned record is there as a whole"
+                yield payload
+
+    def delete_job(self, job: JobId) -> None:
+        """Remove all results of the job; idempotent."""
+        try:
+            shutil.rmtree(self._folder(job))
+        except FileNotFoundError:
+            return
+
+    def _open_for_append(self, path: Path, *, is_first: bool) -> BinaryIO:
+        if is_first and not path.exists():
+            if not path.parent.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sync_folder(self._root)
+            path.touch()
+            sync_folder(path.parent)
+        return path.open("r+b", buffering=0)
+
+    def _folder(self, job: JobId) -> Path:
+        assert JOB_NAME.fullmatch(job), "job ids are ours and safe as file names"
+        return self._root / job
+
+    def _path(self, job: JobId, shard: int, epoch: int) -> Path:
+        return self._folder(job) / f"{shard}-{epoch}.log"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were added to the folder, or taken from it, durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _pack(record: Record) -> bytes:
+    length = len(record.payload)
+    checksum = _checksum(length, record.index, record.succeeded, record.payload)
+    return HEADER.pack(length, checksum, record.index, record.succeeded) + record.payload
+
+
+def _checksum(length: int, index: int, succeeded: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(CHECKED.pack(length, index, succeeded)))
+
+
+def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
+    position = 0
+    while position + HEADER.size <= size_bytes:
+        header = file.read(HEADER.size)
+        if len(header) < HEADER.size:
+            return
+        length, checksum, index, succeeded = HEADER.unpack(header)
+        offset = position + HEADER.size
+        # Checked before reading: a damaged length may claim gigabytes.
+        if offset + length > size_bytes:
+            return
+        payload = file.read(length)
+        if len(payload) < length or _checksum(length, index, succeeded, payload) != checksum:
+            return
+        yield Entry(index=index, succeeded=bool(succeeded), offset=offset, length=length)
+        position = offset + length
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    file.seek(0, os.SEEK_END)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

@@ -1,0 +1,92 @@
+"""A whole server inside the test process: real HTTP on a free port, the echo engine behind it."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from toplu.clock import Clock, SystemClock
+from toplu.settings import EchoSettings, ModelSettings, Settings
+from toplu.wiring import House, open_house
+
+START_SECONDS = 20
+
+ECHO = ModelSettings(
+    name="echo",
+    aliases=("gemini-2.5-flash", "gemini-2.5-pro", "gemini-*"),
+    engine="echo",
+    lanes=4,
+    echo=EchoSettings(fail_pattern="please fail", crash_pattern="please crash"),
+)
+
+
+class Quiet(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class RunningHouse:
+    """A server on a thread of its own, to be called with blocking clients."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._error: BaseException | None = None
+        self.url = ""
+
+    def __enter__(self) -> "RunningHouse":
+        self._thread.start()
+        assert self._started.wait(START_SECONDS), "the server did not start"
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_SECONDS)
+        assert not self._thread.is_alive(), "the server did not stop"
+        if self._error is not None:
+            raise self._error
+
+    def call(self, work: Any) -> Any:
+        """Run a coroutine on the server's loop, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with open_house(
+            self._settings, any_key_until_first=True, clock=self._clock
+        ) as self.house:
+            await self._answer(self.house)
+
+    async def _answer(self, house: House) -> None:
+        config = uvicorn.Config(house.app, port=0, lifespan="off", log_config=None, ws="none")
+        server = Quiet(config)
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(house.work())
+            answering = tasks.create_task(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
+            self._started.set()
+            await self._stop.wait()
+            await house.drain()
+            server.should_exit = True
+            await answering
+            working.cancel()

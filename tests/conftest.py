@@ -1,0 +1,1 @@
+"""Its place makes `tests` importable: `from server import started_server`."""

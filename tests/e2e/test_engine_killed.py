@@ -1,0 +1,73 @@
+"""kill -9 of the engine's process: the API stays up and every request gets its outcome."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from jobs import (
+    check_every_request_has_one_outcome,
+    create_job,
+    operation_of,
+    question,
+    results_of,
+    text_of,
+    wait_for_answers,
+)
+
+from model_tables import model_table
+from server import Server, started_server
+
+pytestmark = pytest.mark.model
+
+REQUESTS = 16
+POISON = 2
+CRASHES = 3
+LONG = "Count from one to one thousand."
+
+
+def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path) -> None:
+    config = model_table(output_tokens_max=48)
+    with started_server(tmp_path, config=config, log_level="debug") as server:
+        name = create_job(server, [question(index, "Say hello.") for index in range(REQUESTS)])
+        for answers in (2, 8):
+            wait_for_answers(server, name, answers)
+            kill_engine(server)
+            assert operation_of(server, name)["done"] is False
+        results = results_of(server, name)
+        check_every_request_has_one_outcome(results, REQUESTS)
+        assert all(text_of(result).strip() for result in results)
+
+
+def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
+    tmp_path: Path,
+) -> None:
+    config = model_table(output_tokens_max=200)
+    with started_server(tmp_path, config=config, log_level="debug") as server:
+        lines = [question(index, "Say hello.", maxOutputTokens=16) for index in range(REQUESTS)]
+        lines[POISON] = question(POISON, LONG)
+        name = create_job(server, lines)
+        job = name.removeprefix("batches/")
+        label = f"{job}#{POISON}"
+        server.wait_for_event("request_started", 60.0, job=job, index=POISON)
+        kill_engine(server)
+        for crashes in range(1, CRASHES):
+            # Alone in the engine means that this kill is no one else's fault.
+            server.wait_for_event("request_runs_alone", 60.0, label=label, crashes=crashes)
+            kill_engine(server)
+        server.wait_for_event("request_condemned", 60.0, label=label)
+        results = results_of(server, name)
+        check_every_request_has_one_outcome(results, REQUESTS)
+        failed = [result for result in results if "error" in result]
+        assert [result["key"] for result in failed] == [f"request-{POISON}"]
+        assert failed[0]["error"]["code"] == 13
+        assert operation_of(server, name)["metadata"]["batchStats"] == {
+            "requestCount": str(REQUESTS),
+            "successfulRequestCount": str(REQUESTS - 1),
+            "failedRequestCount": "1",
+        }
+
+
+def kill_engine(server: Server) -> None:
+    (engine,) = server.child_pids()
+    os.kill(engine, signal.SIGKILL)

@@ -1,0 +1,51 @@
+"""The engines that tests run, and what they are asked."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from toplu.engines.engine import Prompt, Sampling, Turn
+from toplu.fleet.launch import launch_of
+from toplu.fleet.running_engine import RunningEngine
+from toplu.settings import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
+
+CONTEXT_TOKENS = 512
+LANES = 2
+
+ECHO = ModelSettings(
+    name="echo",
+    engine="echo",
+    context_tokens=CONTEXT_TOKENS,
+    lanes=LANES,
+    echo=EchoSettings(delay_seconds=0.01),
+)
+SLOW_ECHO = ModelSettings(
+    name="slow-echo", engine="echo", lanes=LANES, echo=EchoSettings(delay_seconds=600)
+)
+LLAMA_CPP = ModelSettings(
+    name=DEFAULT_MODEL.name,
+    engine="llama_cpp",
+    source=DEFAULT_MODEL.source,
+    sha256=DEFAULT_MODEL.sha256,
+    context_tokens=CONTEXT_TOKENS,
+    lanes=LANES,
+)
+
+
+def a_prompt(
+    text: str, *, tokens_max: int = 8, candidates: int = 1, stop: tuple[str, ...] = (), **values
+) -> Prompt:
+    sampling = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "seed": 7} | values
+    return Prompt(
+        turns=(Turn("user", text),),
+        sampling=Sampling(output_tokens_max=tokens_max, stop_sequences=stop, **sampling),
+        candidate_count=candidates,
+    )
+
+
+@asynccontextmanager
+async def launched(model: ModelSettings) -> AsyncIterator[RunningEngine]:
+    running = await launch_of(model, Settings())()
+    try:
+        yield running
+    finally:
+        await running.stop()

@@ -1,0 +1,128 @@
+"""What only llama.cpp does: prefixes, seeds, stop sequences, slots and its process."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
+from toplu.engines.llama_cpp import LlamaCppEngine
+from toplu.errors import DeadlineExceeded
+from toplu.fleet.engine_process import EngineProcess
+from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
+from toplu.settings import Settings
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+
+STORY = "Tell me a very long story about the sea."
+
+
+async def test_a_lane_keeps_the_prefix_of_its_last_prompt(running_llama_cpp: RunningEngine):
+    prefix = "These are the rules of the house, which you have to keep. " * 5
+    await running_llama_cpp.engine.generate(a_prompt(prefix + "Who?"), 1)
+    second = await running_llama_cpp.engine.generate(a_prompt(prefix + "What?"), 1)
+    assert 50 < second.cached_tokens < second.prompt_tokens
+
+
+async def test_an_answer_ends_before_a_stop_sequence(running_llama_cpp: RunningEngine):
+    prompt = a_prompt("What is the capital of France?", tokens_max=30)
+    whole = (await running_llama_cpp.engine.generate(prompt, 0)).completions[0]
+    assert "Paris" in whole.text
+    prompt = a_prompt("What is the capital of France?", tokens_max=30, stop=("Paris",))
+    cut = (await running_llama_cpp.engine.generate(prompt, 0)).completions[0]
+    assert cut.text == whole.text.partition("Paris")[0]
+    assert not cut.hit_token_limit
+
+
+async def test_candidates_differ_from_each_other(running_llama_cpp: RunningEngine):
+    prompt = a_prompt(STORY, tokens_max=16, candidates=3, temperature=1.5)
+    generation = await running_llama_cpp.engine.generate(prompt, 0)
+    assert len({completion.text for completion in generation.completions}) == 3
+
+
+@pytest.mark.parametrize("seed", [-1, 0, 2**31 - 1, -(2**31)])
+async def test_a_seed_decides_what_is_drawn(running_llama_cpp: RunningEngine, seed: int):
+    prompt = a_prompt(STORY, tokens_max=16, temperature=1.5, seed=seed)
+    # The first answer leaves the prefix, so that the other two are computed alike.
+    await running_llama_cpp.engine.generate(prompt, 0)
+    first = await running_llama_cpp.engine.generate(prompt, 0)
+    second = await running_llama_cpp.engine.generate(prompt, 0)
+    assert first.completions == second.completions
+
+
+async def test_without_a_seed_answers_differ(running_llama_cpp: RunningEngine):
+    prompt = a_prompt(STORY, tokens_max=16, temperature=1.5, seed=None)
+    first = await running_llama_cpp.engine.generate(prompt, 0)
+    second = await running_llama_cpp.engine.generate(prompt, 0)
+    assert first.completions != second.completions
+
+
+async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: RunningEngine):
+    engine = running_llama_cpp.engine
+    assert isinstance(engine, LlamaCppEngine)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        story = group.create_task(engine.generate(a_prompt(STORY, tokens_max=400), 0))
+        while not await _is_busy(engine, 0):
+            pass
+        assert not story.done()
+        story.cancel()
+    async with asyncio.timeout(2):
+        while await _is_busy(engine, 0):
+            pass
+
+
+async def test_a_call_that_takes_too_long_fails_and_frees_its_lane(
+    running_llama_cpp: RunningEngine,
+):
+    engine = running_llama_cpp.engine
+    assert isinstance(engine, LlamaCppEngine)
+    hasty = LlamaCppEngine(
+        address=str(engine._session._base_url),
+        api_key=engine._session.headers["Authorization"].removeprefix("Bearer "),
+        lanes=2,
+        request_seconds_max=0.3,
+    )
+    with pytest.raises(DeadlineExceeded, match="within 0.3 seconds"):
+        await hasty.generate(a_prompt(STORY, tokens_max=400), 0)
+    await hasty.close()
+    async with asyncio.timeout(2):
+        while await _is_busy(engine, 0):
+            pass
+
+
+async def test_nobody_gets_in_without_the_key(running_llama_cpp: RunningEngine):
+    engine = running_llama_cpp.engine
+    assert isinstance(engine, LlamaCppEngine)
+    async with engine._session.get("/slots", headers={"Authorization": "Bearer no"}) as reply:
+        assert reply.status == 401
+
+
+async def test_a_file_that_is_no_model_does_not_start(tmp_path: Path):
+    path = tmp_path / "junk.gguf"
+    path.write_bytes(b"junk")
+    with pytest.raises(EngineStartFailed, match=r"exit code 1: .*invalid magic"):
+        await EngineProcess.start(LLAMA_CPP, path, Settings())
+
+
+async def test_a_child_that_is_not_ready_in_time_is_ended():
+    path = Settings().model_dir / "no-such-file.gguf"
+    with pytest.raises(EngineStartFailed, match=r"not ready after 0\.001 seconds"):
+        await EngineProcess.start(LLAMA_CPP, path, Settings(engine_start_seconds_max=0.001))
+
+
+async def test_a_stopped_engine_leaves_no_process():
+    async with launched(LLAMA_CPP) as running:
+        pid = running.pid
+        assert pid is not None
+        os.kill(pid, 0)
+    death = await running.wait_for_death()
+    assert death.exit_code == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def _is_busy(engine: LlamaCppEngine, lane: int) -> bool:
+    async with engine._session.get("/slots") as reply:
+        slots = await reply.json()
+    return bool(slots[lane]["is_processing"])

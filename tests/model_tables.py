@@ -1,0 +1,28 @@
+"""The `[[models]]` tables that tests put into a server's configuration file."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from toplu.settings import DEFAULT_MODEL, ModelSettings
+
+
+def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:
+    """Return the `[[models]]` table of a configuration file for the model with the changes."""
+    fields = msgspec.to_builtins(model) | changes
+    lines = [f"{name} = {_toml(value)}" for name, value in fields.items() if value is not None]
+    return "\n".join(["[[models]]", *lines, ""])
+
+
+def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
+    """Return the table of an echo model that answers to every Gemini name."""
+    model = ModelSettings(name=name, aliases=("gemini-*",), engine="echo", lanes=lanes)
+    return model_table(model, echo=echo)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    return json.dumps(value)  # strings, numbers, truth values and lists are written alike

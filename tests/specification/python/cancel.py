@@ -1,0 +1,6 @@
+from google import genai
+
+client = genai.Client()
+
+# Cancel a batch job
+client.batches.cancel(name=batch_job_to_cancel.name)

@@ -1,0 +1,5 @@
+BATCH_NAME="batches/123456" # Your batch job name
+
+# Delete the batch job
+curl https://generativelanguage.googleapis.com/v1beta/$BATCH_NAME:delete \
+-H "x-goog-api-key: $GEMINI_API_KEY"

@@ -1,0 +1,40 @@
+"""A database and the rooms over it, each fixture parametrised so that another store can join."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fake_clock import FakeClock
+
+from toplu.store.blobs import Blobs, DiskBlobs
+from toplu.store.database import Database
+from toplu.store.files import Files
+from toplu.store.jobs import Jobs
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["sqlite"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    assert request.param == "sqlite"
+    database = await Database.open(tmp_path / "toplu.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return Jobs(database)
+
+
+@pytest.fixture
+def files(database: Database) -> Files:
+    return Files(database)
+
+
+@pytest.fixture(params=["disk"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return {"disk": DiskBlobs}[request.param](tmp_path / "blobs")
