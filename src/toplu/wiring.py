@@ -183,6 +183,10 @@ class House:
         for runner in self._runners:
             await runner.give_back()
 
+    async def tidy(self) -> None:
+        """Make the janitor's round now."""
+        await self._janitor.step()
+
     def stop_requests(self) -> None:
         """End the wait for requests that run; they will run again."""
         for runner in self._runners:
@@ -204,18 +208,18 @@ async def open_house(
     """Yield the rooms of a server that owns its data folder."""
     data = DataDir(settings.data_dir)
     data.create()
-    data.lock()
-    database = await Database.open(data.database)
-    try:
-        yield House(
-            settings=settings,
-            clock=clock or SystemClock(),
-            data=data,
-            database=database,
-            any_key_until_first=any_key_until_first,
-        )
-    finally:
-        await database.close()
+    with data.owned():
+        database = await Database.open(data.database)
+        try:
+            yield House(
+                settings=settings,
+                clock=clock or SystemClock(),
+                data=data,
+                database=database,
+                any_key_until_first=any_key_until_first,
+            )
+        finally:
+            await database.close()
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -6,12 +7,10 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from google import genai
+from house import ECHO, OpenHouse, RunningHouse, client_of
 
-from tests.api.house import ECHO, RunningHouse
 from toplu.clock import Clock
 from toplu.settings import Settings
-
-OpenHouse = Callable[..., RunningHouse]
 
 
 @pytest.fixture
@@ -20,7 +19,8 @@ def open_a_house(tmp_path: Path) -> Iterator[OpenHouse]:
     with ExitStack() as houses:
 
         def start(*, clock: Clock | None = None, **settings: Any) -> RunningHouse:
-            values = {"data_dir": tmp_path / "data", "models": (ECHO,)} | settings
+            defaults = {"data_dir": tmp_path / "data", "models": (ECHO,), "drain_seconds": 0.1}
+            values = defaults | settings
             return houses.enter_context(RunningHouse(Settings(**values), clock))
 
         yield start
@@ -33,7 +33,8 @@ def house(open_a_house: OpenHouse) -> RunningHouse:
 
 @pytest.fixture
 def client(house: RunningHouse) -> Iterator[genai.Client]:
-    yield client_of(house)
+    with contextlib.closing(client_of(house)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -41,7 +42,3 @@ def http(house: RunningHouse) -> Iterator[httpx.Client]:
     """Raw HTTP with a key."""
     with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as client:
         yield client
-
-
-def client_of(house: RunningHouse, key: str = "any") -> genai.Client:
-    return genai.Client(api_key=key, http_options={"base_url": house.url})

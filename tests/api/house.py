@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import uvicorn
+from google import genai
 
 from toplu.clock import Clock, SystemClock
 from toplu.settings import EchoSettings, ModelSettings, Settings
@@ -40,7 +41,7 @@ class RunningHouse:
         self._error: BaseException | None = None
         self.url = ""
 
-    def __enter__(self) -> "RunningHouse":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._started.wait(START_SECONDS), "the server did not start"
         if self._error is not None:
@@ -61,7 +62,7 @@ class RunningHouse:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised again by the test
             self._error = error
         finally:
             self._started.set()
@@ -90,3 +91,10 @@ class RunningHouse:
             server.should_exit = True
             await answering
             working.cancel()
+
+
+OpenHouse = Callable[..., RunningHouse]
+
+
+def client_of(house: RunningHouse, key: str = "any") -> genai.Client:
+    return genai.Client(api_key=key, http_options={"base_url": house.url})

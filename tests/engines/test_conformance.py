@@ -71,7 +71,7 @@ async def test_a_prompt_that_does_not_fit_is_refused(running: RunningEngine):
 
 
 async def test_an_answer_ends_where_the_context_ends(running: RunningEngine):
-    prompt = a_prompt("word " * (CONTEXT_TOKENS - 80), tokens_max=CONTEXT_TOKENS)
+    prompt = a_prompt("Repeat this: " + "the sea, " * 140, tokens_max=CONTEXT_TOKENS)
     generation = await running.engine.generate(prompt, 0)
     tokens = generation.prompt_tokens + generation.completions[0].tokens
     assert generation.completions[0].hit_token_limit

@@ -26,13 +26,16 @@ async def test_a_lane_keeps_the_prefix_of_its_last_prompt(running_llama_cpp: Run
 
 
 async def test_an_answer_ends_before_a_stop_sequence(running_llama_cpp: RunningEngine):
-    prompt = a_prompt("What is the capital of France?", tokens_max=30)
-    whole = (await running_llama_cpp.engine.generate(prompt, 0)).completions[0]
-    assert "Paris" in whole.text
-    prompt = a_prompt("What is the capital of France?", tokens_max=30, stop=("Paris",))
-    cut = (await running_llama_cpp.engine.generate(prompt, 0)).completions[0]
-    assert cut.text == whole.text.partition("Paris")[0]
-    assert not cut.hit_token_limit
+    # The first answer leaves the prefix, so that the other two are computed alike.
+    await running_llama_cpp.engine.generate(a_prompt(STORY, tokens_max=30), 0)
+    whole = await running_llama_cpp.engine.generate(a_prompt(STORY, tokens_max=30), 0)
+    text = whole.completions[0].text
+    stop = text.split()[5]
+    generation = await running_llama_cpp.engine.generate(
+        a_prompt(STORY, tokens_max=30, stop=(stop,)), 0
+    )
+    assert generation.completions[0].text == text.partition(stop)[0] != text
+    assert not generation.completions[0].hit_token_limit
 
 
 async def test_candidates_differ_from_each_other(running_llama_cpp: RunningEngine):
@@ -41,7 +44,7 @@ async def test_candidates_differ_from_each_other(running_llama_cpp: RunningEngin
     assert len({completion.text for completion in generation.completions}) == 3
 
 
-@pytest.mark.parametrize("seed", [-1, 0, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("seed", [-1, 7])
 async def test_a_seed_decides_what_is_drawn(running_llama_cpp: RunningEngine, seed: int):
     prompt = a_prompt(STORY, tokens_max=16, temperature=1.5, seed=seed)
     # The first answer leaves the prefix, so that the other two are computed alike.
@@ -83,7 +86,7 @@ async def test_a_call_that_takes_too_long_fails_and_frees_its_lane(
         lanes=2,
         request_seconds_max=0.3,
     )
-    with pytest.raises(DeadlineExceeded, match="within 0.3 seconds"):
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.3 seconds"):
         await hasty.generate(a_prompt(STORY, tokens_max=400), 0)
     await hasty.close()
     async with asyncio.timeout(2):
@@ -101,7 +104,7 @@ async def test_nobody_gets_in_without_the_key(running_llama_cpp: RunningEngine):
 async def test_a_file_that_is_no_model_does_not_start(tmp_path: Path):
     path = tmp_path / "junk.gguf"
     path.write_bytes(b"junk")
-    with pytest.raises(EngineStartFailed, match=r"exit code 1: .*invalid magic"):
+    with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*invalid magic"):
         await EngineProcess.start(LLAMA_CPP, path, Settings())
 
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fake_clock import FakeClock
 
+from fake_clock import FakeClock
 from toplu.store.blobs import Blobs, DiskBlobs
 from toplu.store.database import Database
 from toplu.store.files import Files

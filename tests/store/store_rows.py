@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from fake_clock import NOON, FakeClock
-
 from toplu.job import InputForm, Job, JobId, Lease, ProjectId, Shard
 from toplu.store.files import FileSource, StoredFile
 from toplu.store.jobs import Jobs, Progress

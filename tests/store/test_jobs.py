@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fake_clock import NOON, FakeClock
 from store_rows import PROJECT, a_file, a_job, keep_planned, lease, progress, some_shards
 
+from fake_clock import NOON, FakeClock
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import MOVES, JobId, JobState, ProjectId
 from toplu.store.files import Files, FileSource
@@ -182,7 +182,7 @@ async def test_only_jobs_that_ended_before_are_over_age(jobs: Jobs) -> None:
 
 
 async def test_a_deleted_job_is_out_of_sight_until_it_is_forgotten(
-    jobs: Jobs, files: Files, clock: FakeClock
+    jobs: Jobs, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(expires=LATER), 2, 2)
     held = await lease(jobs, clock)

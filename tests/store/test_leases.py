@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from fake_clock import NOON, FakeClock
 from store_rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
 
+from fake_clock import NOON, FakeClock
 from toplu.job import JobId, JobState, RequestCounts
 from toplu.store.jobs import Jobs
 from toplu.store.result_log import Segment

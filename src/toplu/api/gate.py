@@ -1,5 +1,6 @@
 """The gate of every call: whose it is, what may stand in its query, how long its body may be."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,6 +37,8 @@ NO_KEY = (
 )
 BAD_KEY = "API key not valid. Please pass a valid API key."
 
+READ_IN_THREAD_FROM_BYTES = 64 * 1024
+
 DEFAULT_PROJECT = ProjectId("default")
 
 T = TypeVar("T", bound=Message)
@@ -59,7 +62,10 @@ class Call:
 
     async def read(self, message_type: type[T], bytes_max: int) -> T:
         """Return the body as a message; an empty body is an empty message."""
-        return proto_json.read(message_type, await read_body(self.request, bytes_max))
+        body = await read_body(self.request, bytes_max)
+        if len(body) < READ_IN_THREAD_FROM_BYTES:
+            return proto_json.read(message_type, body)
+        return await asyncio.to_thread(proto_json.read, message_type, body)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -183,6 +183,7 @@ async def show_page(_request: Request) -> Response:
 
 
 def routes() -> list[Route | Mount]:
+    """Return the routes of the document, the page and what the page loads."""
     static = importlib.resources.files("swagger_ui") / "static"
     return [
         Route("/openapi.json", show_document, methods=["GET"]),

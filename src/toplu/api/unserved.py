@@ -22,6 +22,7 @@ METHODS = {
 
 
 def routes() -> list[Route]:
+    """Return a route for each method; they shadow none that is served."""
     return [Route(path, _refuse, methods=methods) for path, methods in METHODS.items()]
 
 

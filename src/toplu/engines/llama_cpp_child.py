@@ -60,8 +60,8 @@ def run_child() -> None:
     try:
         server = _load(parameters)
     except RuntimeError as error:
-        _say_last_words(f"{parameters.model_path}: {error}")
-        os._exit(1)
+        # An orderly exit, because llama.cpp writes its log, which has the cause, from a thread.
+        sys.exit(f"{parameters.model_path}: {error}")
     ready = ChildReady(address=server.listening_address)
     sys.stdout.buffer.write(msgspec.json.encode(ready) + b"\n")
     sys.stdout.buffer.flush()
@@ -110,11 +110,6 @@ def _exit_with_parent() -> None:
         while os.read(sys.stdin.fileno(), 1024):
             pass
     os._exit(0)  # destructors of llama.cpp may wait for a generation to end
-
-
-def _say_last_words(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -110,8 +111,8 @@ async def _wait_for_address(
     parameters: ChildParameters,
     seconds_max: float,
 ) -> str:
-    stdin = transport.get_pipe_transport(STDIN)
-    assert isinstance(stdin, asyncio.WriteTransport), "the child has a pipe for stdin"
+    # Not isinstance: uvloop's transports have the methods, not the class.
+    stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(STDIN))
     stdin.write(msgspec.json.encode(parameters) + b"\n")
     try:
         async with asyncio.timeout(seconds_max):

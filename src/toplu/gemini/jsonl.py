@@ -100,7 +100,8 @@ def _read_untyped(line: bytes) -> BatchLine:
         request = proto_json.read_value(GenerateContentRequest, value)
         return BatchLine(key=None, metadata=None, request=request)
     if not _is_key(value.get("key")):
-        raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {json.dumps(value['key'])}")
+        quoted = proto_json.quote(value["key"])
+        raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {quoted}")
     keyed = proto_json.read_value(_KeyedLine, value)
     if keyed.request is None:
         raise InvalidArgument("request is not specified")
@@ -247,7 +248,7 @@ class LineSplitter:
         """Take the next bytes and return the lines that end in them."""
         if self._head is not None:
             chunk = self._head + chunk
-            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+            if len(chunk) < len(_BOM):
                 self._head = chunk
                 return []
             self._head = None
@@ -284,7 +285,7 @@ class LineSplitter:
             number, start = number + 1, end + 1
         self._position = self._line_start = position + start
         self._number = number
-        self._has_text = self._ends_with_return = False
+        self._has_text = False
         self._continue_line(chunk[start:])
         return spans
 

@@ -209,7 +209,7 @@ def _read_one(
         return _read_scalar(known, shape, segment, value, faults)
     if not isinstance(value, dict):
         type_url = shape.type_url if isinstance(shape, _Struct) else proto_type(shape)
-        faults.append(_Fault(path=segment, reason=f"({type_url}), {_quoted(value)}"))
+        faults.append(_Fault(path=segment, reason=f"({type_url}), {quote(value)}"))
         return None
     if isinstance(shape, _Struct):
         return value
@@ -230,10 +230,11 @@ def _read_scalar(
     try:
         return scalar.read(value)
     except ValueError:
-        faults.append(_Fault(path=segment, reason=f"({scalar.type_name}), {_quoted(value)}"))
+        faults.append(_Fault(path=segment, reason=f"({scalar.type_name}), {quote(value)}"))
         return None
 
 
-def _quoted(value: Any) -> str:
+def quote(value: Any) -> str:
+    """Return the value as an error shows it, cut short if it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= QUOTED_LENGTH_MAX else f"{text[:QUOTED_LENGTH_MAX]}..."

@@ -8,9 +8,10 @@ data/
   results/        the result log: one append-only file for each lease of a shard
 """
 
+import contextlib
 import fcntl
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from toplu.errors import ConfigurationError
 
@@ -24,7 +25,6 @@ class DataDir:
         self.blobs = root / "blobs"
         self.uploads = root / "uploads"
         self.results = root / "results"
-        self._lock: IO[str] | None = None
 
     def create(self) -> None:
         """Make the folders, readable by the owner alone."""
@@ -37,13 +37,14 @@ class DataDir:
                 f"data_dir {self.root}: cannot be made: {error.strerror}"
             ) from error
 
-    def lock(self) -> None:
-        """Become the one server of this folder; the lock goes with the process, however it ends."""
-        self._lock = (self.root / "server.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise ConfigurationError(
-                f"data_dir {self.root}: is owned by another server that is running"
-            ) from None
+    @contextlib.contextmanager
+    def owned(self) -> Iterator[None]:
+        """Be the one server of this folder; the lock goes with the process, however it ends."""
+        with (self.root / "server.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(
+                    f"data_dir {self.root}: is owned by another server that is running"
+                ) from None
+            yield

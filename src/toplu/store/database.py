@@ -5,7 +5,9 @@ quick however much is being written. Other processes may open the same file: wri
 """
 
 import asyncio
+import contextlib
 import importlib.resources
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,14 +47,14 @@ class Database:
 
     @classmethod
     def _open(cls, path: Path) -> "Database":
-        writer = _connect(path, begin="BEGIN IMMEDIATE", pool_size=1)
+        writer = _connect(path, reads_only=False, pool_size=1)
         try:
             _use_write_ahead_log(writer, path)
             migrate(writer)
         except BaseException:
             writer.dispose()
             raise
-        return cls(writer, _connect(path, begin="BEGIN", pool_size=READERS))
+        return cls(writer, _connect(path, reads_only=True, pool_size=READERS))
 
     async def read(self, deed: Callable[[Connection], Result]) -> Result:
         """Return what `deed` returns; it sees one moment of the database and changes nothing."""
@@ -106,7 +108,8 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
 
 
-def _connect(path: Path, *, begin: str, pool_size: int) -> Engine:
+def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:
+    begin = "BEGIN" if reads_only else "BEGIN IMMEDIATE"
     engine = create_engine(
         sqlalchemy.URL.create("sqlite", database=str(path)),
         pool_size=pool_size,
@@ -120,6 +123,7 @@ def _connect(path: Path, *, begin: str, pool_size: int) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
@@ -130,19 +134,16 @@ def _connect(path: Path, *, begin: str, pool_size: int) -> Engine:
 
 def _use_write_ahead_log(engine: Engine, path: Path) -> None:
     """Set the mode that the file then keeps."""
-    connection = engine.raw_connection()
-    try:
-        for _ in range(WAL_ATTEMPTS_MAX):
-            try:
+    for _ in range(WAL_ATTEMPTS_MAX):
+        try:
+            with contextlib.closing(engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA journal_mode = WAL")
-            except Exception as error:
-                # Two processes that make the file at once: SQLite refuses one of them without
-                # waiting, whatever the busy timeout says.
-                if "locked" not in str(error):
-                    raise ConfigurationError(f"{path}: cannot be opened: {error}") from error
-                time.sleep(WAL_RETRY_SECONDS)
-            else:
-                return
-    finally:
-        connection.close()
+        except sqlite3.Error as error:
+            # Two processes that make the file at once: SQLite refuses one of them without
+            # waiting, whatever the busy timeout says.
+            if "locked" not in str(error):
+                raise ConfigurationError(f"{path}: cannot be opened: {error}") from error
+            time.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
     raise ConfigurationError(f"{path}: is locked by another process")

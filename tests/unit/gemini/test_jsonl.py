@@ -182,6 +182,7 @@ def test_the_spelling_of_a_line_changes_nothing(
         (rb'{"key": "\ud83d", "request": {', (None, None)),
         (b'{"key": "a", "request": ' + b"[" * 5000, ("a", None)),
         (b'{"key": "a", "request": ' + b"[" * 200 + b"]" * 200 + b"}", ("a", None)),
+        (b'{"key": "a", "metadata": {"m": ' + b"[" * 200 + b"]" * 200 + b"}}", ("a", None)),
         (b"[]", (None, None)),
         (b"\xff\xfe", (None, None)),
         (b"", (None, None)),

@@ -1,0 +1,156 @@
+"""What every store of blobs promises; another one joins by a line in `conftest.blobs`."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from toplu.store.blobs import PIECE_BYTES, Blobs, DiskBlobs
+
+NAME = "jobs/one/input.jsonl"
+
+
+async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def broken(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    raise ConnectionError("the other end is gone")
+
+
+async def content(blobs: Blobs, name: str, offset: int = 0, length: int | None = None) -> bytes:
+    return b"".join([piece async for piece in blobs.stream(name, offset, length)])
+
+
+async def test_what_was_put_is_read(blobs: Blobs) -> None:
+    assert await blobs.put(NAME, chunks(b"one ", b"", b"two")) == 7
+    assert await blobs.size(NAME) == 7
+    assert await content(blobs, NAME) == b"one two"
+
+
+async def test_an_empty_blob_is_a_blob(blobs: Blobs) -> None:
+    assert await blobs.put(NAME, chunks()) == 0
+    assert await blobs.size(NAME) == 0
+    assert await content(blobs, NAME) == b""
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "expected"),
+    [(0, 3, b"012"), (4, 2, b"45"), (8, 5, b"89"), (10, 1, b""), (50, 1, b""), (3, 0, b"")],
+)
+async def test_a_stretch_ends_where_the_blob_ends(
+    blobs: Blobs, offset: int, length: int, expected: bytes
+) -> None:
+    await blobs.put(NAME, chunks(b"0123456789"))
+    assert await blobs.read(NAME, offset, length) == expected
+    assert await content(blobs, NAME, offset, length) == expected
+
+
+async def test_a_large_blob_comes_in_pieces(blobs: Blobs) -> None:
+    data = bytes(range(256)) * 8192 + b"end"
+    await blobs.put(NAME, chunks(data))
+    pieces = [piece async for piece in blobs.stream(NAME)]
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) == PIECE_BYTES
+    assert await content(blobs, NAME, 1000, PIECE_BYTES + 7) == data[1000 : 1007 + PIECE_BYTES]
+
+
+async def test_a_missing_blob_has_no_size_and_cannot_be_read(blobs: Blobs) -> None:
+    assert await blobs.size(NAME) is None
+    with pytest.raises(FileNotFoundError):
+        await blobs.read(NAME, 0, 1)
+    with pytest.raises(FileNotFoundError):
+        await content(blobs, NAME)
+    with pytest.raises(FileNotFoundError):
+        await blobs.link(NAME, "jobs/two/input.jsonl")
+
+
+async def test_a_blob_that_breaks_off_never_appears(blobs: Blobs) -> None:
+    with pytest.raises(ConnectionError):
+        await blobs.put(NAME, broken(b"half"))
+    assert await blobs.size(NAME) is None
+
+
+async def test_putting_again_replaces_the_whole(blobs: Blobs) -> None:
+    await blobs.put(NAME, chunks(b"a long first attempt"))
+    with pytest.raises(ConnectionError):
+        await blobs.put(NAME, broken(b"half"))
+    assert await content(blobs, NAME) == b"a long first attempt"
+    await blobs.put(NAME, chunks(b"second"))
+    assert await content(blobs, NAME) == b"second"
+
+
+async def test_an_adopted_file_moves_under_its_name(blobs: Blobs, tmp_path: Path) -> None:
+    path = tmp_path / "finished"
+    path.write_bytes(b"adopted")
+    await blobs.adopt(path, NAME)
+    assert not path.exists()
+    assert await content(blobs, NAME) == b"adopted"
+    with pytest.raises(FileNotFoundError):
+        await blobs.adopt(path, NAME)
+    assert await content(blobs, NAME) == b"adopted"
+
+
+@pytest.mark.parametrize("gone", ["files/source", "jobs/two/target"])
+async def test_two_names_of_the_same_bytes_live_apart(blobs: Blobs, gone: str) -> None:
+    await blobs.put("files/source", chunks(b"shared"))
+    await blobs.link("files/source", "jobs/two/target")
+    await blobs.link("files/source", "jobs/two/target")
+    await blobs.delete(gone)
+    (left,) = {"files/source", "jobs/two/target"} - {gone}
+    assert await blobs.size(gone) is None
+    assert await content(blobs, left) == b"shared"
+
+
+async def test_a_link_replaces_what_had_the_name(blobs: Blobs) -> None:
+    await blobs.put("files/source", chunks(b"after"))
+    await blobs.put("jobs/two/target", chunks(b"before"))
+    await blobs.link("files/source", "jobs/two/target")
+    assert await content(blobs, "jobs/two/target") == b"after"
+
+
+async def test_deleting_is_done_once_or_again(blobs: Blobs) -> None:
+    await blobs.put(NAME, chunks(b"x"))
+    await blobs.delete(NAME)
+    await blobs.delete(NAME)
+    assert await blobs.size(NAME) is None
+
+
+async def test_a_folder_goes_with_everything_in_it_and_nothing_beside(blobs: Blobs) -> None:
+    for name in ("jobs/one/a", "jobs/one/deep/b", "jobs/one-more/c"):
+        await blobs.put(name, chunks(b"x"))
+    await blobs.delete_folder("jobs/one")
+    await blobs.delete_folder("jobs/one")
+    sizes = [await blobs.size(f"jobs/{name}") for name in ("one/a", "one/deep/b", "one-more/c")]
+    assert sizes == [None, None, 1]
+
+
+async def test_a_deletion_does_not_cut_off_who_is_reading(blobs: Blobs) -> None:
+    data = b"x" * (3 * PIECE_BYTES)
+    await blobs.put(NAME, chunks(data))
+    stream = blobs.stream(NAME)
+    first = await anext(stream)
+    await blobs.delete(NAME)
+    rest = [piece async for piece in stream]
+    assert first + b"".join(rest) == data
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a", "/etc/passwd", "../a/b", "a/../b", "a//b", "a/b/", "a/.b", "a/b\n", "a/ü"]
+)
+async def test_a_name_that_is_not_ours_is_a_bug(blobs: Blobs, name: str) -> None:
+    with pytest.raises(AssertionError):
+        await blobs.size(name)
+
+
+async def test_what_a_crash_left_unfinished_is_cleared_at_the_start(tmp_path: Path) -> None:
+    blobs = DiskBlobs(tmp_path)
+    await blobs.put(NAME, chunks(b"whole"))
+    (tmp_path / ".unfinished" / "left").write_bytes(b"half")
+    await blobs.forget_unfinished()
+    await blobs.forget_unfinished()
+    assert not (tmp_path / ".unfinished").exists()
+    assert await content(blobs, NAME) == b"whole"

@@ -1,0 +1,71 @@
+import asyncio
+
+import pytest
+
+from toplu.engines.echo import EchoEngine
+from toplu.engines.engine import Completion, EngineDied, Prompt, Sampling, Turn
+from toplu.errors import ConfigurationError, Internal
+from toplu.settings import EchoSettings, ModelSettings
+
+
+def an_engine(*, lanes: int = 1, **echo) -> EchoEngine:
+    return EchoEngine(
+        ModelSettings(name="echo", engine="echo", lanes=lanes, echo=EchoSettings(**echo))
+    )
+
+
+def a_prompt(text: str, *, tokens_max: int = 100) -> Prompt:
+    return Prompt(
+        turns=(Turn("user", "first"), Turn("assistant", "second"), Turn("user", text)),
+        sampling=Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=tokens_max),
+    )
+
+
+async def test_the_last_user_text_comes_back_as_it_is():
+    generation = await an_engine().generate(a_prompt(" two  words\n"), 0)
+    assert generation.completions == (
+        Completion(text=" two  words\n", tokens=2, hit_token_limit=False),
+    )
+    assert (generation.prompt_tokens, generation.cached_tokens) == (4, 0)
+
+
+async def test_a_long_text_is_cut_at_a_word():
+    generation = await an_engine().generate(a_prompt("one  two three", tokens_max=2), 0)
+    assert generation.completions == (Completion(text="one  two", tokens=2, hit_token_limit=True),)
+
+
+async def test_a_text_that_meets_the_fail_pattern_fails_alone():
+    engine = an_engine(fail_pattern="ba+d")
+    with pytest.raises(Internal):
+        await engine.generate(a_prompt("very baaad"), 0)
+    assert (await engine.generate(a_prompt("good"), 0)).completions[0].text == "good"
+
+
+async def test_a_text_that_meets_the_crash_pattern_takes_the_others_down():
+    engine = an_engine(lanes=2, delay_seconds=600, crash_pattern="boom")
+
+    async def fail(text: str, lane: int) -> None:
+        with pytest.raises(EngineDied):
+            await engine.generate(a_prompt(text), lane)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for text, lane in (("running", 0), ("waiting", 0), ("boom", 1)):
+            group.create_task(fail(text, lane))
+    await fail("later", 0)
+
+
+async def test_a_cancelled_call_frees_its_lane():
+    engine = an_engine(delay_seconds=600, crash_pattern="boom")
+    async with asyncio.timeout(5):
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(engine.generate(a_prompt("long"), 0))
+            await asyncio.sleep(0)
+            running.cancel()
+        # It crashes only once it has the lane.
+        with pytest.raises(EngineDied):
+            await engine.generate(a_prompt("boom"), 0)
+
+
+def test_a_pattern_that_is_none_is_named():
+    with pytest.raises(ConfigurationError, match=r"`\(` is no regular expression"):
+        an_engine(fail_pattern="(")

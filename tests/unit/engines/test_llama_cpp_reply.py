@@ -1,0 +1,77 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from toplu.engines.engine import EngineDied
+from toplu.engines.llama_cpp_reply import Reply, read_refusal, read_reply
+from toplu.errors import Internal, InvalidArgument, TopluError
+
+ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}\n'
+YES = b'data: {"choices":[{"index":0,"delta":{"content":"Yes"},"finish_reason":null}]}\n'
+END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}\n'
+DONE = b"data: [DONE]\n"
+TOO_LONG = (
+    b'{"error":{"code":400,"message":"m","type":"exceed_context_size_error",'
+    b'"n_prompt_tokens":3031,"n_ctx":1024}}'
+)
+ERROR = b'data: {"error":{"code":500,"message":"broken","type":"server_error"}}\n'
+
+
+async def reply_of(*lines: bytes) -> tuple[Reply, int]:
+    starts = 0
+
+    def count() -> None:
+        nonlocal starts
+        starts += 1
+
+    async def stream() -> AsyncIterator[bytes]:
+        for line in lines:
+            yield line
+
+    return await read_reply(stream(), count), starts
+
+
+async def test_the_pieces_are_put_together():
+    reply, starts = await reply_of(b": ping\n", b"\n", ROLE, YES, b"\n", YES, END, USAGE, DONE)
+    assert reply.completion.text == "YesYes"
+    assert reply.completion.tokens == 2
+    assert not reply.completion.hit_token_limit
+    assert reply.usage.prompt_tokens == 9
+    assert reply.usage.prompt_tokens_details.cached_tokens == 0
+    assert starts == 5
+
+
+@pytest.mark.parametrize("lines", [(), (ROLE, YES), (ROLE, YES, END), (YES, USAGE, DONE)])
+async def test_a_stream_that_breaks_off_means_a_dead_engine(lines: tuple[bytes, ...]):
+    with pytest.raises(EngineDied):
+        await reply_of(*lines)
+
+
+async def test_an_error_inside_the_stream_is_raised():
+    with pytest.raises(Internal, match="broken"):
+        await reply_of(ROLE, ERROR, DONE)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "message"),
+    [
+        (
+            400,
+            TOO_LONG,
+            InvalidArgument,
+            "The input token count (3031) exceeds the maximum number of tokens allowed (1023).",
+        ),
+        (400, b'{"error":{"code":400,"message":"bad field"}}', InvalidArgument, "bad field"),
+        (503, b'{"error":{"code":503,"message":"Loading model"}}', EngineDied, "Loading model"),
+        (500, b'{"error":{"code":500,"message":"oops"}}', Internal, "oops"),
+        (502, b"<html>", Internal, "<html>"),
+        (503, b"", EngineDied, "not ready"),
+    ],
+)
+def test_a_refusal_becomes_the_error_that_it_stands_for(
+    status: int, body: bytes, kind: type[TopluError], message: str
+):
+    error = read_refusal(status, body)
+    assert type(error) is kind
+    assert message in error.message

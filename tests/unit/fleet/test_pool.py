@@ -1,0 +1,200 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import structlog
+
+from toplu.errors import Internal, InvalidArgument, Unavailable
+from toplu.fleet.pool import EngineGivenUp, Pool
+from toplu.fleet.supervisor import Supervisor
+from toplu.gemini.content import GenerateContentRequest
+from toplu.settings import ModelSettings, Settings
+from unit.fleet.scripted_engine import FakeClock, ScriptedEngine, a_request, eventually
+
+MODEL = ModelSettings(name="m", engine="echo", lanes=2)
+
+
+class RestlessClock(FakeClock):
+    """Sleeps take no time, so an engine that died is back at once."""
+
+    async def sleep(self, span) -> None:
+        self.moment += span
+        await asyncio.sleep(0)
+
+
+class World:
+    """A pool above scripted engines."""
+
+    def __init__(self, *, hold: bool = False, starts: bool = True, **settings) -> None:
+        self.lives: list[ScriptedEngine] = []
+        self.may_start = asyncio.Event()
+        self.may_start.set()
+        self._hold = hold
+        self._starts = starts
+        values = Settings(**settings)
+        self.supervisor = Supervisor(
+            name="m",
+            launch=self._launch,
+            clock=RestlessClock(),
+            start_attempts_max=values.engine_start_attempts_max,
+        )
+        self.pool = Pool(model=MODEL, supervisor=self.supervisor, settings=values)
+
+    async def _launch(self) -> ScriptedEngine:
+        await self.may_start.wait()
+        if not self._starts:
+            raise OSError("no such model")
+        self.lives.append(ScriptedEngine(hold=self._hold and not self.lives))
+        return self.lives[-1]
+
+    @property
+    def together(self) -> list[frozenset[str]]:
+        return [calls for life in self.lives for calls in life.together]
+
+    async def ask(self, text: str, *, interactive: bool = False) -> str:
+        response = await self.pool.answer(a_request(text), interactive=interactive, label=text)
+        parts = response.candidates[0].content.parts
+        assert parts is not None
+        return parts[0].text or ""
+
+
+@asynccontextmanager
+async def world(**options) -> AsyncIterator[World]:
+    made = World(**options)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        run = group.create_task(made.supervisor.run())
+        yield made
+        run.cancel()
+
+
+async def test_a_request_is_answered():
+    async with world() as here:
+        assert await here.ask("a") == "re: a"
+        assert await here.pool.count_tokens(a_request("a")) == 1
+
+
+async def test_a_request_that_breaks_a_rule_does_not_reach_the_engine():
+    async with world() as here:
+        with pytest.raises(InvalidArgument):
+            await here.pool.answer(GenerateContentRequest(), interactive=False)
+        assert not here.together
+
+
+async def test_a_window_of_calls_fills_every_lane_with_one_running_and_one_waiting():
+    async with world(hold=True) as here, asyncio.TaskGroup() as calls:
+        assert here.pool.window == 4
+        for number in range(6):
+            calls.create_task(here.ask(str(number)))
+        await eventually(lambda: here.lives and len(here.lives[0].running) == 4)
+        assert here.lives[0].on_lane == {0: 2, 1: 2}
+        here.lives[0].released.set()
+
+
+async def test_an_interactive_call_goes_before_batch_calls_that_wait():
+    answered: list[str] = []
+
+    async def ask(here: World, text: str, *, interactive: bool = False) -> None:
+        await here.ask(text, interactive=interactive)
+        answered.append(text)
+
+    async with world(hold=True) as here, asyncio.TaskGroup() as calls:
+        for number in range(6):
+            calls.create_task(ask(here, str(number)))
+        await eventually(lambda: here.lives and len(here.lives[0].running) == 4)
+        calls.create_task(ask(here, "urgent", interactive=True))
+        await asyncio.sleep(0)
+        here.lives[0].released.set()
+    assert answered.index("urgent") < answered.index("4")
+
+
+async def test_too_many_interactive_calls_are_refused():
+    async with world(interactive_waiting_max=2) as here, asyncio.TaskGroup() as calls:
+        here.may_start.clear()
+        for number in range(2):
+            calls.create_task(here.ask(str(number), interactive=True))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match=r"^The model is overloaded\. Please try again"):
+            await here.ask("one more", interactive=True)
+        here.may_start.set()
+
+
+async def test_an_interactive_call_does_not_wait_for_ever_for_an_engine():
+    async with world(request_seconds_max=0.01) as here:
+        here.may_start.clear()
+        with pytest.raises(Unavailable, match="Please try again later"):
+            await here.ask("a", interactive=True)
+        here.may_start.set()
+        assert await here.ask("b", interactive=True) == "re: b"
+
+
+async def test_calls_to_an_engine_that_was_given_up_fail_with_the_reason():
+    async with world(starts=False, engine_start_attempts_max=2) as here:
+        for interactive in (True, False):
+            with pytest.raises(EngineGivenUp, match="does not start: no such model"):
+                await here.ask("a", interactive=interactive)
+
+
+async def test_innocent_requests_are_answered_after_a_crash_and_the_guilty_one_is_condemned():
+    with structlog.testing.capture_logs() as entries:
+        async with world() as here:
+            texts = ["a", "b", "poison", "c", "d", "e"]
+            results = await asyncio.gather(*map(here.ask, texts), return_exceptions=True)
+    guilty = results.pop(texts.index("poison"))
+    assert results == ["re: a", "re: b", "re: c", "re: d", "re: e"]
+    assert isinstance(guilty, Internal)
+    assert guilty.message == "The engine crashed 3 times on this request."
+    assert len(here.lives) == 4
+    condemned = [entry["label"] for entry in entries if entry["event"] == "request_condemned"]
+    suspects = {entry["label"] for entry in entries if entry["event"] == "request_suspected"}
+    alone = {entry["label"] for entry in entries if entry["event"] == "request_runs_alone"}
+    assert condemned == ["poison"]
+    assert suspects == alone == {"a", "b", "poison", "c"}
+
+
+async def test_a_suspect_runs_alone():
+    async with world() as here:
+        await asyncio.gather(
+            *(here.ask(text) for text in ("a", "b", "poison", "c", *"defghijk")),
+            return_exceptions=True,
+        )
+    first_life, *later = here.lives
+    assert frozenset({"a", "b", "poison", "c"}) in first_life.together
+    for life in later:
+        for calls in life.together:
+            if calls & {"a", "b", "poison", "c"}:
+                assert len(calls) == 1
+
+
+async def test_two_guilty_requests_are_both_found():
+    async with world() as here:
+        texts = ["poison 1", "a", "poison 2", "b"]
+        results = await asyncio.gather(*map(here.ask, texts), return_exceptions=True)
+    assert [type(result) for result in results] == [Internal, str, Internal, str]
+    assert len(here.lives) == 6  # one crash together, two alone for each, and the last life
+
+
+async def test_a_cancelled_call_gives_back_its_place():
+    async with world(hold=True) as here, asyncio.TaskGroup() as calls:
+        tasks = [calls.create_task(here.ask(str(number))) for number in range(7)]
+        await eventually(lambda: here.lives and len(here.lives[0].running) == 4)
+        for task in tasks[:6]:  # four in flight and two that wait
+            task.cancel()
+        await eventually(lambda: here.lives[0].running == ["6"])
+        here.lives[0].released.set()
+        assert await tasks[6] == "re: 6"
+        assert here.pool._lanes._outstanding == [0, 0]
+        assert here.pool._quarantine._inside == 0
+
+
+async def test_a_batch_call_has_no_outcome_when_the_server_stops():
+    async with asyncio.TaskGroup() as group:
+        async with world(hold=True) as here:
+            call = group.create_task(here.ask("a"))
+            await eventually(lambda: here.lives and here.lives[0].running)
+        assert here.lives[0].stopped
+        await eventually(lambda: not here.lives[0].running)
+        assert not call.done()
+        with pytest.raises(Unavailable):
+            await here.ask("b", interactive=True)
+        call.cancel()
