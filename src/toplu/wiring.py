@@ -152,10 +152,14 @@ class House:
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
         )
 
+    async def recover(self) -> None:
+        """Put right what the last owner of the data folder left; before anything is accepted."""
+        # The folder is ours alone, so whoever else holds a lease is dead.
+        await self.jobs.give_back_all_of_others(self.owner)
+        await self._janitor.recover()
+
     async def work(self) -> None:
         """Run engines, runners and loops until cancelled."""
-        # The data folder is ours alone, so whoever else holds a lease is dead.
-        await self.jobs.give_back_all_of_others(self.owner)
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self.fleet.run())
             loops.create_task(repeat(self._planner.step, self._created, "planner"))
@@ -211,13 +215,15 @@ async def open_house(
     with data.owned():
         database = await Database.open(data.database)
         try:
-            yield House(
+            house = House(
                 settings=settings,
                 clock=clock or SystemClock(),
                 data=data,
                 database=database,
                 any_key_until_first=any_key_until_first,
             )
+            await house.recover()
+            yield house
         finally:
             await database.close()
 

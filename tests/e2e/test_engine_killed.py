@@ -29,7 +29,7 @@ LONG = "Count from one to one thousand."
 def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path) -> None:
     config = model_table(output_tokens_max=48)
     with started_server(tmp_path, config=config, log_level="debug") as server:
-        name = create_job(server, [question(index, "Say hello.") for index in range(REQUESTS)])
+        name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
         for answers in (2, 8):
             wait_for_answers(server, name, answers)
             kill_engine(server)
@@ -58,9 +58,9 @@ def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
         server.wait_for_event("request_condemned", 60.0, label=label)
         results = results_of(server, name)
         check_every_request_has_one_outcome(results, REQUESTS)
-        failed = [result for result in results if "error" in result]
-        assert [result["key"] for result in failed] == [f"request-{POISON}"]
-        assert failed[0]["error"]["code"] == 13
+        failed = {result["key"]: result["error"] for result in results if "error" in result}
+        assert list(failed) == [f"request-{POISON}"], failed
+        assert failed[f"request-{POISON}"]["code"] == 13
         assert operation_of(server, name)["metadata"]["batchStats"] == {
             "requestCount": str(REQUESTS),
             "successfulRequestCount": str(REQUESTS - 1),
@@ -69,5 +69,8 @@ def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
 
 
 def kill_engine(server: Server) -> None:
+    """Kill the engine that runs, and return when it is gone."""
+    server.wait_until(lambda: len(server.child_pids()) == 1, 60.0, "an engine to run")
     (engine,) = server.child_pids()
     os.kill(engine, signal.SIGKILL)
+    server.wait_for_event("engine_died", 60.0, pid=engine)

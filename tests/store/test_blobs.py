@@ -128,6 +128,13 @@ async def test_a_folder_goes_with_everything_in_it_and_nothing_beside(blobs: Blo
     assert sizes == [None, None, 1]
 
 
+async def test_folders_are_listed_by_name(blobs: Blobs) -> None:
+    assert await blobs.folders("jobs") == []
+    for name in ("jobs/one/a", "jobs/two/b", "files/c"):
+        await blobs.put(name, chunks(b"x"))
+    assert sorted(await blobs.folders("jobs")) == ["one", "two"]
+
+
 async def test_a_deletion_does_not_cut_off_who_is_reading(blobs: Blobs) -> None:
     data = b"x" * (3 * PIECE_BYTES)
     await blobs.put(NAME, chunks(data))

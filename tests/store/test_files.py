@@ -46,12 +46,20 @@ async def test_a_file_is_found_as_it_was_kept_and_by_its_project_only(files: Fil
     assert await files.mark_deleted(OTHER, "results") is None
 
 
-@pytest.mark.parametrize("project", [PROJECT, OTHER])
-async def test_a_name_is_taken_once(files: Files, project: ProjectId) -> None:
+async def test_a_name_is_taken_once(files: Files) -> None:
     await files.create(a_file("my-name"), project_bytes_max=100)
     with pytest.raises(AlreadyExists) as caught:
-        await files.create(a_file("my-name", project=project), project_bytes_max=100)
+        await files.create(a_file("my-name"), project_bytes_max=100)
     assert caught.value.message == "my-name already exists."
+
+
+async def test_the_same_name_in_two_projects_is_two_files(files: Files) -> None:
+    await files.create(a_file("my-name"), project_bytes_max=100)
+    await files.create(a_file("my-name", project=OTHER), project_bytes_max=100)
+    await files.mark_deleted(PROJECT, "my-name")
+    await files.forget(PROJECT, "my-name")
+    assert await files.find(PROJECT, "my-name") is None
+    assert await files.find(OTHER, "my-name") is not None
 
 
 async def test_uploads_fill_a_project_and_results_do_not(files: Files) -> None:
@@ -85,14 +93,14 @@ async def test_a_file_goes_in_two_steps(files: Files) -> None:
     await files.create(file, project_bytes_max=100)
     assert await files.expired(LATER - timedelta(microseconds=1)) == []
     assert await files.expired(LATER) == [file]
-    await files.forget("results")
+    await files.forget(PROJECT, "results")
     assert await files.find(PROJECT, "results") == file
     assert await files.mark_deleted(PROJECT, "results") == file
     assert await files.mark_deleted(PROJECT, "results") is None
     assert await files.find(PROJECT, "results") is None
     assert await files.expired(LATER) == []
     assert await files.deleted() == [file]
-    await files.forget("results")
+    await files.forget(PROJECT, "results")
     assert await files.deleted() == []
     await files.create(file, project_bytes_max=100)
 

@@ -16,7 +16,7 @@ import structlog
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE
 from toplu.clock import Clock
-from toplu.job import InputForm, Job, Shard
+from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import FileSource, StoredFile
@@ -41,12 +41,24 @@ class Assembler:
         self._blobs = blobs
         self._results = results
         self._result_life = timedelta(seconds=settings.result_life_seconds)
+        self._put_aside: set[JobId] = set()
 
     async def step(self) -> timedelta:
         """Finish one job."""
-        job = await self._jobs.next_complete()
+        job = await self._jobs.next_complete(except_for=self._put_aside)
         if job is None:
+            # What was put aside is tried again, after a pause.
+            self._put_aside.clear()
             return IDLE
+        try:
+            await self._finish(job)
+        except Exception:
+            # The others must not wait for one that cannot be assembled, for want of space, say.
+            log.exception("assembly_failed", job=job.id)
+            self._put_aside.add(job.id)
+        return AT_ONCE
+
+    async def _finish(self, job: Job) -> None:
         digest = hashlib.sha256()
         size_bytes = await self._blobs.put(paths.output_lines(job.id), self._lines(job, digest))
         now = self._clock.now()
@@ -67,13 +79,19 @@ class Assembler:
             )
         finished = await self._jobs.succeed(job.id, now, file)
         if finished is not None:
+            await self._forget_workings(job)
             log.info(
                 "job_succeeded",
                 job=job.id,
                 succeeded=finished.counts.succeeded,
                 failed=finished.counts.failed,
             )
-        return AT_ONCE
+
+    async def _forget_workings(self, job: Job) -> None:
+        """Remove what only an unfinished job needs; its output says everything."""
+        await asyncio.to_thread(self._results.delete_job, job.id)
+        await self._blobs.delete(paths.line_index(job.id))
+        await self._blobs.delete(paths.input_lines(job.id))
 
     async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
         for shard in await self._jobs.shards(job.id):

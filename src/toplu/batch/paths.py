@@ -2,10 +2,12 @@
 
 from toplu.job import JobId
 
+JOBS = "jobs"
+
 
 def folder(job: JobId) -> str:
     """Return the folder that everything of the job lies in."""
-    return f"jobs/{job}"
+    return f"{JOBS}/{job}"
 
 
 def input_lines(job: JobId) -> str:

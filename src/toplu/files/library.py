@@ -82,7 +82,7 @@ class Library:
 
     async def _remove(self, file: StoredFile) -> None:
         await self._blobs.delete(file.blob)
-        await self._files.forget(file.id)
+        await self._files.forget(file.project, file.id)
 
 
 def _missing(file_id: str) -> PermissionDenied:

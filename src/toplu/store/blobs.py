@@ -57,6 +57,14 @@ class Blobs(Protocol):
         """Remove every blob whose name begins with `folder/`; idempotent."""
         ...
 
+    async def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders directly inside `folder`."""
+        ...
+
+    async def forget_unfinished(self) -> None:
+        """Remove what a crash left half-written; for the start, before anything is written."""
+        ...
+
 
 class DiskBlobs:
     """Blobs as files under one folder."""
@@ -113,8 +121,11 @@ class DiskBlobs:
         assert FOLDER.fullmatch(folder), "names of blobs are ours and safe as paths"
         await asyncio.to_thread(_remove_tree, self._root / folder)
 
+    async def folders(self, folder: str) -> list[str]:
+        assert FOLDER.fullmatch(folder), "names of folders are ours and safe as paths"
+        return await asyncio.to_thread(_list_folders, self._root / folder)
+
     async def forget_unfinished(self) -> None:
-        """Remove what a crash left half-written; for the start, before anything is written."""
         await asyncio.to_thread(_remove_tree, self._root / UNFINISHED)
 
     def _path(self, name: str) -> Path:
@@ -166,6 +177,13 @@ def _open_at(path: Path, offset: int) -> BinaryIO:
     file = path.open("rb")
     file.seek(offset)
     return file
+
+
+def _list_folders(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+    except FileNotFoundError:
+        return []
 
 
 def _remove_tree(folder: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from toplu.errors import AlreadyExists, ResourceExhausted
 from toplu.job import ProjectId
@@ -59,9 +59,7 @@ class Files:
         )
 
     async def find(self, project: ProjectId, file_id: str) -> StoredFile | None:
-        return await self._database.read(
-            lambda c: read_file(c, files.c.project == project, files.c.id == file_id)
-        )
+        return await self._database.read(lambda c: read_file(c, project, file_id))
 
     async def page(
         self, project: ProjectId, size: int, now: datetime, after: PageMark | None = None
@@ -88,13 +86,10 @@ class Files:
         """Return files marked as deleted and not forgotten, a bounded number at a time."""
         return await self._database.read(lambda c: _read_files(c, files.c.deleted.is_(True)))
 
-    async def forget(self, file_id: str) -> None:
+    async def forget(self, project: ProjectId, file_id: str) -> None:
         """Remove the row of a file that is marked as deleted; idempotent."""
-        await self._database.write(
-            lambda c: c.execute(
-                delete(files).where(files.c.id == file_id, files.c.deleted.is_(True))
-            ).close()
-        )
+        gone = delete(files).where(is_file(project, file_id), files.c.deleted.is_(True))
+        await self._database.write(lambda c: c.execute(gone).close())
 
 
 def file_of(row: Row[tuple[Any, ...]]) -> StoredFile:
@@ -113,13 +108,19 @@ def insert_file(connection: Connection, file: StoredFile, project_bytes_max: int
 
 def replace_file(connection: Connection, file: StoredFile) -> None:
     """Write the row whatever stands there: the same write again, after a crash, is normal."""
-    connection.execute(delete(files).where(files.c.id == file.id))
+    connection.execute(delete(files).where(is_file(file.project, file.id)))
     connection.execute(insert(files).values(**asdict(file), deleted=False))
 
 
-def read_file(connection: Connection, *conditions: ColumnElement[bool]) -> StoredFile | None:
-    """Return the file that meets the conditions, unless it is deleted."""
-    row = connection.execute(select(files).where(files.c.deleted.is_(False), *conditions)).first()
+def is_file(project: ProjectId, file_id: str | None) -> ColumnElement[bool]:
+    """Return the condition that picks one file's row."""
+    return and_(files.c.project == project, files.c.id == file_id)
+
+
+def read_file(connection: Connection, project: ProjectId, file_id: str | None) -> StoredFile | None:
+    """Return the file, unless it is deleted."""
+    found = select(files).where(is_file(project, file_id), files.c.deleted.is_(False))
+    row = connection.execute(found).first()
     return None if row is None else file_of(row)
 
 
@@ -132,7 +133,7 @@ def check_room(
 ) -> None:
     """Raise if the name is taken or the bytes are more than the project may still add."""
     # A deleted file still holds its name until it is forgotten, a moment later.
-    taken = select(files.c.id).where(files.c.id == file_id)
+    taken = select(files.c.id).where(is_file(project, file_id))
     if file_id is not None and connection.execute(taken).first() is not None:
         raise AlreadyExists(f"{file_id} already exists.")
     used = connection.scalar(
@@ -151,9 +152,9 @@ def check_room(
 
 
 def _mark_deleted(connection: Connection, project: ProjectId, file_id: str) -> StoredFile | None:
-    file = read_file(connection, files.c.project == project, files.c.id == file_id)
+    file = read_file(connection, project, file_id)
     if file is not None:
-        connection.execute(update(files).where(files.c.id == file_id).values(deleted=True))
+        connection.execute(update(files).where(is_file(project, file_id)).values(deleted=True))
     return file
 
 

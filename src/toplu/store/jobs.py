@@ -4,7 +4,7 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 `forget`, and what was running for it finds its leases lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
@@ -13,7 +13,7 @@ from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard
 from toplu.store import job_rows, leases
 from toplu.store.database import Database
-from toplu.store.files import StoredFile, replace_file
+from toplu.store.files import StoredFile, is_file, replace_file
 from toplu.store.leases import Progress
 from toplu.store.pages import PageMark, newest_first
 from toplu.store.result_log import Segment
@@ -102,10 +102,15 @@ class Jobs:
             lambda c: [Segment(**row._asdict()) for row in c.execute(query)]
         )
 
-    async def next_complete(self) -> Job | None:
+    async def next_complete(self, except_for: Collection[JobId] = ()) -> Job | None:
         """Return the oldest running job of which every shard is done."""
         undone = exists().where(shards.c.job == jobs.c.id, shards.c.done.is_(False))
-        return await self._find(jobs.c.state == JobState.RUNNING, jobs.c.planned.is_(True), ~undone)
+        return await self._find(
+            jobs.c.state == JobState.RUNNING,
+            jobs.c.planned.is_(True),
+            jobs.c.id.not_in(except_for),
+            ~undone,
+        )
 
     async def move(
         self, job_id: JobId, target: JobState, at: datetime, error: RequestError | None = None
@@ -138,6 +143,11 @@ class Jobs:
         query = select(jobs.c.id).where(jobs.c.deleted.is_(True)).limit(ROUND_MAX)
         return await self._database.read(lambda c: [JobId(row.id) for row in c.execute(query)])
 
+    async def known(self) -> set[JobId]:
+        """Return the id of every job that has a row, deleted ones included."""
+        query = select(jobs.c.id)
+        return await self._database.read(lambda c: {JobId(row.id) for row in c.execute(query)})
+
     async def forget(self, job_id: JobId) -> None:
         """Remove all rows of a job that is marked as deleted; idempotent."""
         await self._database.write(lambda c: _forget(c, job_id))
@@ -168,7 +178,8 @@ def _mark_deleted(
     job = job_rows.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if job is not None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
-        connection.execute(update(files).where(files.c.id == job.output_file).values(deleted=True))
+        results = update(files).where(is_file(project, job.output_file))
+        connection.execute(results.values(deleted=True))
     return job
 
 

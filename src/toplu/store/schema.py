@@ -100,8 +100,9 @@ segments = Table(
 files = Table(
     "files",
     metadata,
+    # A client may name its file: the same name in two projects is two files.
+    Column("project", String(64), primary_key=True),
     Column("id", String(64), primary_key=True),
-    Column("project", String(64), nullable=False),
     Column("display_name", Text),
     Column("mime_type", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),

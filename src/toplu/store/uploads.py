@@ -13,7 +13,7 @@ from toplu.errors import NotFound, ResourceExhausted
 from toplu.job import ProjectId
 from toplu.store.database import Database
 from toplu.store.files import StoredFile, insert_file, read_file
-from toplu.store.schema import files, uploads
+from toplu.store.schema import uploads
 
 ROUND_MAX = 1000  # rows that one look of the janitor returns
 
@@ -114,7 +114,7 @@ def _finish(
 ) -> StoredFile:
     session = _find(connection, id_hash)
     if session is not None and session.state is UploadState.FINAL:
-        made = read_file(connection, files.c.id == session.result_file)
+        made = read_file(connection, session.project, session.result_file)
         if made is not None:
             return made
     if session is None or session.state is not UploadState.ACTIVE:

@@ -77,8 +77,8 @@ def _create_shards() -> None:
 def _create_files() -> None:
     op.create_table(
         "files",
+        sa.Column("project", sa.String(64), primary_key=True),
         sa.Column("id", sa.String(64), primary_key=True),
-        sa.Column("project", sa.String(64), nullable=False),
         sa.Column("display_name", sa.Text),
         sa.Column("mime_type", sa.Text, nullable=False),
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
