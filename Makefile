@@ -42,8 +42,8 @@ test-fast: setup ## the tests that need no model and no process
 test: check model $(node_modules) ## every check and every test
 	$(BIN)/pytest
 
-bench: model ## benchmarks; figures go to benchmarks/RESULTS.md by hand
-	$(BIN)/python benchmarks/run.py
+bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
+	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
 
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

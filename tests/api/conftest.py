@@ -7,7 +7,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from google import genai
-from house import ECHO, OpenHouse, RunningHouse, client_of
+from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
 
 from toplu.clock import Clock
 from toplu.settings import Settings
@@ -26,6 +26,19 @@ def open_a_house(tmp_path: Path) -> Iterator[OpenHouse]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    """One server for the tests of a module that do not disturb each other.
+
+    Such a module overrides `house` with it.
+    """
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("house") / "data", models=(ECHO,), drain_seconds=0.1
+    )
+    with RunningHouse(settings) as running:
+        yield running
+
+
 @pytest.fixture
 def house(open_a_house: OpenHouse) -> RunningHouse:
     return open_a_house()
@@ -40,5 +53,12 @@ def client(house: RunningHouse) -> Iterator[genai.Client]:
 @pytest.fixture
 def http(house: RunningHouse) -> Iterator[httpx.Client]:
     """Raw HTTP with a key."""
-    with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as client:
+    with http_of(house) as client:
+        yield client
+
+
+@pytest.fixture
+def keyless(house: RunningHouse) -> Iterator[httpx.Client]:
+    """Raw HTTP without a key."""
+    with http_of(house, key=None) as client:
         yield client

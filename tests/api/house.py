@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+import httpx2 as httpx
 import uvicorn
 from google import genai
 
@@ -94,6 +95,13 @@ class RunningHouse:
 
 
 OpenHouse = Callable[..., RunningHouse]
+
+
+def http_of(house: RunningHouse, key: str | None = "any") -> httpx.Client:
+    """Return a client for raw HTTP."""
+    headers = {} if key is None else {"x-goog-api-key": key}
+    # Nothing here speaks TLS, and reading the certificates takes longer than most tests.
+    return httpx.Client(base_url=house.url, headers=headers, verify=False)
 
 
 def client_of(house: RunningHouse, key: str = "any") -> genai.Client:

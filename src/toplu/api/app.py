@@ -40,7 +40,7 @@ def build_app(
 ) -> Starlette:
     """Return the application; a route with a `:verb` stands before the one without."""
     register_url_convertor("version", ApiVersion())
-    return Starlette(
+    app = Starlette(
         routes=[
             *health.routes(),
             *openapi.routes(),
@@ -53,3 +53,6 @@ def build_app(
         ],
         exception_handlers={HTTPException: render, TopluError: render, Exception: render},
     )
+    # A path with one slash too many is nobody's: clients of this API expect JSON, not a redirect.
+    app.router.redirect_slashes = False
+    return app

@@ -12,11 +12,15 @@ class ModelNames:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._literals = frozenset(name for name, _ in catalogue.names())
 
     def require(self, name: str, *, version: str, method: str) -> ModelSettings:
         """Return the entry, or raise NotFound in the words of the hosted service."""
         model = self._catalogue.resolve(name)
-        if model is None:
+        # After a colon stands a method, unless the name is known as a whole: no glob may take
+        # GET models/x:generateContent for a model.
+        is_method = ":" in name and name not in self._literals
+        if model is None or is_method:
             raise NotFound(
                 f"models/{name} is not found for API version {version}, or is not supported for "
                 f"{method}. Call ListModels to see the list of available models and their "

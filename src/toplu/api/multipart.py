@@ -30,6 +30,7 @@ class MultipartUpload:
             raise InvalidArgument("The Content-Type of a multipart upload must name a boundary.")
         self._body = body
         self._parts: list[_Part] = []
+        self._metadata_bytes = 0
         self._header = (bytearray(), bytearray())
         self._content_type = ""
         self._parser = MultipartParser(
@@ -48,10 +49,6 @@ class MultipartUpload:
     async def metadata(self) -> bytes:
         """Return the first part."""
         while not (self._parts and self._parts[0].is_complete):
-            if self._parts and sum(map(len, self._parts[0].pieces)) > METADATA_BYTES_MAX:
-                raise InvalidArgument(
-                    f"The metadata of an upload may have {METADATA_BYTES_MAX} bytes at most."
-                )
             await self._feed()
         return b"".join(self._parts[0].pieces)
 
@@ -110,6 +107,12 @@ class MultipartUpload:
         self._parts.append(_Part(content_type=self._content_type, pieces=deque()))
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
+        if len(self._parts) == 1:
+            self._metadata_bytes += end - start
+            if self._metadata_bytes > METADATA_BYTES_MAX:
+                raise InvalidArgument(
+                    f"The metadata of an upload may have {METADATA_BYTES_MAX} bytes at most."
+                )
         self._parts[-1].pieces.append(data[start:end])
 
     def _end_part(self) -> None:

@@ -85,17 +85,19 @@ class UploadDoor:
                 "X-Goog-Upload-URL": url,
                 "X-Goog-Upload-Control-URL": url,
                 "X-Goog-Upload-Chunk-Granularity": str(CHUNK_GRANULARITY_BYTES),
+                "X-GUploader-UploadID": upload_id,
             }
         )
 
     async def _continue(self, request: Request, upload_id: str) -> Response:
         header = request.headers.get("x-goog-upload-command", "")
         commands = {command.strip().lower() for command in header.split(",")}
-        if not commands <= {"upload", "finalize", "query", "cancel"}:
-            raise InvalidArgument(
-                f'Unknown X-Goog-Upload-Command "{header}": use upload, finalize, query or cancel.'
-            )
         try:
+            if not commands <= {"upload", "finalize", "query", "cancel"}:
+                raise InvalidArgument(
+                    f'Unknown X-Goog-Upload-Command "{header}": use upload, finalize, query or '
+                    "cancel."
+                )
             if commands == {"cancel"}:
                 await self._uploads.cancel(upload_id)
                 return Response(headers={STATUS: "cancelled"})

@@ -1,15 +1,19 @@
 """What is wrong with an input file, told at create rather than line by line in the results."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
+from toplu.batch.lines import LineGroup, read_lines
 from toplu.errors import InvalidArgument
 from toplu.gemini import jsonl
 from toplu.gemini.jsonl import LineSpan, LineSplitter
-from toplu.settings import Settings
+from toplu.settings import MIB, Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import StoredFile
 
 REPORTED_MAX = 20  # bad lines named in one refusal
+GROUP_LINES = 8192  # that are read and checked at a time
+GROUP_BYTES = 4 * MIB
 
 
 async def check_file(blobs: Blobs, file: StoredFile, settings: Settings) -> None:
@@ -18,38 +22,57 @@ async def check_file(blobs: Blobs, file: StoredFile, settings: Settings) -> None
     A file is no JSONL when it is empty or its first line is no JSON object.
     """
     faults: list[str] = []
-    count = 0
-    async for span in _spans(blobs, file):
-        count += 1
-        if span.length > settings.line_bytes_max:
-            faults.append(
-                f"Error on line {span.number}: longer than {settings.line_bytes_max} bytes"
-            )
-        else:
-            line = await blobs.read(file.blob, span.offset, span.length)
-            if count == 1:
-                jsonl.check_first_line(line)
-            if settings.input_checks == "strict":
-                _collect_fault(line, span.number, faults)
-        if settings.input_checks == "lenient" or len(faults) >= REPORTED_MAX:
+    is_first = True
+    async for group in _groups(blobs, file):
+        lines = await read_lines(blobs, file.blob, group, settings.line_bytes_max)
+        if is_first:
+            _check_first(group[0], lines[0], settings.line_bytes_max)
+            is_first = False
+            if settings.input_checks == "lenient":
+                return
+        faults += await asyncio.to_thread(_faults, group, lines, settings.line_bytes_max)
+        if len(faults) >= REPORTED_MAX:
             break
-    if not count:
+    if is_first:
         raise InvalidArgument(f"files/{file.id} has no requests: it is empty.")
     if faults:
-        raise InvalidArgument("\n".join(faults))
+        raise InvalidArgument("\n".join(faults[:REPORTED_MAX]))
 
 
-def _collect_fault(line: bytes, number: int, faults: list[str]) -> None:
-    try:
-        jsonl.read_line(line, number)
-    except InvalidArgument as error:
-        faults.append(error.message)
+def _check_first(span: LineSpan, line: bytes | None, line_bytes_max: int) -> None:
+    if line is None:
+        raise InvalidArgument(_too_long(span, line_bytes_max))
+    jsonl.check_first_line(line)
 
 
-async def _spans(blobs: Blobs, file: StoredFile) -> AsyncIterator[LineSpan]:
+def _faults(group: list[LineSpan], lines: list[bytes | None], line_bytes_max: int) -> list[str]:
+    faults = []
+    for span, line in zip(group, lines, strict=True):
+        if line is None:
+            faults.append(_too_long(span, line_bytes_max))
+            continue
+        try:
+            jsonl.read_line(line, span.number)
+        except InvalidArgument as error:
+            faults.append(error.message)
+    return faults
+
+
+def _too_long(span: LineSpan, line_bytes_max: int) -> str:
+    return f"Error on line {span.number}: the line is longer than {line_bytes_max} bytes"
+
+
+async def _groups(blobs: Blobs, file: StoredFile) -> AsyncIterator[list[LineSpan]]:
     splitter = LineSplitter()
+    group = LineGroup(lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
     async for chunk in blobs.stream(file.blob):
         for span in splitter.feed(chunk):
-            yield span
+            if not group.has_room(span):
+                yield group.take()
+            group.add(span)
     for span in splitter.finish():
-        yield span
+        if not group.has_room(span):
+            yield group.take()
+        group.add(span)
+    if group.spans:
+        yield group.take()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toplu.batch import paths
+from toplu.batch.lines import read_lines
 from toplu.gemini.jsonl import LineSpan
 from toplu.job import Shard
 from toplu.store.blobs import Blobs
@@ -37,24 +38,13 @@ async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[Re
     records = await blobs.read(
         paths.line_index(shard.job), shard.first * RECORD.size, shard.count * RECORD.size
     )
-    spans = list(RECORD.iter_unpack(records))
-    assert len(spans) == shard.count, "the index is shorter than the plan says"
-    readable = [span for span in spans if span[1] <= line_bytes_max]
-    if not readable:
-        return [
-            RequestLine(index=shard.first + place, number=number, line=None)
-            for place, (_, _, number) in enumerate(spans)
-        ]
-    start = readable[0][0]
-    end = readable[-1][0] + readable[-1][1]
-    lines = memoryview(await blobs.read(paths.input_lines(shard.job), start, end - start))
+    spans = [
+        LineSpan(offset=offset, length=length, number=number)
+        for offset, length, number in RECORD.iter_unpack(records)
+    ]
+    assert len(spans) == shard.count, "the index is as long as the plan says"
+    lines = await read_lines(blobs, paths.input_lines(shard.job), spans, line_bytes_max)
     return [
-        RequestLine(
-            index=shard.first + place,
-            number=number,
-            line=bytes(lines[offset - start : offset - start + length])
-            if length <= line_bytes_max
-            else None,
-        )
-        for place, (offset, length, number) in enumerate(spans)
+        RequestLine(index=shard.first + place, number=span.number, line=line)
+        for place, (span, line) in enumerate(zip(spans, lines, strict=True))
     ]

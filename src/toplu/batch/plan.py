@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import line_index, paths
+from toplu.batch.lines import LineGroup
 from toplu.batch.loop import AT_ONCE
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
@@ -30,34 +31,23 @@ class ShardCutter:
 
     def __init__(self, job: JobId, *, requests_max: int, bytes_max: int) -> None:
         self._job = job
-        self._requests_max = requests_max
-        self._bytes_max = bytes_max
-        self._count = 0
-        self._bytes = 0
+        self._group = LineGroup(lines_max=requests_max, bytes_max=bytes_max)
         self.shards: list[Shard] = []
         self.total = 0
 
     def add(self, span: LineSpan) -> None:
-        full = self._count == self._requests_max or self._bytes + span.length > self._bytes_max
-        if self._count and full:
+        if not self._group.has_room(span):
             self.close_shard()
-        self._count += 1
-        self._bytes += span.length
+        self._group.add(span)
         self.total += 1
 
     def close_shard(self) -> None:
         """End the shard that is being filled; call once more after the last line."""
-        if self._count:
+        count = len(self._group.take())
+        if count:
             self.shards.append(
-                Shard(
-                    job=self._job,
-                    number=len(self.shards),
-                    first=self.total - self._count,
-                    count=self._count,
-                )
+                Shard(job=self._job, number=len(self.shards), first=self.total - count, count=count)
             )
-        self._count = 0
-        self._bytes = 0
 
 
 class Planner:

@@ -1,6 +1,7 @@
 """A child process with llama.cpp in it: started, spoken to, stopped and reaped."""
 
 import asyncio
+import contextlib
 import secrets
 import sys
 from pathlib import Path
@@ -98,7 +99,7 @@ class EngineProcess:
 
     def kill(self) -> None:
         if not self._pipes.ended.is_set():
-            self._transport.kill()
+            _kill(self._transport)
 
     async def stop(self) -> None:
         await self.engine.close()
@@ -139,10 +140,16 @@ async def _stop(
         async with asyncio.timeout(seconds_max):
             await pipes.ended.wait()
     except TimeoutError:
-        transport.kill()
+        _kill(transport)
         await pipes.ended.wait()
     finally:
         transport.close()
+
+
+def _kill(transport: asyncio.SubprocessTransport) -> None:
+    # A broken connection tells of the death before the loop has reaped the child.
+    with contextlib.suppress(ProcessLookupError):
+        transport.kill()
 
 
 def _last_words(pipes: ChildPipes) -> str:

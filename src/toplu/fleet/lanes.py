@@ -44,16 +44,19 @@ class Lanes:
         except asyncio.CancelledError:
             if placed.done() and not placed.cancelled():
                 self._release(placed.result())
-            else:
+            elif placed in queue:
                 queue.remove(placed)
             raise
 
     def _release(self, lane: int) -> None:
         self._outstanding[lane] -= 1
         for queue in (self._interactive, self._batch):
-            if queue:
-                queue.popleft().set_result(self._occupy())
-                return
+            while queue:
+                placed = queue.popleft()
+                # The future of a cancelled call is done before the call itself is told.
+                if not placed.done():
+                    placed.set_result(self._occupy())
+                    return
 
     def _has_room(self) -> bool:
         return min(self._outstanding) < PLACES_PER_LANE

@@ -41,7 +41,8 @@ class Quarantine:
             if admitted.done() and not admitted.cancelled():
                 self._leave()
             else:
-                self._waiting.remove(entry)
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
                 self._admit_waiting()
             raise
 
@@ -60,5 +61,7 @@ class Quarantine:
     def _admit_waiting(self) -> None:
         while self._waiting and self._has_room(alone=self._waiting[0][1]):
             admitted, alone = self._waiting.popleft()
-            self._admit(alone=alone)
-            admitted.set_result(None)
+            # The future of a cancelled call is done before the call itself is told.
+            if not admitted.done():
+                self._admit(alone=alone)
+                admitted.set_result(None)

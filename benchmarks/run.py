@@ -1,0 +1,27 @@
+"""Runs the benchmarks and prints their figures; `make bench` is the command."""
+
+import sys
+
+import batch_throughput
+import control_plane
+
+BENCHMARKS = {
+    "batch throughput over the bare engine": batch_throughput.measure,
+    "control plane with the echo engine": control_plane.measure,
+}
+
+
+def main() -> None:
+    """Run those that the command line names a part of, or all."""
+    wanted = sys.argv[1:]
+    for title, measure in BENCHMARKS.items():
+        if wanted and not any(word in title for word in wanted):
+            continue
+        print(title, flush=True)
+        for name, figure in measure().items():
+            shown = f"{figure:.3f}" if isinstance(figure, float) else figure
+            print(f"  {name:32} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
