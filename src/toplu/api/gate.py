@@ -148,7 +148,7 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     """Return the body, or raise InvalidArgument as soon as it is known to be too long."""
     too_long = InvalidArgument(f"Request payload size exceeds the limit: {bytes_max} bytes.")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > bytes_max:
+    if declared.isdecimal() and int(declared) > bytes_max:
         raise too_long
     body = bytearray()
     try:

@@ -40,7 +40,7 @@ class Models:
         """Answer with a page of models; the token is the index of the page's first one."""
         listed = self._names.listed()
         token = page_token(call) or "0"
-        if not token.isdigit() or int(token) > len(listed):
+        if token not in map(str, range(len(listed) + 1)):
             raise InvalidArgument(f"page_token is not one of ours: {token}")
         first = int(token)
         last = first + page_size(call, default=PAGE_SIZE, largest=PAGE_SIZE_MAX)

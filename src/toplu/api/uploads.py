@@ -5,6 +5,7 @@ bytes. The SDKs read `X-Goog-Upload-Status` before the HTTP status, which decide
 looks like: with `final` it is for good, without the header the client tries again.
 """
 
+import re
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +28,7 @@ from toplu.settings import MIB, Settings
 STATUS = "X-Goog-Upload-Status"
 SIZE_RECEIVED = "X-Goog-Upload-Size-Received"
 CHUNK_GRANULARITY_BYTES = 8 * MIB
+SIZE = re.compile(r"[0-9]{1,19}")
 SESSION_QUERY = frozenset({"upload_id"})
 
 
@@ -178,7 +180,7 @@ def _protocol_of(request: Request) -> str:
 def _declared_bytes(header: str | None) -> int | None:
     if header is None:
         return None
-    if not header.strip().isdigit():
+    if SIZE.fullmatch(header.strip()) is None:
         raise InvalidArgument(f'"{header}" is not a number of bytes.')
     return int(header)
 

@@ -54,6 +54,11 @@ class ResultWriter:
         self._gathering.setdefault(run, [])
         self.bell.ring()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another result may be added without waiting."""
+        return self._room.is_set()
+
     async def wait_for_room(self) -> None:
         """Return when another result may be added; this is what holds runners back."""
         await self._room.wait()

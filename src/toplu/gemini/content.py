@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from toplu.gemini.message import Message
+from toplu.gemini.message import FreeForm, Message
 
 
 class Blob(Message, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ class GenerationConfig(Message, frozen=True, kw_only=True):
     response_format: Any = None
     response_modalities: list[str] | None = None
     media_resolution: str | None = None
-    thinking_config: Any = None
+    thinking_config: FreeForm | None = None
     speech_config: Any = None
     image_config: Any = None
     audio_transcription_config: Any = None

@@ -1,0 +1,145 @@
+"""The middle over real stores in a temporary folder, stepped by hand."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fake_clock import FakeClock
+from toplu.batch import paths
+from toplu.batch.assembly import Assembler
+from toplu.batch.loop import Bell
+from toplu.batch.plan import Planner
+from toplu.batch.results import ResultWriter
+from toplu.batch.scheduler import Scheduler
+from toplu.batch.shard_run import ShardRun
+from toplu.clock import SystemClock
+from toplu.job import InputForm, Job, JobId, ProjectId
+from toplu.settings import Settings
+from toplu.store.blobs import DiskBlobs
+from toplu.store.database import Database
+from toplu.store.jobs import Jobs
+from toplu.store.result_log import Record, ResultLog
+
+PROJECT = ProjectId("team-a")
+
+
+@dataclass
+class BatchWorld:
+    settings: Settings
+    clock: FakeClock
+    database: Database
+    jobs: Jobs
+    blobs: DiskBlobs
+    results: ResultLog
+
+    @classmethod
+    async def open(cls, folder: Path, **settings: Any) -> "BatchWorld":
+        database = await Database.open(folder / "toplu.db")
+        return cls(
+            settings=Settings(shard_requests_max=4, commit_seconds=0.001, **settings),
+            clock=FakeClock(),
+            database=database,
+            jobs=Jobs(database),
+            blobs=DiskBlobs(folder / "blobs"),
+            results=ResultLog(folder / "results"),
+        )
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    def planner(self) -> Planner:
+        return Planner(
+            settings=self.settings,
+            clock=self.clock,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            planned=lambda: None,
+        )
+
+    def writer(self) -> ResultWriter:
+        return ResultWriter(
+            settings=self.settings,
+            # The pause between groups is real, and a thousandth of a second here.
+            clock=SystemClock(),
+            jobs=self.jobs,
+            results=self.results,
+            done=Bell(),
+        )
+
+    def assembler(self) -> Assembler:
+        return Assembler(
+            settings=self.settings,
+            clock=self.clock,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            results=self.results,
+        )
+
+    async def keep_job(self, name: str, lines: list[bytes]) -> Job:
+        """Keep an unplanned job with these lines."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for line in lines:
+                yield line + b"\n"
+
+        job = Job(
+            id=JobId(name),
+            project=PROJECT,
+            model="gemini-2.5-flash",
+            engine="echo",
+            display_name=None,
+            input_form=InputForm.FILE,
+            input_file="input",
+            created=self.clock.now(),
+            updated=self.clock.now(),
+            expires=self.clock.now() + timedelta(hours=48),
+        )
+        await self.blobs.put(paths.input_lines(job.id), chunks())
+        await self.jobs.create(job, unfinished_max=100)
+        # Jobs made later are younger, which is what their order goes by.
+        self.clock.advance(timedelta(seconds=1))
+        return job
+
+    async def planned_job(self, name: str, count: int) -> Job:
+        await self.keep_job(name, [line_of(index) for index in range(count)])
+        await self.planner().step()
+        return await self.job(name)
+
+    async def job(self, name: str) -> Job:
+        found = await self.jobs.find(PROJECT, JobId(name))
+        assert found is not None
+        return found
+
+    async def open_run(self, owner: str = "server-1") -> ShardRun:
+        scheduler = Scheduler(settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner)
+        lease = await scheduler.lease_shard("echo")
+        assert lease is not None
+        return await ShardRun.open(
+            lease, blobs=self.blobs, results=self.results, settings=self.settings
+        )
+
+    async def output(self, name: str) -> list[dict[str, Any]]:
+        blob = paths.output_lines(JobId(name))
+        data = b"".join([piece async for piece in self.blobs.stream(blob)])
+        return [json.loads(line) for line in data.splitlines()]
+
+
+def line_of(index: int) -> bytes:
+    contents = [{"parts": [{"text": f"text {index}"}]}]
+    return json.dumps({"key": f"k{index}", "request": {"contents": contents}}).encode()
+
+
+def record(index: int, *, succeeded: bool = True) -> Record:
+    payload = json.dumps({"index": index, "succeeded": succeeded}).encode()
+    return Record(index=index, succeeded=succeeded, payload=payload)
+
+
+def taken(run: ShardRun) -> list[int]:
+    """Take everything that the run would start."""
+    indexes = []
+    while (line := run.take()) is not None:
+        indexes.append(line.index)
+    return indexes
