@@ -72,7 +72,7 @@ def server(folder: Path) -> Iterator[str]:
         )
     try:
         url = wait_until_ready(process, log)
-        console.print(f"It listens on [bold]{url}[/bold] and its model is loaded.")
+        console.print(f"It listens on [bold]{url}[/bold] and its small model is loaded.")
         yield url
     finally:
         code = stop(process)

@@ -12,7 +12,7 @@ from batch_calls import asking, create_from_file, create_inline, finish, operati
 from google import genai
 from google.genai import errors
 from house import OpenHouse, RunningHouse, client_of, http_of
-from upload_calls import begin, upload_raw
+from upload_calls import begin, send, upload_raw
 
 from fake_clock import FakeClock
 from toplu.job import ProjectId
@@ -123,7 +123,7 @@ def test_a_key_counts_in_each_of_its_places(keyless: httpx.Client, keys: dict[st
         {"x-goog-api-key": key},
         {"X-Goog-Api-Key": key},
         {"Authorization": f"Bearer {key}"},
-        {"authorization": f"bearer  {key} "},
+        {"authorization": f"bearer  {key}"},
     ):
         assert keyless.get(path, headers=headers).status_code == 200, headers
     assert keyless.get(path, params={"key": key}).status_code == 200
@@ -224,6 +224,15 @@ def test_a_batch_of_another_project_looks_like_a_missing_one(
         never = beta.request(method, f"/v1beta/batches/{'a' * 34}{suffix}")
         assert same_but_for_names(foreign, never, name)
     assert finish(alpha, name)["metadata"]["state"] == "JOB_STATE_SUCCEEDED"
+
+
+def test_a_file_name_is_a_projects_own(alpha: httpx.Client, beta: httpx.Client) -> None:
+    for http in (alpha, beta):
+        url = begin(http, 0, {"name": "shared-name"}).headers["X-Goog-Upload-URL"]
+        assert send(http, url, "finalize").json()["file"]["name"] == "files/shared-name"
+        assert begin(http, 0, {"name": "shared-name"}).status_code == 409
+    assert alpha.delete("/v1beta/files/shared-name").status_code == 200
+    assert beta.get("/v1beta/files/shared-name").status_code == 200
 
 
 def test_the_results_of_another_project_are_missing_too(

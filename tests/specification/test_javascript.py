@@ -57,7 +57,7 @@ def _upload(javascript):
 
 
 def test_inline_requests_become_a_batch(inline_job: str, batches: Batches) -> None:
-    metadata = batches.get(inline_job)["metadata"]
+    metadata = batches.finished(inline_job)["metadata"]
     assert metadata["displayName"] == "inlined-requests-job-1"
     assert metadata["model"] == "models/gemini-2.5-flash"
     assert metadata["batchStats"]["requestCount"] == "2"

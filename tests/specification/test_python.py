@@ -37,7 +37,7 @@ def _check_upload(server, name, folder):
 
 
 def test_inline_requests_become_a_batch(inline_job: str, batches: Batches) -> None:
-    metadata = batches.get(inline_job)["metadata"]
+    metadata = batches.finished(inline_job)["metadata"]
     assert metadata["displayName"] == "inlined-requests-job-1"
     assert metadata["model"] == "models/gemini-2.5-flash"
     assert metadata["batchStats"]["requestCount"] == "2"

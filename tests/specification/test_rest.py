@@ -46,7 +46,7 @@ def test_a_file_is_uploaded_by_curl(upload: Path, server: Server) -> None:
 
 
 def test_inline_requests_become_a_batch(inline_job: str, batches: Batches) -> None:
-    metadata = batches.get(inline_job)["metadata"]
+    metadata = batches.finished(inline_job)["metadata"]
     assert metadata["displayName"] == "my-batch-requests"
     assert metadata["batchStats"]["requestCount"] == "2"
 

@@ -8,7 +8,8 @@ from toplu.settings import Settings
 def base_url(request: Request, settings: Settings) -> str:
     """Return scheme, host and path prefix, as the client used them, without a final slash.
 
-    A proxy says them in X-Forwarded-* headers, the outermost first; the setting `public_url` overrules both.
+    Proxies say them in X-Forwarded-* headers, the outermost first; the setting `public_url`
+    overrules both.
     """
     if settings.public_url is not None:
         return settings.public_url.rstrip("/")

@@ -7,20 +7,36 @@ from starlette.responses import Response
 
 from toplu.api.responses import json_response
 from toplu.errors import Internal, NotFound, TopluError
+from toplu.gemini.message import FreeForm, Message
 
 log = structlog.get_logger()
 
 
-def body_of(error: TopluError) -> dict[str, object]:
-    """Return the JSON that every client of a Google API expects; `code` is the HTTP status."""
-    status: dict[str, object] = {
-        "code": error.http_status,
-        "message": error.message,
-        "status": error.code.name,
-    }
-    if error.details:
-        status["details"] = list(error.details)
-    return {"error": status}
+class ErrorStatus(Message, frozen=True, kw_only=True):
+    """A google.rpc.Status as Google's front end writes it; `code` is the HTTP status."""
+
+    code: int
+    message: str
+    status: str
+    details: list[FreeForm] = []
+
+
+class ErrorBody(Message, frozen=True, kw_only=True):
+    """What every client of a Google API expects of a failed call."""
+
+    error: ErrorStatus
+
+
+def body_of(error: TopluError) -> ErrorBody:
+    """Return what the client is told."""
+    return ErrorBody(
+        error=ErrorStatus(
+            code=error.http_status,
+            message=error.message,
+            status=error.code.name,
+            details=list(error.details),
+        )
+    )
 
 
 async def render(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import toplu
+from toplu.api.error_responses import ErrorBody
 from toplu.api.responses import json_response
 from toplu.gemini.batch import (
     BatchGenerateContentRequest,
@@ -40,12 +41,15 @@ class Operated:
     summary: str
     takes: Any = None
     gives: Any = None
+    query: tuple[str, ...] = ()
 
+
+PAGE = ("pageSize", "pageToken")
 
 CALLS = (
     Operated("get", "/healthz", "Whether the process lives."),
     Operated("get", "/readyz", "Whether every engine is ready."),
-    Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse),
+    Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse, query=PAGE),
     Operated("get", "/{version}/models/{model}", "Get a model.", gives=Model),
     Operated("get", "/{version}/tunedModels", "List tuned models: there are none."),
     Operated(
@@ -69,7 +73,9 @@ CALLS = (
         takes=BatchGenerateContentRequest,
         gives=Operation,
     ),
-    Operated("get", "/{version}/batches", "List batches.", gives=ListOperationsResponse),
+    Operated(
+        "get", "/{version}/batches", "List batches.", gives=ListOperationsResponse, query=PAGE
+    ),
     Operated("get", "/{version}/batches/{batch}", "Get a batch.", gives=Operation),
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
@@ -82,9 +88,12 @@ CALLS = (
         "Begin or continue an upload (resumable, multipart or raw).",
         takes=CreateFileRequest,
         gives=CreateFileResponse,
+        query=("upload_id",),
     ),
-    Operated("put", "/upload/{version}/files", "Continue a resumable upload."),
-    Operated("get", "/{version}/files", "List files.", gives=ListFilesResponse),
+    Operated(
+        "put", "/upload/{version}/files", "Continue a resumable upload.", query=("upload_id",)
+    ),
+    Operated("get", "/{version}/files", "List files.", gives=ListFilesResponse, query=PAGE),
     Operated("post", "/{version}/files", "Refused: a file needs its bytes."),
     Operated("get", "/{version}/files/{file}", "Get a file's metadata.", gives=File),
     Operated("delete", "/{version}/files/{file}", "Delete a file."),
@@ -98,7 +107,9 @@ VERSIONS = ["v1beta", "v1", "v1alpha"]
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document."""
-    types = [kind for call in CALLS for kind in (call.takes, call.gives) if kind is not None]
+    types = [ErrorBody] + [
+        kind for call in CALLS for kind in (call.takes, call.gives) if kind is not None
+    ]
     _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
@@ -127,10 +138,13 @@ def document() -> dict[str, Any]:
 def _operation(call: Operated) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": call.summary,
-        "parameters": [_parameter(name) for name in _names_in(call.path)],
+        "parameters": [
+            *(_parameter(name) for name in _names_in(call.path)),
+            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in call.query),
+        ],
         "responses": {
             "200": {"description": "OK"},
-            "default": {"description": "google.rpc.Status"},
+            "default": {"description": "a failed call", "content": _content(ErrorBody)},
         },
     }
     if call.takes is not None:
@@ -156,7 +170,7 @@ def _content(kind: Any) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": reference}}}
 
 
-PAGE = """<!doctype html>
+DOCS_PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -179,7 +193,7 @@ async def show_document(request: Request) -> Response:
 
 async def show_page(_request: Request) -> Response:
     """Answer with a page that draws the document; everything it loads comes from here."""
-    return HTMLResponse(PAGE)
+    return HTMLResponse(DOCS_PAGE)
 
 
 def routes() -> list[Route | Mount]:

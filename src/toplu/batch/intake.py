@@ -15,7 +15,7 @@ from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library
 from toplu.gemini import jsonl
 from toplu.gemini.batch import GenerateContentBatch, InlinedRequest
-from toplu.job import InputForm, Job, JobId, ProjectId
+from toplu.job import InputForm, Job, JobId, ProjectId, RequestCounts
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -59,6 +59,7 @@ class Intake:
         assert config is not None, "checked above"
         job_id = JobId(random_id(JOB_ID_LENGTH))
         input_file = None
+        total = 0  # of a file, until it is planned
         if config.file_name is not None:
             stored = await self._library.get(project, config.file_name)
             await input_check.check_file(self._blobs, stored, self._settings)
@@ -68,6 +69,7 @@ class Intake:
             assert config.requests is not None, "checked above"
             requests = config.requests.requests or []
             _check_requests(requests, model)
+            total = len(requests)
             await self._blobs.put(paths.input_lines(job_id), _lines(requests))
         now = self._clock.now()
         job = Job(
@@ -78,6 +80,7 @@ class Intake:
             display_name=batch.display_name,
             input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
             input_file=input_file,
+            counts=RequestCounts(total=total),
             created=now,
             updated=now,
             expires=now + timedelta(seconds=self._settings.job_life_seconds),

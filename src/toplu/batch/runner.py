@@ -160,7 +160,8 @@ class Runner:
         try:
             record = await self._outcome(job, line)
         except EngineGivenUp as error:
-            await self._fail_job(job, error)
+            if not run.dropped:
+                await self._fail_job(job, error)
             return
         log.debug("request_finished", job=job.id, index=line.index, succeeded=record.succeeded)
         if not run.dropped:

@@ -10,7 +10,7 @@ is condemned: the crash becomes its outcome, and everybody else is answered.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TypeVar
 
 import structlog
@@ -77,34 +77,41 @@ class Pool:
 
     async def _survive(self, work: Work[T], *, interactive: bool, label: str | None) -> T:
         """Do the work, and again alone each time the engine dies of it or of its neighbours."""
+        told = log.bind(engine=self._model.name, label=label)
         crashes = 0
         while True:
-            async with self._placed(interactive=interactive, alone=crashes > 0) as (engine, lane):
-                if crashes:
-                    log.info(
-                        "request_runs_alone", engine=self._model.name, label=label, crashes=crashes
-                    )
-                try:
-                    return await work(engine, lane)
-                except EngineDied:
-                    crashes += 1
-                    self._supervisor.report_death(engine)
+            try:
+                async with self._placed(interactive=interactive, alone=crashes > 0) as placed:
+                    if crashes:
+                        told.info("request_runs_alone", crashes=crashes)
+                    return await work(*placed)
+            except EngineDied:
+                crashes += 1
+            except EngineStopped:
+                if interactive:
+                    raise
+                # Not an outcome of the request, so none is returned: whoever stopped the engine
+                # is about to cancel this call, and another life of the server will answer it.
+                await asyncio.Event().wait()
             if crashes >= self._crashes_max:
-                log.error(
-                    "request_condemned", engine=self._model.name, label=label, crashes=crashes
-                )
+                told.error("request_condemned", crashes=crashes)
                 raise Internal(f"The engine crashed {crashes} times on this request.")
-            log.warning("request_suspected", engine=self._model.name, label=label, crashes=crashes)
+            told.warning("request_suspected", crashes=crashes)
 
     @asynccontextmanager
     async def _placed(self, *, interactive: bool, alone: bool) -> AsyncIterator[tuple[Engine, int]]:
-        """Hold a lane of a ready engine."""
+        """Hold a lane of a ready engine; the body tells the supervisor if the engine dies."""
         async with AsyncExitStack() as held:
-            async with self._patience() if interactive else self._obedience():
+            async with self._patience() if interactive else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
                 lane = await held.enter_async_context(self._lanes.place(interactive=interactive))
                 engine = await self._supervisor.ready()
-            yield engine, lane
+            try:
+                yield engine, lane
+            except EngineDied:
+                # Before the place is free, so that nobody else is sent to the dead engine.
+                self._supervisor.report_death(engine)
+                raise
 
     @asynccontextmanager
     async def _patience(self) -> AsyncIterator[None]:
@@ -120,13 +127,3 @@ class Pool:
             raise Unavailable(f"{reason} Please try again later.") from error
         finally:
             self._interactive_waiting -= 1
-
-    @asynccontextmanager
-    async def _obedience(self) -> AsyncIterator[None]:
-        """Wait as long as it takes; batch calls are bounded by `window` and by their job's life."""
-        try:
-            yield
-        except EngineStopped:
-            # Not an outcome of the request, so none is returned: whoever stopped the engine is
-            # about to cancel this call, and another life of the server will answer it.
-            await asyncio.Event().wait()

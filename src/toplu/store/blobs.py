@@ -99,8 +99,7 @@ class DiskBlobs:
     async def stream(
         self, name: str, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        file = await asyncio.to_thread(_open_at, self._path(name), offset)
-        with file:
+        with await _open_in_thread(self._path(name), offset) as file:
             left = length
             while left is None or left > 0:
                 wanted = PIECE_BYTES if left is None else min(PIECE_BYTES, left)
@@ -171,6 +170,21 @@ def _size(path: Path) -> int | None:
 def _read(path: Path, offset: int, length: int) -> bytes:
     with _open_at(path, offset) as file:
         return file.read(length)
+
+
+async def _open_in_thread(path: Path, offset: int) -> BinaryIO:
+    """Open the file; if the caller is cancelled first, it is closed once it has opened."""
+    opening = asyncio.get_running_loop().run_in_executor(None, _open_at, path, offset)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _open_at(path: Path, offset: int) -> BinaryIO:

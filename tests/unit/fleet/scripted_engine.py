@@ -2,7 +2,12 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
 
 from toplu.engines.engine import Completion, EngineDied, Generation, Prompt, Turn
 from toplu.fleet.running_engine import Death
@@ -33,6 +38,14 @@ class FakeClock:
         for moment, awake in self._sleepers:
             if moment <= self.moment:
                 awake.set()
+
+
+class RestlessClock(FakeClock):
+    """Sleeps take no time, so an engine that died is back at once."""
+
+    async def sleep(self, span: timedelta) -> None:
+        self.moment += span
+        await asyncio.sleep(0)
 
 
 class ScriptedEngine:
@@ -95,6 +108,18 @@ class ScriptedEngine:
     def _raise_if_dead(self) -> None:
         if self.dead.is_set():
             raise EngineDied("dead")
+
+
+@contextmanager
+def captured_logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Collect the log whatever its level."""
+    configured = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
+    try:
+        with structlog.testing.capture_logs() as entries:
+            yield entries
+    finally:
+        structlog.configure(wrapper_class=configured)
 
 
 def a_request(text: str) -> GenerateContentRequest:

@@ -4,10 +4,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-import structlog
 
 from toplu.fleet.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
-from unit.fleet.scripted_engine import FakeClock, ScriptedEngine, eventually
+from unit.fleet.scripted_engine import FakeClock, ScriptedEngine, captured_logs, eventually
 
 SECOND = timedelta(seconds=1)
 
@@ -137,7 +136,7 @@ async def test_stopping_stops_the_engine_and_tells_whoever_waits():
 
 async def test_the_log_tells_the_life_of_the_engine():
     launcher, clock = Launcher(failures=1), FakeClock()
-    with structlog.testing.capture_logs() as entries:
+    with captured_logs() as entries:
         async with supervised(launcher, clock) as supervisor:
             await pass_backoff(clock, 1)
             await supervisor.ready()

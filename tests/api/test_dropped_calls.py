@@ -1,0 +1,110 @@
+"""Interactive calls on a full engine: who goes away makes room, who comes too late is told."""
+
+import json
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from batch_calls import asking
+from house import OpenHouse, RunningHouse, http_of
+
+from toplu.settings import EchoSettings, ModelSettings
+from waiting import eventually
+
+# It holds its one lane for an hour, except for a request that brings it down at once.
+SLOW = ModelSettings(
+    name="slow",
+    engine="echo",
+    lanes=1,
+    echo=EchoSettings(delay_seconds=3600, crash_pattern="please crash"),
+)
+GENERATE = "/v1beta/models/slow:generateContent"
+COUNT = "/v1beta/models/slow:countTokens"
+SECONDS_MAX = 20
+
+
+@pytest.fixture
+def sockets() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def call(house: RunningHouse, sockets: ExitStack, path: str = GENERATE) -> socket.socket:
+    """Send a call and leave it at that."""
+    address = urlsplit(house.url)
+    connection = socket.create_connection((address.hostname, address.port), SECONDS_MAX)
+    sockets.enter_context(connection)
+    body = json.dumps(asking("x"))
+    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nx-goog-api-key: any\r\n"
+    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    return connection
+
+
+def places_taken(house: RunningHouse) -> int:
+    return sum(house.house.fleet.pool("slow")._lanes._outstanding)
+
+
+def calls_waiting(house: RunningHouse) -> int:
+    return house.house.fleet.pool("slow")._interactive_waiting
+
+
+def slow_house(open_a_house: OpenHouse, **settings: int) -> RunningHouse:
+    house = open_a_house(models=(SLOW,), **settings)
+    with http_of(house) as http:
+        eventually(lambda: http.get("/readyz").status_code == 200)
+    return house
+
+
+def test_a_client_that_goes_away_frees_the_lane(
+    open_a_house: OpenHouse, sockets: ExitStack
+) -> None:
+    house = slow_house(open_a_house, engine_crashes_per_request_max=1)
+    dropped = call(house, sockets)
+    eventually(lambda: places_taken(house) == 1)
+    dropped.close()
+    with http_of(house) as http:
+        # It reaches the engine only when the lane is free, and then does not take an hour.
+        reply = http.post(GENERATE, json=asking("please crash"), timeout=SECONDS_MAX)
+        assert reply.status_code == 500
+        assert "crashed 1 times on this request" in reply.json()["error"]["message"]
+
+
+def test_a_client_that_goes_away_frees_its_place_in_the_queue(
+    open_a_house: OpenHouse, sockets: ExitStack
+) -> None:
+    house = slow_house(open_a_house, interactive_waiting_max=1)
+    running, _ = call(house, sockets), call(house, sockets)
+    eventually(lambda: places_taken(house) == 2)
+    waiting = call(house, sockets, COUNT)
+    eventually(lambda: calls_waiting(house) == 1)
+    with http_of(house) as http:
+        assert http.post(COUNT, json=asking("x")).status_code == 503
+        waiting.close()
+        eventually(lambda: calls_waiting(house) == 0)
+        running.close()
+        eventually(lambda: places_taken(house) == 1)
+        assert http.post(COUNT, json=asking("x")).status_code == 200
+
+
+def test_a_call_too_many_is_told_that_the_model_is_overloaded(
+    open_a_house: OpenHouse, sockets: ExitStack
+) -> None:
+    house = slow_house(open_a_house, interactive_waiting_max=2)
+    # One runs, one is behind it, two wait; whichever of the five comes last is refused.
+    calls = [call(house, sockets) for _ in range(5)]
+    answered, _, _ = select.select(calls, [], [], SECONDS_MAX)
+    assert len(answered) == 1
+    head, _, body = answered[0].recv(65536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert json.loads(body or answered[0].recv(65536)) == {
+        "error": {
+            "code": 503,
+            "message": "The model is overloaded. Please try again later.",
+            "status": "UNAVAILABLE",
+        }
+    }
+    # Nobody else lost their place.
+    assert select.select([each for each in calls if each not in answered], [], [], 0)[0] == []

@@ -1,0 +1,51 @@
+"""A real engine that is killed while it works."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from engines.engines_under_test import LLAMA_CPP
+from toplu.clock import SystemClock
+from toplu.fleet.launch import launch_of
+from toplu.fleet.pool import Pool
+from toplu.fleet.supervisor import Supervisor
+from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
+from toplu.settings import Settings
+
+
+def a_request(text: str) -> GenerateContentRequest:
+    return GenerateContentRequest(
+        contents=[Content(parts=[Part(text=text)])],
+        generation_config=GenerationConfig(max_output_tokens=12, temperature=0),
+    )
+
+
+@pytest.mark.model
+async def test_a_killed_engine_costs_no_request_its_answer():
+    settings = Settings()
+    supervisor = Supervisor(
+        name="m",
+        launch=launch_of(LLAMA_CPP, settings),
+        clock=SystemClock(),
+        start_attempts_max=settings.engine_start_attempts_max,
+    )
+    pool = Pool(model=LLAMA_CPP, supervisor=supervisor, settings=settings)
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        run = group.create_task(supervisor.run())
+        calls = [
+            group.create_task(pool.answer(a_request(f"Say {number}."), interactive=False))
+            for number in range(8)
+        ]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        first_pid = supervisor.pid
+        assert first_pid is not None
+        assert not all(call.done() for call in calls)
+        os.kill(first_pid, signal.SIGKILL)
+        responses = await asyncio.gather(*calls)
+        assert supervisor.pid not in (None, first_pid)
+        run.cancel()
+    assert all(response.candidates[0].content.parts for response in responses)
+    with pytest.raises(ProcessLookupError):
+        os.kill(first_pid, 0)

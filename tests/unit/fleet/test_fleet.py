@@ -1,0 +1,43 @@
+import asyncio
+
+import pytest
+
+from toplu.engines.catalogue import Catalogue
+from toplu.errors import Internal
+from toplu.fleet.fleet import Fleet
+from toplu.settings import EchoSettings, ModelSettings, Settings
+from unit.fleet.scripted_engine import RestlessClock, a_request, eventually
+
+FRAGILE = ModelSettings(name="fragile", engine="echo", echo=EchoSettings(crash_pattern="boom"))
+STURDY = ModelSettings(name="sturdy", engine="echo")
+BROKEN = ModelSettings(name="broken", engine="llama_cpp", source="path:/no/such.gguf")
+
+
+def a_fleet(*models: ModelSettings) -> Fleet:
+    settings = Settings(models=models, engine_start_attempts_max=2)
+    return Fleet(settings, Catalogue(models), RestlessClock())
+
+
+async def test_every_model_of_the_catalogue_is_brought_up_or_given_up():
+    fleet = a_fleet(STURDY, BROKEN)
+    assert fleet.status() == {"sturdy": "STARTING", "broken": "STARTING"}
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(fleet.run())
+        async with asyncio.timeout(5):
+            while fleet.status() != {"sturdy": "READY", "broken": "GIVEN_UP"}:
+                await asyncio.sleep(0)
+        run.cancel()
+    assert fleet.status() == {"sturdy": "STOPPED", "broken": "GIVEN_UP"}
+
+
+async def test_a_request_that_crashes_its_engine_does_not_touch_other_engines():
+    fleet = a_fleet(FRAGILE, STURDY)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        run = group.create_task(fleet.run())
+        with pytest.raises(Internal, match="crashed 3 times"):
+            await fleet.pool("fragile").answer(a_request("boom"), interactive=False)
+        await eventually(lambda: fleet.status()["sturdy"] == "READY")
+        for name in ("fragile", "sturdy"):
+            response = await fleet.pool(name).answer(a_request("fine"), interactive=True)
+            assert response.model_version == name
+        run.cancel()
