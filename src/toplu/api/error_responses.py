@@ -18,7 +18,7 @@ class ErrorStatus(Message, frozen=True, kw_only=True):
     code: int
     message: str
     status: str
-    details: list[FreeForm] = []
+    details: tuple[FreeForm, ...] = ()
 
 
 class ErrorBody(Message, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ def body_of(error: TopluError) -> ErrorBody:
             code=error.http_status,
             message=error.message,
             status=error.code.name,
-            details=list(error.details),
+            details=error.details,
         )
     )
 
