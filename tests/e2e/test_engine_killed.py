@@ -15,7 +15,7 @@ from jobs import (
     wait_for_answers,
 )
 
-from model_tables import model_table
+from model_tables import quick_model
 from server import Server, started_server
 
 pytestmark = pytest.mark.model
@@ -27,7 +27,7 @@ LONG = "Count from one to one thousand."
 
 
 def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path) -> None:
-    config = model_table(output_tokens_max=48)
+    config = quick_model(48)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
         for answers in (2, 8):
@@ -42,7 +42,7 @@ def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path) -> None:
 def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
     tmp_path: Path,
 ) -> None:
-    config = model_table(output_tokens_max=200)
+    config = quick_model(200)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         lines = [question(index, "Say hello.", maxOutputTokens=16) for index in range(REQUESTS)]
         lines[POISON] = question(POISON, LONG)

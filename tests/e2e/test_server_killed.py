@@ -15,7 +15,7 @@ from jobs import (
     wait_for_answers,
 )
 
-from model_tables import echo_model, model_table
+from model_tables import echo_model, quick_model
 from server import Server, started_server
 
 REQUESTS = 600
@@ -81,7 +81,7 @@ def test_finished_work_and_cancellations_survive_a_kill(tmp_path: Path) -> None:
 @pytest.mark.model
 def test_a_killed_server_takes_its_engine_with_it_and_the_next_one_goes_on(tmp_path: Path) -> None:
     count = 24
-    config = model_table(output_tokens_max=48)
+    config = quick_model(48)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         name = create_job(server, [question(index, "Say hello.") for index in range(count)])
         wait_for_answers(server, name, 6)
