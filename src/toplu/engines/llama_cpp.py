@@ -55,7 +55,7 @@ class LlamaCppEngine:
         # The request before it on the lane may take as long as any.
         async with self._deadline(2 * self._request_seconds_max) as restart_deadline:
             for index in range(prompt.candidate_count):
-                body = _chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
+                body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
                 on_start = restart_deadline if index == 0 else _do_nothing
                 replies.append(await self._complete_chat(body, on_start))
         usage = replies[0].usage
@@ -127,7 +127,8 @@ def _do_nothing() -> None:
     pass
 
 
-def _chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
+def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
+    """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
     return {
         "messages": _messages(prompt.turns),
         "id_slot": lane,

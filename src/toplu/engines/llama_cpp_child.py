@@ -62,7 +62,7 @@ def run_child() -> None:
     watch = threading.Thread(target=_exit_with_parent, daemon=True)
     watch.start()
     try:
-        server = _load(parameters)
+        server = load_model(parameters)
     except RuntimeError as error:
         # An orderly exit, because llama.cpp writes its log, which has the cause, from a thread.
         sys.exit(f"{parameters.model_path}: {error}")
@@ -72,7 +72,8 @@ def run_child() -> None:
     watch.join()
 
 
-def _load(parameters: ChildParameters) -> Any:
+def load_model(parameters: ChildParameters) -> Any:
+    """Return llama.cpp's server with the model loaded, or raise RuntimeError."""
     # libgomp reads this as it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # noqa: TID251  # libgomp's, not ours
     import xllamacpp
