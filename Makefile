@@ -30,6 +30,12 @@ model: setup ## fetch the default model, once
 demo: model ## start a server and run a real batch through the official SDK
 	$(BIN)/python examples/demo.py
 
+.PHONY: tools
+tools: # what the specification's curl lines use
+	@missing=""; for tool in curl jq file; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; \
+	  apt-get install -y --no-install-recommends $$missing || { echo "please install:$$missing"; exit 1; }; fi
+
 check: setup ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,7 +45,7 @@ check: setup ## format, lint, types and the direction of imports
 test-fast: setup ## the tests that need no model and no process
 	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/api -m "not model and not slow"
 
-test: check model $(node_modules) ## every check and every test
+test: check model tools $(node_modules) ## every check and every test
 	$(BIN)/pytest
 
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md

@@ -16,10 +16,8 @@ def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:
 
 
 def quick_model(output_tokens_max: int) -> str:
-    """Return the table of the default model, made to share the machine and to answer briefly."""
-    # Threads of llama.cpp wait for each other by spinning: two for each of two cores are fast
-    # alone, and twenty times slower than one as soon as anything else wants a core.
-    return model_table(output_tokens_max=output_tokens_max, threads=1)
+    """Return the table of the default model, made to answer briefly."""
+    return model_table(output_tokens_max=output_tokens_max)
 
 
 def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
