@@ -238,10 +238,10 @@ class Server:
             for child in (task / "children").read_text().split()
         ]
 
-    def memory_bytes(self) -> int:
-        """Return the resident set of the server process, without its children."""
+    def memory_peak_bytes(self) -> int:
+        """Return the largest resident set that the server process has had, without its children."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found is not None, "the server process has no memory"
         return int(found[1]) * 1024
 
