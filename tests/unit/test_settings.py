@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from toplu.errors import ConfigurationError
+from toplu.settings import Settings, load
+
+
+def test_the_later_source_wins(tmp_path: Path) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text('port = 1\nhost = "127.0.0.2"\ndrain_seconds = 5\n')
+    environment = {"TOPLU_PORT": "2", "TOPLU_HOST": "127.0.0.3", "PATH": "/bin"}
+    settings = load(config, environment, {"port": 3, "host": None})
+    assert (settings.port, settings.host, settings.drain_seconds) == (3, "127.0.0.3", 5.0)
+    assert settings.data_dir == Settings().data_dir
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("port = 70000", "$.port"),
+        ('port = "80"', None),
+        ("prot = 80", "prot"),
+        ("drain_seconds = -1", "$.drain_seconds"),
+        ('state_style = "jobs"', "$.state_style"),
+        ('[[models]]\nname = "a"\nengine = "magic"', "$.models[0].engine"),
+        ('[[models]]\nname = "A b"\nengine = "echo"', "$.models[0].name"),
+        ("port = ", "is not TOML"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str | None) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text(text)
+    if told is None:
+        assert load(config, {}).port == 80
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        load(config, {})
+    assert str(config) in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_a_bad_variable_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="TOPLU_PORT"):
+        load(environment={"TOPLU_PORT": "many"})
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text('[[models]]\nname = "a"\nengine = "echo"\n' * 2)
+    with pytest.raises(ConfigurationError, match="same name"):
+        load(config, {})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(tmp_path / "none.toml", {})
