@@ -27,9 +27,15 @@ def told(chunks: list[dict[str, Any]]) -> str:
 class RawStream:
     """A streamed call on a bare socket, read as far as the test wants."""
 
-    def __init__(self, house: RunningHouse, path: str, text: str) -> None:
+    def __init__(
+        self, house: RunningHouse, path: str, text: str, *, window_bytes: int | None = None
+    ) -> None:
         address = urlsplit(house.url)
-        self.connection = socket.create_connection((address.hostname, address.port), SECONDS_MAX)
+        self.connection = socket.socket()
+        self.connection.settimeout(SECONDS_MAX)
+        if window_bytes is not None:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
+        self.connection.connect((address.hostname, address.port))
         body = json.dumps(asking(text))
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nx-goog-api-key: any\r\n"
         self.connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())

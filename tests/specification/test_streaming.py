@@ -6,6 +6,7 @@ API takes, so that one seed must give one answer in all three.
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from examples import API_KEY, Examples, given
 from google import genai
 from google.genai import types
 
-from model_tables import model_table
+from model_tables import echo_model, model_table
 from server import Server, started_server
 
 pytestmark = pytest.mark.model
@@ -38,6 +39,16 @@ import {GoogleGenAI} from '@google/genai';
 const ai = new GoogleGenAI({apiKey: process.env.GEMINI_API_KEY});
 try {
   await ai.models.generateContentStream({model: 'llama-9', contents: 'x'});
+} catch (error) { console.log(error.name, error.status); }
+"""
+
+BREAKING = """
+import {GoogleGenAI} from '@google/genai';
+const ai = new GoogleGenAI({apiKey: process.env.GEMINI_API_KEY});
+try {
+  const stream = await ai.models.generateContentStream({
+    model: 'gemini-2.5-flash', contents: 'one two'});
+  for await (const chunk of stream) console.log('heard', chunk.text);
 } catch (error) { console.log(error.name, error.status); }
 """
 
@@ -97,6 +108,24 @@ def test_javascript_streams_what_it_would_get_whole(
     finished = examples.run(given(told), given(JAVASCRIPT))
     check([json.loads(line) for line in finished.stdout.splitlines()], whole)
     assert examples.run(given(FAILING)).stdout == "ApiError 404\n"
+
+
+def test_javascript_throws_the_error_that_ends_a_stream(tmp_path: Path) -> None:
+    workplace = tmp_path / "javascript"
+    workplace.mkdir()
+    # It says one word an hour, until another request brings it down.
+    config = echo_model(word_seconds=3600, crash_pattern="please crash")
+    with started_server(tmp_path, config=config) as server:
+        examples = Examples(language="javascript", server=server, workplace=workplace)
+        listening = examples.start(given(BREAKING))
+        try:
+            server.wait_until(lambda: "heard one" in listening.printed(), 60.0, "the first chunk")
+            crash = {"contents": [{"parts": [{"text": "please crash"}]}]}
+            server.call("POST", f"/v1beta/models/{FLASH}:generateContent", crash)
+            finished = listening.finish()
+        finally:
+            examples.close()
+    assert finished.stdout == "heard one \nApiError 503\n", finished.stderr
 
 
 def test_a_line_of_a_batch_is_the_same_answer(server: Server, whole: dict[str, Any]) -> None:
