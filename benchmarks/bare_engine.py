@@ -27,6 +27,14 @@ REQUESTS_PER_LANE = 2  # one runs and one waits, as in the server
 
 def main() -> None:
     """Load, run every question, print the figures."""
+    server, model = load()
+    sys.stdout.write(json.dumps(run(server, model)) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # llama.cpp's threads need no farewell
+
+
+def load() -> tuple[Any, ModelSettings]:
+    """Return llama.cpp with the default model in it, set up as toplu does it."""
     settings = Settings()
     (model,) = settings.models
     path = model_source.locate(model, settings.model_dir)
@@ -41,9 +49,7 @@ def main() -> None:
             api_key="nobody-asks",
         )
     )
-    sys.stdout.write(json.dumps(run(server, model)) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # llama.cpp's threads need no farewell
+    return server, model
 
 
 def run(server: Any, model: ModelSettings) -> dict[str, float]:

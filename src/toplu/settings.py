@@ -30,6 +30,7 @@ class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How the echo engine behaves; the patterns are searched in the last user text."""
 
     delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # per request
+    word_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # after each word of an answer
     fail_pattern: str | None = None  # requests that are answered with an error
     crash_pattern: str | None = None  # requests that bring the engine down
 
@@ -114,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     request_seconds_max: Seconds = 600.0  # one request on an engine
+    stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
 
     # Running
     shard_requests_max: Positive = 1024

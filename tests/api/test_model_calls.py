@@ -7,7 +7,7 @@ from google.genai import errors
 from house import RunningHouse
 
 NAMES = ["models/echo", "models/gemini-2.5-flash", "models/gemini-2.5-pro"]
-METHODS = ["generateContent", "countTokens", "batchGenerateContent"]
+METHODS = ["generateContent", "streamGenerateContent", "countTokens", "batchGenerateContent"]
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,33 @@ def test_the_document_describes_every_route_and_nothing_else(
     assert {(path, method) for path, method, _ in operations(document)} == served
 
 
+def test_a_stream_is_described_as_a_list_and_as_events(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/{version}/models/{model}:streamGenerateContent"]["post"]
+    content = operation["responses"]["200"]["content"]
+    reference = {"$ref": "#/components/schemas/GenerateContentResponse"}
+    assert content == {
+        "application/json": {"schema": {"type": "array", "items": reference}},
+        "text/event-stream": {"schema": reference},
+    }
+    assert "alt" in {parameter["name"] for parameter in operation["parameters"]}
+
+
+def test_the_calls_that_answer_with_batches_take_the_spelling_of_states(
+    document: dict[str, Any],
+) -> None:
+    takers = {
+        (path, method)
+        for path, method, operation in operations(document)
+        for parameter in operation["parameters"]
+        if (parameter["in"], parameter["name"]) == ("header", "X-Toplu-State-Style")
+    }
+    assert takers == {
+        ("/{version}/models/{model}:batchGenerateContent", "post"),
+        ("/{version}/batches", "get"),
+        ("/{version}/batches/{batch}", "get"),
+    }
+
+
 class Loaded(HTMLParser):
     """Collects what a page loads."""
 

@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from google import genai
+from google.genai import errors
 from jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -66,6 +68,25 @@ def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
             "successfulRequestCount": str(REQUESTS - 1),
             "failedRequestCount": "1",
         }
+
+
+def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_next_one_is_whole(
+    tmp_path: Path,
+) -> None:
+    with (
+        started_server(tmp_path, config=quick_model(1000), log_level="debug") as server,
+        genai.Client(api_key="any", http_options={"base_url": server.url}) as client,
+    ):
+        ask = client.models.generate_content_stream
+        chunks = ask(model="gemini-2.5-flash", contents=LONG, config={"temperature": 0})
+        assert next(chunks).text
+        kill_engine(server)
+        # Had it been complete when its first chunk came, there would be no error.
+        with pytest.raises(errors.ServerError, match="in the middle of the answer"):
+            list(chunks)
+        config = {"temperature": 0, "max_output_tokens": 4}
+        *_, last = ask(model="gemini-2.5-flash", contents=LONG, config=config)
+        assert last.usage_metadata.candidates_token_count == 4
 
 
 def kill_engine(server: Server) -> None:

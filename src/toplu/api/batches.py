@@ -9,14 +9,16 @@ from starlette.routing import Route
 
 from toplu.api.gate import Call, Gate
 from toplu.api.model_names import ModelNames
-from toplu.api.operations import operation_of
+from toplu.api.operations import StateStyle, operation_of
 from toplu.api.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.responses import json_response
+from toplu.api.state_style import state_style_of
 from toplu.batch.intake import Intake
 from toplu.batch.lookup import Lookup
 from toplu.batch.withdrawal import Withdrawal
 from toplu.errors import InvalidArgument, Unimplemented
 from toplu.gemini.batch import BatchGenerateContentRequest, ListOperationsResponse
+from toplu.gemini.misplaced import lift_misplaced
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings import Settings
 
@@ -66,21 +68,26 @@ class Batches:
         """Make a batch; 200 only when the job and its input are durable."""
         name = call.path("model")
         model = self._names.require(name, version=call.version, method="batchGenerateContent")
-        body = await call.read(BatchGenerateContentRequest, self._settings.inline_bytes_max)
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(
+            BatchGenerateContentRequest, self._settings.inline_bytes_max, mend=lift_misplaced
+        )
         if body.batch is None:
             raise InvalidArgument("* BatchGenerateContentRequest.batch: batch is not specified\n")
         job = await self._intake.create(
             project=call.project, model=name, engine=model.name, batch=body.batch
         )
-        return await self._operation(call, job)
+        return await self._operation(call, job, style)
 
     async def find(self, call: Call) -> Response:
         """Answer with the batch as it stands, results included."""
+        style = state_style_of(call, default=self._settings.state_style)
         job = await self._lookup.find(call.project, JobId(call.path("batch")))
-        return await self._operation(call, job)
+        return await self._operation(call, job, style)
 
     async def list(self, call: Call) -> Response:
         """Answer with a page of batches, newest first; inline results are left out."""
+        style = state_style_of(call, default=self._settings.state_style)
         if call.request.query_params.get("filter"):
             raise Unimplemented("filter is not served by this server yet.")
         jobs, next_token = await self._lookup.page(
@@ -88,7 +95,6 @@ class Batches:
             size=page_size(call, default=PAGE_SIZE, largest=PAGE_SIZE_MAX),
             token=page_token(call),
         )
-        style = self._settings.state_style
         page = ListOperationsResponse(
             operations=[operation_of(job, style=style) for job in jobs] or None,
             next_page_token=next_token,
@@ -105,9 +111,9 @@ class Batches:
         await self._withdrawal.delete(call.project, JobId(call.path("batch")))
         return await json_response(call.request, {})
 
-    async def _operation(self, call: Call, job: Job) -> Response:
+    async def _operation(self, call: Call, job: Job, style: StateStyle) -> Response:
         results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
             results = await self._lookup.results(job.id)
-        operation = operation_of(job, style=self._settings.state_style, results=results)
+        operation = operation_of(job, style=style, results=results)
         return await json_response(call.request, operation)

@@ -39,12 +39,19 @@ def body_of(error: TopluError) -> ErrorBody:
     )
 
 
-async def render(request: Request, error: Exception) -> Response:
-    """Answer with the error, whatever it is."""
+async def render(request: Request, error: Exception, *, in_list: bool = False) -> Response:
+    """Answer with the error, whatever it is; in a list of one where a list would have come."""
+    failure = failure_of(request, error)
+    body = body_of(failure)
+    return await json_response(request, [body] if in_list else body, status=failure.http_status)
+
+
+def failure_of(request: Request, error: Exception) -> TopluError:
+    """Return the failed call that an exception stands for; the log gets what nobody expected."""
     if isinstance(error, HTTPException):
         # Only the router raises these, for a path or method that nobody serves.
         error = NotFound(f"Method not found: {request.method} {request.url.path}")
     if not isinstance(error, TopluError):
         log.error("call_crashed", path=request.url.path, exc_info=error)
         error = Internal("An internal error has occurred. The server's log has the details.")
-    return await json_response(request, body_of(error), status=error.http_status)
+    return error

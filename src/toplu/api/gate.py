@@ -60,12 +60,14 @@ class Call:
         """Return a part of the path by its name in the route."""
         return str(self.request.path_params[name])
 
-    async def read(self, message_type: type[T], bytes_max: int) -> T:
+    async def read(
+        self, message_type: type[T], bytes_max: int, mend: proto_json.Mend | None = None
+    ) -> T:
         """Return the body as a message; an empty body is an empty message."""
         body = await read_body(self.request, bytes_max)
         if len(body) < READ_IN_THREAD_FROM_BYTES:
-            return proto_json.read(message_type, body)
-        return await asyncio.to_thread(proto_json.read, message_type, body)
+            return proto_json.read(message_type, body, mend=mend)
+        return await asyncio.to_thread(proto_json.read, message_type, body, mend=mend)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

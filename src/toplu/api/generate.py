@@ -11,6 +11,7 @@ from starlette.routing import Route
 from toplu.api.gate import Call, Gate
 from toplu.api.model_names import ModelNames
 from toplu.api.responses import json_response
+from toplu.api.stream import StreamedAnswer, in_its_form
 from toplu.errors import Cancelled, InvalidArgument
 from toplu.fleet.fleet import Fleet
 from toplu.gemini.content import (
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 
 class Generate:
-    """The door to `models/…:generateContent` and `:countTokens`."""
+    """The door to `models/…:generateContent`, `:streamGenerateContent` and `:countTokens`."""
 
     def __init__(self, *, settings: Settings, names: ModelNames, fleet: Fleet) -> None:
         self._settings = settings
@@ -38,6 +39,11 @@ class Generate:
             Route(
                 "/{version:version}/models/{model}:generateContent",
                 gate.endpoint(self.generate),
+                methods=["POST"],
+            ),
+            Route(
+                "/{version:version}/models/{model}:streamGenerateContent",
+                in_its_form(gate.endpoint(self.stream)),
                 methods=["POST"],
             ),
             Route(
@@ -56,6 +62,19 @@ class Generate:
         pool = self._fleet.pool(model.name)
         response = await while_connected(call.request, pool.answer(body, interactive=True))
         return await json_response(call.request, response)
+
+    async def stream(self, call: Call) -> Response:
+        """Answer one request in chunks, as the engine makes them."""
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method="streamGenerateContent")
+        body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
+        _check_model("GenerateContentRequest", body.model, name)
+        pool = self._fleet.pool(model.name)
+        return StreamedAnswer(
+            call.request,
+            lambda listener: while_connected(call.request, pool.stream(body, listener)),
+            stall_seconds_max=self._settings.stream_stall_seconds_max,
+        )
 
     async def count_tokens(self, call: Call) -> Response:
         """Answer with the length of the prompt as the model would read it."""

@@ -4,7 +4,12 @@ from toplu.engines.catalogue import Catalogue
 from toplu.errors import NotFound
 from toplu.settings import ModelSettings
 
-GENERATION_METHODS = ("generateContent", "countTokens", "batchGenerateContent")
+GENERATION_METHODS = (
+    "generateContent",
+    "streamGenerateContent",
+    "countTokens",
+    "batchGenerateContent",
+)
 
 
 class ModelNames:

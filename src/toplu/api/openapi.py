@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 import toplu
 from toplu.api.error_responses import ErrorBody
 from toplu.api.responses import json_response
+from toplu.api.state_style import STATE_STYLE_HEADER
 from toplu.gemini.batch import (
     BatchGenerateContentRequest,
     ListOperationsResponse,
@@ -42,9 +43,12 @@ class Operated:
     takes: Any = None
     gives: Any = None
     query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    streams: bool = False  # gives many, as a list or as events
 
 
 PAGE = ("pageSize", "pageToken")
+STYLE = (STATE_STYLE_HEADER,)
 
 CALLS = (
     Operated("get", "/healthz", "Whether the process lives."),
@@ -61,6 +65,15 @@ CALLS = (
     ),
     Operated(
         "post",
+        "/{version}/models/{model}:streamGenerateContent",
+        "Answer one request in chunks, while it is answered; as events with alt=sse.",
+        takes=GenerateContentRequest,
+        gives=GenerateContentResponse,
+        query=("alt",),
+        streams=True,
+    ),
+    Operated(
+        "post",
         "/{version}/models/{model}:countTokens",
         "Count the tokens of a prompt.",
         takes=CountTokensRequest,
@@ -72,11 +85,17 @@ CALLS = (
         "Create a batch, from requests in the body or from an uploaded JSONL file.",
         takes=BatchGenerateContentRequest,
         gives=Operation,
+        headers=STYLE,
     ),
     Operated(
-        "get", "/{version}/batches", "List batches.", gives=ListOperationsResponse, query=PAGE
+        "get",
+        "/{version}/batches",
+        "List batches.",
+        gives=ListOperationsResponse,
+        query=PAGE,
+        headers=STYLE,
     ),
-    Operated("get", "/{version}/batches/{batch}", "Get a batch.", gives=Operation),
+    Operated("get", "/{version}/batches/{batch}", "Get a batch.", gives=Operation, headers=STYLE),
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
@@ -141,6 +160,10 @@ def _operation(call: Operated) -> dict[str, Any]:
         "parameters": [
             *(_parameter(name) for name in _names_in(call.path)),
             *({"name": name, "in": "query", "schema": {"type": "string"}} for name in call.query),
+            *(
+                {"name": name, "in": "header", "schema": {"type": "string"}}
+                for name in call.headers
+            ),
         ],
         "responses": {
             "200": {"description": "OK"},
@@ -150,7 +173,8 @@ def _operation(call: Operated) -> dict[str, Any]:
     if call.takes is not None:
         operation["requestBody"] = {"content": _content(call.takes)}
     if call.gives is not None:
-        operation["responses"]["200"]["content"] = _content(call.gives)
+        content = _streamed(call.gives) if call.streams else _content(call.gives)
+        operation["responses"]["200"]["content"] = content
     return operation
 
 
@@ -166,8 +190,18 @@ def _parameter(name: str) -> dict[str, Any]:
 
 
 def _content(kind: Any) -> dict[str, Any]:
-    reference = REFERENCE.format(name=kind.__name__)
-    return {"application/json": {"schema": {"$ref": reference}}}
+    return {"application/json": {"schema": _reference(kind)}}
+
+
+def _streamed(kind: Any) -> dict[str, Any]:
+    return {
+        "application/json": {"schema": {"type": "array", "items": _reference(kind)}},
+        "text/event-stream": {"schema": _reference(kind)},
+    }
+
+
+def _reference(kind: Any) -> dict[str, Any]:
+    return {"$ref": REFERENCE.format(name=kind.__name__)}
 
 
 DOCS_PAGE = """<!doctype html>

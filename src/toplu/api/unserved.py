@@ -7,7 +7,6 @@ from starlette.routing import Route
 from toplu.errors import Unimplemented
 
 METHODS = {
-    "/{version:version}/models/{model}:streamGenerateContent": ["POST"],
     "/{version:version}/models/{model}:embedContent": ["POST"],
     "/{version:version}/models/{model}:batchEmbedContents": ["POST"],
     "/{version:version}/models/{model}:asyncBatchEmbedContent": ["POST"],

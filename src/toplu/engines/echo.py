@@ -5,13 +5,23 @@ every call in flight fails and it stays dead, so that whoever supervises it star
 """
 
 import asyncio
+import contextlib
 import re
 
-from toplu.engines.engine import Completion, EngineDied, Generation, Prompt, Turn
+from toplu.engines.engine import (
+    Completion,
+    EngineDied,
+    Generation,
+    Listener,
+    Piece,
+    Prompt,
+    Turn,
+)
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings import ModelSettings
 
 WORD = re.compile(r"\S+")
+PIECE = re.compile(r"\s*\S+\s*")  # no text is between two pieces
 
 
 class EchoEngine:
@@ -19,6 +29,7 @@ class EchoEngine:
 
     def __init__(self, model: ModelSettings) -> None:
         self._delay_seconds = model.echo.delay_seconds
+        self._word_seconds = model.echo.word_seconds
         self._fail_pattern = _compiled(model.echo.fail_pattern)
         self._crash_pattern = _compiled(model.echo.crash_pattern)
         self._context_tokens = model.context_tokens
@@ -29,7 +40,9 @@ class EchoEngine:
     def lanes(self) -> int:
         return len(self._running)
 
-    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+    async def generate(
+        self, prompt: Prompt, lane: int, listener: Listener | None = None
+    ) -> Generation:
         prompt_tokens = await self.count_tokens(prompt.turns)
         if prompt_tokens >= self._context_tokens:
             raise InvalidArgument(
@@ -37,16 +50,23 @@ class EchoEngine:
                 f"allowed ({self._context_tokens - 1})."
             )
         text = next((turn.text for turn in reversed(prompt.turns) if turn.role == "user"), "")
+        tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
+        completion = _cut(text, tokens_max)
         async with self._running[lane]:
             self._raise_if_dead()
             if self._crash_pattern is not None and self._crash_pattern.search(text):
                 self.dead.set()
-            await self._wait_a_while()
+            await self._let_pass(self._delay_seconds)
             if self._fail_pattern is not None and self._fail_pattern.search(text):
                 raise Internal("The echo engine fails on this request by its settings.")
-        tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
+            if listener is not None or self._word_seconds:
+                for index in range(prompt.candidate_count):
+                    for piece in PIECE.findall(completion.text):
+                        await self._say(
+                            Piece(index=index, text=piece, prompt_tokens=prompt_tokens), listener
+                        )
         return Generation(
-            completions=(_cut(text, tokens_max),) * prompt.candidate_count,
+            completions=(completion,) * prompt.candidate_count,
             prompt_tokens=prompt_tokens,
             cached_tokens=0,
         )
@@ -58,13 +78,17 @@ class EchoEngine:
     async def close(self) -> None:
         self.dead.set()
 
-    async def _wait_a_while(self) -> None:
-        """Let the delay pass, unless the engine dies first."""
-        try:
-            async with asyncio.timeout(self._delay_seconds):
+    async def _say(self, piece: Piece, listener: Listener | None) -> None:
+        if listener is not None:
+            await listener(piece)
+        if self._word_seconds:
+            await self._let_pass(self._word_seconds)
+
+    async def _let_pass(self, seconds: float) -> None:
+        """Let the time pass, unless the engine dies first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self.dead.wait()
-        except TimeoutError:
-            return
         self._raise_if_dead()
 
     def _raise_if_dead(self) -> None:

@@ -5,6 +5,7 @@ GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.answe
 GenerateContentResponse. Only the middle step differs between engines.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -62,6 +63,19 @@ class Generation:
     cached_tokens: int  # of the prompt tokens, those that were not computed again
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some text of one candidate, as it comes; never empty."""
+
+    index: int  # of the candidate: they come one after another
+    text: str
+    prompt_tokens: int
+
+
+# Takes a piece; the engine goes on with the answer when it returns, and stops when it raises.
+Listener = Callable[[Piece], Awaitable[None]]
+
+
 class EngineDied(Unavailable):
     """The engine went away while it held the request; the request itself may be innocent."""
 
@@ -79,8 +93,14 @@ class Engine(Protocol):
         """How many requests run at the same time."""
         ...
 
-    async def generate(self, prompt: Prompt, lane: int) -> Generation:
-        """Answer the prompt on lane `lane`, 0 ≤ lane < lanes; further calls wait their turn."""
+    async def generate(
+        self, prompt: Prompt, lane: int, listener: Listener | None = None
+    ) -> Generation:
+        """Answer the prompt on lane `lane`, 0 ≤ lane < lanes; further calls wait their turn.
+
+        A listener hears the answer while it is made. What it hears of a candidate, joined, is
+        the candidate's text or the beginning of it.
+        """
         ...
 
     async def count_tokens(self, turns: tuple[Turn, ...]) -> int:

@@ -13,9 +13,23 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from toplu.engines.engine import EngineDied, Generation, Prompt, Sampling, Turn
+from toplu.engines.engine import (
+    EngineDied,
+    Generation,
+    Listener,
+    Piece,
+    Prompt,
+    Sampling,
+    Turn,
+)
 from toplu.engines.llama_cpp_child import connections_max
-from toplu.engines.llama_cpp_reply import Reply, TokenCount, read_refusal, read_reply
+from toplu.engines.llama_cpp_reply import (
+    Reply,
+    TextListener,
+    TokenCount,
+    read_refusal,
+    read_reply,
+)
 from toplu.errors import DeadlineExceeded
 
 HTTP_OK = 200
@@ -47,7 +61,9 @@ class LlamaCppEngine:
     def lanes(self) -> int:
         return self._lanes
 
-    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+    async def generate(
+        self, prompt: Prompt, lane: int, listener: Listener | None = None
+    ) -> Generation:
         assert 0 <= lane < self._lanes, f"lane {lane} of {self._lanes}"
         seed = prompt.sampling.seed
         first_seed = secrets.randbelow(SEED_RANDOM) if seed is None else seed
@@ -57,7 +73,8 @@ class LlamaCppEngine:
             for index in range(prompt.candidate_count):
                 body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
                 on_start = restart_deadline if index == 0 else _do_nothing
-                replies.append(await self._complete_chat(body, on_start))
+                on_text = None if listener is None else _text_listener(listener, index)
+                replies.append(await self._complete_chat(body, on_start, on_text))
         usage = replies[0].usage
         return Generation(
             completions=tuple(reply.completion for reply in replies),
@@ -76,7 +93,9 @@ class LlamaCppEngine:
     async def close(self) -> None:
         await self._session.close()
 
-    async def _complete_chat(self, body: dict[str, Any], on_start: Callable[[], None]) -> Reply:
+    async def _complete_chat(
+        self, body: dict[str, Any], on_start: Callable[[], None], on_text: TextListener | None
+    ) -> Reply:
         # Streamed, because only a failing write makes the server stop for a client that is
         # gone, and with reports of progress, because the first tells that the lane is ours.
         body |= {
@@ -85,7 +104,7 @@ class LlamaCppEngine:
             "return_progress": True,
         }
         async with self._answer_to("/v1/chat/completions", body) as response:
-            return await read_reply(response.content, on_start)
+            return await read_reply(response.content, on_start, on_text)
 
     @asynccontextmanager
     async def _answer_to(
@@ -125,6 +144,13 @@ class LlamaCppEngine:
 
 def _do_nothing() -> None:
     pass
+
+
+def _text_listener(listener: Listener, index: int) -> TextListener:
+    async def tell(text: str, prompt_tokens: int) -> None:
+        await listener(Piece(index=index, text=text, prompt_tokens=prompt_tokens))
+
+    return tell
 
 
 def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:

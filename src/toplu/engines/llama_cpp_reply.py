@@ -1,6 +1,6 @@
 """What llama.cpp's HTTP server answers: a stream of chunks, or what went wrong."""
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 
 import msgspec
 
@@ -51,10 +51,17 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens_details: PromptTokens = PromptTokens()
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the prompt has been read, in chunks before the first text."""
+
+    total: int
+
+
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of the stream; chunks of mere progress have nothing of interest."""
+    """One event of the stream."""
 
     choices: list[Choice] = []
+    prompt_progress: Progress | None = None
     usage: Usage | None = None
     error: Failure | None = None
 
@@ -80,10 +87,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 _read_chunk = msgspec.json.Decoder(Chunk).decode
 
+# Takes some text of the answer, and how many tokens the prompt has.
+TextListener = Callable[[str, int], Awaitable[None]]
 
-async def read_reply(lines: AsyncIterable[bytes], on_start: Callable[[], None]) -> Reply:
+
+async def read_reply(
+    lines: AsyncIterable[bytes],
+    on_start: Callable[[], None],
+    on_text: TextListener | None = None,
+) -> Reply:
     """Put the stream together; `on_start` is called when the engine begins with the request."""
     text: list[str] = []
+    prompt_tokens = 0
     finish_reason = None
     usage = None
     async for line in lines:
@@ -97,8 +112,13 @@ async def read_reply(lines: AsyncIterable[bytes], on_start: Callable[[], None]) 
             raise failure_of(chunk.error)
         on_start()
         usage = chunk.usage or usage
+        if chunk.prompt_progress is not None:
+            prompt_tokens = chunk.prompt_progress.total
         for choice in chunk.choices:
-            text.append(choice.delta.content or "")
+            if choice.delta.content:
+                text.append(choice.delta.content)
+                if on_text is not None:
+                    await on_text(choice.delta.content, prompt_tokens)
             finish_reason = choice.finish_reason or finish_reason
     if finish_reason is None or usage is None:
         raise EngineDied("llama.cpp broke off in the middle of its answer")

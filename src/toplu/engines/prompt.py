@@ -4,6 +4,7 @@ A request that breaks a rule is InvalidArgument with every broken rule in it; a 
 asks for what this server does not serve (see `engines.served`) is Unimplemented.
 """
 
+import itertools
 from collections.abc import Iterator
 
 from toplu.engines.engine import Prompt, Role, Sampling, Turn
@@ -72,7 +73,16 @@ def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
     ]
     if request.system_instruction is not None:
         turns.insert(0, Turn("system", _text(request.system_instruction.parts or [])))
-    return tuple(turns)
+    return tuple(_join_answers(turns))
+
+
+def _join_answers(turns: list[Turn]) -> Iterator[Turn]:
+    """Make one turn of what the model said in a row: SDKs keep a turn for each streamed chunk."""
+    for role, spoken in itertools.groupby(turns, key=lambda turn: turn.role):
+        if role == "assistant":
+            yield Turn(role, "".join(turn.text for turn in spoken))
+        else:
+            yield from spoken
 
 
 def _text(parts: list[Part]) -> str:

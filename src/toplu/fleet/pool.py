@@ -16,7 +16,8 @@ from typing import TypeVar
 import structlog
 
 from toplu.engines.answer import write_answer
-from toplu.engines.engine import Engine, EngineDied, Generation
+from toplu.engines.answer_chunks import AnswerChunks
+from toplu.engines.engine import Engine, EngineDied, Generation, Piece
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
 from toplu.fleet.lanes import Lanes
@@ -29,8 +30,11 @@ __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 
 log = structlog.get_logger()
 
+BROKEN_OFF = "The engine died in the middle of the answer. Please try again later."
+
 T = TypeVar("T")
 Work = Callable[[Engine, int], Awaitable[T]]
+ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
 
 
 class Pool:
@@ -66,6 +70,26 @@ class Pool:
         generation = await self._survive(generate, interactive=interactive, label=label)
         return write_answer(generation, self._model)
 
+    async def stream(self, request: GenerateContentRequest, listener: ChunkListener) -> None:
+        """Answer an interactive request chunk by chunk, or raise the TopluError that ends it.
+
+        The listener takes each chunk while the engine waits for it. An engine that dies after the
+        first chunk ends the answer, because another engine would not go on in the same words.
+        """
+        prompt = read_prompt(request, self._model)
+        chunks = AnswerChunks(self._model)
+
+        async def tell(piece: Piece) -> None:
+            await listener(chunks.write_piece(piece))
+
+        async def generate(engine: Engine, lane: int) -> Generation:
+            return await engine.generate(prompt, lane, tell)
+
+        generation = await self._survive(
+            generate, interactive=True, label=None, may_repeat=lambda: not chunks.begun
+        )
+        await listener(chunks.write_rest(generation))
+
     async def count_tokens(self, request: GenerateContentRequest) -> int:
         """Return how long the request's prompt is, of its conversation alone."""
         turns = read_turns(request.contents, request.system_instruction)
@@ -75,7 +99,14 @@ class Pool:
 
         return await self._survive(count, interactive=True, label=None)
 
-    async def _survive(self, work: Work[T], *, interactive: bool, label: str | None) -> T:
+    async def _survive(
+        self,
+        work: Work[T],
+        *,
+        interactive: bool,
+        label: str | None,
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> T:
         """Do the work, and again alone each time the engine dies of it or of its neighbours."""
         told = log.bind(engine=self._model.name, label=label)
         crashes = 0
@@ -85,7 +116,10 @@ class Pool:
                     if crashes:
                         told.info("request_runs_alone", crashes=crashes)
                     return await work(*placed)
-            except EngineDied:
+            except EngineDied as error:
+                if not may_repeat():
+                    told.warning("answer_broken_off")
+                    raise Unavailable(BROKEN_OFF) from error
                 crashes += 1
             except EngineStopped:
                 if interactive:

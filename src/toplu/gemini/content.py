@@ -141,11 +141,11 @@ class FinishReason(StrEnum):
     MAX_TOKENS = "MAX_TOKENS"
 
 
-class Candidate(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """One answer."""
+class Candidate(Message, frozen=True, kw_only=True):
+    """One answer, or a part of one that goes on."""
 
     content: Content
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None = None
     index: int
 
 

@@ -11,6 +11,7 @@ client sees all of them at once. Free-form fields are left as they came.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -35,15 +36,23 @@ REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ALIASES = {"response_json_schema": "_responseJsonSchema"}
 
 
-def read(message_type: type[T], body: bytes, at: str = "") -> T:
+# Puts right, in a parsed value, what an older client puts in the wrong place.
+Mend = Callable[[Any], None]
+
+
+def read(message_type: type[T], body: bytes, at: str = "", *, mend: Mend | None = None) -> T:
     """Return the message, or raise InvalidArgument with every fault and its place.
 
     `at` is the path of the message itself, for the errors. A blank body is an empty message.
+    `mend` gets what the message's type does not take as it came.
     """
     try:
         message: T = _strict_decoder(message_type).decode(body)
     except REFUSALS:
-        return read_value(message_type, _read_json(body), at)
+        value = _read_json(body)
+        if mend is not None:
+            mend(value)
+        return read_value(message_type, value, at)
     if lenient_json.is_too_deep(body):
         lenient_json.parse(body)  # raises, and shows where
     return message

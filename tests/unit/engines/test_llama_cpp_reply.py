@@ -7,6 +7,7 @@ from toplu.engines.llama_cpp_reply import Reply, read_refusal, read_reply
 from toplu.errors import Internal, InvalidArgument, TopluError
 
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}\n'
+READING = b'data: {"choices":[],"prompt_progress":{"total":9,"cache":0,"processed":4}}\n'
 YES = b'data: {"choices":[{"index":0,"delta":{"content":"Yes"},"finish_reason":null}]}\n'
 END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n'
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}\n'
@@ -40,6 +41,24 @@ async def test_the_pieces_are_put_together():
     assert reply.usage.prompt_tokens == 9
     assert reply.usage.prompt_tokens_details.cached_tokens == 0
     assert starts == 5
+
+
+async def test_each_text_is_told_as_it_comes():
+    told: list[tuple[str, int]] = []
+
+    async def listen(text: str, prompt_tokens: int) -> None:
+        told.append((text, prompt_tokens))
+
+    async def stream() -> AsyncIterator[bytes]:
+        for line in (ROLE, READING, YES):
+            yield line
+        assert told == [("Yes", 9)]
+        for line in (YES, END, USAGE, DONE):
+            yield line
+
+    reply = await read_reply(stream(), lambda: None, listen)
+    assert told == [("Yes", 9), ("Yes", 9)]
+    assert reply.completion.text == "YesYes"
 
 
 @pytest.mark.parametrize("lines", [(), (ROLE, YES), (ROLE, YES, END), (YES, USAGE, DONE)])

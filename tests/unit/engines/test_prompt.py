@@ -48,6 +48,19 @@ def test_an_absent_role_is_the_user_and_the_model_is_the_assistant():
     )
 
 
+def test_the_chunks_of_a_streamed_answer_are_one_turn():
+    def said(role: str, *texts: str) -> list[dict[str, Any]]:
+        return [{"role": role, "parts": [{"text": text}]} for text in texts]
+
+    contents = [*said("user", "a", "b"), *said("model", "Good ", "day", ""), *said("user", "c")]
+    assert prompt_of({"contents": contents}).turns == (
+        Turn("user", "a"),
+        Turn("user", "b"),
+        Turn("assistant", "Good day"),
+        Turn("user", "c"),
+    )
+
+
 def test_thoughts_of_earlier_turns_are_left_out():
     parts = [{"text": "Hm.", "thought": True, "thoughtSignature": "eA=="}, {"text": "Yes."}]
     prompt = prompt_of(

@@ -9,7 +9,15 @@ from typing import Any
 
 import structlog
 
-from toplu.engines.engine import Completion, EngineDied, Generation, Prompt, Turn
+from toplu.engines.engine import (
+    Completion,
+    EngineDied,
+    Generation,
+    Listener,
+    Piece,
+    Prompt,
+    Turn,
+)
 from toplu.fleet.running_engine import Death
 from toplu.gemini.content import Content, GenerateContentRequest, Part
 
@@ -66,7 +74,9 @@ class ScriptedEngine:
         self.together: list[frozenset[str]] = []  # who was in flight as each call began
         self.on_lane: Counter[int] = Counter()
 
-    async def generate(self, prompt: Prompt, lane: int) -> Generation:
+    async def generate(
+        self, prompt: Prompt, lane: int, listener: Listener | None = None
+    ) -> Generation:
         text = prompt.turns[-1].text
         self._raise_if_dead()
         self.running.append(text)
@@ -74,6 +84,10 @@ class ScriptedEngine:
         self.together.append(frozenset(self.running))
         try:
             await self._wait(text)
+            if listener is not None and not self.dead.is_set():
+                await listener(Piece(index=0, text="re: ", prompt_tokens=1))
+                if text.startswith(f"late {self.poison}"):
+                    self.kill()
         finally:
             self.running.remove(text)
         self._raise_if_dead()

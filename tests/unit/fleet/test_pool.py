@@ -1,13 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import pytest
 
-from toplu.errors import Internal, InvalidArgument, Unavailable
+from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
 from toplu.fleet.pool import EngineGivenUp, Pool
 from toplu.fleet.supervisor import Supervisor
-from toplu.gemini.content import GenerateContentRequest
+from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
 from toplu.settings import ModelSettings, Settings
 from unit.fleet.scripted_engine import (
     RestlessClock,
@@ -48,6 +48,16 @@ class World:
     @property
     def together(self) -> list[frozenset[str]]:
         return [calls for life in self.lives for calls in life.together]
+
+    async def stream(self, text: str) -> list[GenerateContentResponse]:
+        """Return the chunks, or raise with those that had come in `self.chunks`."""
+        self.chunks: list[GenerateContentResponse] = []
+
+        async def listen(chunk: GenerateContentResponse) -> None:
+            self.chunks.append(chunk)
+
+        await self.pool.stream(a_request(text), listen)
+        return self.chunks
 
     async def ask(self, text: str, *, interactive: bool = False) -> str:
         response = await self.pool.answer(a_request(text), interactive=interactive, label=text)
@@ -195,3 +205,56 @@ async def test_a_batch_call_has_no_outcome_when_the_server_stops():
         with pytest.raises(Unavailable):
             await here.ask("b", interactive=True)
         call.cancel()
+
+
+async def test_a_stream_is_the_pieces_and_then_the_rest():
+    async with world() as here:
+        first, last = await here.stream("a")
+    assert [chunk.candidates[0].finish_reason for chunk in (first, last)] == [None, "STOP"]
+    assert texts_of([first, last]) == ["re: ", "a"]
+    assert first.response_id == last.response_id
+
+
+async def test_an_engine_that_dies_before_the_first_piece_costs_the_stream_nothing():
+    async with world() as here, asyncio.TaskGroup() as calls:
+        condemned = calls.create_task(fail(here.ask("poison")))
+        assert texts_of(await here.stream("a")) == ["re: ", "a"]
+        await condemned
+    assert here.lives[0].on_lane.total() == 2  # the stream was in the engine that died
+
+
+async def test_an_engine_that_dies_after_the_first_piece_ends_the_stream():
+    async with world() as here:
+        with pytest.raises(Unavailable, match="in the middle of the answer"):
+            await here.stream("late poison")
+        assert texts_of(here.chunks) == ["re: "]
+        assert await here.ask("b") == "re: b"
+    assert len(here.lives) == 2
+
+
+async def test_a_stream_that_brings_every_engine_down_is_condemned():
+    async with world() as here:
+        with pytest.raises(Internal, match="crashed 3 times on this request"):
+            await here.stream("poison")
+        assert here.chunks == []
+
+
+async def test_a_listener_that_is_gone_gives_back_the_place():
+    async def refuse(_chunk: GenerateContentResponse) -> None:
+        raise Cancelled("gone")
+
+    async with world() as here:
+        with pytest.raises(Cancelled):
+            await here.pool.stream(a_request("a"), refuse)
+        assert here.pool._lanes._outstanding == [0, 0]
+        assert here.pool._quarantine._inside == 0
+        assert len(here.lives) == 1
+
+
+async def fail(call: Awaitable[str]) -> None:
+    with pytest.raises(Internal):
+        await call
+
+
+def texts_of(chunks: list[GenerateContentResponse]) -> list[str | None]:
+    return [(chunk.candidates[0].content.parts or [])[0].text for chunk in chunks]

@@ -1,0 +1,50 @@
+"""The limit arm of `first_token`: llama.cpp in this process, streaming to a function.
+
+It reads the number of a question on each line of its input and answers with the seconds that the
+first text took. `first_token` starts it and asks.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+import msgspec
+from bare_engine import load
+from questions import questions
+
+from toplu.engines.engine import Prompt
+from toplu.engines.llama_cpp import chat_body
+from toplu.engines.prompt import read_prompt
+from toplu.gemini.jsonl import read_line
+
+
+def main() -> None:
+    """Load, say that it is ready, answer until the input ends."""
+    server, model = load()
+    prompts = [
+        read_prompt(read_line(msgspec.json.encode(line), 1).request, model) for line in questions()
+    ]
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(seconds_to_first_text(server, prompts[int(line)]), flush=True)
+    os._exit(0)  # llama.cpp's threads need no farewell
+
+
+def seconds_to_first_text(server: Any, prompt: Prompt) -> float:
+    first: list[float] = []
+
+    def hear(chunk: Any) -> bool:
+        if not first and any(choice["delta"].get("content") for choice in chunk["choices"]):
+            first.append(time.perf_counter())
+        return False  # go on: the lane is free for the next question when the answer is whole
+
+    assert prompt.sampling.seed is not None
+    body = chat_body(prompt, 0, prompt.sampling.seed) | {"stream": True}
+    began = time.perf_counter()
+    server.handle_chat_completions(body, hear)
+    return first[0] - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Clients that differ from the current SDKs: older versions, and those of the hosted spelling."""
+
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from batch_calls import asking, create_inline, finish, operation, text_of
+from house import OpenHouse, RunningHouse, http_of
+
+CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
+SYSTEM = {"parts": [{"text": "be nice"}], "role": "user"}
+SAFETY = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+
+
+@pytest.fixture(scope="module")
+def house(shared_house: RunningHouse) -> RunningHouse:
+    return shared_house
+
+
+def batch_of(*requests: dict[str, Any]) -> dict[str, Any]:
+    return {"batch": {"inputConfig": {"requests": {"requests": list(requests)}}}}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        # Python 1.24
+        {"request": asking("one two"), "systemInstruction": SYSTEM, "safetySettings": SAFETY},
+        # JavaScript 1.16
+        {
+            "request": asking("one two") | {"generationConfig": {"systemInstruction": SYSTEM}},
+            "safetySettings": SAFETY,
+        },
+    ],
+)
+def test_the_batches_of_older_sdks_are_answered_as_they_were_meant(
+    http: httpx.Client, entry: dict[str, Any]
+) -> None:
+    done = finish(http, create_inline(http, [entry])["name"])
+    (line,) = done["response"]["inlinedResponses"]["inlinedResponses"]
+    assert text_of(line["response"]) == "one two"
+    # Two words of the user and two of the system.
+    assert line["response"]["usageMetadata"]["promptTokenCount"] == 4
+
+
+def test_tools_beside_the_request_are_the_tools_of_the_request(http: httpx.Client) -> None:
+    config = {"functionCallingConfig": {"mode": "ANY"}}
+    entry = {"request": asking("x"), "cachedContent": "cachedContents/a", "toolConfig": config}
+    placed = {"request": asking("x") | {"cachedContent": "cachedContents/a", "toolConfig": config}}
+    done = finish(http, create_inline(http, [entry, placed])["name"])
+    lifted, meant = done["response"]["inlinedResponses"]["inlinedResponses"]
+    assert lifted == meant
+
+
+def test_a_field_given_in_two_places_is_refused_by_name(http: httpx.Client) -> None:
+    entry = {"request": asking("x") | {"system_instruction": SYSTEM}, "systemInstruction": SYSTEM}
+    reply = http.post(CREATE, json=batch_of(entry))
+    assert reply.status_code == 400
+    assert "requests[0].system_instruction: " in reply.json()["error"]["message"]
+
+
+def test_only_a_batch_has_older_clients(http: httpx.Client) -> None:
+    request = asking("x") | {"generationConfig": {"systemInstruction": SYSTEM}}
+    reply = http.post("/v1beta/models/gemini-2.5-flash:generateContent", json=request)
+    assert reply.status_code == 400
+    assert "Cannot find field" in reply.json()["error"]["message"]
+
+
+def states_of(http: httpx.Client, name: str, style: str | None) -> set[str]:
+    """Return the state of a batch as get and list tell it."""
+    headers = {} if style is None else {"X-Toplu-State-Style": style}
+    found = http.get(f"/v1beta/{name}", headers=headers).json()
+    listed = http.get("/v1beta/batches", headers=headers).json()["operations"]
+    return {each["metadata"]["state"] for each in [found, *listed] if each["name"] == name}
+
+
+@pytest.mark.parametrize("default", ["job", "batch"])
+def test_a_call_may_choose_how_states_are_spelled(open_a_house: OpenHouse, default: str) -> None:
+    with http_of(open_a_house(state_style=default)) as http:
+        entry = {"request": asking("x")}
+        for style in ("job", "batch"):
+            headers = {"x-toplu-state-style": style.upper()}
+            created = http.post(CREATE, json=batch_of(entry), headers=headers).json()
+            assert created["metadata"]["state"] == f"{style.upper()}_STATE_PENDING"
+            name = finish(http, created["name"])["name"]
+            assert states_of(http, name, "job") == {"JOB_STATE_SUCCEEDED"}
+            assert states_of(http, name, "batch") == {"BATCH_STATE_SUCCEEDED"}
+            assert states_of(http, name, None) == {f"{default.upper()}_STATE_SUCCEEDED"}
+
+
+def test_a_style_that_is_none_is_refused_and_makes_no_batch(http: httpx.Client) -> None:
+    headers = {"X-Toplu-State-Style": "hosted"}
+    name = create_inline(http, [{"request": asking("x")}])["name"]
+    before = len(http.get("/v1beta/batches").json()["operations"])
+    for reply in (
+        http.post(CREATE, json=batch_of({"request": asking("x")}), headers=headers),
+        http.get("/v1beta/batches", headers=headers),
+        http.get(f"/v1beta/{name}", headers=headers),
+    ):
+        assert reply.status_code == 400
+        assert "must be one of: job, batch" in reply.json()["error"]["message"]
+    assert len(http.get("/v1beta/batches").json()["operations"]) == before
+    assert operation(http, name)["name"] == name
