@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from toplu.batch.lines import LineGroup, read_lines
 from toplu.errors import InvalidArgument
 from toplu.gemini import jsonl
-from toplu.gemini.jsonl import LineSpan, LineSplitter
+from toplu.gemini.line_splitter import LineSpan, LineSplitter
 from toplu.settings import MIB, Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import StoredFile
