@@ -17,6 +17,7 @@ from toplu.batch.lookup import Lookup
 from toplu.batch.withdrawal import Withdrawal
 from toplu.errors import InvalidArgument, Unimplemented
 from toplu.gemini.batch import BatchGenerateContentRequest, ListOperationsResponse
+from toplu.gemini.embedding import AsyncBatchEmbedContentRequest
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings import Settings
 
@@ -51,6 +52,11 @@ class Batches:
                 gate.endpoint(self.create),
                 methods=["POST"],
             ),
+            Route(
+                "/{version:version}/models/{model}:asyncBatchEmbedContent",
+                gate.endpoint(self.create_of_embeddings),
+                methods=["POST"],
+            ),
             Route("/{version:version}/batches/{batch}:cancel", cancel, methods=["GET", "POST"]),
             Route("/{version:version}/batches/{batch}:delete", delete, methods=["GET", "POST"]),
             Route(
@@ -69,6 +75,18 @@ class Batches:
         body = await call.read(BatchGenerateContentRequest, self._settings.inline_bytes_max)
         if body.batch is None:
             raise InvalidArgument("* BatchGenerateContentRequest.batch: batch is not specified\n")
+        job = await self._intake.create(
+            project=call.project, model=name, engine=model.name, batch=body.batch
+        )
+        return await self._operation(call, job)
+
+    async def create_of_embeddings(self, call: Call) -> Response:
+        """Make a batch whose requests ask for vectors."""
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method="asyncBatchEmbedContent")
+        body = await call.read(AsyncBatchEmbedContentRequest, self._settings.inline_bytes_max)
+        if body.batch is None:
+            raise InvalidArgument("* AsyncBatchEmbedContentRequest.batch: batch is not specified\n")
         job = await self._intake.create(
             project=call.project, model=name, engine=model.name, batch=body.batch
         )

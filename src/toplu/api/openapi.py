@@ -28,6 +28,13 @@ from toplu.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
 )
+from toplu.gemini.embedding import (
+    AsyncBatchEmbedContentRequest,
+    BatchEmbedContentsRequest,
+    BatchEmbedContentsResponse,
+    EmbedContentRequest,
+    EmbedContentResponse,
+)
 from toplu.gemini.file import CreateFileRequest, CreateFileResponse, File, ListFilesResponse
 from toplu.gemini.model import ListModelsResponse, Model
 
@@ -71,6 +78,27 @@ CALLS = (
         "/{version}/models/{model}:batchGenerateContent",
         "Create a batch, from requests in the body or from an uploaded JSONL file.",
         takes=BatchGenerateContentRequest,
+        gives=Operation,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:embedContent",
+        "Embed one text at once.",
+        takes=EmbedContentRequest,
+        gives=EmbedContentResponse,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:batchEmbedContents",
+        "Embed several texts at once.",
+        takes=BatchEmbedContentsRequest,
+        gives=BatchEmbedContentsResponse,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:asyncBatchEmbedContent",
+        "Create a batch of embeddings, from requests in the body or from an uploaded JSONL file.",
+        takes=AsyncBatchEmbedContentRequest,
         gives=Operation,
     ),
     Operated(

@@ -8,9 +8,6 @@ from toplu.errors import Unimplemented
 
 METHODS = {
     "/{version:version}/models/{model}:streamGenerateContent": ["POST"],
-    "/{version:version}/models/{model}:embedContent": ["POST"],
-    "/{version:version}/models/{model}:batchEmbedContents": ["POST"],
-    "/{version:version}/models/{model}:asyncBatchEmbedContent": ["POST"],
     "/{version:version}/batches/{batch}:updateGenerateContentBatch": ["PATCH"],
     "/{version:version}/batches/{batch}:updateEmbedContentBatch": ["PATCH"],
     "/{version:version}/files:register": ["POST"],

@@ -36,7 +36,9 @@ Work = Callable[[Engine, int], Awaitable[T]]
 class Pool:
     """Answers requests for one model."""
 
-    def __init__(self, *, model: ModelSettings, supervisor: Supervisor, settings: Settings) -> None:
+    def __init__(
+        self, *, model: ModelSettings, supervisor: Supervisor[Engine], settings: Settings
+    ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._interactive_waiting_max = settings.interactive_waiting_max

@@ -79,10 +79,10 @@ class LineForm(Generic[R]):
     """Lines that all ask for the same method: each is a request, or an object that holds one."""
 
     def __init__(self, request_type: type[R], keyed_type: type[_KeyedLine]) -> None:
-        self._request_type = request_type
+        self._request_type: type[R] = request_type
         self._keyed_type = keyed_type
         self._keyed_decoder = msgspec.json.Decoder(keyed_type)
-        self._bare_decoder = msgspec.json.Decoder(request_type)
+        self._bare_decoder: msgspec.json.Decoder[R] = msgspec.json.Decoder(request_type)
 
     def read(self, line: bytes, number: int) -> BatchLine[R]:
         """Return the request on the line, or raise InvalidArgument that names the line."""
@@ -214,9 +214,7 @@ def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes
     return _encode(members)
 
 
-def write_result(
-    key: Key, metadata: FreeForm | None, outcome: Message | RequestError
-) -> bytes:
+def write_result(key: Key, metadata: FreeForm | None, outcome: Message | RequestError) -> bytes:
     """Return the output line, without a line end."""
     texts = None if metadata is None else _as_texts(metadata)
     if isinstance(outcome, RequestError):
