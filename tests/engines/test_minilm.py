@@ -1,8 +1,10 @@
 """What only all-MiniLM-L6-v2 does: the reference's vectors, meaning, its graph and its process."""
 
+import asyncio
 import json
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,9 +14,16 @@ import pytest_asyncio
 
 from engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
 from engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
+from toplu.clock import SystemClock
 from toplu.engines import model_source
+from toplu.engines.embedder import Embedder
 from toplu.fleet.embedder_process import EmbedderProcess
+from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.launch import launch_embedder_of
 from toplu.fleet.running_engine import EngineStartFailed
+from toplu.fleet.supervisor import Supervisor
+from toplu.gemini.content import Content, Part
+from toplu.gemini.embedding import EmbedContentRequest
 from toplu.settings import Settings
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
@@ -117,6 +126,34 @@ async def test_a_model_of_other_dimensions_does_not_start(weights: Path):
     model = msgspec.structs.replace(MINILM, dimensions=768)
     with pytest.raises(EngineStartFailed, match="has 384 dimensions, not 768"):
         await EmbedderProcess.start(model, weights, Settings())
+
+
+async def test_a_killed_embedder_costs_no_text_its_vector():
+    settings = Settings()
+    supervisor: Supervisor[Embedder] = Supervisor(
+        name="m",
+        launch=launch_embedder_of(MINILM, settings),
+        clock=SystemClock(),
+        start_attempts_max=2,
+    )
+    pool = EmbeddingPool(model=MINILM, supervisor=supervisor, settings=settings)
+    requests = [
+        EmbedContentRequest(content=Content(parts=[Part(text=f"The answer is {number}.")]))
+        for number in range(300)
+    ]
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        runs = [group.create_task(run()) for run in (supervisor.run, pool.run)]
+        calls = [group.create_task(pool.answer(each, interactive=False)) for each in requests]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert not all(call.done() for call in calls)
+        first_pid = supervisor.pid
+        assert first_pid is not None
+        os.kill(first_pid, signal.SIGKILL)
+        responses = await asyncio.gather(*calls)
+        assert supervisor.pid not in (None, first_pid)
+        for run in runs:
+            run.cancel()
+    assert all(len(response.embedding.values) == 384 for response in responses)
 
 
 async def test_a_stopped_embedder_leaves_no_process():
