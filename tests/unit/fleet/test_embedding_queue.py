@@ -5,6 +5,7 @@ import pytest
 from toplu.fleet.embedding_queue import (
     GROUP_CHARACTERS_MAX,
     GROUP_TEXTS_MAX,
+    TEXT_CHARACTERS_READ,
     EmbeddingQueue,
     WaitingText,
 )
@@ -46,33 +47,35 @@ async def test_a_suspect_goes_first_and_alone():
 
 
 async def test_the_oldest_goes_with_those_that_are_about_as_long():
-    oldest = a_text("x" * 1000)
-    others = [a_text("x" * length) for length in range(1, 1000, 5)]
-    group = await texts_of(a_queue(oldest, *others))
-    assert len(group) == GROUP_TEXTS_MAX
-    assert min(map(len, group)) > 1000 - 6 * GROUP_TEXTS_MAX
+    oldest = a_text("x" * 500)
+    others = [a_text("x" * length) for length in range(1, 1000, 3)]
+    group = [len(text) for text in await texts_of(a_queue(oldest, *others))]
+    assert len(group) * max(group) > 0.9 * GROUP_CHARACTERS_MAX
+    assert max(group) - min(group) <= 3 * len(group)
+    assert 500 in group
 
 
 async def test_nobody_waits_for_ever():
-    queue = a_queue(*(a_text("x" * length) for length in range(500)))
-    seen = []
-    for _ in range(8):
-        seen += await texts_of(queue)
-    assert len(seen) == 500
+    texts = [a_text("x" * (number * 7 % 500)) for number in range(500)]
+    queue = a_queue(*texts)
+    oldest_taken = await queue.take()
+    assert texts[0] in oldest_taken
+    seen = len(oldest_taken)
+    while seen < 500:
+        seen += len(await queue.take())
+    assert seen == 500
 
 
-@pytest.mark.parametrize("place", [0, 5, 9])
-async def test_a_group_is_bounded_in_characters_and_has_the_oldest(place: int):
-    lengths = [GROUP_CHARACTERS_MAX // 4 + extra for extra in range(10)]
-    oldest = lengths.pop(place)
-    queue = a_queue(*(a_text("x" * length) for length in [oldest, *lengths]))
-    group = [len(text) for text in await texts_of(queue)]
-    assert sum(group) <= GROUP_CHARACTERS_MAX
-    assert oldest in group
+@pytest.mark.parametrize("length", [0, 1, 100, TEXT_CHARACTERS_READ, 100 * TEXT_CHARACTERS_READ])
+async def test_a_group_is_bounded_in_number_and_in_cost(length: int):
+    group = await texts_of(a_queue(*(a_text("x" * length) for _ in range(400))))
+    read = min(length, TEXT_CHARACTERS_READ)
+    assert len(group) == min(GROUP_TEXTS_MAX, GROUP_CHARACTERS_MAX // max(read, 1))
 
 
-async def test_a_text_beyond_the_bound_goes_alone():
-    assert len(await texts_of(a_queue(a_text("x" * 2 * GROUP_CHARACTERS_MAX), a_text("y")))) == 1
+async def test_a_text_of_any_length_goes():
+    long = a_text("x" * 2 * GROUP_CHARACTERS_MAX)
+    assert [len(text) for text in await texts_of(a_queue(long))] == [2 * GROUP_CHARACTERS_MAX]
 
 
 async def test_a_text_that_nobody_waits_for_any_more_is_not_sent():

@@ -267,7 +267,7 @@ def test_a_file_that_is_no_json_lines_is_known_by_its_first_line(line: bytes, re
 @pytest.mark.parametrize(
     "line",
     [
-        b'{"key": "k", "request": {"content": {"parts": [{"text": "x"}]}, "taskType":"CLUSTERING"}}',
+        b'{"key": "k", "request": {"content": {"parts": [{"text": "x"}]}, "taskType": 5}}',
         b'{"key": "k", "request": {"content": {"parts": {"text": "x"}}, "task_type": 5}}',
     ],
 )
