@@ -24,8 +24,9 @@ $(node_modules): tests/specification/package.json tests/specification/package-lo
 	cd tests/specification && npm ci --silent --no-audit --no-fund
 	touch $@
 
-model: setup ## fetch the default model, once
+model: setup ## fetch the default models, once
 	$(BIN)/toplu models pull smollm2-135m-instruct
+	$(BIN)/toplu models pull all-minilm-l6-v2
 
 demo: model ## start a server and run a real batch through the official SDK
 	$(BIN)/python examples/demo.py

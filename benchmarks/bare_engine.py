@@ -20,7 +20,7 @@ from toplu.engines.llama_cpp import chat_body
 from toplu.engines.llama_cpp_child import ChildParameters, load_model
 from toplu.engines.prompt import read_prompt
 from toplu.gemini.jsonl import read_line
-from toplu.settings import ModelSettings, Settings
+from toplu.settings import DEFAULT_MODEL, ModelSettings, Settings
 
 REQUESTS_PER_LANE = 2  # one runs and one waits, as in the server
 
@@ -36,7 +36,7 @@ def main() -> None:
 def load() -> tuple[Any, ModelSettings]:
     """Return llama.cpp with the default model in it, set up as toplu does it."""
     settings = Settings()
-    (model,) = settings.models
+    model = DEFAULT_MODEL
     path = model_source.locate(model, settings.model_dir)
     if path is None:
         raise SystemExit("the default model is not here: run `make model`")

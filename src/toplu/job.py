@@ -63,6 +63,13 @@ class InputForm(StrEnum):
     FILE = "FILE"
 
 
+class Method(StrEnum):
+    """What every request of a job asks for."""
+
+    GENERATE = "GENERATE"
+    EMBED = "EMBED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCounts:
     """How many requests have which outcome; what is neither succeeded nor failed is pending."""
@@ -84,6 +91,7 @@ class Job:
     project: ProjectId
     model: str  # as the client asked for it, without `models/`
     engine: str  # the catalogue name that `model` stood for at creation
+    method: Method = Method.GENERATE
     display_name: str | None
     input_form: InputForm
     input_file: str | None  # the id of the uploaded file, for `InputForm.FILE`

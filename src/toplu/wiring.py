@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from toplu.api.app import build_app
 from toplu.api.batches import Batches
+from toplu.api.embed import Embed
 from toplu.api.files import Files
 from toplu.api.gate import Gate
 from toplu.api.generate import Generate
@@ -84,7 +85,7 @@ class House:
         self._runners = [
             Runner(
                 engine=model.name,
-                pool=self.fleet.pool(model.name),
+                pool=self.fleet.answers(model),
                 settings=settings,
                 clock=clock,
                 scheduler=scheduler,
@@ -149,6 +150,7 @@ class House:
             ),
             models=Models(names=names),
             generate=Generate(settings=settings, names=names, fleet=self.fleet),
+            embed=Embed(settings=settings, names=names, fleet=self.fleet),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
         )
 

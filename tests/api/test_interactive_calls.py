@@ -169,9 +169,6 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", f"models/{FLASH}:embedContent"),
-        ("POST", f"models/{FLASH}:batchEmbedContents"),
-        ("POST", f"models/{FLASH}:asyncBatchEmbedContent"),
         ("PATCH", "batches/x:updateGenerateContentBatch"),
         ("PATCH", "batches/x:updateEmbedContentBatch"),
         ("POST", "files:register"),

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 
 from toplu.api import openapi, unserved
 from toplu.api.batches import Batches
+from toplu.api.embed import Embed
 from toplu.api.error_responses import render
 from toplu.api.files import Files
 from toplu.api.gate import Gate
@@ -36,6 +37,7 @@ def build_app(
     uploads: UploadDoor,
     models: Models,
     generate: Generate,
+    embed: Embed,
     health: Health,
 ) -> Starlette:
     """Return the application; a route with a `:verb` stands before the one without."""
@@ -46,6 +48,7 @@ def build_app(
             *openapi.routes(),
             *unserved.routes(),
             *generate.routes(gate),
+            *embed.routes(gate),
             *batches.routes(gate),
             *models.routes(gate),
             *uploads.routes(),

@@ -18,7 +18,9 @@ from toplu.batch.lookup import Lookup
 from toplu.batch.withdrawal import Withdrawal
 from toplu.errors import InvalidArgument, Unimplemented
 from toplu.gemini.batch import BatchGenerateContentRequest, ListOperationsResponse
+from toplu.gemini.embedding import AsyncBatchEmbedContentRequest
 from toplu.gemini.misplaced import lift_misplaced
+from toplu.gemini.proto_json import Mend
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings import Settings
 
@@ -53,6 +55,11 @@ class Batches:
                 gate.endpoint(self.create),
                 methods=["POST"],
             ),
+            Route(
+                "/{version:version}/models/{model}:asyncBatchEmbedContent",
+                gate.endpoint(self.create_of_embeddings),
+                methods=["POST"],
+            ),
             Route("/{version:version}/batches/{batch}:cancel", cancel, methods=["GET", "POST"]),
             Route("/{version:version}/batches/{batch}:delete", delete, methods=["GET", "POST"]),
             Route(
@@ -65,15 +72,28 @@ class Batches:
         ]
 
     async def create(self, call: Call) -> Response:
-        """Make a batch; 200 only when the job and its input are durable."""
-        name = call.path("model")
-        model = self._names.require(name, version=call.version, method="batchGenerateContent")
-        style = state_style_of(call, default=self._settings.state_style)
-        body = await call.read(
-            BatchGenerateContentRequest, self._settings.inline_bytes_max, mend=lift_misplaced
+        """Make a batch of answers; 200 only when the job and its input are durable."""
+        return await self._create(
+            call, "batchGenerateContent", BatchGenerateContentRequest, mend=lift_misplaced
         )
+
+    async def create_of_embeddings(self, call: Call) -> Response:
+        """Make a batch whose requests ask for vectors."""
+        return await self._create(call, "asyncBatchEmbedContent", AsyncBatchEmbedContentRequest)
+
+    async def _create(
+        self,
+        call: Call,
+        method: str,
+        body_type: type[BatchGenerateContentRequest] | type[AsyncBatchEmbedContentRequest],
+        mend: Mend | None = None,
+    ) -> Response:
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method=method)
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(body_type, self._settings.inline_bytes_max, mend=mend)
         if body.batch is None:
-            raise InvalidArgument("* BatchGenerateContentRequest.batch: batch is not specified\n")
+            raise InvalidArgument(f"* {body_type.__name__}.batch: batch is not specified\n")
         job = await self._intake.create(
             project=call.project, model=name, engine=model.name, batch=body.batch
         )

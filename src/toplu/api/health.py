@@ -28,10 +28,13 @@ class Health:
         return await json_response(request, {"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        """Answer 200 when every engine is ready and the server is not draining, else 503."""
+        """Answer 200 when the engines are ready and the server is not draining, else 503.
+
+        A lazy engine is shown and not waited for: whatever becomes of it, the others work.
+        """
         engines = self._fleet.status()
         draining = self._is_draining()
-        ready = not draining and all(state == "READY" for state in engines.values())
+        ready = not draining and self._fleet.is_ready
         body = {
             "status": "draining" if draining else "ready" if ready else "starting",
             "engines": engines,

@@ -2,14 +2,17 @@
 
 from toplu.engines.catalogue import Catalogue
 from toplu.errors import NotFound
-from toplu.settings import ModelSettings
+from toplu.settings import Kind, ModelSettings
 
-GENERATION_METHODS = (
-    "generateContent",
-    "streamGenerateContent",
-    "countTokens",
-    "batchGenerateContent",
-)
+METHODS = {
+    Kind.GENERATION: (
+        "generateContent",
+        "streamGenerateContent",
+        "countTokens",
+        "batchGenerateContent",
+    ),
+    Kind.EMBEDDING: ("embedContent", "batchEmbedContents", "asyncBatchEmbedContent"),
+}
 
 
 class ModelNames:
@@ -19,17 +22,20 @@ class ModelNames:
         self._catalogue = catalogue
         self._literals = frozenset(name for name, _ in catalogue.names())
 
-    def require(self, name: str, *, version: str, method: str) -> ModelSettings:
-        """Return the entry, or raise NotFound in the words of the hosted service."""
+    def require(self, name: str, *, version: str, method: str | None) -> ModelSettings:
+        """Return the entry, or raise NotFound in the words of the hosted service.
+
+        With a method, the model must be of the kind that has it.
+        """
         model = self._catalogue.resolve(name)
         # After a colon stands a method, unless the name is known as a whole: no glob may take
         # GET models/x:generateContent for a model.
         is_method = ":" in name and name not in self._literals
-        if model is None or is_method:
+        if model is None or is_method or method not in (None, *METHODS[model.kind]):
             raise NotFound(
                 f"models/{name} is not found for API version {version}, or is not supported for "
-                f"{method}. Call ListModels to see the list of available models and their "
-                "supported methods."
+                f"{method or 'generateContent'}. Call ListModels to see the list of available "
+                "models and their supported methods."
             )
         return model
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gate import Call, Gate
-from toplu.api.model_names import GENERATION_METHODS, ModelNames
+from toplu.api.model_names import METHODS, ModelNames
 from toplu.api.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.responses import json_response
 from toplu.errors import InvalidArgument
@@ -57,7 +57,7 @@ class Models:
     async def find(self, call: Call) -> Response:
         """Answer with the model under the name that was asked for."""
         name = call.path("model")
-        model = self._names.require(name, version=call.version, method="generateContent")
+        model = self._names.require(name, version=call.version, method=None)
         return await json_response(call.request, _model_of(name, model))
 
 
@@ -71,7 +71,7 @@ def _model_of(name: str, model: ModelSettings) -> Model:
         description=f"{served_by}, run by the {model.engine} engine.",
         input_token_limit=model.context_tokens,
         output_token_limit=model.output_tokens_max,
-        supported_generation_methods=list(GENERATION_METHODS),
+        supported_generation_methods=list(METHODS[model.kind]),
         temperature=model.temperature,
         max_temperature=2.0,
         top_p=model.top_p,

@@ -29,6 +29,13 @@ from toplu.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
 )
+from toplu.gemini.embedding import (
+    AsyncBatchEmbedContentRequest,
+    BatchEmbedContentsRequest,
+    BatchEmbedContentsResponse,
+    EmbedContentRequest,
+    EmbedContentResponse,
+)
 from toplu.gemini.file import CreateFileRequest, CreateFileResponse, File, ListFilesResponse
 from toplu.gemini.model import ListModelsResponse, Model
 
@@ -52,7 +59,7 @@ STYLE = (STATE_STYLE_HEADER,)
 
 CALLS = (
     Operated("get", "/healthz", "Whether the process lives."),
-    Operated("get", "/readyz", "Whether every engine is ready."),
+    Operated("get", "/readyz", "Whether every engine is ready that is not lazy."),
     Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse, query=PAGE),
     Operated("get", "/{version}/models/{model}", "Get a model.", gives=Model),
     Operated("get", "/{version}/tunedModels", "List tuned models: there are none."),
@@ -84,6 +91,28 @@ CALLS = (
         "/{version}/models/{model}:batchGenerateContent",
         "Create a batch, from requests in the body or from an uploaded JSONL file.",
         takes=BatchGenerateContentRequest,
+        gives=Operation,
+        headers=STYLE,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:embedContent",
+        "Embed one text at once.",
+        takes=EmbedContentRequest,
+        gives=EmbedContentResponse,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:batchEmbedContents",
+        "Embed several texts at once.",
+        takes=BatchEmbedContentsRequest,
+        gives=BatchEmbedContentsResponse,
+    ),
+    Operated(
+        "post",
+        "/{version}/models/{model}:asyncBatchEmbedContent",
+        "Create a batch of embeddings, from requests in the body or from an uploaded JSONL file.",
+        takes=AsyncBatchEmbedContentRequest,
         gives=Operation,
         headers=STYLE,
     ),

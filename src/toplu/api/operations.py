@@ -18,19 +18,20 @@ from toplu.gemini.batch import (
     Operation,
     OperationError,
 )
-from toplu.job import InputForm, Job, JobState, RequestCounts
+from toplu.job import InputForm, Job, JobState, Method, RequestCounts
 
 StateStyle = Literal["job", "batch"]
+
+BATCH_TYPES = {Method.GENERATE: "GenerateContentBatch", Method.EMBED: "EmbedContentBatch"}
 
 
 def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = None) -> Operation:
     """Return the job's Operation; `results` are the written lines of an inline job, if wanted."""
+    type_url = f"{TYPE_PREFIX}{BATCH_TYPES[job.method]}"
     output = _output_of(job, results)
     response = None
     if output is not None:
-        response = msgspec.structs.replace(
-            output, type_url=f"{TYPE_PREFIX}GenerateContentBatchOutput"
-        )
+        response = msgspec.structs.replace(output, type_url=f"{type_url}Output")
     error = None
     if job.error is not None:
         error = OperationError(code=job.error.code, message=job.error.message)
@@ -38,14 +39,14 @@ def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = N
     return Operation(
         name=name,
         metadata=BatchMetadata(
-            type_url=f"{TYPE_PREFIX}GenerateContentBatch",
+            type_url=type_url,
             name=name,
             model=f"models/{job.model}",
             display_name=job.display_name,
             input_config=InputConfig(file_name=f"files/{job.input_file}")
             if job.input_form is InputForm.FILE
             else None,
-            output=output,
+            output=_output_for_sdks(job, output),
             create_time=timestamp(job.created),
             update_time=timestamp(job.updated),
             end_time=timestamp(job.ended) if job.ended is not None else None,
@@ -69,6 +70,21 @@ def _output_of(job: Job, results: list[bytes] | None) -> BatchOutput | None:
         inlined_responses=InlinedResponses(
             inlined_responses=[msgspec.Raw(result) for result in results]
         )
+    )
+
+
+def _output_for_sdks(job: Job, output: BatchOutput | None) -> BatchOutput | None:
+    """Return the output where the SDKs find it.
+
+    They take results for embeddings if one of them has an embedding. If every request failed
+    none has, and only the other name of the list says what it is of.
+    """
+    if output is None or job.method is not Method.EMBED or job.counts.succeeded:
+        return output
+    return msgspec.structs.replace(
+        output,
+        inlined_responses=None,
+        inlined_embed_content_responses=output.inlined_responses,
     )
 
 

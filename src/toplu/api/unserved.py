@@ -7,9 +7,6 @@ from starlette.routing import Route
 from toplu.errors import Unimplemented
 
 METHODS = {
-    "/{version:version}/models/{model}:embedContent": ["POST"],
-    "/{version:version}/models/{model}:batchEmbedContents": ["POST"],
-    "/{version:version}/models/{model}:asyncBatchEmbedContent": ["POST"],
     "/{version:version}/batches/{batch}:updateGenerateContentBatch": ["PATCH"],
     "/{version:version}/batches/{batch}:updateEmbedContentBatch": ["PATCH"],
     "/{version:version}/files:register": ["POST"],

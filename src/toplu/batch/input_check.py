@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from toplu.batch.lines import LineGroup, read_lines
 from toplu.errors import InvalidArgument
 from toplu.gemini import jsonl
-from toplu.gemini.jsonl import LineSpan, LineSplitter
+from toplu.gemini.jsonl import LineForm
+from toplu.gemini.line_splitter import LineSpan, LineSplitter
 from toplu.settings import MIB, Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import StoredFile
@@ -16,7 +18,9 @@ GROUP_LINES = 8192  # that are read and checked at a time
 GROUP_BYTES = 4 * MIB
 
 
-async def check_file(blobs: Blobs, file: StoredFile, settings: Settings) -> None:
+async def check_file(
+    blobs: Blobs, file: StoredFile, form: LineForm[Any], settings: Settings
+) -> None:
     """Raise InvalidArgument if the file is no JSONL at all; if checks are strict, for any bad line.
 
     A file is no JSONL when it is empty or its first line is no JSON object.
@@ -30,7 +34,7 @@ async def check_file(blobs: Blobs, file: StoredFile, settings: Settings) -> None
             is_first = False
             if settings.input_checks == "lenient":
                 return
-        faults += await asyncio.to_thread(_faults, group, lines, settings.line_bytes_max)
+        faults += await asyncio.to_thread(_faults, group, lines, form, settings.line_bytes_max)
         if len(faults) >= REPORTED_MAX:
             break
     if is_first:
@@ -45,14 +49,16 @@ def _check_first(span: LineSpan, line: bytes | None, line_bytes_max: int) -> Non
     jsonl.check_first_line(line)
 
 
-def _faults(group: list[LineSpan], lines: list[bytes | None], line_bytes_max: int) -> list[str]:
+def _faults(
+    group: list[LineSpan], lines: list[bytes | None], form: LineForm[Any], line_bytes_max: int
+) -> list[str]:
     faults = []
     for span, line in zip(group, lines, strict=True):
         if line is None:
             faults.append(_too_long(span, line_bytes_max))
             continue
         try:
-            jsonl.read_line(line, span.number)
+            form.read(line, span.number)
         except InvalidArgument as error:
             faults.append(error.message)
     return faults

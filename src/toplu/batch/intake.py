@@ -3,28 +3,39 @@
 A call that is refused leaves nothing behind. Calling twice makes two jobs, as specified.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import structlog
 
 from toplu.batch import input_check, paths
 from toplu.batch.loop import Bell
+from toplu.batch.methods import FORMS
 from toplu.clock import Clock, random_id
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library
 from toplu.gemini import jsonl
 from toplu.gemini.batch import GenerateContentBatch, InlinedRequest
-from toplu.job import InputForm, Job, JobId, ProjectId, RequestCounts
+from toplu.gemini.embedding import EmbedContentBatch, InlinedEmbedContentRequest
+from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
 
 log = structlog.get_logger()
 
+AnyBatch = GenerateContentBatch | EmbedContentBatch
+AnyInlinedRequest = InlinedRequest | InlinedEmbedContentRequest
+
 # With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
 JOB_ID_LENGTH = 34
 DISPLAY_NAME_LENGTH_MAX = 512
+
+# What the hosted service calls the body of the create call.
+BODIES = {
+    Method.GENERATE: "BatchGenerateContentRequest",
+    Method.EMBED: "AsyncBatchEmbedContentRequest",
+}
 
 
 class Intake:
@@ -47,14 +58,13 @@ class Intake:
         self._blobs = blobs
         self._created = created  # rung when there is a job to plan
 
-    async def create(
-        self, *, project: ProjectId, model: str, engine: str, batch: GenerateContentBatch
-    ) -> Job:
+    async def create(self, *, project: ProjectId, model: str, engine: str, batch: AnyBatch) -> Job:
         """Return the PENDING job, durable with its input.
 
         `model` is the name asked for, without `models/`; `engine` is what it stands for.
         """
-        _check_batch(batch, model)
+        method = Method.EMBED if isinstance(batch, EmbedContentBatch) else Method.GENERATE
+        _check_batch(batch, model, method)
         config = batch.input_config
         assert config is not None, "checked above"
         job_id = JobId(random_id(JOB_ID_LENGTH))
@@ -62,13 +72,13 @@ class Intake:
         total = 0  # of a file, until it is planned
         if config.file_name is not None:
             stored = await self._library.get(project, config.file_name)
-            await input_check.check_file(self._blobs, stored, self._settings)
+            await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
             input_file = stored.id
             await self._blobs.link(stored.blob, paths.input_lines(job_id))
         else:
             assert config.requests is not None, "checked above"
-            requests = config.requests.requests or []
-            _check_requests(requests, model)
+            requests: Sequence[AnyInlinedRequest] = config.requests.requests or []
+            _check_requests(requests, model, method)
             total = len(requests)
             await self._blobs.put(paths.input_lines(job_id), _lines(requests))
         now = self._clock.now()
@@ -77,6 +87,7 @@ class Intake:
             project=project,
             model=model,
             engine=engine,
+            method=method,
             display_name=batch.display_name,
             input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
             input_file=input_file,
@@ -95,45 +106,47 @@ class Intake:
         return job
 
 
-async def _lines(requests: list[InlinedRequest]) -> AsyncIterator[bytes]:
+async def _lines(requests: Sequence[AnyInlinedRequest]) -> AsyncIterator[bytes]:
     for request in requests:
         yield jsonl.write_inlined(request) + b"\n"
 
 
-def _check_batch(batch: GenerateContentBatch, model: str) -> None:
+def _check_batch(batch: AnyBatch, model: str, method: Method) -> None:
     for name, value in (("webhookConfig", batch.webhook_config), ("priority", batch.priority)):
         if value is not None:
             raise Unimplemented(f"batch.{name} is not served by this server yet.")
     if batch.model is not None and batch.model.removeprefix("models/") != model:
         raise _violation(
-            "batch.model", f"{batch.model} is not the model of the URL, models/{model}"
+            method, "batch.model", f"{batch.model} is not the model of the URL, models/{model}"
         )
     if len(batch.display_name or "") > DISPLAY_NAME_LENGTH_MAX:
         raise _violation(
-            "batch.display_name", f"is longer than {DISPLAY_NAME_LENGTH_MAX} characters"
+            method, "batch.display_name", f"is longer than {DISPLAY_NAME_LENGTH_MAX} characters"
         )
     config = batch.input_config
     if config is None or (config.file_name is None) == (config.requests is None):
-        raise _violation("batch.input_config", "exactly one of file_name and requests must be set")
+        reason = "exactly one of file_name and requests must be set"
+        raise _violation(method, "batch.input_config", reason)
 
 
-def _check_requests(requests: list[InlinedRequest], model: str) -> None:
+def _check_requests(requests: Sequence[AnyInlinedRequest], model: str, method: Method) -> None:
     path = "batch.input_config.requests.requests"
     if not requests:
-        raise _violation(path, "requests is not specified")
+        raise _violation(method, path, "requests is not specified")
     for index, entry in enumerate(requests):
         if entry.request is None:
-            raise _violation(f"{path}[{index}].request", "request is not specified")
+            raise _violation(method, f"{path}[{index}].request", "request is not specified")
         name = entry.request.model
         if name is not None and name.removeprefix("models/") != model:
             raise _violation(
+                method,
                 f"{path}[{index}].request.model",
                 f"{name} is not the model of the batch, models/{model}",
             )
 
 
-def _violation(path: str, reason: str) -> InvalidArgument:
+def _violation(method: Method, path: str, reason: str) -> InvalidArgument:
     """Return an error in the form that the hosted service gives to a broken field rule."""
     return InvalidArgument.of_fields(
-        [FieldViolation(path, f"* BatchGenerateContentRequest.{path}: {reason}\n")]
+        [FieldViolation(path, f"* {BODIES[method]}.{path}: {reason}\n")]
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from toplu.batch import paths
 from toplu.batch.lines import read_lines
-from toplu.gemini.jsonl import LineSpan
+from toplu.gemini.line_splitter import LineSpan
 from toplu.job import Shard
 from toplu.store.blobs import Blobs
 

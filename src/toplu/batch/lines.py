@@ -1,6 +1,6 @@
 """Consecutive lines of an input, taken in groups of bounded size and read in one piece."""
 
-from toplu.gemini.jsonl import LineSpan
+from toplu.gemini.line_splitter import LineSpan
 from toplu.store.blobs import Blobs
 
 

@@ -15,7 +15,7 @@ from toplu.batch.lines import LineGroup
 from toplu.batch.loop import AT_ONCE
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
-from toplu.gemini.jsonl import LineSpan, LineSplitter
+from toplu.gemini.line_splitter import LineSpan, LineSplitter
 from toplu.job import Job, JobId, JobState, Shard
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs

@@ -8,19 +8,21 @@ answers are still coming: lanes never idle between shards or jobs.
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from toplu.batch.line_index import RequestLine
 from toplu.batch.loop import AFTER_A_FAULT, Bell
+from toplu.batch.methods import FORMS, Answers
 from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.clock import Clock
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
-from toplu.fleet.pool import EngineGivenUp, Pool
+from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
-from toplu.gemini.content import GenerateContentResponse
+from toplu.gemini.message import Message
 from toplu.job import Job, JobId, JobState
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
@@ -39,7 +41,7 @@ class Runner:
         self,
         *,
         engine: str,
-        pool: Pool,
+        pool: Answers[Any],
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
@@ -173,12 +175,12 @@ class Runner:
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
             return _record(line, None, None, error.as_request_error())
         try:
-            request_line = jsonl.read_line(line.line, line.number)
+            request_line = FORMS[job.method].read(line.line, line.number)
             _check_model(request_line.request.model, job, line)
         except InvalidArgument as error:
             key, metadata = jsonl.identify(line.line)
             return _record(line, key, metadata, error.as_request_error())
-        outcome: GenerateContentResponse | RequestError
+        outcome: Message | RequestError
         try:
             outcome = await self._pool.answer(
                 request_line.request, interactive=False, label=f"{job.id}#{line.index}"
@@ -209,7 +211,7 @@ def _record(
     line: RequestLine,
     key: jsonl.Key,
     metadata: dict[str, object] | None,
-    outcome: GenerateContentResponse | RequestError,
+    outcome: Message | RequestError,
 ) -> Record:
     return Record(
         index=line.index,

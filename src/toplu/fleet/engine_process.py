@@ -73,14 +73,14 @@ class EngineProcess:
             ChildPipes, sys.executable, "-P", "-m", CHILD_MODULE
         )
         try:
-            address = await _wait_for_address(
+            first_line = await tell_child(
                 transport, pipes, parameters, settings.engine_start_seconds_max
             )
         except BaseException:
-            await _stop(transport, pipes, seconds_max=0.0)
+            await stop_child(transport, pipes, seconds_max=0.0)
             raise
         engine = LlamaCppEngine(
-            address=address,
+            address=msgspec.json.decode(first_line, type=ChildReady).address,
             api_key=api_key,
             lanes=model.lanes,
             request_seconds_max=settings.request_seconds_max,
@@ -93,25 +93,24 @@ class EngineProcess:
 
     async def wait_for_death(self) -> Death:
         await self._pipes.ended.wait()
-        return Death(
-            exit_code=self._transport.get_returncode(), last_words=_last_words(self._pipes)
-        )
+        return Death(exit_code=self._transport.get_returncode(), last_words=last_words(self._pipes))
 
     def kill(self) -> None:
         if not self._pipes.ended.is_set():
-            _kill(self._transport)
+            kill_child(self._transport)
 
     async def stop(self) -> None:
         await self.engine.close()
-        await _stop(self._transport, self._pipes, seconds_max=STOP_SECONDS_MAX)
+        await stop_child(self._transport, self._pipes, seconds_max=STOP_SECONDS_MAX)
 
 
-async def _wait_for_address(
+async def tell_child(
     transport: asyncio.SubprocessTransport,
     pipes: ChildPipes,
-    parameters: ChildParameters,
+    parameters: msgspec.Struct,
     seconds_max: float,
-) -> str:
+) -> bytes:
+    """Give the child its parameters; return what it says first, which is that it is ready."""
     # Not isinstance: uvloop's transports have the methods, not the class.
     stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(STDIN))
     stdin.write(msgspec.json.encode(parameters) + b"\n")
@@ -120,16 +119,16 @@ async def _wait_for_address(
             await pipes.spoke_or_ended.wait()
     except TimeoutError as error:
         raise EngineStartFailed(
-            f"the engine was not ready after {seconds_max:g} seconds: {_last_words(pipes)}"
+            f"the engine was not ready after {seconds_max:g} seconds: {last_words(pipes)}"
         ) from error
     if pipes.ended.is_set():
         raise EngineStartFailed(
-            f"the engine ended with exit code {transport.get_returncode()}: {_last_words(pipes)}"
+            f"the engine ended with exit code {transport.get_returncode()}: {last_words(pipes)}"
         )
-    return msgspec.json.decode(pipes.first_line, type=ChildReady).address
+    return pipes.first_line
 
 
-async def _stop(
+async def stop_child(
     transport: asyncio.SubprocessTransport, pipes: ChildPipes, *, seconds_max: float
 ) -> None:
     """Close the child's stdin, which it obeys, then kill it, and wait until it is reaped."""
@@ -140,17 +139,19 @@ async def _stop(
         async with asyncio.timeout(seconds_max):
             await pipes.ended.wait()
     except TimeoutError:
-        _kill(transport)
+        kill_child(transport)
         await pipes.ended.wait()
     finally:
         transport.close()
 
 
-def _kill(transport: asyncio.SubprocessTransport) -> None:
+def kill_child(transport: asyncio.SubprocessTransport) -> None:
+    """End the child at once."""
     # A broken connection tells of the death before the loop has reaped the child.
     with contextlib.suppress(ProcessLookupError):
         transport.kill()
 
 
-def _last_words(pipes: ChildPipes) -> str:
+def last_words(pipes: ChildPipes) -> str:
+    """Return the end of what the child wrote to its standard error."""
     return pipes.last_words.decode(errors="replace").strip()

@@ -1,34 +1,58 @@
 """All engines of this server."""
 
 import asyncio
+from typing import Any
 
 from toplu.clock import Clock
 from toplu.engines.catalogue import Catalogue
-from toplu.fleet.launch import launch_of
+from toplu.engines.embedder import Embedder
+from toplu.engines.engine import Engine
+from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.launch import launch_embedder_of, launch_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.supervisor import EngineState, Supervisor
-from toplu.settings import Settings
+from toplu.settings import Kind, ModelSettings, Settings
 
 
 class Fleet:
     """One supervised engine, and the pool that shares it, for each model of the catalogue."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue, clock: Clock) -> None:
-        self._supervisors = {
-            model.name: Supervisor(
-                name=model.name,
-                launch=launch_of(model, settings),
-                clock=clock,
-                start_attempts_max=settings.engine_start_attempts_max,
-            )
-            for model in catalogue.models
-        }
-        self._pools = {
-            model.name: Pool(
-                model=model, supervisor=self._supervisors[model.name], settings=settings
-            )
-            for model in catalogue.models
-        }
+        self._settings = settings
+        self._clock = clock
+        self._supervisors: dict[str, Supervisor[Any]] = {}
+        self._pools: dict[str, Pool] = {}
+        self._embedding_pools: dict[str, EmbeddingPool] = {}
+        for model in catalogue.models:
+            match model.kind:
+                case Kind.GENERATION:
+                    self._add_engine(model)
+                case Kind.EMBEDDING:
+                    self._add_embedder(model)
+
+    def _add_engine(self, model: ModelSettings) -> None:
+        supervisor: Supervisor[Engine] = Supervisor(
+            name=model.name,
+            launch=launch_of(model, self._settings),
+            clock=self._clock,
+            start_attempts_max=self._settings.engine_start_attempts_max,
+            lazy=model.lazy,
+        )
+        self._supervisors[model.name] = supervisor
+        self._pools[model.name] = Pool(model=model, supervisor=supervisor, settings=self._settings)
+
+    def _add_embedder(self, model: ModelSettings) -> None:
+        supervisor: Supervisor[Embedder] = Supervisor(
+            name=model.name,
+            launch=launch_embedder_of(model, self._settings),
+            clock=self._clock,
+            start_attempts_max=self._settings.engine_start_attempts_max,
+            lazy=model.lazy,
+        )
+        self._supervisors[model.name] = supervisor
+        self._embedding_pools[model.name] = EmbeddingPool(
+            model=model, supervisor=supervisor, settings=self._settings
+        )
 
     async def run(self) -> None:
         """Keep the engines alive until cancelled; every child has ended when this returns.
@@ -39,11 +63,30 @@ class Fleet:
         async with asyncio.TaskGroup() as group:
             for supervisor in self._supervisors.values():
                 group.create_task(supervisor.run(), name=f"supervisor {supervisor.name}")
+            for name, pool in self._embedding_pools.items():
+                group.create_task(pool.run(), name=f"embedding pool {name}")
 
     def pool(self, engine_name: str) -> Pool:
         """Return the pool of a catalogue model; the catalogue has resolved the name before."""
         return self._pools[engine_name]
 
+    def embedding_pool(self, engine_name: str) -> EmbeddingPool:
+        """Return the pool of a catalogue model that makes vectors."""
+        return self._embedding_pools[engine_name]
+
+    def answers(self, model: ModelSettings) -> Pool | EmbeddingPool:
+        """Return the pool of a catalogue model, of whichever kind it is."""
+        is_embedder = model.kind is Kind.EMBEDDING
+        return self.embedding_pool(model.name) if is_embedder else self.pool(model.name)
+
     def status(self) -> dict[str, EngineState]:
         """Return where each engine stands, by catalogue name."""
         return {name: supervisor.state for name, supervisor in self._supervisors.items()}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every engine is up that is to be up without anybody asking for it."""
+        return all(
+            supervisor.lazy or supervisor.state is EngineState.READY
+            for supervisor in self._supervisors.values()
+        )

@@ -40,7 +40,9 @@ ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
 class Pool:
     """Answers requests for one model."""
 
-    def __init__(self, *, model: ModelSettings, supervisor: Supervisor, settings: Settings) -> None:
+    def __init__(
+        self, *, model: ModelSettings, supervisor: Supervisor[Engine], settings: Settings
+    ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._interactive_waiting_max = settings.interactive_waiting_max

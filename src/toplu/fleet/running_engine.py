@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from toplu.engines.engine import Engine
+# An Engine, which makes text, or an Embedder.
+AnyEngine = TypeVar("AnyEngine")
+AnyEngine_co = TypeVar("AnyEngine_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,11 @@ class EngineStartFailed(Exception):
     """An engine did not come up; the message says why, for the operator."""
 
 
-class RunningEngine(Protocol):
+class RunningEngine(Protocol[AnyEngine_co]):
     """One life of an engine, from ready to dead."""
 
     @property
-    def engine(self) -> Engine: ...
+    def engine(self) -> AnyEngine_co: ...
 
     @property
     def pid(self) -> int | None: ...
@@ -42,4 +44,4 @@ class RunningEngine(Protocol):
 
 
 # Starts the engine and returns when it is ready, or raises.
-Launch = Callable[[], Awaitable[RunningEngine]]
+Launch = Callable[[], Awaitable[RunningEngine[AnyEngine]]]

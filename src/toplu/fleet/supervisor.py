@@ -1,5 +1,6 @@
 """Keeps one engine alive: starts it, watches it, starts it again, and gives up in the end.
 
+IDLE ──▶ STARTING        when a lazy engine is first asked for
 STARTING ──▶ READY ──▶ DOWN ──▶ STARTING …
     ├──────▶ DOWN
     └──────▶ GIVEN_UP        after too many failed starts in a row
@@ -9,13 +10,13 @@ STARTING ──▶ READY ──▶ DOWN ──▶ STARTING …
 import asyncio
 from datetime import timedelta
 from enum import StrEnum
+from typing import Generic
 
 import structlog
 
 from toplu.clock import Clock
-from toplu.engines.engine import Engine
 from toplu.errors import Unavailable
-from toplu.fleet.running_engine import Launch, RunningEngine
+from toplu.fleet.running_engine import AnyEngine, Launch, RunningEngine
 
 log = structlog.get_logger()
 
@@ -27,6 +28,7 @@ STEADY = timedelta(minutes=1)  # an engine that lived this long begins with a cl
 class EngineState(StrEnum):
     """Where an engine stands; the last two are final."""
 
+    IDLE = "IDLE"
     STARTING = "STARTING"
     READY = "READY"
     DOWN = "DOWN"
@@ -42,17 +44,29 @@ class EngineStopped(Unavailable):
     """The fleet is stopping; that is no outcome of a request that still waits."""
 
 
-class Supervisor:
+class Supervisor(Generic[AnyEngine]):
     """Owns one engine, of whatever kind `launch` starts."""
 
-    def __init__(self, *, name: str, launch: Launch, clock: Clock, start_attempts_max: int) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        launch: Launch[AnyEngine],
+        clock: Clock,
+        start_attempts_max: int,
+        lazy: bool = False,
+    ) -> None:
         self.name = name
-        self.state = EngineState.STARTING
+        self.lazy = lazy
+        self.state = EngineState.IDLE if lazy else EngineState.STARTING
         self.reason = ""  # why it is not ready, for people
         self._launch = launch
         self._clock = clock
         self._start_attempts_max = start_attempts_max
-        self._running: RunningEngine | None = None
+        self._running: RunningEngine[AnyEngine] | None = None
+        self._wanted = asyncio.Event()
+        if not lazy:
+            self._wanted.set()
         self._changed = asyncio.Event()
 
     @property
@@ -68,8 +82,9 @@ class Supervisor:
             if self.state is not EngineState.GIVEN_UP:
                 self._become(EngineState.STOPPED, "The server is stopping.")
 
-    async def ready(self) -> Engine:
+    async def ready(self) -> AnyEngine:
         """Return the engine as soon as it is ready; raise EngineGivenUp or EngineStopped."""
+        self._wanted.set()
         while True:
             match self.state:
                 case EngineState.READY:
@@ -79,10 +94,10 @@ class Supervisor:
                     raise EngineGivenUp(f"The engine {self.name} does not start: {self.reason}")
                 case EngineState.STOPPED:
                     raise EngineStopped(self.reason)
-                case EngineState.STARTING | EngineState.DOWN:
+                case EngineState.IDLE | EngineState.STARTING | EngineState.DOWN:
                     await self._changed.wait()
 
-    def report_death(self, engine: Engine) -> None:
+    def report_death(self, engine: AnyEngine) -> None:
         """Take a caller's word that `engine` is dead: it is not handed out again.
 
         The caller notices first, by its broken connection. An engine that still has a pulse is
@@ -95,6 +110,7 @@ class Supervisor:
     async def _keep_alive(self) -> None:
         failed_starts = 0
         backoff = BACKOFF_FIRST
+        await self._wanted.wait()
         while True:
             running = await self._start(failed_starts + 1)
             if running is None:
@@ -110,7 +126,7 @@ class Supervisor:
             await self._clock.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_LONGEST)
 
-    async def _start(self, attempt: int) -> RunningEngine | None:
+    async def _start(self, attempt: int) -> RunningEngine[AnyEngine] | None:
         log.info("engine_starting", engine=self.name, attempt=attempt)
         self._become(EngineState.STARTING, self.reason)
         try:
@@ -126,7 +142,7 @@ class Supervisor:
             )
             return None
 
-    async def _watch(self, running: RunningEngine) -> timedelta:
+    async def _watch(self, running: RunningEngine[AnyEngine]) -> timedelta:
         """Return how long the engine lived, once it is dead."""
         born = self._clock.now()
         self._running = running

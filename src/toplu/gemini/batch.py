@@ -76,6 +76,8 @@ class BatchOutput(Message, frozen=True, kw_only=True):
     type_url: str | None = msgspec.field(default=None, name="@type")
     responses_file: str | None = None
     inlined_responses: InlinedResponses | None = None
+    # Instead of the field above, where the SDKs could not tell what the results are of.
+    inlined_embed_content_responses: InlinedResponses | None = None
 
 
 class BatchMetadata(Message, frozen=True, kw_only=True):

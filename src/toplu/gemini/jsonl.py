@@ -1,4 +1,4 @@
-"""Lines of a batch file: what one asks, what one answers, and where each lies in the file.
+"""Lines of a batch file: what one asks and what one answers.
 
 A line is read strictly as JSON and leniently as proto: single quotes are for hand-written curl
 bodies, but both spellings of names and all forms of values are common in files. Inline
@@ -8,30 +8,30 @@ requests are written as lines too, so that both kinds of job share one path.
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from toplu.errors import InvalidArgument, RequestError
 from toplu.gemini import lenient_json, proto_json
 from toplu.gemini.batch import InlinedRequest
-from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
+from toplu.gemini.content import GenerateContentRequest
+from toplu.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
 from toplu.gemini.message import FreeForm, Message
 
 Key = str | int | float | None
+R = TypeVar("R", GenerateContentRequest, EmbedContentRequest)
 
-_BOM = b"\xef\xbb\xbf"
-_CARRIAGE_RETURN, _SPACE = b"\r "
 _FIRST_KEY = re.compile(rb"""\s*\{\s*["']?key["']?\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9]+)""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLine:
+class BatchLine(Generic[R]):
     """One request, with what the client knows it by."""
 
     key: Key
     metadata: FreeForm | None
-    request: GenerateContentRequest
+    request: R
 
 
 class _KeyedLine(Message, frozen=True, kw_only=True):
@@ -39,7 +39,15 @@ class _KeyedLine(Message, frozen=True, kw_only=True):
 
     key: Key = None
     metadata: FreeForm | None = None
+    request: Any = None
+
+
+class _KeyedGenerateLine(_KeyedLine, frozen=True, kw_only=True):
     request: GenerateContentRequest | None = None
+
+
+class _KeyedEmbedLine(_KeyedLine, frozen=True, kw_only=True):
+    request: EmbedContentRequest | None = None
 
 
 class _Object(msgspec.Struct):
@@ -56,56 +64,67 @@ class _Identity(msgspec.Struct):
 class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An output line."""
 
-    response: GenerateContentResponse | None = None
+    response: Message | None = None
     error: RequestError | None = None
     key: Key = None
     metadata: dict[str, str] | None = None
 
 
-_keyed_decoder = msgspec.json.Decoder(_KeyedLine)
-_bare_decoder = msgspec.json.Decoder(GenerateContentRequest)
 _object_decoder = msgspec.json.Decoder(_Object)
 _identity_decoder = msgspec.json.Decoder(_Identity)
 _encoder = msgspec.json.Encoder()
 
 
-def read_line(line: bytes, number: int) -> BatchLine:
-    """Return the request on the line, or raise InvalidArgument that names the line."""
-    try:
-        if lenient_json.is_too_deep(line):
-            lenient_json.parse(line)
-        return _read_typed(line) or _read_untyped(line)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"Error on line {number}: {error.message}") from error
+class LineForm(Generic[R]):
+    """Lines that all ask for the same method: each is a request, or an object that holds one."""
 
+    def __init__(self, request_type: type[R], keyed_type: type[_KeyedLine]) -> None:
+        self._request_type: type[R] = request_type
+        self._keyed_type = keyed_type
+        self._keyed_decoder = msgspec.json.Decoder(keyed_type)
+        self._bare_decoder: msgspec.json.Decoder[R] = msgspec.json.Decoder(request_type)
 
-def _read_typed(line: bytes) -> BatchLine | None:
-    try:
-        keyed = _keyed_decoder.decode(line)
-    except proto_json.REFUSALS:
-        pass
-    else:
-        if keyed.request is None:
+    def read(self, line: bytes, number: int) -> BatchLine[R]:
+        """Return the request on the line, or raise InvalidArgument that names the line."""
+        try:
+            if lenient_json.is_too_deep(line):
+                lenient_json.parse(line)
+            return self._read_typed(line) or self._read_untyped(line)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"Error on line {number}: {error.message}") from error
+
+    def _read_typed(self, line: bytes) -> BatchLine[R] | None:
+        try:
+            keyed = self._keyed_decoder.decode(line)
+        except proto_json.REFUSALS:
+            pass
+        else:
+            if keyed.request is None:
+                return None
+            return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+        try:
+            return BatchLine(key=None, metadata=None, request=self._bare_decoder.decode(line))
+        except proto_json.REFUSALS:
             return None
+
+    def _read_untyped(self, line: bytes) -> BatchLine[R]:
+        value = _read_object(line)
+        if not value.keys() & {"key", "metadata", "request"}:
+            request = proto_json.read_value(self._request_type, value)
+            return BatchLine(key=None, metadata=None, request=request)
+        if not _is_key(value.get("key")):
+            quoted = proto_json.quote(value["key"])
+            raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {quoted}")
+        keyed = proto_json.read_value(self._keyed_type, value)
+        if keyed.request is None:
+            raise InvalidArgument("request is not specified")
         return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
-    try:
-        return BatchLine(key=None, metadata=None, request=_bare_decoder.decode(line))
-    except proto_json.REFUSALS:
-        return None
 
 
-def _read_untyped(line: bytes) -> BatchLine:
-    value = _read_object(line)
-    if not value.keys() & {"key", "metadata", "request"}:
-        request = proto_json.read_value(GenerateContentRequest, value)
-        return BatchLine(key=None, metadata=None, request=request)
-    if not _is_key(value.get("key")):
-        quoted = proto_json.quote(value["key"])
-        raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {quoted}")
-    keyed = proto_json.read_value(_KeyedLine, value)
-    if keyed.request is None:
-        raise InvalidArgument("request is not specified")
-    return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+GENERATE_LINES = LineForm(GenerateContentRequest, _KeyedGenerateLine)
+EMBED_LINES = LineForm(EmbedContentRequest, _KeyedEmbedLine)
+
+read_line = GENERATE_LINES.read
 
 
 def check_first_line(line: bytes) -> None:
@@ -187,17 +206,15 @@ def _find_first_key(line: bytes) -> Key:
     return key
 
 
-def write_inlined(request: InlinedRequest) -> bytes:
-    """Return the entry as an input line, without a line end, that `read_line` reads back equal."""
+def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes:
+    """Return the entry as an input line, without a line end, that its form reads back equal."""
     members: dict[str, Any] = {"request": request.request}
     if request.metadata is not None:
         members = {"metadata": request.metadata} | members
     return _encode(members)
 
 
-def write_result(
-    key: Key, metadata: FreeForm | None, outcome: GenerateContentResponse | RequestError
-) -> bytes:
+def write_result(key: Key, metadata: FreeForm | None, outcome: Message | RequestError) -> bytes:
     """Return the output line, without a line end."""
     texts = None if metadata is None else _as_texts(metadata)
     if isinstance(outcome, RequestError):
@@ -220,80 +237,3 @@ def _encode(value: Any) -> bytes:
         # Half a surrogate pair, out of an engine: a mark in the text, and not a lost result.
         text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
-
-
-class LineSpan(msgspec.Struct, frozen=True, gc=False):
-    """Where a line lies; a msgspec struct, for a file has millions of them."""
-
-    offset: int
-    length: int  # in bytes, without the line end
-    number: int  # of the line in the file, from 1, blank ones counted
-
-
-class LineSplitter:
-    r"""Finds the lines of a file that passes by in chunks, and keeps none of its bytes.
-
-    Blank lines are skipped; `\r\n`, a byte order mark and a missing last line end are taken.
-    """
-
-    def __init__(self) -> None:
-        self._head: bytes | None = b""  # the first bytes, until they can be told from a BOM
-        self._position = 0  # of the next chunk in the file
-        self._line_start = 0
-        self._number = 1
-        self._has_text = False  # something but white space in the line so far
-        self._ends_with_return = False
-
-    def feed(self, chunk: bytes) -> list[LineSpan]:
-        """Take the next bytes and return the lines that end in them."""
-        if self._head is not None:
-            chunk = self._head + chunk
-            if len(chunk) < len(_BOM):
-                self._head = chunk
-                return []
-            self._head = None
-            if chunk.startswith(_BOM):
-                chunk = chunk[len(_BOM) :]
-                self._position = self._line_start = len(_BOM)
-        return self._split(chunk) if chunk else []
-
-    def finish(self) -> list[LineSpan]:
-        """Return the last line, if no line end follows it."""
-        spans = self._split(self._head) if self._head else []
-        self._head = None
-        if self._has_text:
-            spans.append(self._span_to(self._position - self._ends_with_return))
-        self._has_text = False
-        return spans
-
-    def _split(self, chunk: bytes) -> list[LineSpan]:
-        spans: list[LineSpan] = []
-        find, position = chunk.find, self._position
-        end = find(b"\n")
-        if end < 0:
-            self._continue_line(chunk)
-            return spans
-        self._continue_line(chunk[:end])
-        if self._has_text:
-            spans.append(self._span_to(self._position - self._ends_with_return))
-        number, start = self._number + 1, end + 1
-        while (end := find(b"\n", start)) >= 0:
-            # Most lines begin with text, which spares the copy that `isspace` works on.
-            if chunk[start] > _SPACE or not (chunk[start:end] or b" ").isspace():
-                length = end - start - (chunk[end - 1] == _CARRIAGE_RETURN)
-                spans.append(LineSpan(position + start, length, number))
-            number, start = number + 1, end + 1
-        self._position = self._line_start = position + start
-        self._number = number
-        self._has_text = False
-        self._continue_line(chunk[start:])
-        return spans
-
-    def _continue_line(self, piece: bytes) -> None:
-        if piece:
-            self._has_text = self._has_text or not piece.isspace()
-            self._ends_with_return = piece[-1] == _CARRIAGE_RETURN
-            self._position += len(piece)
-
-    def _span_to(self, end: int) -> LineSpan:
-        return LineSpan(self._line_start, end - self._line_start, self._number)

@@ -47,6 +47,7 @@ jobs = Table(
     Column("project", String(64), nullable=False),
     Column("model", Text, nullable=False),
     Column("engine", Text, nullable=False),
+    Column("method", String(16), nullable=False, server_default="GENERATE"),
     Column("display_name", Text),
     Column("input_form", String(16), nullable=False),
     Column("input_file", String(64)),

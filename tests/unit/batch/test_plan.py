@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from toplu.batch.line_index import read_shard
 from toplu.batch.plan import ShardCutter
-from toplu.gemini.jsonl import LineSpan
+from toplu.gemini.line_splitter import LineSpan
 from toplu.job import JobId, JobState
 
 LENGTHS = st.lists(st.integers(min_value=1, max_value=40), max_size=60)

@@ -1,0 +1,39 @@
+"""The contract between a text and whatever makes a vector of it.
+
+A request travels decode → embed → encode: `engines.embedding_request` makes an EmbeddingQuery
+of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
+`engines.embedding_answer` makes the EmbedContentResponse. Only the middle step differs between
+engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+# No model here reads as far; a text is cut before it travels, so that every group is bounded.
+TEXT_CHARACTERS_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """A text as a vector of length one."""
+
+    values: Sequence[float]
+    tokens: int  # that the model read, its own marks at both ends among them
+    was_cut: bool  # the text has more tokens than the model reads
+
+
+class Embedder(Protocol):
+    """One embedding model, loaded in one place.
+
+    The vector of a text does not depend on the texts beside it. A call raises EngineDied if the
+    engine went away, and any other TopluError if the group as a whole cannot be answered.
+    """
+
+    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
+        """Return an embedding for each text, in their order; calls may overlap."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; calls in flight fail with EngineDied."""
+        ...
