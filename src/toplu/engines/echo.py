@@ -1,5 +1,7 @@
 """The engine that says the last user text again: no model, no cost, scriptable failures.
 
+Asked for an answer of some form, it says the smallest that there is.
+
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
 """
@@ -8,6 +10,7 @@ import asyncio
 import re
 
 from toplu.engines.engine import Completion, EngineDied, Generation, Prompt, Turn
+from toplu.engines.structured.smallest import write_smallest
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings import ModelSettings
 
@@ -44,6 +47,8 @@ class EchoEngine:
             await self._wait_a_while()
             if self._fail_pattern is not None and self._fail_pattern.search(text):
                 raise Internal("The echo engine fails on this request by its settings.")
+        if prompt.structure is not None:
+            text = write_smallest(prompt.structure)
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
         return Generation(
             completions=(_cut(text, tokens_max),) * prompt.candidate_count,

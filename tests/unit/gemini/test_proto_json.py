@@ -79,7 +79,7 @@ def test_a_body_of_the_python_sdk_is_read() -> None:
     config = first.request.generation_config
     assert (config.top_k, config.temperature, config.seed) == (4, 0.7, 3)
     assert config.thinking_config == {"include_thoughts": True, "thinking_budget": 0}
-    assert config.response_schema["items"]["property_ordering"] == ["recipe_name"]
+    assert config.response_schema.items.property_ordering == ["recipe_name"]
     assert first.request.tools == [{"googleSearch": {}}]
     text, image, file = second.request.contents[0].parts
     assert text == Part(text="q")
