@@ -177,10 +177,23 @@ def pattern_ways(pattern: Pattern) -> int:
         case Either(options=options):
             return sum(pattern_ways(option) for option in options)
         case Repeated(part=part, fewest=fewest, most=most):
-            inner = pattern_ways(part)
-            if isinstance(part, Characters) or _is_fixed(part):
-                return inner
-            return inner * max(fewest, most or 0, 1)
+            if _is_fixed(part):
+                return pattern_ways(part)
+            # Each match may be at any of its places, and be any of the matches.
+            return _places(part) * max(fewest, most or 0, 1)
+        case _:
+            assert_never(pattern)
+
+
+def _places(pattern: Pattern) -> int:
+    """Return at how many places within the pattern a text may end."""
+    match pattern:
+        case Characters():
+            return 1
+        case Joined(parts=parts) | Either(options=parts):
+            return sum(_places(part) for part in parts)
+        case Repeated(part=part, fewest=fewest, most=most):
+            return _places(part) * max(fewest, most or 0, 1)
         case _:
             assert_never(pattern)
 
