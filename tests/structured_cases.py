@@ -29,7 +29,7 @@ def _object(properties: dict[str, Any], required: list[str] | None = None, **mor
     return {"type": "object", "properties": properties, "required": wanted} | more
 
 
-STRING, INTEGER = {"type": "string", "maxLength": 24}, {"type": "integer"}
+STRING, INTEGER = {"type": "string", "maxLength": 16}, {"type": "integer"}
 ADDRESS = _object({"street": STRING, "city": STRING})
 
 CASES = [
@@ -38,6 +38,7 @@ CASES = [
         "List two cookie recipes.",
         {
             "type": "ARRAY",
+            "minItems": 1,
             "maxItems": "2",
             "items": {
                 "type": "OBJECT",
@@ -55,6 +56,7 @@ CASES = [
         },
         {
             "type": "array",
+            "minItems": 1,
             "maxItems": 2,
             "items": _object(
                 {
@@ -77,8 +79,8 @@ CASES = [
             "type": "OBJECT",
             "properties": {
                 "age": {"type": "INTEGER"},
-                "name": {"type": "STRING", "maxLength": 24},
-                "born_in": {"type": "STRING", "maxLength": 24},
+                "name": {"type": "STRING", "maxLength": 16},
+                "born_in": {"type": "STRING", "maxLength": 16},
             },
             "required": ["age", "name", "born_in"],
             "property_ordering": ["name", "born_in", "age"],
