@@ -4,10 +4,12 @@ import sys
 
 import batch_throughput
 import control_plane
+import structured_decoding
 
 BENCHMARKS = {
     "batch throughput over the bare engine": batch_throughput.measure,
     "control plane with the echo engine": control_plane.measure,
+    "structured over free decoding": structured_decoding.measure,
 }
 
 

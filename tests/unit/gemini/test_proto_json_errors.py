@@ -196,7 +196,12 @@ def test_an_unknown_field_of_count_tokens_is_refused() -> None:
         proto_json.read(CountTokensRequest, body)
 
 
-names = st.sampled_from([*GenerateContentRequest.__struct_fields__, "parts", "text", "x"])
+names = st.sampled_from(
+    [
+        *GenerateContentRequest.__struct_fields__,
+        *("parts", "text", "x", "responseSchema", "properties", "items", "anyOf", "type"),
+    ]
+)
 wrong_shapes = st.recursive(
     json_values,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),

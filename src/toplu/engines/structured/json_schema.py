@@ -116,7 +116,7 @@ class JsonSchemaReader:
         required = schema.get("required", [])
         if not isinstance(properties, dict):
             raise SchemaFault(f"{path}.properties", "must be an object of schemas.")
-        if not isinstance(required, list):
+        if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
             raise SchemaFault(f"{path}.required", "must be a list of names.")
         fewest = count_of(schema, "minProperties", path) or 0
         most = count_of(schema, "maxProperties", path)
@@ -195,7 +195,8 @@ def _choice(options: list[Shape]) -> Shape:
 
 def _ordered(properties: dict[str, Any], ordering: Any) -> dict[str, Any]:
     wanted = ordering if isinstance(ordering, list) else []
-    names = dict.fromkeys([*(name for name in wanted if name in properties), *properties])
+    named = [name for name in wanted if isinstance(name, str) and name in properties]
+    names = dict.fromkeys([*named, *properties])
     return {name: properties[name] for name in names}
 
 

@@ -22,6 +22,7 @@ from toplu.engines.structured.shape import (
     Structure,
     Text,
 )
+from toplu.errors import InvalidArgument
 
 Definitions = Mapping[str, Shape]
 Sizes = Mapping[str, float]
@@ -31,8 +32,11 @@ PLAIN = "a0A-_. "
 
 def write_smallest(structure: Structure) -> str:
     """Return the smallest answer of the form."""
-    value = smallest_value(structure.shape, structure.definitions)
-    return value if structure.bare else json.dumps(value, ensure_ascii=False)
+    try:
+        value = smallest_value(structure.shape, structure.definitions)
+        return str(value) if structure.bare else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise InvalidArgument("The smallest answer of the schema is nested too deep.") from None
 
 
 def smallest_value(shape: Shape, definitions: Definitions) -> Any:

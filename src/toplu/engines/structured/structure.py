@@ -12,7 +12,14 @@ from toplu.engines.structured import openapi
 from toplu.engines.structured.grammar import write_grammar
 from toplu.engines.structured.json_schema import JsonSchemaReader
 from toplu.engines.structured.limits import check_limits
-from toplu.engines.structured.shape import Anything, Literals, SchemaFault, Shape, Structure
+from toplu.engines.structured.shape import (
+    TOO_MANY_STATES,
+    Anything,
+    Literals,
+    SchemaFault,
+    Shape,
+    Structure,
+)
 from toplu.gemini.content import GenerationConfig
 from toplu.gemini.schema import Schema
 
@@ -92,6 +99,14 @@ def _free_structure() -> Structure:
 
 
 def _structure(schema: Any, path: str, *, bare: bool) -> Structure:
+    try:
+        return _compile(schema, path, bare=bare)
+    except RecursionError:
+        # The nesting of JSON is bounded, that of references which follow each other is not.
+        raise SchemaFault(path, TOO_MANY_STATES) from None
+
+
+def _compile(schema: Any, path: str, *, bare: bool) -> Structure:
     reader = JsonSchemaReader(schema, path)
     shape = reader.read()
     definitions = reader.definitions
