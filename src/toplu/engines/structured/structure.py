@@ -27,6 +27,8 @@ TEXT, JSON, ENUM = "text/plain", "application/json", "text/x.enum"
 # Google has these two as well, and without a schema to go with them.
 OTHERS = ("application/xml", "application/yaml")
 
+SHOWN_MAX = 500  # characters of a place in an error
+
 OPENAPI_PATH = "generation_config.response_schema"
 JSON_SCHEMA_PATH = "generation_config.response_json_schema"
 MIME_PATH = "generation_config.response_mime_type"
@@ -55,7 +57,7 @@ def structure_violations(config: GenerationConfig) -> Iterator[tuple[str, str]]:
         try:
             read_structure(config)
         except SchemaFault as fault:
-            yield fault.path, fault.reason
+            yield _shown(fault.path), _shown(fault.reason)
 
 
 def read_structure(config: GenerationConfig) -> Structure | None:
@@ -64,7 +66,11 @@ def read_structure(config: GenerationConfig) -> Structure | None:
         return None
     bare = config.response_mime_type == ENUM
     if config.response_schema is not None:
-        return _structure_of_schema(msgspec.json.encode(config.response_schema), bare=bare)
+        try:
+            schema = msgspec.json.encode(config.response_schema)
+        except UnicodeEncodeError:
+            raise SchemaFault(OPENAPI_PATH, "has half a surrogate pair.") from None
+        return _structure_of_schema(schema, bare=bare)
     if config.response_json_schema is not None:
         try:
             key = json.dumps(config.response_json_schema)
@@ -129,6 +135,12 @@ def _bare_texts(shape: Shape, path: str) -> tuple[str, ...]:
     if any("\0" in value for value in values):
         raise SchemaFault(f"{path}.enum", "has a value that is no text.")
     return tuple(values)
+
+
+def _shown(text: str) -> str:
+    """Return what a client sees of a place or a reason, which may have its own words in it."""
+    whole = text.encode("utf-8", "replace").decode()
+    return whole if len(whole) <= SHOWN_MAX else f"{whole[:SHOWN_MAX]}..."
 
 
 def _in_snake_case(path: str) -> str:

@@ -179,6 +179,32 @@ def test_a_json_schema_that_cannot_be_followed_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "OBJECT", "description": "\ud800"},
+        {"type": "OBJECT", "properties": {"\ud800": {"type": "ARRAY"}}},
+        {"type": "STRING", "pattern": "\ud800("},
+        {"type": "STRING", "enum": ["\ud800"]},
+    ],
+)
+@pytest.mark.parametrize("field", ["responseSchema", "responseJsonSchema"])
+def test_half_a_surrogate_pair_does_no_harm(schema: dict[str, Any], field: str) -> None:
+    if field == "responseJsonSchema":
+        schema = {
+            name: value.lower() if name == "type" else value for name, value in schema.items()
+        } | {"not": {}}
+    config = {"responseMimeType": "application/json", field: schema}
+    refusal_of(config).message.encode()
+
+
+def test_a_place_is_cut_short_if_it_is_long() -> None:
+    properties = {"x" * 100_000: {"type": "ARRAY"}}
+    schema = {"type": "OBJECT", "properties": properties}
+    config = {"responseMimeType": "application/json", "responseSchema": schema}
+    assert len(refusal_of(config).message) < 2000
+
+
+@pytest.mark.parametrize(
     ("pattern", "told"),
     [
         ("(a", "without its"),
