@@ -6,12 +6,14 @@ import batch_throughput
 import control_plane
 import embedding_throughput
 import first_token
+import structured_decoding
 
 BENCHMARKS = {
     "batch throughput over the bare engine": batch_throughput.measure,
     "embeddings over the bare engine": embedding_throughput.measure,
     "control plane with the echo engine": control_plane.measure,
     "streaming first-token latency over the bare engine": first_token.measure,
+    "structured over free decoding": structured_decoding.measure,
 }
 
 

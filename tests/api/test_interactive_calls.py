@@ -199,9 +199,7 @@ UNSERVED: dict[type, dict[str, Any]] = {
     GenerationConfig: {
         "responseLogprobs": True,
         "logprobs": 3,
-        "responseMimeType": "application/json",
-        "responseSchema": {"type": "STRING"},
-        "responseJsonSchema": {"type": "string"},
+        "responseMimeType": "application/yaml",
         "responseFormat": {"text": {}},
         "responseModalities": ["IMAGE"],
         "thinkingConfig": {"thinkingBudget": 100},

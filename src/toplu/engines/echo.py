@@ -1,5 +1,7 @@
 """The engine that says the last user text again: no model, no cost, scriptable failures.
 
+Asked for an answer of some form, it says the smallest that there is.
+
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
 """
@@ -17,6 +19,7 @@ from toplu.engines.engine import (
     Prompt,
     Turn,
 )
+from toplu.engines.structured.smallest import write_smallest
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings import ModelSettings
 
@@ -51,7 +54,8 @@ class EchoEngine:
             )
         text = next((turn.text for turn in reversed(prompt.turns) if turn.role == "user"), "")
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
-        completion = _cut(text, tokens_max)
+        answer = text if prompt.structure is None else write_smallest(prompt.structure)
+        completion = _cut(answer, tokens_max)
         async with self._running[lane]:
             self._raise_if_dead()
             if self._crash_pattern is not None and self._crash_pattern.search(text):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from toplu.engines.structured.shape import Structure
 from toplu.errors import Unavailable
 
 Role = Literal["system", "user", "assistant"]
@@ -43,6 +44,7 @@ class Prompt:
     turns: tuple[Turn, ...]
     sampling: Sampling
     candidate_count: int = 1
+    structure: Structure | None = None  # None: the answer is free text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

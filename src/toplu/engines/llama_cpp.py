@@ -161,6 +161,7 @@ def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
         "cache_prompt": True,
         "seed": seed,
         **_sampling(prompt.sampling),
+        **({} if prompt.structure is None else {"grammar": prompt.structure.grammar}),
     }
 
 

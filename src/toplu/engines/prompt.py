@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from toplu.engines.engine import Prompt, Role, Sampling, Turn
 from toplu.engines.served import find_unserved
+from toplu.engines.structured.structure import read_structure, structure_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.settings import ModelSettings
@@ -51,6 +52,7 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
         turns=_turns(request),
         sampling=_sampling(config, model),
         candidate_count=config.candidate_count or 1,
+        structure=read_structure(config),
     )
 
 
@@ -159,6 +161,8 @@ def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:
             "generation_config.logprobs",
             "logprobs may only be set if response_logprobs is true.",
         )
+    for path, reason in structure_violations(config):
+        yield _violation(path, reason)
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which fields of a request are served: the rows below are all that asks for plain text.
+"""Which fields of a request are served: the rows below are all that asks for text.
 
 A field is served if it is in SERVED, or if its value passes the test in HARMLESS: then it asks
 for nothing that plain text does not already give. Every other field that is set is known to the
@@ -28,6 +28,8 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "seed",
             "presence_penalty",
             "frequency_penalty",
+            "response_schema",
+            "response_json_schema",
         }
     ),
 }
@@ -41,8 +43,8 @@ def _is_anything(_value: Any) -> bool:
     return True
 
 
-def _is_plain_text(value: Any) -> bool:
-    return value in ("", "text/plain")
+def _is_text_or_json(value: Any) -> bool:
+    return value in ("", "text/plain", "application/json", "text/x.enum")
 
 
 def _is_text_only(value: Any) -> bool:
@@ -70,7 +72,7 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     },
     GenerationConfig: {
         "response_logprobs": _is_empty,
-        "response_mime_type": _is_plain_text,
+        "response_mime_type": _is_text_or_json,
         "response_modalities": _is_text_only,
         "media_resolution": _is_anything,  # there are no media
         "thinking_config": _asks_for_no_thoughts,

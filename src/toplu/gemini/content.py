@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from toplu.gemini.message import FreeForm, Message
+from toplu.gemini.schema import Schema
 
 
 class Blob(Message, frozen=True, kw_only=True):
@@ -105,7 +106,7 @@ class GenerationConfig(Message, frozen=True, kw_only=True):
     response_logprobs: bool | None = None
     logprobs: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
     response_mime_type: str | None = None
-    response_schema: Any = None
+    response_schema: Schema | None = None
     response_json_schema: Any = None
     response_format: Any = None
     response_modalities: list[str] | None = None

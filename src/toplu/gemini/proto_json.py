@@ -133,8 +133,16 @@ class _Struct:
 
 _STRUCT = _Struct()
 
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """An object whose keys are the client's own and whose values are messages."""
+
+    message_type: type[Message]
+
+
 # What a value must be; None is any value at all.
-Shape = Scalar | type[Message] | _Struct | None
+Shape = Scalar | type[Message] | _Struct | _Map | None
 
 
 @cache
@@ -170,7 +178,11 @@ def _shape_of(kind: inspect.Type) -> Shape:
         assert issubclass(kind.cls, Message), "messages hold messages"
         return kind.cls
     if isinstance(kind, inspect.DictType):
-        return _STRUCT
+        inner = kind.value_type
+        if not isinstance(inner, inspect.StructType):
+            return _STRUCT
+        assert issubclass(inner.cls, Message), "messages hold messages"
+        return _Map(inner.cls)
     return scalar_of(kind)
 
 
@@ -217,15 +229,41 @@ def _read_one(
     if isinstance(shape, Scalar):
         return _read_scalar(known, shape, segment, value, faults)
     if not isinstance(value, dict):
-        type_url = shape.type_url if isinstance(shape, _Struct) else proto_type(shape)
-        faults.append(_Fault(path=segment, reason=f"({type_url}), {quote(value)}"))
+        faults.append(_Fault(path=segment, reason=f"({_type_url(shape)}), {quote(value)}"))
         return None
-    if isinstance(shape, _Struct):
-        return value
+    if isinstance(shape, _Map):
+        return _read_map(shape, segment, value, faults)
+    return value if isinstance(shape, _Struct) else _read_message(shape, segment, value, faults)
+
+
+def _read_message(
+    message_type: type[Message], segment: str, value: dict[str, Any], faults: list[_Fault]
+) -> dict[str, Any]:
     inner: list[_Fault] = []
-    normal = _normalise(shape, value, inner)
+    normal = _normalise(message_type, value, inner)
     faults.extend(fault.below(segment) for fault in inner)
     return normal
+
+
+def _read_map(
+    shape: _Map, segment: str, value: dict[str, Any], faults: list[_Fault]
+) -> dict[str, Any]:
+    # A map is a repeated message of `key` and `value`, and Google's errors show it as one.
+    entry = _Field(name="value", written_name="value", shape=shape.message_type)
+    normal: dict[str, Any] = {}
+    for index, (key, member) in enumerate(value.items()):
+        if len(faults) >= FAULTS_MAX:
+            break
+        inner: list[_Fault] = []
+        normal[key] = _read_one(entry, "value", None, {} if member is None else member, inner)
+        faults.extend(fault.below(f"{segment}[{index}]") for fault in inner)
+    return normal
+
+
+def _type_url(shape: type[Message] | _Struct | _Map) -> str:
+    if isinstance(shape, _Struct):
+        return shape.type_url
+    return proto_type(shape.message_type if isinstance(shape, _Map) else shape)
 
 
 def _read_scalar(

@@ -113,10 +113,14 @@ def _read_bytes(value: Any) -> bytes:
 
 def _read_enum(members: tuple[Enum, ...], value: Any) -> str:
     """Return the name; a number is the position, for enums are declared in proto order."""
-    if isinstance(value, str) and any(member.value == value for member in members):
-        return value
-    number = None if isinstance(value, str) else _read_integer(value, bits=32)
-    if number is None or not 0 <= number < len(members):
+    if isinstance(value, str):
+        # The front end reads names of enums in either case.
+        name = value.upper()
+        if any(member.value == name for member in members):
+            return name
+        raise ValueError
+    number = _read_integer(value, bits=32)
+    if not 0 <= number < len(members):
         raise ValueError
     return str(members[number].value)
 

@@ -1,10 +1,13 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from toplu.engines.echo import EchoEngine
 from toplu.engines.engine import Completion, EngineDied, Prompt, Sampling, Turn
+from toplu.engines.structured.structure import read_structure
 from toplu.errors import ConfigurationError, Internal
+from toplu.gemini.content import GenerationConfig
 from toplu.settings import EchoSettings, ModelSettings
 
 
@@ -64,6 +67,18 @@ async def test_a_cancelled_call_frees_its_lane():
         # It crashes only once it has the lane.
         with pytest.raises(EngineDied):
             await engine.generate(a_prompt("boom"), 0)
+
+
+async def test_an_answer_of_some_form_is_the_smallest_that_there_is():
+    config = GenerationConfig(
+        response_mime_type="application/json",
+        response_json_schema={"type": "array", "items": {"type": "integer"}, "minItems": 3},
+    )
+    prompt = replace(a_prompt("ignored"), structure=read_structure(config))
+    generation = await an_engine().generate(prompt, 0)
+    assert generation.completions == (
+        Completion(text="[0, 0, 0]", tokens=3, hit_token_limit=False),
+    )
 
 
 def test_a_pattern_that_is_none_is_named():

@@ -201,9 +201,8 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        (configured(responseSchema={"type": "OBJECT"}), "generationConfig.responseSchema"),
-        (configured(responseJsonSchema={}), "generationConfig.responseJsonSchema"),
-        (configured(responseMimeType="application/json"), "generationConfig.responseMimeType"),
+        (configured(responseFormat={"text": {}}), "generationConfig.responseFormat"),
+        (configured(responseMimeType="application/xml"), "generationConfig.responseMimeType"),
         (configured(responseModalities=["TEXT", "IMAGE"]), "generationConfig.responseModalities"),
         (configured(responseLogprobs=True), "generationConfig.responseLogprobs"),
         (configured(speechConfig={}), "generationConfig.speechConfig"),
@@ -235,9 +234,9 @@ def test_a_feature_that_is_not_served_is_refused_by_name(fields: dict[str, Any],
 
 
 def test_every_feature_that_is_not_served_is_named():
-    refusal = refusal_of(configured(responseSchema={}, imageConfig={}))
+    refusal = refusal_of(configured(speechConfig={}, imageConfig={}))
     assert refusal.message == (
-        "generationConfig.responseSchema, generationConfig.imageConfig are not served by this "
+        "generationConfig.speechConfig, generationConfig.imageConfig are not served by this "
         "server yet."
     )
 

@@ -20,6 +20,7 @@ from toplu.gemini.content import (
     SafetySetting,
 )
 from toplu.gemini.message import Message
+from toplu.gemini.schema import Schema, Type
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 int32s = st.integers(-(2**31), 2**31 - 1)
@@ -43,6 +44,25 @@ parts = st.builds(
     inline_data=maybe(st.builds(Blob, mime_type=maybe(texts), data=maybe(st.binary(max_size=9)))),
     thought=maybe(st.booleans()),
     function_call=maybe(free_forms),
+)
+int64_texts = st.integers(-(2**63), 2**63 - 1).map(str)
+schemas = st.recursive(
+    st.builds(
+        Schema,
+        type=maybe(st.sampled_from(Type)),
+        nullable=maybe(st.booleans()),
+        min_length=maybe(int64_texts),
+        maximum=maybe(floats),
+        enum=maybe(st.lists(texts, max_size=2)),
+        default=maybe(json_values),
+    ),
+    lambda inner: st.builds(
+        Schema,
+        items=maybe(inner),
+        any_of=maybe(st.lists(inner, max_size=2)),
+        properties=maybe(st.dictionaries(texts, inner, max_size=3)),
+    ),
+    max_leaves=6,
 )
 contents = st.builds(Content, role=maybe(texts), parts=maybe(st.lists(parts, max_size=3)))
 requests = st.builds(
@@ -69,7 +89,7 @@ requests = st.builds(
             temperature=maybe(floats),
             top_k=maybe(int32s),
             response_logprobs=maybe(st.booleans()),
-            response_schema=maybe(free_forms),
+            response_schema=maybe(schemas),
         )
     ),
 )
@@ -125,6 +145,8 @@ def _render_field(value: Any, *, free_form: bool) -> Any:
             rendered = render_as_proto(value)
         case Enum():
             rendered = list(type(value)).index(value)
+        case dict():
+            rendered = {key: _render_field(inner, free_form=False) for key, inner in value.items()}
         case bytes():
             rendered = base64.urlsafe_b64encode(value).decode().rstrip("=")
         case bool():

@@ -21,6 +21,7 @@ from toplu.gemini.content import (
     SafetySetting,
 )
 from toplu.gemini.file import CreateFileRequest
+from toplu.gemini.schema import Schema, Type
 
 
 def read(body: str) -> GenerateContentRequest:
@@ -79,7 +80,7 @@ def test_a_body_of_the_python_sdk_is_read() -> None:
     config = first.request.generation_config
     assert (config.top_k, config.temperature, config.seed) == (4, 0.7, 3)
     assert config.thinking_config == {"include_thoughts": True, "thinking_budget": 0}
-    assert config.response_schema["items"]["property_ordering"] == ["recipe_name"]
+    assert config.response_schema.items.property_ordering == ["recipe_name"]
     assert first.request.tools == [{"googleSearch": {}}]
     text, image, file = second.request.contents[0].parts
     assert text == Part(text="q")
@@ -207,3 +208,28 @@ def test_loose_json_reads_equal(request: GenerateContentRequest, data: st.DataOb
     value = json.loads(message.write(request))
     text = render_loosely(value, lambda choices: data.draw(st.sampled_from(choices)))
     assert proto_json.read(GenerateContentRequest, text.encode()) == request
+
+
+def test_a_schema_is_read_in_every_spelling() -> None:
+    given = {
+        "type": "object",
+        "property_ordering": "full_name",
+        "properties": {
+            "full_name": {"type": "string", "min_length": 2, "any_of": {"type": 1}},
+            "anyOf": {"nullable": "true", "maximum": "5", "maxItems": "3"},
+            "none": None,
+        },
+    }
+    schema = read_config(json.dumps({"response_schema": given})).response_schema
+    assert schema == Schema(
+        type=Type.OBJECT,
+        property_ordering=["full_name"],
+        properties={
+            "full_name": Schema(
+                type=Type.STRING, min_length="2", any_of=[Schema(type=Type.STRING)]
+            ),
+            "anyOf": Schema(nullable=True, maximum=5.0, max_items="3"),
+            "none": Schema(),
+        },
+    )
+    assert list(schema.properties) == ["full_name", "anyOf", "none"]

@@ -182,7 +182,7 @@ def test_an_error_is_bounded_whatever_the_body() -> None:
 
 @pytest.mark.parametrize("depth", [101, 2000])
 def test_nesting_is_bounded_in_strict_json_too(depth: int) -> None:
-    for name in ("responseSchema", "response_schema"):
+    for name in ("responseJsonSchema", "response_json_schema"):
         body = f'{{"{name}": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
         with pytest.raises(InvalidArgument) as caught:
             proto_json.read(GenerationConfig, body.encode())
@@ -196,7 +196,12 @@ def test_an_unknown_field_of_count_tokens_is_refused() -> None:
         proto_json.read(CountTokensRequest, body)
 
 
-names = st.sampled_from([*GenerateContentRequest.__struct_fields__, "parts", "text", "x"])
+names = st.sampled_from(
+    [
+        *GenerateContentRequest.__struct_fields__,
+        *("parts", "text", "x", "responseSchema", "properties", "items", "anyOf", "type"),
+    ]
+)
 wrong_shapes = st.recursive(
     json_values,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),

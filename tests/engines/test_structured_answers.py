@@ -1,0 +1,119 @@
+"""What a grammar does to llama.cpp: lanes and prefixes stay as they are, and so does the engine."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+
+from engines.engines_under_test import a_prompt
+from structured_cases import CASES
+from toplu.engines.engine import Prompt
+from toplu.engines.structured.shape import Structure
+from toplu.engines.structured.structure import read_structure
+from toplu.errors import InvalidArgument
+from toplu.fleet.running_engine import RunningEngine
+from toplu.gemini import proto_json
+from toplu.gemini.content import GenerationConfig
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+
+
+def structure_of(config: dict[str, Any]) -> Structure:
+    structure = read_structure(proto_json.read_value(GenerationConfig, config))
+    assert structure is not None
+    return structure
+
+
+def asking(text: str, schema: Any, tokens_max: int = 48, **values: Any) -> Prompt:
+    config = {"responseMimeType": "application/json", "responseJsonSchema": schema}
+    prompt = a_prompt(text, tokens_max=tokens_max, **values)
+    return replace(prompt, structure=structure_of(config))
+
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+RULES = "These are the rules of the house, which you have to keep. " * 5
+
+
+async def test_a_lane_keeps_its_prefix_whatever_form_is_asked_for(
+    running_llama_cpp: RunningEngine,
+):
+    engine = running_llama_cpp.engine
+    await engine.generate(a_prompt(RULES + "Who?"), 1)
+    formed = await engine.generate(asking(RULES + "Which one?", PERSON), 1)
+    free = await engine.generate(a_prompt(RULES + "What?"), 1)
+    assert 50 < formed.cached_tokens < formed.prompt_tokens
+    assert 50 < free.cached_tokens < free.prompt_tokens
+    assert set(json.loads(formed.completions[0].text)) == {"name", "age"}
+    with pytest.raises(ValueError):
+        json.loads(free.completions[0].text)
+
+
+async def test_forms_of_different_lanes_do_not_mix(running_llama_cpp: RunningEngine):
+    engine = running_llama_cpp.engine
+    schemas = [{"type": "boolean"}, {"type": "integer", "minimum": 100, "maximum": 199}] * 3
+    generations = await asyncio.gather(
+        *(engine.generate(asking("Yes?", schema), n % 2) for n, schema in enumerate(schemas))
+    )
+    for schema, generation in zip(schemas, generations, strict=True):
+        jsonschema.validate(json.loads(generation.completions[0].text), schema)
+
+
+async def test_every_candidate_has_the_form(running_llama_cpp: RunningEngine):
+    prompt = asking("Invent a person.", PERSON, candidates=3, temperature=1.5)
+    generation = await running_llama_cpp.engine.generate(prompt, 0)
+    for completion in generation.completions:
+        assert not completion.hit_token_limit
+        jsonschema.validate(json.loads(completion.text), PERSON)
+
+
+async def test_a_grammar_that_llama_cpp_cannot_read_fails_alone(running_llama_cpp: RunningEngine):
+    engine = running_llama_cpp.engine
+    good = asking("Who?", PERSON)
+    assert good.structure is not None
+    for grammar in ("root ::= missing", "root ::= [a", 'root ::= root "a" | "b"'):
+        bad = replace(good, structure=replace(good.structure, grammar=grammar))
+        with pytest.raises(InvalidArgument, match="grammar"):
+            await engine.generate(bad, 0)
+    jsonschema.validate(json.loads((await engine.generate(good, 0)).completions[0].text), PERSON)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_llama_cpp_reads_every_grammar(running_llama_cpp: RunningEngine, case: Any):
+    prompt = replace(a_prompt(case.question, tokens_max=4), structure=structure_of(case.config))
+    generation = await running_llama_cpp.engine.generate(prompt, 0)
+    assert generation.completions[0].tokens <= 4
+
+
+LARGE = [
+    {"type": "string", "minLength": 15_000, "maxLength": 15_000},
+    {"type": "array", "minItems": 900, "items": {"type": "string", "maxLength": 900}},
+    {"enum": [f"value {number}" for number in range(1000)]},
+    {"type": "string", "pattern": "^([a-z]{1,31}){1,31}$"},
+    {"anyOf": [{"type": "string", "maxLength": 20 + number} for number in range(80)]},
+    {
+        "type": "object",
+        "properties": {f"property {number}": {"type": "number"} for number in range(300)},
+    },
+    {
+        "$defs": {"node": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+        "$ref": "#/$defs/node",
+    },
+    {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 3},
+]
+
+
+@pytest.mark.parametrize("schema", LARGE, ids=lambda schema: str(schema)[:40])
+async def test_the_largest_grammars_do_not_hold_up_the_engine(
+    running_llama_cpp: RunningEngine, schema: Any
+):
+    prompt = asking("Say many words of any kind.", schema, tokens_max=24, temperature=1.0)
+    async with asyncio.timeout(20):
+        generation = await running_llama_cpp.engine.generate(prompt, 0)
+    assert generation.completions[0].tokens > 0
