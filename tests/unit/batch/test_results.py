@@ -1,6 +1,8 @@
 """Results become durable in groups, and no fault on the way loses or doubles one."""
 
+import asyncio
 import errno
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -145,3 +147,41 @@ async def test_runners_wait_while_too_many_results_are_not_durable(tmp_path) -> 
     await writer.step()
     assert writer.has_room
     await world.close()
+
+
+class SlowDisk(ResultLog):
+    """A log whose first append holds until it is let go."""
+
+    def hold(self, begun: threading.Event, go_on: threading.Event) -> None:
+        self._first = [(begun, go_on)]
+
+    def append(
+        self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
+    ) -> int:
+        for begun, go_on in [self._first.pop()] if self._first else []:
+            begun.set()
+            assert go_on.wait(5)
+        return super().append(job, shard, epoch, records, at=at)
+
+
+async def test_a_flush_beside_a_running_commit_loses_no_result(world: BatchWorld, tmp_path) -> None:
+    slow = SlowDisk(tmp_path / "results")
+    begun, go_on = threading.Event(), threading.Event()
+    slow.hold(begun, go_on)
+    world.results = slow
+    await world.planned_job("one", 4)
+    run = await world.open_run()
+    writer = world.writer()
+    writer.add(run, record(0))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(writer.step())
+        await asyncio.to_thread(begun.wait, 5)
+        writer.add(run, record(1))
+        tasks.create_task(writer.flush())
+        # Whatever the flush would do beside the commit, it gets the time to do.
+        for _ in range(50):
+            await asyncio.to_thread(int)
+        go_on.set()
+    scan = world.results.scan(run.lease.job.id, 0, run.lease.shard.epoch)
+    assert [entry.index for entry in scan.entries] == [0, 1]
+    assert (await world.job("one")).counts.succeeded == 2
