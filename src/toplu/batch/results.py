@@ -78,10 +78,18 @@ class ResultWriter:
         return AT_ONCE if self._gathering else IDLE
 
     async def flush(self) -> None:
-        """Commit until nothing gathers; for the end of a drain."""
+        """Commit until nothing gathers; for the end of a drain.
+
+        On a full disk it gives up: what is not durable runs again in the next life of the server.
+        """
         async with self._committing:
             while self._gathering:
-                await self._commit()
+                if await self._commit() > AT_ONCE:
+                    return
+
+    def let_go(self) -> None:
+        """Let who waits for room go on; for a drain, which adds no further requests."""
+        self._room.set()
 
     async def _commit(self) -> timedelta:
         """Make one group durable and counted; return how long to wait before the next try."""

@@ -79,6 +79,7 @@ class Runner:
     def drain(self) -> None:
         """Start nothing more."""
         self._draining = True
+        self._writer.let_go()
         self.bell.ring()
 
     def stop_requests(self) -> None:

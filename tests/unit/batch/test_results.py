@@ -185,3 +185,16 @@ async def test_a_flush_beside_a_running_commit_loses_no_result(world: BatchWorld
     scan = world.results.scan(run.lease.job.id, 0, run.lease.shard.epoch)
     assert [entry.index for entry in scan.entries] == [0, 1]
     assert (await world.job("one")).counts.succeeded == 2
+
+
+async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
+    world.results = FullDisk(tmp_path / "results")
+    await world.planned_job("one", 4)
+    run = await world.open_run()
+    writer = world.writer()
+    writer.add(run, record(0))
+    flushing = asyncio.create_task(writer.flush())
+    # Not a timeout of the flush, which would hide that it never ends on its own.
+    await asyncio.wait({flushing}, timeout=5)
+    assert flushing.done()
+    assert (await world.job("one")).counts.pending == 4

@@ -1,0 +1,127 @@
+"""A runner keeps what it leased, and lets go of what is no longer wanted, whatever comes between."""
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from batch_world import BatchWorld
+
+from toplu.batch.results import ResultWriter
+from toplu.batch.runner import Runner
+from toplu.batch.scheduler import Scheduler
+from toplu.gemini.content import GenerateContentRequest
+from toplu.job import JobId, JobState, Lease
+from toplu.store.blobs import DiskBlobs
+from toplu.store.result_log import ResultLog
+
+PATIENCE_SECONDS = 5
+
+
+class HeldPool:
+    """Notes every request, and answers none of them before it is told to."""
+
+    window = 2
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.begun = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def answer(self, _request: GenerateContentRequest, **_how: Any) -> dict[str, Any]:
+        self.asked += 1
+        self.begun.set()
+        await self.may_answer.wait()
+        return {}
+
+
+class HeldScheduler(Scheduler):
+    """Renews, and keeps its caller waiting for the answer."""
+
+    def hold(self) -> None:
+        self.renewed = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def renew(self, leases: list[Lease]) -> list[Lease]:
+        held = await super().renew(leases)
+        self.renewed.set()
+        await self.go_on.wait()
+        return held
+
+
+class HeldBlobs(DiskBlobs):
+    """Holds every read until it is told to go on, and breaks as many as it is told to."""
+
+    faults = 0
+
+    def hold(self) -> None:
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def read(self, name: str, offset: int, length: int) -> bytes:
+        self.begun.set()
+        await self.go_on.wait()
+        if self.faults:
+            self.faults -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await super().read(name, offset, length)
+
+
+class FullDisk(ResultLog):
+    def append(self, *_: Any, **__: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class RunnerWorld:
+    """A runner over real stores, with a pool that the test controls."""
+
+    def __init__(self, world: BatchWorld) -> None:
+        self.pool = HeldPool()
+        self.writer: ResultWriter = world.writer()
+        self.scheduler = HeldScheduler(
+            settings=world.settings, clock=world.clock, jobs=world.jobs, owner="server-1"
+        )
+        self.scheduler.hold()
+        self.runner = Runner(
+            engine="echo",
+            pool=self.pool,  # type: ignore[arg-type]  # as much of a pool as a runner uses
+            settings=world.settings,
+            clock=world.clock,
+            scheduler=self.scheduler,
+            jobs=world.jobs,
+            blobs=world.blobs,
+            results=world.results,
+            writer=self.writer,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the runner beside the body, drain it, and wait until it has ended."""
+        running = asyncio.create_task(self.runner.run())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                yield
+                self.runner.drain()
+                await running
+        finally:
+            running.cancel()
+
+
+@pytest.fixture
+async def full(tmp_path: Path) -> AsyncIterator[BatchWorld]:
+    world = await BatchWorld.open(tmp_path, results_buffered_max=1)
+    world.results = FullDisk(tmp_path / "results")
+    yield world
+    await world.close()
+
+
+async def test_a_drain_ends_though_no_result_can_be_written(full: BatchWorld) -> None:
+    await full.planned_job("one", 4)
+    rooms = RunnerWorld(full)
+    rooms.pool.may_answer.set()
+    async with rooms.running():
+        while rooms.writer.has_room:
+            await full.jobs.known()
