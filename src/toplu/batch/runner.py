@@ -104,9 +104,11 @@ class Runner:
     async def renew_leases(self) -> timedelta:
         """Keep the leases alive, and drop the work of one that is no longer ours."""
         self._forget_ended()
-        held = await self._scheduler.renew([run.lease for run in self._runs])
+        # What is leased meanwhile is not among the answers, and is no less ours.
+        asked = list(self._runs)
+        held = await self._scheduler.renew([run.lease for run in asked])
         shards = {(lease.job.id, lease.shard.number) for lease in held}
-        for run in self._runs:
+        for run in asked:
             if not run.is_done and (run.lease.job.id, run.lease.shard.number) not in shards:
                 run.drop()
         return self._scheduler.renewal

@@ -110,6 +110,20 @@ class RunnerWorld:
             running.cancel()
 
 
+async def test_a_shard_leased_while_leases_are_renewed_is_kept(world: BatchWorld) -> None:
+    await world.planned_job("one", 4)
+    rooms = RunnerWorld(world)
+    renewing = asyncio.create_task(rooms.runner.renew_leases())
+    await rooms.scheduler.renewed.wait()
+    async with rooms.running():
+        await rooms.pool.begun.wait()
+        rooms.scheduler.go_on.set()
+        await renewing
+        rooms.pool.may_answer.set()
+    await rooms.writer.flush()
+    assert (await world.job("one")).counts.succeeded == rooms.pool.asked == 2
+
+
 @pytest.fixture
 async def full(tmp_path: Path) -> AsyncIterator[BatchWorld]:
     world = await BatchWorld.open(tmp_path, results_buffered_max=1)
