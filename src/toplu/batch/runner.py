@@ -59,6 +59,7 @@ class Runner:
         self._writer = writer
         self._places = asyncio.Semaphore(pool.window)
         self._runs: list[ShardRun] = []  # leased by us; the last one may have requests to start
+        self._opening: JobId | None = None  # whose shard is leased and not yet among the runs
         self._draining = False
         self.bell = Bell()  # rung when there may be a shard to lease
 
@@ -95,6 +96,8 @@ class Runner:
 
     def drop_job(self, job: JobId) -> None:
         """Stop the job's requests; the job has become final or is gone."""
+        if self._opening == job:
+            self._opening = None
         for run in self._runs:
             if run.lease.job.id == job:
                 run.drop()
@@ -136,6 +139,7 @@ class Runner:
         lease = await self._scheduler.lease_shard(self._engine)
         if lease is None:
             return False
+        self._opening = lease.job.id
         try:
             run = await ShardRun.open(
                 lease, blobs=self._blobs, results=self._results, settings=self._settings
@@ -144,6 +148,9 @@ class Runner:
             reason = f"The input of the batch cannot be read: {error.strerror}."
             await self._fail_job(lease.job, Internal(reason))
             return False
+        if self._opening is None:
+            return True  # the job was dropped meanwhile; there may be others
+        self._opening = None
         self._runs.append(run)
         if run.has_earlier_results:
             self._writer.note(run)

@@ -124,6 +124,25 @@ async def test_a_shard_leased_while_leases_are_renewed_is_kept(world: BatchWorld
     assert (await world.job("one")).counts.succeeded == rooms.pool.asked == 2
 
 
+async def test_a_job_cancelled_while_its_shard_is_opened_starts_no_request(
+    world: BatchWorld, tmp_path: Path
+) -> None:
+    await world.planned_job("one", 4)
+    world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
+    blobs.hold()
+    rooms = RunnerWorld(world)
+    rooms.pool.may_answer.set()
+    async with rooms.running():
+        await blobs.begun.wait()
+        await world.jobs.move(JobId("one"), JobState.CANCELLED, world.clock.now())
+        rooms.runner.drop_job(JobId("one"))
+        blobs.go_on.set()
+        # The database takes turns: after this the runner has looked for work again.
+        for _ in range(20):
+            await world.jobs.known()
+    assert rooms.pool.asked == 0
+
+
 @pytest.fixture
 async def full(tmp_path: Path) -> AsyncIterator[BatchWorld]:
     world = await BatchWorld.open(tmp_path, results_buffered_max=1)
