@@ -144,10 +144,13 @@ class Runner:
             run = await ShardRun.open(
                 lease, blobs=self._blobs, results=self._results, settings=self._settings
             )
-        except OSError as error:
-            reason = f"The input of the batch cannot be read: {error.strerror}."
-            await self._fail_job(lease.job, Internal(reason))
+        except FileNotFoundError:
+            await self._fail_job(lease.job, Internal("The input of the batch is gone."))
             return False
+        except Exception:
+            # Too many open files, say, which passes: the shard is free for the next try.
+            await self._scheduler.give_back(lease)
+            raise
         if self._opening is None:
             return True  # the job was dropped meanwhile; there may be others
         self._opening = None

@@ -193,8 +193,6 @@ async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
     run = await world.open_run()
     writer = world.writer()
     writer.add(run, record(0))
-    flushing = asyncio.create_task(writer.flush())
-    # Not a timeout of the flush, which would hide that it never ends on its own.
-    await asyncio.wait({flushing}, timeout=5)
-    assert flushing.done()
+    async with asyncio.timeout(5):
+        await writer.flush()
     assert (await world.job("one")).counts.pending == 4

@@ -1,4 +1,4 @@
-"""A runner keeps what it leased, and lets go of what is no longer wanted, whatever comes between."""
+"""A runner keeps what it leased, and lets go of what is no longer wanted, whatever intervenes."""
 
 import asyncio
 import contextlib
@@ -100,25 +100,26 @@ class RunnerWorld:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the runner beside the body, drain it, and wait until it has ended."""
-        running = asyncio.create_task(self.runner.run())
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                yield
-                self.runner.drain()
-                await running
-        finally:
-            running.cancel()
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.runner.run())
+            yield
+            self.runner.drain()
 
 
-async def test_a_shard_leased_while_leases_are_renewed_is_kept(world: BatchWorld) -> None:
+async def test_a_shard_leased_while_leases_are_renewed_is_kept(
+    world: BatchWorld, tmp_path: Path
+) -> None:
     await world.planned_job("one", 4)
+    world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
+    blobs.hold()
     rooms = RunnerWorld(world)
-    renewing = asyncio.create_task(rooms.runner.renew_leases())
-    await rooms.scheduler.renewed.wait()
     async with rooms.running():
-        await rooms.pool.begun.wait()
-        rooms.scheduler.go_on.set()
-        await renewing
+        async with asyncio.TaskGroup() as renewing:
+            renewing.create_task(rooms.runner.renew_leases())
+            await rooms.scheduler.renewed.wait()
+            blobs.go_on.set()
+            await rooms.pool.begun.wait()
+            rooms.scheduler.go_on.set()
         rooms.pool.may_answer.set()
     await rooms.writer.flush()
     assert (await world.job("one")).counts.succeeded == rooms.pool.asked == 2
@@ -141,6 +142,25 @@ async def test_a_job_cancelled_while_its_shard_is_opened_starts_no_request(
         for _ in range(20):
             await world.jobs.known()
     assert rooms.pool.asked == 0
+
+
+async def test_a_read_that_fails_for_want_of_files_fails_no_job(
+    world: BatchWorld, tmp_path: Path
+) -> None:
+    await world.planned_job("one", 1)
+    world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
+    blobs.hold()
+    blobs.faults = 1
+    blobs.go_on.set()
+    rooms = RunnerWorld(world)
+    rooms.pool.may_answer.set()
+    async with rooms.running():
+        while not rooms.pool.asked:
+            await world.jobs.known()
+            rooms.runner.bell.ring()
+    await rooms.writer.flush()
+    job = await world.job("one")
+    assert (job.state, job.counts.succeeded) == (JobState.RUNNING, 1)
 
 
 @pytest.fixture
