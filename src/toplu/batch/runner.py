@@ -7,7 +7,9 @@ answers are still coming: lanes never idle between shards or jobs.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -30,6 +32,9 @@ from toplu.store.result_log import Record, ResultLog
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
+READ_IN_THREAD_FROM_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 
 class Runner:
@@ -186,10 +191,10 @@ class Runner:
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
             return _record(line, None, None, error.as_request_error())
         try:
-            request_line = jsonl.read_line(line.line, line.number)
+            request_line = await _beside_the_loop(jsonl.read_line, line.line, line.number)
             _check_model(request_line.request.model, job, line)
         except InvalidArgument as error:
-            key, metadata = jsonl.identify(line.line)
+            key, metadata = await _beside_the_loop(jsonl.identify, line.line)
             return _record(line, key, metadata, error.as_request_error())
         outcome: GenerateContentResponse | RequestError
         try:
@@ -208,6 +213,13 @@ class Runner:
 
 
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
+
+
+async def _beside_the_loop(read: Callable[..., T], line: bytes, *further: int) -> T:
+    """Read the line, in a thread if it is long: a hostile one takes seconds of everybody's time."""
+    if len(line) < READ_IN_THREAD_FROM_BYTES:
+        return read(line, *further)
+    return await asyncio.to_thread(read, line, *further)
 
 
 def _check_model(model: str | None, job: Job, line: RequestLine) -> None:

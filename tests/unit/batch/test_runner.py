@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from batch_world import BatchWorld
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
+from toplu.gemini import jsonl
 from toplu.gemini.content import GenerateContentRequest
 from toplu.job import JobId, JobState, Lease
 from toplu.store.blobs import DiskBlobs
@@ -161,6 +163,30 @@ async def test_a_read_that_fails_for_want_of_files_fails_no_job(
     await rooms.writer.flush()
     job = await world.job("one")
     assert (job.state, job.counts.succeeded) == (JobState.RUNNING, 1)
+
+
+async def test_a_long_line_holds_up_nobody_else(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two megabytes of JSON with a fault at its end take the careful readers seconds.
+    await world.keep_job("one", [b'{"request":{"contents":[' + b"1," * 50_000 + b"NaN]}}"])
+    await world.planner().step()
+    readers: list[threading.Thread] = []
+    for name in ("read_line", "identify"):
+        read = getattr(jsonl, name)
+
+        def note(*given: Any, read: Any = read) -> Any:
+            readers.append(threading.current_thread())
+            return read(*given)
+
+        monkeypatch.setattr(jsonl, name, note)
+    rooms = RunnerWorld(world)
+    async with rooms.running():
+        while len(readers) < 2:
+            await world.jobs.known()
+    await rooms.writer.flush()
+    assert threading.current_thread() not in readers
+    assert (await world.job("one")).counts.failed == 1
 
 
 @pytest.fixture
