@@ -168,7 +168,7 @@ async def test_a_read_that_fails_for_want_of_files_fails_no_job(
 async def test_a_long_line_holds_up_nobody_else(
     world: BatchWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Two megabytes of JSON with a fault at its end take the careful readers seconds.
+    # JSON with a fault at its end is what takes the careful readers longest.
     await world.keep_job("one", [b'{"request":{"contents":[' + b"1," * 50_000 + b"NaN]}}"])
     await world.planner().step()
     readers: list[threading.Thread] = []
