@@ -122,6 +122,28 @@ async def test_a_stale_holder_changes_nothing_and_lets_go(world: BatchWorld) -> 
     assert [line["succeeded"] for line in await world.output("one")] == [True] * 4
 
 
+async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
+    world: BatchWorld,
+) -> None:
+    await world.planned_job("one", 4)
+    stale = await world.open_run("server-1")
+    await world.jobs.give_back_all_of_others("server-2")
+    second = await world.open_run("server-2")
+    stale.append(world.results, [record(0, succeeded=True)])
+    writer = world.writer()
+    writer.add(second, record(0, succeeded=False))
+    await writer.step()
+    await world.jobs.give_back_all_of_others("server-3")
+    third = await world.open_run("server-3")
+    for index in taken(third):
+        writer.add(third, record(index))
+    await writer.step()
+    counts = (await world.job("one")).counts
+    assert (counts.succeeded, counts.failed) == (3, 1)
+    await world.assembler().step()
+    assert [line["succeeded"] for line in await world.output("one")] == [False, True, True, True]
+
+
 async def test_results_of_a_cancelled_job_are_not_counted(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     run = await world.open_run()
