@@ -171,6 +171,14 @@ class Runner:
         )
         self.drop_job(job.id)
 
+    async def _give_up(self, run: ShardRun, error: EngineGivenUp) -> None:
+        try:
+            await self._fail_job(run.lease.job, error)
+        except Exception:
+            # The database is away, say. The lease lapses, and whoever is next comes here again.
+            log.exception("job_not_failed", job=run.lease.job.id)
+            run.drop()
+
     async def _answer(self, run: ShardRun, line: RequestLine) -> None:
         """Give the request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
@@ -179,7 +187,7 @@ class Runner:
             record = await self._outcome(job, line)
         except EngineGivenUp as error:
             if not run.dropped:
-                await self._fail_job(job, error)
+                await self._give_up(run, error)
             return
         log.debug("request_finished", job=job.id, index=line.index, succeeded=record.succeeded)
         if not run.dropped:

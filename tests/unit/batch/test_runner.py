@@ -5,6 +5,7 @@ import contextlib
 import errno
 import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from batch_world import BatchWorld
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
+from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
 from toplu.gemini.content import GenerateContentRequest
 from toplu.job import JobId, JobState, Lease
@@ -27,6 +29,7 @@ class HeldPool:
     """Notes every request, and answers none of them before it is told to."""
 
     window = 2
+    given_up = False
 
     def __init__(self) -> None:
         self.asked = 0
@@ -37,6 +40,8 @@ class HeldPool:
         self.asked += 1
         self.begun.set()
         await self.may_answer.wait()
+        if self.given_up:
+            raise EngineGivenUp("The engine does not start.")
         return {}
 
 
@@ -187,6 +192,33 @@ async def test_a_long_line_holds_up_nobody_else(
     await rooms.writer.flush()
     assert threading.current_thread() not in readers
     assert (await world.job("one")).counts.failed == 1
+
+
+async def test_a_job_that_cannot_be_failed_does_not_end_the_runner(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.planned_job("one", 1)
+    move = world.jobs.move
+    tries: list[JobState] = []
+
+    async def fail_once(job: JobId, target: JobState, *rest: Any, **named: Any) -> Any:
+        tries.append(target)
+        if len(tries) == 1:
+            raise ConnectionError("the database is away")
+        return await move(job, target, *rest, **named)
+
+    monkeypatch.setattr(world.jobs, "move", fail_once)
+    rooms = RunnerWorld(world)
+    rooms.pool.given_up = True
+    rooms.pool.may_answer.set()
+    async with rooms.running():
+        while not tries:
+            await world.jobs.known()
+        while (await world.job("one")).state is not JobState.FAILED:
+            # The lease lapses, and the shard comes round again.
+            world.clock.advance(timedelta(minutes=2))
+            rooms.runner.bell.ring()
+    assert len(tries) > 1
 
 
 @pytest.fixture
