@@ -28,7 +28,7 @@ def test_an_upload_goes_on_though_an_earlier_connection_hangs(house: RunningHous
     with http_of(house) as http:
         url = begin_upload(http, 4)
         path = url.removeprefix(house.url)
-        head = f"POST {path} HTTP/1.1\r\nX-Goog-Upload-Command: upload"
+        head = f"POST {path} HTTP/1.1\r\nX-Goog-Upload-Command: upload\r\nX-Goog-Upload-Offset: 0"
         for hanging in say(house, head, b"ab"):
             reply = send(http, url, "upload, finalize", b"abcd", offset=0)
             assert (reply.status_code, reply.headers[STATUS]) == (200, "final")
