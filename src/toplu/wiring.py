@@ -152,6 +152,7 @@ class House:
             generate=Generate(settings=settings, names=names, fleet=self.fleet),
             embed=Embed(settings=settings, names=names, fleet=self.fleet),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
+            body_silence_seconds_max=settings.body_silence_seconds_max,
         )
 
     async def recover(self) -> None:

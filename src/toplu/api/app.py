@@ -3,6 +3,7 @@
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from toplu.api import openapi, unserved
 from toplu.api.batches import Batches
@@ -13,6 +14,7 @@ from toplu.api.gate import Gate
 from toplu.api.generate import Generate
 from toplu.api.health import Health
 from toplu.api.models import Models
+from toplu.api.stalled_bodies import StalledBodies
 from toplu.api.uploads import UploadDoor
 from toplu.errors import TopluError
 
@@ -39,6 +41,7 @@ def build_app(
     generate: Generate,
     embed: Embed,
     health: Health,
+    body_silence_seconds_max: float,
 ) -> Starlette:
     """Return the application; a route with a `:verb` stands before the one without."""
     register_url_convertor("version", ApiVersion())
@@ -54,6 +57,7 @@ def build_app(
             *uploads.routes(),
             *files.routes(gate),
         ],
+        middleware=[Middleware(StalledBodies, seconds_max=body_silence_seconds_max)],
         exception_handlers={HTTPException: render, TopluError: render, Exception: render},
     )
     # A path with one slash too many is nobody's: clients of this API expect JSON, not a redirect.

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from toplu.errors import InvalidArgument
@@ -33,18 +33,21 @@ class MultipartUpload:
         self._metadata_bytes = 0
         self._header = (bytearray(), bytearray())
         self._content_type = ""
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin_part,
-                "on_header_field": self._add_header_field,
-                "on_header_value": self._add_header_value,
-                "on_header_end": self._end_header,
-                "on_headers_finished": self._open_part,
-                "on_part_data": self._add_data,
-                "on_part_end": self._end_part,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": self._add_header_field,
+                    "on_header_value": self._add_header_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._open_part,
+                    "on_part_data": self._add_data,
+                    "on_part_end": self._end_part,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidArgument(f"The multipart body cannot be read: {error}") from error
 
     async def metadata(self) -> bytes:
         """Return the first part."""

@@ -30,7 +30,8 @@ async def check_file(
     async for group in _groups(blobs, file):
         lines = await read_lines(blobs, file.blob, group, settings.line_bytes_max)
         if is_first:
-            _check_first(group[0], lines[0], settings.line_bytes_max)
+            # In a thread, for a long line with a fault keeps its reader busy for seconds.
+            await asyncio.to_thread(_check_first, group[0], lines[0], settings.line_bytes_max)
             is_first = False
             if settings.input_checks == "lenient":
                 return

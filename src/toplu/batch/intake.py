@@ -72,9 +72,14 @@ class Intake:
         total = 0  # of a file, until it is planned
         if config.file_name is not None:
             stored = await self._library.get(project, config.file_name)
-            await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
             input_file = stored.id
-            await self._blobs.link(stored.blob, paths.input_lines(job_id))
+            try:
+                await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
+                await self._blobs.link(stored.blob, paths.input_lines(job_id))
+            except FileNotFoundError:
+                # Deleted meanwhile: this says so, as it would have a moment later.
+                await self._library.get(project, config.file_name)
+                raise
         else:
             assert config.requests is not None, "checked above"
             requests: Sequence[AnyInlinedRequest] = config.requests.requests or []

@@ -57,6 +57,11 @@ class Janitor:
             if name not in known:
                 log.info("unaccepted_input_removed", job=name)
                 await self._blobs.delete_folder(paths.folder(JobId(name)))
+        for job in await asyncio.to_thread(self._results.jobs):
+            # A group that was being written while its job was deleted came after the clearing.
+            if job not in known:
+                log.info("results_without_job_removed", job=job)
+                await asyncio.to_thread(self._results.delete_job, job)
 
     async def step(self) -> timedelta:
         """Make one round."""

@@ -39,5 +39,9 @@ class Lookup:
 
     async def results(self, job: JobId) -> list[bytes]:
         """Return the written results of an inline job that succeeded, in input order."""
-        output = b"".join([chunk async for chunk in self._blobs.stream(paths.output_lines(job))])
+        try:
+            chunks = [chunk async for chunk in self._blobs.stream(paths.output_lines(job))]
+        except FileNotFoundError:
+            raise NotFound(MISSING) from None  # deleted since the job was found
+        output = b"".join(chunks)
         return output.splitlines()

@@ -38,6 +38,7 @@ class ResultWriter:
         self._buffered_max = settings.results_buffered_max
         self._room = asyncio.Event()
         self._room.set()
+        self._committing = asyncio.Lock()
         self._pause = timedelta(seconds=settings.commit_seconds)
         self.bell = Bell()
 
@@ -67,6 +68,31 @@ class ResultWriter:
         """Commit what has gathered."""
         if not self._gathering:
             return IDLE
+        # A flush comes beside the loop's step, and two appends of a run would cut each other off.
+        async with self._committing:
+            delay = await self._commit()
+        if delay > AT_ONCE:
+            return delay
+        # Long enough for a group to gather, short enough that a crash loses little.
+        await self._clock.sleep(self._pause)
+        return AT_ONCE if self._gathering else IDLE
+
+    async def flush(self) -> None:
+        """Commit until nothing gathers; for the end of a drain.
+
+        On a full disk it gives up: what is not durable runs again in the next life of the server.
+        """
+        async with self._committing:
+            while self._gathering:
+                if await self._commit() > AT_ONCE:
+                    return
+
+    def let_go(self) -> None:
+        """Let who waits for room go on; for a drain, which adds no further requests."""
+        self._room.set()
+
+    async def _commit(self) -> timedelta:
+        """Make one group durable and counted; return how long to wait before the next try."""
         group, self._gathering = self._gathering, {}
         group = {run: records for run, records in group.items() if not run.dropped}
         try:
@@ -87,14 +113,7 @@ class ResultWriter:
             for run in group:
                 self.note(run)
             raise
-        # Long enough for a group to gather, short enough that a crash loses little.
-        await self._clock.sleep(self._pause)
-        return AT_ONCE if self._gathering else IDLE
-
-    async def flush(self) -> None:
-        """Commit until nothing gathers; for the end of a drain."""
-        while self._gathering:
-            await self.step()
+        return AT_ONCE
 
     def _append(self, group: dict[ShardRun, list[Record]]) -> None:
         for run, records in group.items():

@@ -7,8 +7,9 @@ answers are still coming: lanes never idle between shards or jobs.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -32,6 +33,9 @@ from toplu.store.result_log import Record, ResultLog
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
+READ_IN_THREAD_FROM_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 
 class Runner:
@@ -61,6 +65,7 @@ class Runner:
         self._writer = writer
         self._places = asyncio.Semaphore(pool.window)
         self._runs: list[ShardRun] = []  # leased by us; the last one may have requests to start
+        self._opening: JobId | None = None  # whose shard is leased and not yet among the runs
         self._draining = False
         self.bell = Bell()  # rung when there may be a shard to lease
 
@@ -81,6 +86,7 @@ class Runner:
     def drain(self) -> None:
         """Start nothing more."""
         self._draining = True
+        self._writer.let_go()
         self.bell.ring()
 
     def stop_requests(self) -> None:
@@ -96,6 +102,8 @@ class Runner:
 
     def drop_job(self, job: JobId) -> None:
         """Stop the job's requests; the job has become final or is gone."""
+        if self._opening == job:
+            self._opening = None
         for run in self._runs:
             if run.lease.job.id == job:
                 run.drop()
@@ -105,9 +113,11 @@ class Runner:
     async def renew_leases(self) -> timedelta:
         """Keep the leases alive, and drop the work of one that is no longer ours."""
         self._forget_ended()
-        held = await self._scheduler.renew([run.lease for run in self._runs])
+        # What is leased meanwhile is not among the answers, and is no less ours.
+        asked = list(self._runs)
+        held = await self._scheduler.renew([run.lease for run in asked])
         shards = {(lease.job.id, lease.shard.number) for lease in held}
-        for run in self._runs:
+        for run in asked:
             if not run.is_done and (run.lease.job.id, run.lease.shard.number) not in shards:
                 run.drop()
         return self._scheduler.renewal
@@ -135,14 +145,21 @@ class Runner:
         lease = await self._scheduler.lease_shard(self._engine)
         if lease is None:
             return False
+        self._opening = lease.job.id
         try:
             run = await ShardRun.open(
                 lease, blobs=self._blobs, results=self._results, settings=self._settings
             )
-        except OSError as error:
-            reason = f"The input of the batch cannot be read: {error.strerror}."
-            await self._fail_job(lease.job, Internal(reason))
+        except FileNotFoundError:
+            await self._fail_job(lease.job, Internal("The input of the batch is gone."))
             return False
+        except Exception:
+            # Too many open files, say, which passes: the shard is free for the next try.
+            await self._scheduler.give_back(lease)
+            raise
+        if self._opening is None:
+            return True  # the job was dropped meanwhile; there may be others
+        self._opening = None
         self._runs.append(run)
         if run.has_earlier_results:
             self._writer.note(run)
@@ -155,6 +172,14 @@ class Runner:
         )
         self.drop_job(job.id)
 
+    async def _give_up(self, run: ShardRun, error: EngineGivenUp) -> None:
+        try:
+            await self._fail_job(run.lease.job, error)
+        except Exception:
+            # The database is away, say. The lease lapses, and whoever is next comes here again.
+            log.exception("job_not_failed", job=run.lease.job.id)
+            run.drop()
+
     async def _answer(self, run: ShardRun, line: RequestLine) -> None:
         """Give the request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
@@ -163,7 +188,7 @@ class Runner:
             record = await self._outcome(job, line)
         except EngineGivenUp as error:
             if not run.dropped:
-                await self._fail_job(job, error)
+                await self._give_up(run, error)
             return
         log.debug("request_finished", job=job.id, index=line.index, succeeded=record.succeeded)
         if not run.dropped:
@@ -175,10 +200,11 @@ class Runner:
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
             return _record(line, None, None, error.as_request_error())
         try:
-            request_line = FORMS[job.method].read(line.line, line.number)
+            read = FORMS[job.method].read
+            request_line = await _beside_the_loop(read, line.line, line.number)
             _check_model(request_line.request.model, job, line)
         except InvalidArgument as error:
-            key, metadata = jsonl.identify(line.line)
+            key, metadata = await _beside_the_loop(jsonl.identify, line.line)
             return _record(line, key, metadata, error.as_request_error())
         outcome: Message | RequestError
         try:
@@ -197,6 +223,13 @@ class Runner:
 
 
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
+
+
+async def _beside_the_loop(read: Callable[..., T], line: bytes, *further: int) -> T:
+    """Read the line, in a thread if it is long: a hostile one takes seconds of everybody's time."""
+    if len(line) < READ_IN_THREAD_FROM_BYTES:
+        return read(line, *further)
+    return await asyncio.to_thread(read, line, *further)
 
 
 def _check_model(model: str | None, job: Job, line: RequestLine) -> None:

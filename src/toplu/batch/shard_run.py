@@ -51,8 +51,9 @@ class ShardRun:
                     committed_bytes=scan.valid_bytes,
                 )
             )
-            for entry in scan.entries:
-                finished.setdefault(entry.index, entry.succeeded)
+            # Of two outcomes the later epoch's counts: its holder did not see the other, which a
+            # stale one added afterwards.
+            finished |= {entry.index: entry.succeeded for entry in scan.entries}
         lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,

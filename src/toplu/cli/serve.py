@@ -14,15 +14,41 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
-from toplu.settings import Settings
+from toplu.settings import KIB, Settings
 from toplu.wiring import House, open_house
 
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 10
 CONNECTIONS_WAITING_MAX = 2048
+# A head may share a read with what came before it, which counts as well: hence not less.
+HEAD_BYTES_MAX = 512 * KIB
+
+
+class BoundedHeads(HttpToolsProtocol):
+    """uvicorn's connection, which would gather headers without an end before it asks for a key."""
+
+    _reads_head = True
+    _head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        self._reads_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._reads_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._reads_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX:
+                self.send_400_response("The headers are too long.")
 
 
 class HttpServer(uvicorn.Server):
@@ -103,6 +129,7 @@ def _http_server(app: Starlette) -> HttpServer:
     return HttpServer(
         uvicorn.Config(
             app,
+            http=BoundedHeads,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -125,6 +125,13 @@ class ResultLog:
                 assert len(payload) == entry.length, "a scanned record is there as a whole"
                 yield payload
 
+    def jobs(self) -> list[JobId]:
+        """Return every job that has results here."""
+        try:
+            return [JobId(entry.name) for entry in os.scandir(self._root) if entry.is_dir()]
+        except FileNotFoundError:
+            return []
+
     def delete_job(self, job: JobId) -> None:
         """Remove all results of the job; idempotent."""
         try:

@@ -1,6 +1,8 @@
 """Results become durable in groups, and no fault on the way loses or doubles one."""
 
+import asyncio
 import errno
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -120,6 +122,28 @@ async def test_a_stale_holder_changes_nothing_and_lets_go(world: BatchWorld) -> 
     assert [line["succeeded"] for line in await world.output("one")] == [True] * 4
 
 
+async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
+    world: BatchWorld,
+) -> None:
+    await world.planned_job("one", 4)
+    stale = await world.open_run("server-1")
+    await world.jobs.give_back_all_of_others("server-2")
+    second = await world.open_run("server-2")
+    stale.append(world.results, [record(0, succeeded=True)])
+    writer = world.writer()
+    writer.add(second, record(0, succeeded=False))
+    await writer.step()
+    await world.jobs.give_back_all_of_others("server-3")
+    third = await world.open_run("server-3")
+    for index in taken(third):
+        writer.add(third, record(index))
+    await writer.step()
+    counts = (await world.job("one")).counts
+    assert (counts.succeeded, counts.failed) == (3, 1)
+    await world.assembler().step()
+    assert [line["succeeded"] for line in await world.output("one")] == [False, True, True, True]
+
+
 async def test_results_of_a_cancelled_job_are_not_counted(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     run = await world.open_run()
@@ -145,3 +169,52 @@ async def test_runners_wait_while_too_many_results_are_not_durable(tmp_path) -> 
     await writer.step()
     assert writer.has_room
     await world.close()
+
+
+class SlowDisk(ResultLog):
+    """A log whose first append holds until it is let go."""
+
+    def hold(self, begun: threading.Event, go_on: threading.Event) -> None:
+        self._first = [(begun, go_on)]
+
+    def append(
+        self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
+    ) -> int:
+        for begun, go_on in [self._first.pop()] if self._first else []:
+            begun.set()
+            assert go_on.wait(5)
+        return super().append(job, shard, epoch, records, at=at)
+
+
+async def test_a_flush_beside_a_running_commit_loses_no_result(world: BatchWorld, tmp_path) -> None:
+    slow = SlowDisk(tmp_path / "results")
+    begun, go_on = threading.Event(), threading.Event()
+    slow.hold(begun, go_on)
+    world.results = slow
+    await world.planned_job("one", 4)
+    run = await world.open_run()
+    writer = world.writer()
+    writer.add(run, record(0))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(writer.step())
+        await asyncio.to_thread(begun.wait, 5)
+        writer.add(run, record(1))
+        tasks.create_task(writer.flush())
+        # Whatever the flush would do beside the commit, it gets the time to do.
+        for _ in range(50):
+            await asyncio.to_thread(int)
+        go_on.set()
+    scan = world.results.scan(run.lease.job.id, 0, run.lease.shard.epoch)
+    assert [entry.index for entry in scan.entries] == [0, 1]
+    assert (await world.job("one")).counts.succeeded == 2
+
+
+async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
+    world.results = FullDisk(tmp_path / "results")
+    await world.planned_job("one", 4)
+    run = await world.open_run()
+    writer = world.writer()
+    writer.add(run, record(0))
+    async with asyncio.timeout(5):
+        await writer.flush()
+    assert (await world.job("one")).counts.pending == 4

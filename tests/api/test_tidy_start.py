@@ -1,0 +1,13 @@
+"""What a server finds in its data folder when it starts."""
+
+from pathlib import Path
+
+from house import OpenHouse
+
+
+def test_results_of_a_job_that_is_gone_are_removed(open_a_house: OpenHouse, tmp_path: Path) -> None:
+    results = tmp_path / "data" / "results" / "gone"
+    results.mkdir(parents=True)
+    (results / "0-1.log").write_bytes(b"x")
+    open_a_house()
+    assert not results.exists()
