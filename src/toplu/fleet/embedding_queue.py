@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from toplu.engines.embedder import Embedding
 
-GROUP_TEXTS_MAX = 128
+GROUP_TEXTS_MAX = 256
 # Count times longest: about one run of a model. Whoever comes interactively waits for two groups.
 GROUP_CHARACTERS_MAX = 16 * 1024
 # A text that is longer costs no more, for models cut there or before.
