@@ -177,14 +177,14 @@ async def test_a_long_line_holds_up_nobody_else(
     await world.keep_job("one", [b'{"request":{"contents":[' + b"1," * 50_000 + b"NaN]}}"])
     await world.planner().step()
     readers: list[threading.Thread] = []
-    for name in ("read_line", "identify"):
-        read = getattr(jsonl, name)
+    for owner, name in ((jsonl.GENERATE_LINES, "read"), (jsonl, "identify")):
+        read = getattr(owner, name)
 
         def note(*given: Any, read: Any = read) -> Any:
             readers.append(threading.current_thread())
             return read(*given)
 
-        monkeypatch.setattr(jsonl, name, note)
+        monkeypatch.setattr(owner, name, note)
     rooms = RunnerWorld(world)
     async with rooms.running():
         while len(readers) < 2:
