@@ -30,7 +30,7 @@ def _object(properties: dict[str, Any], required: list[str] | None = None, **mor
 
 
 STRING, INTEGER = {"type": "string", "maxLength": 16}, {"type": "integer"}
-ADDRESS = _object({"street": STRING, "city": STRING})
+ADDRESS = _object({name: {"type": "string", "maxLength": 9} for name in ("street", "city")})
 
 CASES = [
     _openapi(
