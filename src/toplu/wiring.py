@@ -27,7 +27,9 @@ from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.withdrawal import Withdrawal
 from toplu.clock import Clock, SystemClock, random_id
+from toplu.documents.reader import DocumentReader
 from toplu.engines.catalogue import Catalogue
+from toplu.files.attachments import Attachments
 from toplu.files.library import Library
 from toplu.files.part import Parts
 from toplu.files.uploads import Uploads
@@ -75,6 +77,9 @@ class House:
         sessions = UploadSessions(database)
         parts = Parts(data.uploads)
         library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
+        attachments = Attachments(
+            settings=settings, library=library, reader=DocumentReader(settings)
+        )
 
         self._complete = Bell()
         self._writer = ResultWriter(
@@ -92,6 +97,7 @@ class House:
                 blobs=blobs,
                 results=results,
                 writer=self._writer,
+                attachments=attachments,
             )
             for model in settings.models
         ]
@@ -148,7 +154,9 @@ class House:
                 gate=gate,
             ),
             models=Models(names=names),
-            generate=Generate(settings=settings, names=names, fleet=self.fleet),
+            generate=Generate(
+                settings=settings, names=names, fleet=self.fleet, attachments=attachments
+            ),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
         )
 

@@ -18,6 +18,7 @@ from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.clock import Clock
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
+from toplu.files.attachments import Attachments
 from toplu.fleet.pool import EngineGivenUp, Pool
 from toplu.gemini import jsonl
 from toplu.gemini.content import GenerateContentResponse
@@ -47,6 +48,7 @@ class Runner:
         blobs: Blobs,
         results: ResultLog,
         writer: ResultWriter,
+        attachments: Attachments,
     ) -> None:
         self._engine = engine
         self._pool = pool
@@ -57,6 +59,7 @@ class Runner:
         self._blobs = blobs
         self._results = results
         self._writer = writer
+        self._attachments = attachments
         self._places = asyncio.Semaphore(pool.window)
         self._runs: list[ShardRun] = []  # leased by us; the last one may have requests to start
         self._draining = False
@@ -181,7 +184,10 @@ class Runner:
         outcome: GenerateContentResponse | RequestError
         try:
             outcome = await self._pool.answer(
-                request_line.request, interactive=False, label=f"{job.id}#{line.index}"
+                request_line.request,
+                interactive=False,
+                label=f"{job.id}#{line.index}",
+                resolve=self._attachments.of_project(job.project),
             )
         except EngineGivenUp:
             raise
