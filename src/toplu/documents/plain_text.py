@@ -88,7 +88,7 @@ def _codec(label: str) -> str:
 def _guess(sample: bytes) -> str:
     """Tell UTF-16 by its zeros: in most scripts, every other byte of spaces and marks is one."""
     units = len(sample) // 2
-    if not units or 0 not in sample:
+    if not units or len(sample) % 2 or 0 not in sample:
         return "utf_8"
     high, low = sample[0 : units * 2 : 2].count(0), sample[1 : units * 2 : 2].count(0)
     if low and not high:

@@ -103,7 +103,7 @@ class DocumentReader:
         return self._kept[key]
 
     def _keep(self, key: Hashable | None, outcome: str | DocumentFault) -> None:
-        if key is None:
+        if key is None or (isinstance(outcome, DocumentFault) and outcome.passing):
             return
         self._kept[key] = outcome
         self._kept_characters += _weight(outcome)
