@@ -76,6 +76,7 @@ SENSES = {
     "video/": "this model neither sees nor hears",
 }
 
+LENGTH_MAX = 255
 SOURCE_CODE = "text/x-"
 UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 SHAPE = re.compile(r"[\w!#$&^.+-]{1,127}(/[\w!#$&^.+-]{1,127})?", re.ASCII)
@@ -103,7 +104,7 @@ def read_media_type(mime_type: str) -> MediaType:
     if reading is None:
         shown = name[:80].encode("ascii", "backslashreplace").decode()
         raise DocumentFault(f"Unsupported MIME type: {shown}")
-    charset = CHARSET.search(mime_type)
+    charset = CHARSET.search(mime_type[:LENGTH_MAX])
     return MediaType(name=name, reading=reading, charset=charset[1] if charset else None)
 
 

@@ -58,7 +58,15 @@ async def test_a_reader_that_goes_wrong_is_the_documents_fault(
     assert (fault.message, fault.passing) == (SPENT, passing)
 
 
-async def test_a_bomb_ends_at_the_limit_on_processor_time() -> None:
-    bomb = pdf_bomb(1024 * MIB)
-    fault = await fault_of(an_order(size_bytes=len(bomb), memory_bytes_max=8192 * MIB), bomb)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"memory_bytes_max": 256 * MIB, "cpu_seconds_max": 60},
+        {"memory_bytes_max": 8192 * MIB, "cpu_seconds_max": 1},
+    ],
+)
+async def test_a_bomb_ends_at_either_limit(limits: dict[str, int]) -> None:
+    bomb = pdf_bomb(512 * MIB)
+    assert len(bomb) < 4096
+    fault = await fault_of(an_order(size_bytes=len(bomb), **limits), bomb)
     assert (fault.message, fault.unserved) == (SPENT, False)
