@@ -159,6 +159,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     request_seconds_max: Seconds = 600.0  # one request on an engine
+    document_bytes_max: Positive = 50 * MIB  # one document that a request carries or names
+    document_pages_max: Positive = 1000  # of a PDF
+    document_characters_max: Positive = 2_000_000  # of all documents of a request together
+    document_seconds_max: Seconds = 30.0  # of processor time, to read one PDF or HTML page
+    document_memory_bytes_max: Positive = GIB  # addresses of the process that reads one
+    document_readers_max: Positive = 2  # documents that are read at a time
+    documents_kept_characters_max: Positive = 16_000_000  # texts of files, kept in memory
+    request_documents_max: Positive = 256
     stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
 
     # Running

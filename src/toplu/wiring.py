@@ -22,13 +22,16 @@ from toplu.batch.intake import Intake
 from toplu.batch.janitor import Janitor
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell, repeat
+from toplu.batch.methods import answers_of
 from toplu.batch.plan import Planner
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.withdrawal import Withdrawal
 from toplu.clock import Clock, SystemClock, random_id
+from toplu.documents.reader import DocumentReader
 from toplu.engines.catalogue import Catalogue
+from toplu.files.attachments import Attachments
 from toplu.files.library import Library
 from toplu.files.part import Parts
 from toplu.files.uploads import Uploads
@@ -76,6 +79,9 @@ class House:
         sessions = UploadSessions(database)
         parts = Parts(data.uploads)
         library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
+        attachments = Attachments(
+            settings=settings, library=library, reader=DocumentReader(settings)
+        )
 
         self._complete = Bell()
         self._writer = ResultWriter(
@@ -85,7 +91,7 @@ class House:
         self._runners = [
             Runner(
                 engine=model.name,
-                pool=self.fleet.answers(model),
+                answers=answers_of(model, fleet=self.fleet, attachments=attachments),
                 settings=settings,
                 clock=clock,
                 scheduler=scheduler,
@@ -149,7 +155,9 @@ class House:
                 gate=gate,
             ),
             models=Models(names=names),
-            generate=Generate(settings=settings, names=names, fleet=self.fleet),
+            generate=Generate(
+                settings=settings, names=names, fleet=self.fleet, attachments=attachments
+            ),
             embed=Embed(settings=settings, names=names, fleet=self.fleet),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
             body_silence_seconds_max=settings.body_silence_seconds_max,

@@ -13,6 +13,7 @@ from toplu.api.model_names import ModelNames
 from toplu.api.responses import json_response
 from toplu.api.stream import StreamedAnswer, in_its_form
 from toplu.errors import Cancelled, InvalidArgument
+from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
 from toplu.gemini.content import (
     CountTokensRequest,
@@ -29,8 +30,11 @@ T = TypeVar("T")
 class Generate:
     """The door to `models/…:generateContent`, `:streamGenerateContent` and `:countTokens`."""
 
-    def __init__(self, *, settings: Settings, names: ModelNames, fleet: Fleet) -> None:
+    def __init__(
+        self, *, settings: Settings, names: ModelNames, fleet: Fleet, attachments: Attachments
+    ) -> None:
         self._settings = settings
+        self._attachments = attachments
         self._names = names
         self._fleet = fleet
 
@@ -60,7 +64,10 @@ class Generate:
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
         _check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
-        response = await while_connected(call.request, pool.answer(body, interactive=True))
+        resolve = self._attachments.of_project(call.project)
+        response = await while_connected(
+            call.request, pool.answer(body, interactive=True, resolve=resolve)
+        )
         return await json_response(call.request, response)
 
     async def stream(self, call: Call) -> Response:
@@ -70,9 +77,12 @@ class Generate:
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
         _check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
+        resolve = self._attachments.of_project(call.project)
         return StreamedAnswer(
             call.request,
-            lambda listener: while_connected(call.request, pool.stream(body, listener)),
+            lambda listener: while_connected(
+                call.request, pool.stream(body, listener, resolve=resolve)
+            ),
             stall_seconds_max=self._settings.stream_stall_seconds_max,
         )
 
@@ -89,7 +99,8 @@ class Generate:
         request = body.generate_content_request or GenerateContentRequest(contents=body.contents)
         _check_model("CountTokensRequest.generate_content_request", request.model, name)
         pool = self._fleet.pool(model.name)
-        tokens = await while_connected(call.request, pool.count_tokens(request))
+        resolve = self._attachments.of_project(call.project)
+        tokens = await while_connected(call.request, pool.count_tokens(request, resolve=resolve))
         details = [ModalityTokenCount(modality=Modality.TEXT, token_count=tokens)]
         return await json_response(
             call.request, CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)

@@ -5,32 +5,78 @@
 Everything else of a job's life is the same for all of them.
 """
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+from toplu.files.attachments import Attachments
+from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.fleet import Fleet
+from toplu.fleet.pool import Pool
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest
 from toplu.gemini.jsonl import EMBED_LINES, GENERATE_LINES, LineForm
 from toplu.gemini.message import Message
-from toplu.job import Method
-
-Request_contra = TypeVar(
-    "Request_contra", GenerateContentRequest, EmbedContentRequest, contravariant=True
-)
+from toplu.job import Method, ProjectId
+from toplu.settings import Kind, ModelSettings
 
 
-class Answers(Protocol[Request_contra]):
-    """What answers the requests of a job: a pool of the fleet."""
+class Answers(Protocol):
+    """What answers the requests of the jobs of one engine."""
 
     @property
     def window(self) -> int:
         """How many requests keep the engine busy."""
         ...
 
-    async def answer(
-        self, request: Request_contra, *, interactive: bool, label: str | None = None
-    ) -> Message:
-        """Answer the request, or raise the TopluError that is its outcome."""
+    async def answer(self, request: Any, *, project: ProjectId, label: str) -> Message:
+        """Answer a request of the project, or raise the TopluError that is its outcome."""
         ...
+
+
+class Generations:
+    """Answers of a model that generates; a request may refer to files of its project."""
+
+    def __init__(self, pool: Pool, attachments: Attachments) -> None:
+        self._pool = pool
+        self._attachments = attachments
+
+    @property
+    def window(self) -> int:
+        return self._pool.window
+
+    async def answer(
+        self, request: GenerateContentRequest, *, project: ProjectId, label: str
+    ) -> Message:
+        resolve = self._attachments.of_project(project)
+        return await self._pool.answer(request, interactive=False, label=label, resolve=resolve)
+
+
+class Embeddings:
+    """Answers of a model that embeds; its requests are text alone."""
+
+    def __init__(self, pool: EmbeddingPool) -> None:
+        self._pool = pool
+
+    @property
+    def window(self) -> int:
+        return self._pool.window
+
+    async def answer(
+        self,
+        request: EmbedContentRequest,
+        *,
+        project: ProjectId,  # noqa: ARG002  # nothing of it is referred to
+        label: str,
+    ) -> Message:
+        return await self._pool.answer(request, interactive=False, label=label)
+
+
+def answers_of(model: ModelSettings, *, fleet: Fleet, attachments: Attachments) -> Answers:
+    """Return what answers the jobs of a catalogue model."""
+    match model.kind:
+        case Kind.GENERATION:
+            return Generations(fleet.pool(model.name), attachments)
+        case Kind.EMBEDDING:
+            return Embeddings(fleet.embedding_pool(model.name))
 
 
 FORMS: dict[Method, LineForm[Any]] = {

@@ -9,7 +9,7 @@ answers are still coming: lanes never idle between shards or jobs.
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -45,7 +45,7 @@ class Runner:
         self,
         *,
         engine: str,
-        pool: Answers[Any],
+        answers: Answers,
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
@@ -55,7 +55,7 @@ class Runner:
         writer: ResultWriter,
     ) -> None:
         self._engine = engine
-        self._pool = pool
+        self._answers = answers
         self._settings = settings
         self._clock = clock
         self._scheduler = scheduler
@@ -63,7 +63,7 @@ class Runner:
         self._blobs = blobs
         self._results = results
         self._writer = writer
-        self._places = asyncio.Semaphore(pool.window)
+        self._places = asyncio.Semaphore(answers.window)
         self._runs: list[ShardRun] = []  # leased by us; the last one may have requests to start
         self._opening: JobId | None = None  # whose shard is leased and not yet among the runs
         self._draining = False
@@ -208,8 +208,8 @@ class Runner:
             return _record(line, key, metadata, error.as_request_error())
         outcome: Message | RequestError
         try:
-            outcome = await self._pool.answer(
-                request_line.request, interactive=False, label=f"{job.id}#{line.index}"
+            outcome = await self._answers.answer(
+                request_line.request, project=job.project, label=f"{job.id}#{line.index}"
             )
         except EngineGivenUp:
             raise

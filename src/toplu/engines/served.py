@@ -16,6 +16,7 @@ SERVED: dict[type[Message], frozenset[str]] = {
         {"model", "contents", "system_instruction", "safety_settings", "generation_config"}
     ),
     Content: frozenset({"role", "parts"}),
+    # `inline_data` and `file_data` are text before a prompt is read: see `files.attachments`.
     Part: frozenset({"text", "thought", "thought_signature", "part_metadata"}),
     GenerationConfig: frozenset(
         {

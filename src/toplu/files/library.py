@@ -65,6 +65,10 @@ class Library:
         """Yield the file's bytes."""
         return self._blobs.stream(file.blob)
 
+    async def read(self, file: StoredFile) -> bytes:
+        """Return all of the file's bytes; FileNotFoundError if it was deleted meanwhile."""
+        return await self._blobs.read(file.blob, 0, file.size_bytes)
+
     async def forget_expired(self, now: datetime) -> None:
         """Remove uploads and files that are past their expiry, and what a crash left of others.
 

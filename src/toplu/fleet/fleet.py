@@ -74,11 +74,6 @@ class Fleet:
         """Return the pool of a catalogue model that makes vectors."""
         return self._embedding_pools[engine_name]
 
-    def answers(self, model: ModelSettings) -> Pool | EmbeddingPool:
-        """Return the pool of a catalogue model, of whichever kind it is."""
-        is_embedder = model.kind is Kind.EMBEDDING
-        return self.embedding_pool(model.name) if is_embedder else self.pool(model.name)
-
     def status(self) -> dict[str, EngineState]:
         """Return where each engine stands, by catalogue name."""
         return {name: supervisor.state for name, supervisor in self._supervisors.items()}

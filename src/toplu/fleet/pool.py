@@ -1,8 +1,8 @@
 """The way of a request through one engine, shared by batches and interactive calls.
 
-decode ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
-             ▲ alone                                   │
-             └───────────── suspect ◀── engine died ───┘
+resolve ──▶ decode ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
+                         ▲ alone                                   │
+                         └───────────── suspect ◀── engine died ───┘
 
 A request whose engine died is run again, alone. One that brings the engine down every time
 is condemned: the crash becomes its outcome, and everybody else is answered.
@@ -17,6 +17,7 @@ import structlog
 
 from toplu.engines.answer import write_answer
 from toplu.engines.answer_chunks import AnswerChunks
+from toplu.engines.attached import find_attached
 from toplu.engines.engine import Engine, EngineDied, Generation, Piece
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
@@ -35,6 +36,8 @@ BROKEN_OFF = "The engine died in the middle of the answer. Please try again late
 T = TypeVar("T")
 Work = Callable[[Engine, int], Awaitable[T]]
 ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
+# Puts text in the place of the documents that a request carries or names.
+Resolve = Callable[[GenerateContentRequest], Awaitable[GenerateContentRequest]]
 
 
 class Pool:
@@ -58,12 +61,18 @@ class Pool:
         return self._lanes.places
 
     async def answer(
-        self, request: GenerateContentRequest, *, interactive: bool, label: str | None = None
+        self,
+        request: GenerateContentRequest,
+        *,
+        interactive: bool,
+        label: str | None = None,
+        resolve: Resolve | None = None,
     ) -> GenerateContentResponse:
         """Answer the request, or raise the TopluError that is its outcome.
 
         EngineGivenUp alone says nothing about the request. `label` names it in the log.
         """
+        request = await self._resolved(request, resolve, interactive=interactive)
         prompt = read_prompt(request, self._model)
 
         async def generate(engine: Engine, lane: int) -> Generation:
@@ -72,12 +81,19 @@ class Pool:
         generation = await self._survive(generate, interactive=interactive, label=label)
         return write_answer(generation, self._model)
 
-    async def stream(self, request: GenerateContentRequest, listener: ChunkListener) -> None:
+    async def stream(
+        self,
+        request: GenerateContentRequest,
+        listener: ChunkListener,
+        *,
+        resolve: Resolve | None = None,
+    ) -> None:
         """Answer an interactive request chunk by chunk, or raise the TopluError that ends it.
 
         The listener takes each chunk while the engine waits for it. An engine that dies after the
         first chunk ends the answer, because another engine would not go on in the same words.
         """
+        request = await self._resolved(request, resolve, interactive=True)
         prompt = read_prompt(request, self._model)
         chunks = AnswerChunks(self._model)
 
@@ -92,14 +108,26 @@ class Pool:
         )
         await listener(chunks.write_rest(generation))
 
-    async def count_tokens(self, request: GenerateContentRequest) -> int:
+    async def count_tokens(
+        self, request: GenerateContentRequest, *, resolve: Resolve | None = None
+    ) -> int:
         """Return how long the request's prompt is, of its conversation alone."""
+        request = await self._resolved(request, resolve, interactive=True)
         turns = read_turns(request.contents, request.system_instruction)
 
         async def count(engine: Engine, _lane: int) -> int:
             return await engine.count_tokens(turns)
 
         return await self._survive(count, interactive=True, label=None)
+
+    async def _resolved(
+        self, request: GenerateContentRequest, resolve: Resolve | None, *, interactive: bool
+    ) -> GenerateContentRequest:
+        """Return the request without documents; a call waits for its turn to have them read."""
+        if resolve is None or not any(find_attached(request)):
+            return request
+        async with self._patience() if interactive else nullcontext():
+            return await resolve(request)
 
     async def _survive(
         self,

@@ -94,7 +94,7 @@ class RunnerWorld:
         self.scheduler.hold()
         self.runner = Runner(
             engine="echo",
-            pool=self.pool,  # type: ignore[arg-type]  # as much of a pool as a runner uses
+            answers=self.pool,
             settings=world.settings,
             clock=world.clock,
             scheduler=self.scheduler,

@@ -1,0 +1,75 @@
+r"""The parts of a request that carry a document or name a file, and the request without them.
+
+A document enters the prompt as text in the place of its part:
+
+    <document name="report.pdf" type="application/pdf">
+    …
+    </document>
+
+`name` is the display name and is left out where there is none. So that a document cannot end
+itself, `</document` inside it is written `<\/document`.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from toplu.gemini.content import Content, GenerateContentRequest, Part
+
+END = re.compile(r"</(?=document)", re.IGNORECASE)
+NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A part with `inline_data` or `file_data`, and where it stands, in proto snake_case."""
+
+    path: str
+    part: Part
+
+
+def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
+    """Yield the parts that stand for documents, in the order in which they are read."""
+    for path, content in _contents(request):
+        for index, part in enumerate(content.parts or []):
+            if part.inline_data is not None or part.file_data is not None:
+                yield Attached(f"{path}.parts[{index}]", part)
+
+
+def with_texts(request: GenerateContentRequest, texts: Mapping[str, str]) -> GenerateContentRequest:
+    """Return the request with the text of each path in the place of the part that stands there."""
+    contents = {path: _filled(path, content, texts) for path, content in _contents(request)}
+    system = contents.pop("system_instruction", None)
+    return msgspec.structs.replace(
+        request,
+        contents=None if request.contents is None else list(contents.values()),
+        system_instruction=system,
+    )
+
+
+def write_document(text: str, *, name: str | None, media_type: str) -> str:
+    """Return the text as the model is shown it."""
+    shown = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""
+    named = f' name="{shown}"' if shown else ""
+    inside = END.sub(r"<\\/", text).strip("\n")
+    return f'<document{named} type="{media_type}">\n{inside}\n</document>'
+
+
+def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
+    if request.system_instruction is not None:
+        yield "system_instruction", request.system_instruction
+    for index, content in enumerate(request.contents or []):
+        yield f"contents[{index}]", content
+
+
+def _filled(path: str, content: Content, texts: Mapping[str, str]) -> Content:
+    parts = [
+        msgspec.structs.replace(part, text=texts[place], inline_data=None, file_data=None)
+        if (place := f"{path}.parts[{index}]") in texts
+        else part
+        for index, part in enumerate(content.parts or [])
+    ]
+    return msgspec.structs.replace(content, parts=parts if content.parts is not None else None)
