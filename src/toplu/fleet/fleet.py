@@ -8,12 +8,15 @@ from toplu.fleet.launch import launch_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.supervisor import EngineState, Supervisor
 from toplu.settings import Settings
+from toplu.tools.grounding import Grounder
 
 
 class Fleet:
     """One supervised engine, and the pool that shares it, for each model of the catalogue."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, clock: Clock, grounder: Grounder
+    ) -> None:
         self._supervisors = {
             model.name: Supervisor(
                 name=model.name,
@@ -25,7 +28,10 @@ class Fleet:
         }
         self._pools = {
             model.name: Pool(
-                model=model, supervisor=self._supervisors[model.name], settings=settings
+                model=model,
+                supervisor=self._supervisors[model.name],
+                settings=settings,
+                grounder=grounder,
             )
             for model in catalogue.models
         }
