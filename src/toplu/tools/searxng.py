@@ -10,6 +10,7 @@ HTTP_OK = 200
 HTTP_FORBIDDEN = 403
 BODY_BYTES_MAX = 4 * 1024 * 1024
 CONNECTIONS_MAX = 16
+COMMAND_MARKS = "!:<?"  # of a word that SearXNG obeys
 TEXT_CHARACTERS_MAX = 10_000
 
 
@@ -58,7 +59,7 @@ class SearxngSearch:
 
     async def _ask(self, query: str) -> Answer:
         # As a form, because a query may be longer than a URL may be.
-        form = {"q": query, "format": "json"}
+        form = {"q": without_commands(query), "format": "json"}
         try:
             async with self._session.post(self._url, data=form, allow_redirects=False) as response:
                 if response.status == HTTP_FORBIDDEN:
@@ -74,6 +75,11 @@ class SearxngSearch:
             raise Unavailable("The search server cannot be reached.") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unavailable("The search server does not speak SearXNG's JSON.") from error
+
+
+def without_commands(query: str) -> str:
+    """Return the query without what would choose an engine, a language or a time-out."""
+    return " ".join(word.lstrip(COMMAND_MARKS) for word in query.split())
 
 
 async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
