@@ -23,7 +23,8 @@ from toplu.tools.search import Page, SearchProvider
 QUERIES_MAX = 3
 QUERY_CHARACTERS_MAX = 256
 SEARCHES_MAX = 16  # requests that search at the same time
-QUESTION = re.compile(r"[^.!?？。！\n]*\w[^.!?？。！\n]*[?？]")  # noqa: RUF001  # stops of other scripts
+SENTENCE = re.compile(r"(?:[^.!?？。！\n]|[.!](?!\s|$))+[?？]*")  # noqa: RUF001  # wide stops
+QUESTION_MARKS = ("?", "？")  # noqa: RUF001  # the wide one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,14 @@ class Grounder:
 def read_queries(turns: Sequence[Turn]) -> tuple[str, ...]:
     """Return what to search for; nothing if the user has said nothing."""
     text = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    questions = [_squeezed(question[0]) for question in QUESTION.finditer(text)]
+    sentences = (found[0] for found in SENTENCE.finditer(text))
+    questions = [_squeezed(each) for each in sentences if _asks(each)]
     queries = dict.fromkeys(questions or [_squeezed(text)])
     return tuple(query for query in queries if query)[:QUERIES_MAX]
+
+
+def _asks(sentence: str) -> bool:
+    return sentence.endswith(QUESTION_MARKS) and any(map(str.isalnum, sentence))
 
 
 def _squeezed(text: str) -> str:

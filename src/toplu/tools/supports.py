@@ -5,6 +5,7 @@ confidence is that share. It says nothing of what the words mean together: only 
 talks of the same.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,8 @@ from toplu.gemini.grounding import GroundingSupport, Segment
 from toplu.tools.search import Page
 from toplu.tools.words import telling_words
 
-SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|(?=\n|$))")  # noqa: RUF001  # stops of other scripts
+# Every alternative begins behind one character, so that no text is gone through twice.
+SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*(?=\s)|(?<=[。！？])|\n")  # noqa: RUF001  # wide stops
 SHARE_MIN = 0.5
 WORDS_MIN = 2
 SENTENCES_MAX = 1000
@@ -30,14 +32,16 @@ def find_supports(answer: str, pages: Sequence[Page]) -> list[GroundingSupport]:
 
 def _segments(answer: str) -> Iterator[Segment]:
     """Yield the sentences; the places are bytes, and the text is exactly what lies there."""
-    end = end_bytes = 0
-    for count, sentence in enumerate(SENTENCE.finditer(answer)):
-        if count == SENTENCES_MAX:
-            return
-        text = sentence[0].rstrip()
-        start_bytes = end_bytes + len(answer[end : sentence.start()].encode())
-        end, end_bytes = sentence.start() + len(text), start_bytes + len(text.encode())
-        yield Segment(start_index=start_bytes, end_index=end_bytes, text=text)
+    start = start_bytes = 0
+    ends = itertools.chain((found.end() for found in SENTENCE_END.finditer(answer)), [len(answer)])
+    for end in itertools.islice(ends, SENTENCES_MAX):
+        whole = answer[start:end]
+        if text := whole.strip():
+            begin_bytes = start_bytes + len(whole[: whole.index(text)].encode())
+            yield Segment(
+                start_index=begin_bytes, end_index=begin_bytes + len(text.encode()), text=text
+            )
+        start, start_bytes = end, start_bytes + len(whole.encode())
 
 
 def _support(segment: Segment, known: list[frozenset[str]]) -> GroundingSupport | None:

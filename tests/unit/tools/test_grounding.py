@@ -59,6 +59,8 @@ async def grounded(text: str, *tools: Tool, provider: ScriptedSearch | None = No
         ("Who won the euro 2025?", ("Who won the euro 2025?",)),
         ("I am Ann. Who won?  And\twhere? Who won?", ("Who won?", "And where?")),
         ("a? b? c? d?", ("a?", "b?", "c?")),
+        ("Is 3.5 more than 3? Ask e.g. Ann!", ("Is 3.5 more than 3?",)),
+        pytest.param("x " * 10**6 + "." * 10**6 + "y?", ("x " * 127 + "x",), id="endless"),
         ("Tell me of\nclouds.", ("Tell me of clouds.",)),
         ("?? ?", ("?? ?",)),
         ("word " * 100, ("word " * 50 + "word",)),

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +30,15 @@ def test_what_shares_too_little_is_not_supported():
     assert find_supports("England has castles, rivers and moors.", [EURO]) == []
     assert find_supports("Spain.", [EURO]) == []  # one word proves nothing
     assert find_supports("It was what it was and that was that.", [EURO]) == []
+    assert [each.segment.text for each in find_supports('英。"England won." Spain', [EURO])] == [
+        '"England won."'
+    ]
     assert find_supports("", [EURO]) == find_supports("England won Euro 2025", []) == []
+
+
+@pytest.mark.parametrize("text", ["." * 500_000 + "x", '.")' * 200_000, "\n " * 500_000], ids=len)
+def test_an_answer_without_sentences_takes_no_longer_than_any(text: str):
+    assert find_supports(text, [EURO]) == []
 
 
 PIECES = st.sampled_from(
