@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 from tools.pages_under_test import running_site
 from tools.running_searxng import running_searxng
 from toplu.errors import Unavailable
+from toplu.tools.search import Page
 from toplu.tools.searxng import BODY_BYTES_MAX, SearxngSearch
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,6 +59,28 @@ async def test_an_endless_answer_is_not_read_to_its_end() -> None:
         return response
 
     assert f"more than {BODY_BYTES_MAX} bytes" in await failure_with(answer)
+
+
+async def test_what_is_no_web_page_is_left_out() -> None:
+    found = [
+        {"url": "javascript:alert(1)", "title": "a", "content": "a"},
+        {"url": "https://a.example/", "title": None, "content": " b "},
+        {"url": "https://a.example/", "title": "again", "content": "c"},
+        {"url": "https://b.example/", "title": "empty", "content": None},
+        {"url": "https://c.example/" + "c" * 9999, "title": "long", "content": "d"},
+    ]
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"results": found, "unresponsive_engines": [["x", "timeout"]]})
+
+    app = web.Application()
+    app.router.add_post("/search", answer)
+    async with (
+        TestServer(app) as server,
+        aclosing(SearxngSearch(str(server.make_url("")))) as provider,
+    ):
+        uri = "https://a.example/"
+        assert await provider.search("q", 9) == [Page(title=uri, uri=uri, text="b")]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ VERSION = 1
 BUSY_SECONDS = 30.0
 WORD = re.compile(r"\w+")
 WORDS_MAX = 64  # of a query
+STEPS_BETWEEN_LOOKS = 10_000  # of SQLite, until it looks whether the search was cancelled
 TITLE_WEIGHT = 2.0
 PASSAGES_PER_DOCUMENT = 4  # looked through, to find as many documents as are asked for
 
@@ -115,7 +117,7 @@ class Passages:
             raise Unavailable(f"The search index cannot be read: {error}.") from error
 
     def _connect(self) -> sqlite3.Connection:
-        """Return a connection that another thread may interrupt."""
+        """Return a connection that may be used in another thread than it was made in."""
         try:
             connection = sqlite3.connect(
                 self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -161,11 +163,13 @@ class Passages:
 
 async def _interruptibly(connection: sqlite3.Connection, work: Callable[[], T]) -> T:
     """Work in a thread, which is done with the connection when this returns, however it does."""
+    cancelled = threading.Event()
+    connection.set_progress_handler(cancelled.is_set, STEPS_BETWEEN_LOOKS)
     working = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        connection.interrupt()
+        cancelled.set()
         with contextlib.suppress(sqlite3.Error):
             await working
         raise

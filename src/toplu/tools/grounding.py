@@ -58,14 +58,14 @@ class Grounder:
     ) -> Grounded:
         """Return the prompt with what a search has found, if the request asks for one.
 
-        What was found takes at most as many bytes as the model has tokens of context: a quarter
-        of the room in most languages, and never more than there is, as no token is empty.
+        The quotes have half as many bytes as the model has tokens of context. No token is less
+        than a byte, so the question and the answer have the other half at least.
         """
         if not any(tool.searches for tool in request.tools or ()):
             return Grounded(prompt=prompt, asked=prompt.turns)
         queries = read_queries(prompt.turns)
         found = await self._search(queries)
-        pages = fit_pages(found[: self._results_max], bytes_max=model.context_tokens)
+        pages = fit_pages(found[: self._results_max], bytes_max=model.context_tokens // 2)
         quoted = replace(prompt, turns=quote_pages(prompt.turns, pages))
         evidence = Evidence(queries=queries, pages=tuple(pages))
         return Grounded(prompt=quoted, asked=prompt.turns, evidence=evidence)

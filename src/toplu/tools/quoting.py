@@ -62,5 +62,5 @@ def defuse(text: str) -> str:
 
 
 def _quote(number: int, page: Page) -> str:
-    domain = f" ({defuse(page.domain)})" if page.domain else ""
+    domain = f" ({defuse(page.domain)[:TITLE_CHARACTERS_MAX]})" if page.domain else ""
     return f"[{number}] {page.title}{domain}\n| {page.text}"

@@ -11,6 +11,7 @@ HTTP_FORBIDDEN = 403
 BODY_BYTES_MAX = 4 * 1024 * 1024
 CONNECTIONS_MAX = 16
 COMMAND_MARKS = "!:<?"  # of a word that SearXNG obeys
+URI_CHARACTERS_MAX = 2000
 TEXT_CHARACTERS_MAX = 10_000
 
 
@@ -46,7 +47,7 @@ class SearxngSearch:
         pages: dict[str, Page] = {}
         for result in answer.results:
             text = (result.content or "")[:TEXT_CHARACTERS_MAX].strip()
-            if result.url and text:
+            if text and _is_web_address(result.url):
                 title = (result.title or result.url)[:TEXT_CHARACTERS_MAX].strip()
                 pages.setdefault(result.url, Page(title=title, uri=result.url, text=text))
         if not pages and answer.unresponsive_engines:
@@ -80,6 +81,11 @@ class SearxngSearch:
 def without_commands(query: str) -> str:
     """Return the query without what would choose an engine, a language or a time-out."""
     return " ".join(word.lstrip(COMMAND_MARKS) for word in query.split())
+
+
+def _is_web_address(url: str) -> bool:
+    """Return whether the page's address may be shown as a link."""
+    return url.startswith(("https://", "http://")) and len(url) <= URI_CHARACTERS_MAX
 
 
 async def _read_bounded(content: aiohttp.StreamReader) -> bytes:

@@ -12,7 +12,7 @@ from toplu.settings import ModelSettings, SearchSettings
 from toplu.tools.grounding import Grounder, read_queries
 from toplu.tools.search import Page, RememberingSearch
 
-MODEL = ModelSettings(name="m", engine="echo", context_tokens=60)
+MODEL = ModelSettings(name="m", engine="echo", context_tokens=120)
 SAMPLING = Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=9)
 
 
@@ -86,8 +86,8 @@ async def test_what_every_query_finds_is_taken_in_turn(tool: Tool):
     assert [page.title for page in found.evidence.pages] == ["a", "x", "b", "?"]
     assert found.asked == a_prompt("ab? xb?").turns
     assert found.prompt.turns[-1].text.endswith("[Question]\nab? xb?")
-    # So many bytes of quotes as the model has tokens.
-    assert sum(len(page.text) for page in found.evidence.pages) == MODEL.context_tokens
+    # Half as many bytes of quotes as the model has tokens.
+    assert 2 * sum(len(page.text) for page in found.evidence.pages) == MODEL.context_tokens
 
 
 async def test_a_search_that_takes_too_long_is_the_outcome():
