@@ -24,6 +24,12 @@ $(node_modules): tests/specification/package.json tests/specification/package-lo
 	cd tests/specification && npm ci --silent --no-audit --no-fund
 	touch $@
 
+# A server that tests search with. It is not ours and not linked to ours, so it has its own place.
+.searxng/ready: tests/tools/searxng.lock
+	$(PYTHON) -m venv .searxng
+	.searxng/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	touch $@
+
 model: setup ## fetch the default models, once
 	$(BIN)/toplu models pull smollm2-135m-instruct
 	$(BIN)/toplu models pull all-minilm-l6-v2
@@ -44,9 +50,9 @@ check: setup ## format, lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 test-fast: setup ## the tests that need no model and no process
-	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/api -m "not model and not slow"
+	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not slow"
 
-test: check model tools $(node_modules) ## every check and every test
+test: check model tools $(node_modules) .searxng/ready ## every check and every test
 	$(BIN)/pytest
 
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
@@ -61,4 +67,4 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  pyproject.toml --group dev -o requirements.lock
 
 clean: ## remove everything that was made
-	rm -rf .venv tests/specification/node_modules toplu-data
+	rm -rf .venv .searxng tests/specification/node_modules toplu-data

@@ -126,6 +126,17 @@ DEFAULT_EMBEDDER = ModelSettings(
 )
 
 
+class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where `google_search` searches: in the index of `toplu search`, or on a SearXNG server."""
+
+    provider: Literal["local", "searxng"] = "local"
+    url: str | None = None  # of the SearXNG server
+    results_max: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5  # pages per request
+    timeout_seconds: Seconds = 10.0  # for all searches of a request
+    cache_seconds: Seconds = 300.0  # how long what a server found is not asked for again
+    cache_entries_max: Positive = 1024
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every knob of a server; `load` reads them."""
 
@@ -180,6 +191,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_start_seconds_max: Seconds = 300.0
     engine_crashes_per_request_max: Positive = 3
 
+    search: SearchSettings = SearchSettings()
     models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
 
 
@@ -195,11 +207,13 @@ def load(
     environment = dict(os.environ) if environment is None else environment  # noqa: TID251
     for name in Settings.__struct_fields__:
         variable = f"TOPLU_{name.upper()}"
-        if name != "models" and variable in environment:
+        if name not in {"models", "search"} and variable in environment:
             values |= _checked({name: environment[variable]}, variable)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values |= _checked(given, "command line")
     settings = Settings(**values)
+    if settings.search.provider == "searxng" and not settings.search.url:
+        raise ConfigurationError("search: provider searxng needs the url of the server")
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     return settings

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import structlog
 from starlette.applications import Starlette
@@ -38,15 +39,20 @@ from toplu.files.uploads import Uploads
 from toplu.fleet.fleet import Fleet
 from toplu.job import JobId
 from toplu.projects.keys import Keys
-from toplu.settings import Settings
+from toplu.settings import SearchSettings, Settings
 from toplu.store.blobs import DiskBlobs
 from toplu.store.data_dir import DataDir
 from toplu.store.database import Database
 from toplu.store.files import Files as KeptFiles
 from toplu.store.jobs import Jobs
 from toplu.store.keys import IssuedKeys
+from toplu.store.passages import Passages
 from toplu.store.result_log import ResultLog
 from toplu.store.uploads import UploadSessions
+from toplu.tools.grounding import Grounder
+from toplu.tools.local_index import LocalIndex
+from toplu.tools.search import RememberingSearch, SearchProvider
+from toplu.tools.searxng import SearxngSearch
 
 log = structlog.get_logger()
 
@@ -63,6 +69,7 @@ class House:
         clock: Clock,
         data: DataDir,
         database: Database,
+        grounder: Grounder,
         any_key_until_first: bool,
     ) -> None:
         self._settings = settings
@@ -74,7 +81,7 @@ class House:
         results = ResultLog(data.results)
         catalogue = Catalogue(settings.models)
         self.keys = Keys(clock=clock, issued=IssuedKeys(database))
-        self.fleet = Fleet(settings=settings, catalogue=catalogue, clock=clock)
+        self.fleet = Fleet(settings, catalogue, clock, grounder)
         kept = KeptFiles(database)
         sessions = UploadSessions(database)
         parts = Parts(data.uploads)
@@ -226,17 +233,40 @@ async def open_house(
     with data.owned():
         database = await Database.open(data.database)
         try:
-            house = House(
-                settings=settings,
-                clock=clock or SystemClock(),
-                data=data,
-                database=database,
-                any_key_until_first=any_key_until_first,
-            )
-            await house.recover()
-            yield house
+            clock = clock or SystemClock()
+            passages = Passages(data.search)
+            async with contextlib.aclosing(_provider(settings.search, passages, clock)) as provider:
+                house = House(
+                    settings=settings,
+                    clock=clock,
+                    data=data,
+                    database=database,
+                    grounder=Grounder(provider=provider, settings=settings.search),
+                    any_key_until_first=any_key_until_first,
+                )
+                await house.recover()
+                yield house
         finally:
             await database.close()
+
+
+def _provider(settings: SearchSettings, passages: Passages, clock: Clock) -> SearchProvider:
+    if settings.provider == "local":
+        return LocalIndex(passages)
+    assert settings.url is not None, "the settings have been checked"
+    return RememberingSearch(
+        SearxngSearch(settings.url),
+        clock=clock,
+        life=timedelta(seconds=settings.cache_seconds),
+        entries_max=settings.cache_entries_max,
+    )
+
+
+def open_passages(settings: Settings) -> Passages:
+    """Return the search index of a data folder, whether or not a server runs on it."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    return Passages(data.search)
 
 
 @contextlib.asynccontextmanager

@@ -119,12 +119,12 @@ def test_a_line_for_another_model_is_an_error_result(http: httpx.Client) -> None
 def test_a_field_that_is_not_served_is_an_error_result_that_names_it(http: httpx.Client) -> None:
     created = create_inline(
         http,
-        [{"request": asking("x") | {"tools": [{"googleSearch": {}}]}}, {"request": asking("y")}],
+        [{"request": asking("x") | {"tools": [{"codeExecution": {}}]}}, {"request": asking("y")}],
     )
     done = finish(http, created["name"])
     first, second = done["response"]["inlinedResponses"]["inlinedResponses"]
     assert first["error"]["code"] == 12
-    assert "tools" in first["error"]["message"]
+    assert "tools[0].codeExecution" in first["error"]["message"]
     assert "response" in second
 
 

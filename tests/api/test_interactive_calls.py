@@ -11,6 +11,7 @@ from house import RunningHouse
 
 from toplu.engines.served import SERVED
 from toplu.gemini.content import GenerateContentRequest, GenerationConfig, Part
+from toplu.gemini.tool import GoogleSearch, Tool
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
@@ -191,10 +192,24 @@ def test_a_method_that_is_not_served_says_so(http: httpx.Client, method: str, pa
 # A value for each field that is known and not served; what asks for nothing is served.
 UNSERVED: dict[type, dict[str, Any]] = {
     GenerateContentRequest: {
-        "tools": [{"googleSearch": {}}],
         "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
         "cachedContent": "cachedContents/abc",
         "store": True,
+    },
+    Tool: {
+        "functionDeclarations": [{"name": "f"}],
+        "codeExecution": {},
+        "urlContext": {},
+        "fileSearch": {},
+        "googleMaps": {},
+        "computerUse": {},
+        "mcpServers": [{}],
+    },
+    GoogleSearch: {
+        "timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"},
+        "searchTypes": {"webSearch": {}},
+        "excludeDomains": ["example.com"],
+        "blockingConfidence": "BLOCK_LOW_AND_ABOVE",
     },
     GenerationConfig: {
         "responseLogprobs": True,
@@ -235,6 +250,10 @@ def request_with(kind: type, field: str, value: Any) -> tuple[dict[str, Any], st
     if kind is GenerationConfig:
         config = {field: value} | ({"responseLogprobs": True} if field == "logprobs" else {})
         return request | {"generationConfig": config}, f"generationConfig.{field}"
+    if kind is Tool:
+        return request | {"tools": [{"googleSearch": {}}, {field: value}]}, f"tools[1].{field}"
+    if kind is GoogleSearch:
+        return request | {"tools": {"googleSearch": {field: value}}}, f"googleSearch.{field}"
     request["contents"][0]["parts"].append({field: value, "text": "x"})
     return request, f"contents[0].parts[1].{field}"
 
@@ -243,7 +262,9 @@ def request_with(kind: type, field: str, value: Any) -> tuple[dict[str, Any], st
 def test_every_field_that_is_not_served_is_refused_by_name(http: httpx.Client, kind: Any) -> None:
     known = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
     unserved = {wire for name, wire in known.items() if name not in SERVED[kind]}
-    harmless = WITHOUT_EFFECT.keys() if kind is not Part else set()
+    harmless = (
+        WITHOUT_EFFECT.keys() if kind in {GenerateContentRequest, GenerationConfig} else set()
+    )
     assert unserved - harmless == set(UNSERVED[kind])
     for field, value in UNSERVED[kind].items():
         request, path = request_with(kind, field, value)
@@ -252,7 +273,11 @@ def test_every_field_that_is_not_served_is_refused_by_name(http: httpx.Client, k
 
 
 def test_fields_without_effect_are_accepted(http: httpx.Client) -> None:
-    request = asking("x") | {"serviceTier": "flex", "tools": [], "store": False}
+    request = asking("x") | {
+        "serviceTier": "flex",
+        "tools": [{"functionDeclarations": []}],
+        "store": False,
+    }
     config = {"mediaResolution": "MEDIA_RESOLUTION_LOW", "responseMimeType": "text/plain"}
     config |= {"thinkingConfig": {"include_thoughts": False, "thinking_budget": 0}}
     reply = http.post(GENERATE, json=request | {"generationConfig": config})

@@ -122,7 +122,7 @@ def test_candidates_stream_one_after_another(http: httpx.Client) -> None:
         (STREAM, asking("please fail"), 500),
         (STREAM, {}, 400),
         (STREAM, {"contents": 1}, 400),
-        (STREAM, asking("x") | {"tools": [{"googleSearch": {}}]}, 501),
+        (STREAM, asking("x") | {"tools": [{"codeExecution": {}}]}, 501),
         (STREAM, asking("x") | {"model": "models/other"}, 400),
         (STREAM.replace(FLASH, "llama-9"), asking("x"), 404),
         (f"{STREAM}?wrong=1", asking("x"), 400),

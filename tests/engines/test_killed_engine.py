@@ -13,6 +13,7 @@ from toplu.fleet.pool import Pool
 from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.settings import Settings
+from unit.fleet.scripted_engine import NO_GROUNDER
 
 
 def a_request(text: str) -> GenerateContentRequest:
@@ -31,7 +32,7 @@ async def test_a_killed_engine_costs_no_request_its_answer():
         clock=SystemClock(),
         start_attempts_max=settings.engine_start_attempts_max,
     )
-    pool = Pool(model=LLAMA_CPP, supervisor=supervisor, settings=settings)
+    pool = Pool(model=LLAMA_CPP, supervisor=supervisor, settings=settings, grounder=NO_GROUNDER)
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())
         calls = [

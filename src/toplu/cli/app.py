@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toplu import __version__
-from toplu.cli import keys, models
+from toplu.cli import keys, models, search
 from toplu.cli.logs import configure_logs
 from toplu.errors import ConfigurationError, TopluError
 from toplu.settings import load
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.add_typer(search.app, name="search")
 
 
 @app.command()

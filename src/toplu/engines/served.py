@@ -10,11 +10,22 @@ from typing import Any
 
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.gemini.message import Message
+from toplu.gemini.tool import GoogleSearch, GoogleSearchRetrieval, Tool
 
 SERVED: dict[type[Message], frozenset[str]] = {
     GenerateContentRequest: frozenset(
-        {"model", "contents", "system_instruction", "safety_settings", "generation_config"}
+        {
+            "model",
+            "contents",
+            "system_instruction",
+            "tools",
+            "safety_settings",
+            "generation_config",
+        }
     ),
+    Tool: frozenset({"google_search", "google_search_retrieval"}),
+    GoogleSearch: frozenset(),
+    GoogleSearchRetrieval: frozenset({"dynamic_retrieval_config"}),
     Content: frozenset({"role", "parts"}),
     # `inline_data` and `file_data` are text before a prompt is read: see `files.attachments`.
     Part: frozenset({"text", "thought", "thought_signature", "part_metadata"}),
@@ -65,12 +76,12 @@ def _asks_for_no_thoughts(value: Any) -> bool:
 
 HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
-        "tools": _is_empty,
         "tool_config": _is_empty,
         "cached_content": _is_empty,
         "service_tier": _is_anything,  # one tier, the same for all
         "store": _is_empty,
     },
+    Tool: {"function_declarations": _is_empty},
     GenerationConfig: {
         "response_logprobs": _is_empty,
         "response_mime_type": _is_text_or_json,

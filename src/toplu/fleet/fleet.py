@@ -12,14 +12,18 @@ from toplu.fleet.launch import launch_embedder_of, launch_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.supervisor import EngineState, Supervisor
 from toplu.settings import Kind, ModelSettings, Settings
+from toplu.tools.grounding import Grounder
 
 
 class Fleet:
     """One supervised engine, and the pool that shares it, for each model of the catalogue."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, clock: Clock, grounder: Grounder
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._grounder = grounder
         self._supervisors: dict[str, Supervisor[Any]] = {}
         self._pools: dict[str, Pool] = {}
         self._embedding_pools: dict[str, EmbeddingPool] = {}
@@ -39,7 +43,12 @@ class Fleet:
             lazy=model.lazy,
         )
         self._supervisors[model.name] = supervisor
-        self._pools[model.name] = Pool(model=model, supervisor=supervisor, settings=self._settings)
+        self._pools[model.name] = Pool(
+            model=model,
+            supervisor=supervisor,
+            settings=self._settings,
+            grounder=self._grounder,
+        )
 
     def _add_embedder(self, model: ModelSettings) -> None:
         supervisor: Supervisor[Embedder] = Supervisor(

@@ -1,8 +1,8 @@
 """The way of a request through one engine, shared by batches and interactive calls.
 
-resolve ──▶ decode ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
-                         ▲ alone                                   │
-                         └───────────── suspect ◀── engine died ───┘
+resolve ──▶ decode ──▶ search ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
+                                    ▲ alone                                   │
+                                    └───────────── suspect ◀── engine died ───┘
 
 A request whose engine died is run again, alone. One that brings the engine down every time
 is condemned: the crash becomes its outcome, and everybody else is answered.
@@ -18,7 +18,7 @@ import structlog
 from toplu.engines.answer import write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
-from toplu.engines.engine import Engine, EngineDied, Generation, Piece
+from toplu.engines.engine import Engine, EngineDied, Piece
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
 from toplu.fleet.lanes import Lanes
@@ -26,6 +26,8 @@ from toplu.fleet.quarantine import Quarantine
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
 from toplu.settings import ModelSettings, Settings
+from toplu.tools.grounding import Grounded, Grounder
+from toplu.tools.marking import count_asked, mark_answer, part_usage
 
 __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 
@@ -44,10 +46,16 @@ class Pool:
     """Answers requests for one model."""
 
     def __init__(
-        self, *, model: ModelSettings, supervisor: Supervisor[Engine], settings: Settings
+        self,
+        *,
+        model: ModelSettings,
+        supervisor: Supervisor[Engine],
+        settings: Settings,
+        grounder: Grounder,
     ) -> None:
         self._model = model
         self._supervisor = supervisor
+        self._grounder = grounder
         self._interactive_waiting_max = settings.interactive_waiting_max
         self._request_seconds_max = settings.request_seconds_max
         self._crashes_max = settings.engine_crashes_per_request_max
@@ -73,13 +81,16 @@ class Pool:
         EngineGivenUp alone says nothing about the request. `label` names it in the log.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
-        prompt = read_prompt(request, self._model)
+        grounded = await self._ground(request)
 
-        async def generate(engine: Engine, lane: int) -> Generation:
-            return await engine.generate(prompt, lane)
+        async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
+            asked_tokens = await count_asked(grounded, engine)
+            generation = await engine.generate(grounded.prompt, lane)
+            answers = [completion.text for completion in generation.completions]
+            answer = part_usage(write_answer(generation, self._model), asked_tokens)
+            return mark_answer(answer, grounded.evidence, answers)
 
-        generation = await self._survive(generate, interactive=interactive, label=label)
-        return write_answer(generation, self._model)
+        return await self._survive(generate, interactive=interactive, label=label)
 
     async def stream(
         self,
@@ -94,19 +105,24 @@ class Pool:
         first chunk ends the answer, because another engine would not go on in the same words.
         """
         request = await self._resolved(request, resolve, interactive=True)
-        prompt = read_prompt(request, self._model)
+        grounded = await self._ground(request)
         chunks = AnswerChunks(self._model)
 
-        async def tell(piece: Piece) -> None:
-            await listener(chunks.write_piece(piece))
+        async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
+            asked_tokens = await count_asked(grounded, engine)
 
-        async def generate(engine: Engine, lane: int) -> Generation:
-            return await engine.generate(prompt, lane, tell)
+            async def tell(piece: Piece) -> None:
+                await listener(part_usage(chunks.write_piece(piece), asked_tokens))
 
-        generation = await self._survive(
+            generation = await engine.generate(grounded.prompt, lane, tell)
+            answers = [completion.text for completion in generation.completions]
+            rest = part_usage(chunks.write_rest(generation), asked_tokens)
+            return mark_answer(rest, grounded.evidence, answers)
+
+        rest = await self._survive(
             generate, interactive=True, label=None, may_repeat=lambda: not chunks.begun
         )
-        await listener(chunks.write_rest(generation))
+        await listener(rest)
 
     async def count_tokens(
         self, request: GenerateContentRequest, *, resolve: Resolve | None = None
@@ -128,6 +144,10 @@ class Pool:
             return request
         async with self._patience() if interactive else nullcontext():
             return await resolve(request)
+
+    async def _ground(self, request: GenerateContentRequest) -> Grounded:
+        prompt = read_prompt(request, self._model)
+        return await self._grounder.ground(request, prompt, self._model)
 
     async def _survive(
         self,

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from toplu.gemini.grounding import GroundingMetadata
 from toplu.gemini.message import FreeForm, Message
 from toplu.gemini.schema import Schema
+from toplu.gemini.tool import Tool
 
 
 class Blob(Message, frozen=True, kw_only=True):
@@ -126,7 +128,7 @@ class GenerateContentRequest(Message, frozen=True, kw_only=True):
     model: str | None = None
     contents: list[Content] | None = None
     system_instruction: Content | None = None
-    tools: list[Any] | None = None
+    tools: list[Tool] | None = None
     tool_config: Any = None
     safety_settings: list[SafetySetting] | None = None
     generation_config: GenerationConfig | None = None
@@ -147,6 +149,7 @@ class Candidate(Message, frozen=True, kw_only=True):
 
     content: Content
     finish_reason: FinishReason | None = None
+    grounding_metadata: GroundingMetadata | None = None
     index: int
 
 
@@ -169,10 +172,12 @@ class UsageMetadata(Message, frozen=True, kw_only=True):
     prompt_token_count: int
     cached_content_token_count: int | None = None
     candidates_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
     total_token_count: int
     prompt_tokens_details: list[ModalityTokenCount] | None = None
     cache_tokens_details: list[ModalityTokenCount] | None = None
     candidates_tokens_details: list[ModalityTokenCount] | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = None
 
 
 class GenerateContentResponse(Message, frozen=True, kw_only=True):

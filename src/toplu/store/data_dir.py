@@ -3,6 +3,7 @@
 data/
   server.lock     held by the server that runs
   toplu.db        rows: projects, keys, files, uploads, jobs, shards
+  search.db       passages of the documents that are searched
   blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
   uploads/        files that are still arriving
   results/        the result log: one append-only file for each lease of a shard
@@ -22,6 +23,7 @@ class DataDir:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.database = root / "toplu.db"
+        self.search = root / "search.db"
         self.blobs = root / "blobs"
         self.uploads = root / "uploads"
         self.results = root / "results"

@@ -209,7 +209,7 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
         (configured(thinkingConfig={"thinkingBudget": 8}), "generationConfig.thinkingConfig"),
         (configured(thinkingConfig={"includeThoughts": True}), "generationConfig.thinkingConfig"),
         (configured(thinkingConfig={"effort": [1]}), "generationConfig.thinkingConfig"),
-        (HELLO | {"tools": [{"googleSearch": {}}]}, "tools"),
+        (HELLO | {"tools": [{"googleSearch": {}, "urlContext": {}}]}, "tools[0].urlContext"),
         (HELLO | {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "toolConfig"),
         (HELLO | {"cachedContent": "cachedContents/x"}, "cachedContent"),
         (HELLO | {"store": True}, "store"),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -20,8 +21,17 @@ from toplu.engines.engine import (
 )
 from toplu.fleet.running_engine import Death
 from toplu.gemini.content import Content, GenerateContentRequest, Part
+from toplu.settings import SearchSettings
+from toplu.store.passages import Passages
+from toplu.tools.grounding import Grounder
+from toplu.tools.local_index import LocalIndex
 
 EVENTUALLY_TURNS_MAX = 1000
+
+# For pools whose requests ask for no search.
+NO_GROUNDER = Grounder(
+    provider=LocalIndex(Passages(Path("/no/such/index"))), settings=SearchSettings()
+)
 
 
 class FakeClock:

@@ -6,7 +6,7 @@ from toplu.engines.catalogue import Catalogue
 from toplu.errors import Internal
 from toplu.fleet.fleet import Fleet
 from toplu.settings import EchoSettings, ModelSettings, Settings
-from unit.fleet.scripted_engine import RestlessClock, a_request, eventually
+from unit.fleet.scripted_engine import NO_GROUNDER, RestlessClock, a_request, eventually
 
 FRAGILE = ModelSettings(name="fragile", engine="echo", echo=EchoSettings(crash_pattern="boom"))
 STURDY = ModelSettings(name="sturdy", engine="echo")
@@ -15,7 +15,7 @@ BROKEN = ModelSettings(name="broken", engine="llama_cpp", source="path:/no/such.
 
 def a_fleet(*models: ModelSettings) -> Fleet:
     settings = Settings(models=models, engine_start_attempts_max=2)
-    return Fleet(settings, Catalogue(models), RestlessClock())
+    return Fleet(settings, Catalogue(models), RestlessClock(), NO_GROUNDER)
 
 
 async def test_every_model_of_the_catalogue_is_brought_up_or_given_up():

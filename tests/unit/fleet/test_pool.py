@@ -10,6 +10,7 @@ from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
 from toplu.settings import ModelSettings, Settings
 from unit.fleet.scripted_engine import (
+    NO_GROUNDER,
     RestlessClock,
     ScriptedEngine,
     a_request,
@@ -36,7 +37,9 @@ class World:
             clock=RestlessClock(),
             start_attempts_max=values.engine_start_attempts_max,
         )
-        self.pool = Pool(model=MODEL, supervisor=self.supervisor, settings=values)
+        self.pool = Pool(
+            model=MODEL, supervisor=self.supervisor, settings=values, grounder=NO_GROUNDER
+        )
 
     async def _launch(self) -> ScriptedEngine:
         await self.may_start.wait()

@@ -21,6 +21,7 @@ from toplu.gemini.content import (
 )
 from toplu.gemini.message import Message
 from toplu.gemini.schema import Schema, Type
+from toplu.gemini.tool import GoogleSearch, Tool
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 int32s = st.integers(-(2**31), 2**31 - 1)
@@ -65,12 +66,17 @@ schemas = st.recursive(
     max_leaves=6,
 )
 contents = st.builds(Content, role=maybe(texts), parts=maybe(st.lists(parts, max_size=3)))
+tools = st.builds(
+    Tool,
+    google_search=maybe(st.builds(GoogleSearch, exclude_domains=maybe(st.lists(texts)))),
+    function_declarations=maybe(st.lists(free_forms, max_size=2)),
+)
 requests = st.builds(
     GenerateContentRequest,
     model=maybe(texts),
     contents=maybe(st.lists(contents, max_size=3)),
     system_instruction=maybe(contents),
-    tools=maybe(st.lists(free_forms, max_size=2)),
+    tools=maybe(st.lists(tools, max_size=2)),
     safety_settings=maybe(
         st.lists(
             st.builds(
@@ -130,7 +136,7 @@ def render_as_proto(message: Message) -> Any:
     values = {name: getattr(message, name) for name in message.__struct_fields__}
     shapes = {each.name: each for each in msgspec.structs.fields(type(message))}
     return {
-        name: _render_field(value, free_form=shapes[name].type is Any or name == "tools")
+        name: _render_field(value, free_form=shapes[name].type is Any)
         for name, value in values.items()
     }
 

@@ -22,6 +22,7 @@ from toplu.gemini.content import (
 )
 from toplu.gemini.file import CreateFileRequest
 from toplu.gemini.schema import Schema, Type
+from toplu.gemini.tool import GoogleSearch, Tool
 
 
 def read(body: str) -> GenerateContentRequest:
@@ -81,7 +82,7 @@ def test_a_body_of_the_python_sdk_is_read() -> None:
     assert (config.top_k, config.temperature, config.seed) == (4, 0.7, 3)
     assert config.thinking_config == {"include_thoughts": True, "thinking_budget": 0}
     assert config.response_schema.items.property_ordering == ["recipe_name"]
-    assert first.request.tools == [{"googleSearch": {}}]
+    assert first.request.tools == [Tool(google_search=GoogleSearch())]
     text, image, file = second.request.contents[0].parts
     assert text == Part(text="q")
     assert image.inline_data == Blob(mime_type="image/png", data=b"\x00\x01\xff\xfe")
@@ -109,8 +110,12 @@ def test_null_is_the_same_as_absent() -> None:
 
 
 def test_one_value_stands_for_a_list_of_one() -> None:
-    expected = GenerateContentRequest(contents=[Content(parts=[Part(text="x")])], tools=[{"a": 1}])
-    assert read('{"contents": {"parts": {"text": "x"}}, "tools": {"a": 1}}') == expected
+    expected = GenerateContentRequest(
+        contents=[Content(parts=[Part(text="x")])], tools=[Tool(google_search=GoogleSearch())]
+    )
+    assert (
+        read('{"contents": {"parts": {"text": "x"}}, "tools": {"google_search": {}}}') == expected
+    )
     assert read_config('{"stopSequences": "x"}').stop_sequences == ["x"]
 
 
