@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import structlog
 from starlette.applications import Starlette
@@ -35,6 +36,9 @@ from toplu.files.uploads import Uploads
 from toplu.fleet.fleet import Fleet
 from toplu.job import JobId
 from toplu.projects.keys import Keys
+from toplu.projects.ledger import Ledger
+from toplu.projects.meter import Meter
+from toplu.projects.quotas import Quotas
 from toplu.settings import Settings
 from toplu.store.blobs import DiskBlobs
 from toplu.store.data_dir import DataDir
@@ -42,6 +46,8 @@ from toplu.store.database import Database
 from toplu.store.files import Files as KeptFiles
 from toplu.store.jobs import Jobs
 from toplu.store.keys import IssuedKeys
+from toplu.store.ledger import LedgerRows
+from toplu.store.projects import ProjectRows
 from toplu.store.result_log import ResultLog
 from toplu.store.uploads import UploadSessions
 
@@ -71,6 +77,9 @@ class House:
         results = ResultLog(data.results)
         catalogue = Catalogue(settings.models)
         self.keys = Keys(clock=clock, issued=IssuedKeys(database))
+        self.ledger = Ledger(clock=clock, rows=LedgerRows(database))
+        self.quotas = Quotas(settings=settings, clock=clock, rows=ProjectRows(database))
+        meter = Meter(settings=settings, clock=clock, quotas=self.quotas, ledger=self.ledger)
         self.fleet = Fleet(settings=settings, catalogue=catalogue, clock=clock)
         kept = KeptFiles(database)
         sessions = UploadSessions(database)
@@ -125,6 +134,7 @@ class House:
                     jobs=self.jobs,
                     library=library,
                     blobs=blobs,
+                    quotas=self.quotas,
                     created=self._created,
                 ),
                 lookup=Lookup(jobs=self.jobs, blobs=blobs),
@@ -145,12 +155,13 @@ class House:
                     sessions=sessions,
                     blobs=blobs,
                     parts=parts,
+                    storage_bytes_max=self.quotas.storage_bytes_max,
                 ),
                 gate=gate,
             ),
             models=Models(names=names),
-            generate=Generate(settings=settings, names=names, fleet=self.fleet),
-            embed=Embed(settings=settings, names=names, fleet=self.fleet),
+            generate=Generate(settings=settings, names=names, fleet=self.fleet, meter=meter),
+            embed=Embed(settings=settings, names=names, fleet=self.fleet, meter=meter),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
         )
 
@@ -238,5 +249,29 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     database = await Database.open(data.database)
     try:
         yield Keys(clock=SystemClock(), issued=IssuedKeys(database))
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What the operator reads and changes of projects."""
+
+    ledger: Ledger
+    quotas: Quotas
+
+
+@contextlib.asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """Yield the books of a data folder, whether or not a server runs on it."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    database = await Database.open(data.database)
+    try:
+        clock = SystemClock()
+        yield Books(
+            ledger=Ledger(clock=clock, rows=LedgerRows(database)),
+            quotas=Quotas(settings=settings, clock=clock, rows=ProjectRows(database)),
+        )
     finally:
         await database.close()

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from toplu.api.responses import json_response
-from toplu.errors import Internal, NotFound, TopluError
+from toplu.errors import Internal, NotFound, ResourceExhausted, TopluError
 from toplu.gemini.message import FreeForm, Message
 
 log = structlog.get_logger()
@@ -47,4 +47,7 @@ async def render(request: Request, error: Exception) -> Response:
     if not isinstance(error, TopluError):
         log.error("call_crashed", path=request.url.path, exc_info=error)
         error = Internal("An internal error has occurred. The server's log has the details.")
-    return await json_response(request, body_of(error), status=error.http_status)
+    headers = None
+    if isinstance(error, ResourceExhausted) and error.retry_seconds is not None:
+        headers = {"Retry-After": str(error.retry_seconds)}
+    return await json_response(request, body_of(error), status=error.http_status, headers=headers)

@@ -20,6 +20,8 @@ from toplu.gemini.content import (
     Modality,
     ModalityTokenCount,
 )
+from toplu.gemini.token_usage import usage_of
+from toplu.projects.meter import Meter
 from toplu.settings import Settings
 
 T = TypeVar("T")
@@ -28,10 +30,13 @@ T = TypeVar("T")
 class Generate:
     """The door to `models/…:generateContent` and `:countTokens`."""
 
-    def __init__(self, *, settings: Settings, names: ModelNames, fleet: Fleet) -> None:
+    def __init__(
+        self, *, settings: Settings, names: ModelNames, fleet: Fleet, meter: Meter
+    ) -> None:
         self._settings = settings
         self._names = names
         self._fleet = fleet
+        self._meter = meter
 
     def routes(self, gate: Gate) -> list[Route]:
         return [
@@ -54,7 +59,9 @@ class Generate:
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
         _check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
+        await self._meter.admit(call.project, model)
         response = await while_connected(call.request, pool.answer(body, interactive=True))
+        await self._meter.charge(call.project, model, usage_of(response))
         return await json_response(call.request, response)
 
     async def count_tokens(self, call: Call) -> Response:

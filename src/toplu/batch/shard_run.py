@@ -6,6 +6,7 @@ from collections import deque
 from toplu.batch import line_index
 from toplu.batch.line_index import RequestLine
 from toplu.job import Lease
+from toplu.money import NO_TOKENS, Usage
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Progress
@@ -16,7 +17,13 @@ class ShardRun:
     """The state of a shard between its lease and its last durable result."""
 
     def __init__(
-        self, lease: Lease, lines: deque[RequestLine], sealed: tuple[Segment, ...], failed: int
+        self,
+        lease: Lease,
+        lines: deque[RequestLine],
+        *,
+        sealed: tuple[Segment, ...],
+        failed: int,
+        usage: Usage,
     ) -> None:
         self.lease = lease
         self._lines = lines
@@ -25,6 +32,7 @@ class ShardRun:
         self._committed_bytes = 0  # of this epoch's own segment
         self.failed = failed  # durable outcomes, those of earlier epochs included
         self.succeeded = lease.shard.count - len(lines) - failed
+        self.usage = usage  # of the durable outcomes
         self.dropped = False
 
     @classmethod
@@ -38,6 +46,7 @@ class ShardRun:
         """
         shard = lease.shard
         finished: dict[int, bool] = {}
+        usage = NO_TOKENS
         sealed: list[Segment] = []
         for epoch in range(1, shard.epoch):
             scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
@@ -52,13 +61,16 @@ class ShardRun:
                 )
             )
             for entry in scan.entries:
-                finished.setdefault(entry.index, entry.succeeded)
+                if entry.index not in finished:
+                    finished[entry.index] = entry.succeeded
+                    usage += entry.usage
         lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
             deque(line for line in lines if line.index not in finished),
-            tuple(sealed),
-            sum(not succeeded for succeeded in finished.values()),
+            sealed=tuple(sealed),
+            failed=sum(not succeeded for succeeded in finished.values()),
+            usage=usage,
         )
 
     @property
@@ -84,6 +96,7 @@ class ShardRun:
         succeeded = sum(record.succeeded for record in records)
         self.succeeded += succeeded
         self.failed += len(records) - succeeded
+        self.usage = sum((record.usage for record in records), start=self.usage)
 
     def progress(self) -> Progress:
         """Return what is durable, for the database to follow."""
@@ -99,6 +112,7 @@ class ShardRun:
             segments=(*self._sealed, own) if self._committed_bytes else self._sealed,
             succeeded=self.succeeded,
             failed=self.failed,
+            usage=self.usage,
         )
 
     @property
