@@ -10,8 +10,8 @@ from enum import StrEnum
 
 UNITS = 10**12  # of which one whole of the currency is made
 DECIMALS = 5
-PRICE_PATTERN = rf"^[0-9]{{1,6}}(\.[0-9]{{1,{DECIMALS}}})?$"
-CURRENCY_PATTERN = r"^[A-Z]{3}$"
+PRICE_PATTERN = rf"^[0-9]{{1,6}}(\.[0-9]{{1,{DECIMALS}}})?\Z"
+CURRENCY_PATTERN = r"^[A-Z]{3}\Z"
 
 # The least price of a million tokens, shared among them.
 UNITS_OF_A_STEP: int = UNITS // 10**DECIMALS // 10**6

@@ -12,6 +12,8 @@ from toplu.job import ProjectId
 from toplu.settings import load
 from toplu.wiring import Books, open_books
 
+WIDE = 240
+
 app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
@@ -28,7 +30,9 @@ def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -
         async with open_books(settings) as books:
             for project in await books.quotas.known_projects():
                 table.add_row(*await _row_of(books, project))
-        Console().print(table)
+        # On a pipe no terminal says how wide a line may be, and a number cut short is wrong.
+        console = Console()
+        console.print(table, width=None if console.is_terminal else WIDE)
 
     asyncio.run(show())
 

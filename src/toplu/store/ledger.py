@@ -4,6 +4,7 @@ A row is written once and never changed. That of a batch is written in the trans
 the batch; see `store.job_rows`.
 """
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,12 +96,12 @@ class LedgerRows:
     ) -> list[Total]:
         """Return the totals by project, model, day and kind, in this order; None is any."""
         wanted = [
-            condition
-            for value, condition in (
-                (project, ledger.c.project == project),
-                (model, ledger.c.model == model),
-                (first_day, ledger.c.day >= first_day),
-                (last_day, ledger.c.day <= last_day),
+            compare(column, value)
+            for column, compare, value in (
+                (ledger.c.project, operator.eq, project),
+                (ledger.c.model, operator.eq, model),
+                (ledger.c.day, operator.ge, first_day),
+                (ledger.c.day, operator.le, last_day),
             )
             if value is not None
         ]
