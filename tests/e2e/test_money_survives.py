@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import pytest
 from jobs import create_job, finished_job, operation_of, question, results_of, wait_for_answers
 
-from model_tables import echo_model
+from model_tables import model_table
 from server import TOPLU, Server, clean_environment, started_server
 from toplu.job import JobId
 from toplu.money import Kind, Usage
+from toplu.settings import ModelSettings, PriceSettings
 from toplu.store.data_dir import DataDir
 from toplu.store.database import Database
 from toplu.store.jobs import Jobs
@@ -25,7 +26,12 @@ T = TypeVar("T")
 
 REQUESTS = 400
 KILLS = 3
-PRICE = 'price = { input = "1", output = "3" }\n'
+PRICED = ModelSettings(
+    name="echo",
+    aliases=("gemini-*",),
+    engine="echo",
+    price=PriceSettings(input="1", output="3"),
+)
 TIERS = """
 [[tiers]]
 name = "small"
@@ -39,7 +45,7 @@ enqueued_tokens = 1000000
 
 
 def configuration(**echo: Any) -> str:
-    return TIERS + echo_model(**echo) + PRICE
+    return TIERS + model_table(PRICED, echo=echo)
 
 
 def ask_the_database(server: Server, question: Callable[[Database], Awaitable[T]]) -> T:
