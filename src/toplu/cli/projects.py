@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from toplu.cli.tables import print_table
 from toplu.job import ProjectId
 from toplu.settings import load
 from toplu.wiring import Books, open_books
-
-WIDE = 240
 
 app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
 
@@ -30,9 +28,7 @@ def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -
         async with open_books(settings) as books:
             for project in await books.quotas.known_projects():
                 table.add_row(*await _row_of(books, project))
-        # On a pipe no terminal says how wide a line may be, and a number cut short is wrong.
-        console = Console()
-        console.print(table, width=None if console.is_terminal else WIDE)
+        print_table(table)
 
     asyncio.run(show())
 

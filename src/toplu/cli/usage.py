@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from toplu import money
+from toplu.cli.tables import print_table
 from toplu.job import ProjectId
 from toplu.money import NO_TOKENS
 from toplu.projects.ledger import Total
 from toplu.settings import load
 from toplu.wiring import open_books
 
-WIDE = 240
 DAYS = ["%Y-%m-%d"]
 RIGHT = ("requests", "prompt tokens", "of them cached", "output tokens", "cost")
 
@@ -49,9 +48,7 @@ def show_usage(
                 first_day=_day_of(first_day),
                 last_day=_day_of(last_day),
             )
-        # On a pipe no terminal says how wide a line may be, and a number cut short is wrong.
-        console = Console()
-        console.print(_table_of(totals), width=None if console.is_terminal else WIDE)
+        print_table(_table_of(totals))
 
     asyncio.run(show())
 
