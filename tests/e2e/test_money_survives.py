@@ -84,7 +84,7 @@ def kept_results(server: Server, name: str) -> list[dict[str, Any]]:
         scan = log.scan(job, segment.shard, segment.epoch, segment.committed_bytes)
         payloads = log.read_payloads(job, segment.shard, segment.epoch, scan.entries)
         for entry, payload in zip(scan.entries, payloads, strict=True):
-            lines.setdefault(entry.index, json.loads(payload))
+            lines[entry.index] = json.loads(payload)
     return list(lines.values())
 
 

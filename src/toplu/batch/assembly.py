@@ -109,8 +109,8 @@ class Assembler:
         places: dict[int, tuple[int, Entry]] = {}
         for epoch, committed_bytes in epochs:
             scan = self._results.scan(shard.job, shard.number, epoch, committed_bytes)
-            for entry in scan.entries:
-                places.setdefault(entry.index, (epoch, entry))
+            # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
+            places |= {entry.index: (epoch, entry) for entry in scan.entries}
         expected = range(shard.first, shard.first + shard.count)
         assert places.keys() == set(expected), "a shard counted as done lacks results"
         piece = bytearray()

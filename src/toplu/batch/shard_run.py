@@ -10,7 +10,7 @@ from toplu.money import NO_TOKENS, Usage
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Progress
-from toplu.store.result_log import Record, ResultLog, Segment
+from toplu.store.result_log import Entry, Record, ResultLog, Segment
 
 
 class ShardRun:
@@ -45,8 +45,7 @@ class ShardRun:
         database had heard of it, is not computed again.
         """
         shard = lease.shard
-        finished: dict[int, bool] = {}
-        usage = NO_TOKENS
+        finished: dict[int, Entry] = {}
         sealed: list[Segment] = []
         for epoch in range(1, shard.epoch):
             scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
@@ -60,17 +59,16 @@ class ShardRun:
                     committed_bytes=scan.valid_bytes,
                 )
             )
-            for entry in scan.entries:
-                if entry.index not in finished:
-                    finished[entry.index] = entry.succeeded
-                    usage += entry.usage
+            # Of two outcomes the later epoch's counts: its holder did not see the other, which a
+            # stale one added afterwards.
+            finished |= {entry.index: entry for entry in scan.entries}
         lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
             deque(line for line in lines if line.index not in finished),
             sealed=tuple(sealed),
-            failed=sum(not succeeded for succeeded in finished.values()),
-            usage=usage,
+            failed=sum(not entry.succeeded for entry in finished.values()),
+            usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
         )
 
     @property

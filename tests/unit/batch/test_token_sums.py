@@ -35,16 +35,24 @@ async def test_tokens_that_only_the_log_knows_are_counted_once(world: BatchWorld
     assert (await world.job("one")).usage == USED + USED + USED
 
 
-async def test_a_result_that_stands_twice_in_the_log_costs_once(world: BatchWorld) -> None:
+async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted(
+    world: BatchWorld,
+) -> None:
     await world.planned_job("one", 4)
-    first = await world.open_run("server-1")
+    stale = await world.open_run("server-1")
     await world.jobs.give_back_all_of_others("server-2")
     second = await world.open_run("server-2")
-    # The first was thought dead and writes on: both answered request 0.
-    first.append(world.results, [used(0)])
-    second.append(world.results, [used(0)])
+    writer = world.writer()
+    writer.add(second, used(0))
+    await writer.flush()
+    # Thought dead, the first writes on, and answered more briefly what is counted already.
+    stale.append(world.results, [replace(used(0), usage=Usage(prompt_tokens=1))])
     await world.jobs.give_back_all_of_others("server-3")
-    assert (await world.open_run("server-3")).usage == USED
+    third = await world.open_run("server-3")
+    assert third.usage == USED
+    writer.note(third)
+    await writer.flush()
+    assert (await world.job("one")).usage == USED
 
 
 async def test_a_stale_holder_adds_no_token(world: BatchWorld) -> None:
