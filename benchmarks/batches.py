@@ -9,14 +9,18 @@ from server import Server
 DONE_SECONDS_MAX = 900
 
 
-def create_batch(server: Server, lines: list[dict[str, Any]]) -> str:
+GENERATE = "models/gemini-2.5-flash:batchGenerateContent"
+EMBED = "models/gemini-embedding-001:asyncBatchEmbedContent"
+
+
+def create_batch(server: Server, lines: list[dict[str, Any]], method: str = GENERATE) -> str:
     """Upload the lines and return the name of a batch of them."""
     content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     headers = {"X-Goog-Upload-Protocol": "raw", "Content-Type": "application/jsonl"}
     uploaded = server.call("POST", "/upload/v1beta/files", content, headers=headers)
     assert uploaded.status == 200, uploaded.body
     body = {"batch": {"inputConfig": {"fileName": uploaded.json()["file"]["name"]}}}
-    created = server.call("POST", "/v1beta/models/gemini-2.5-flash:batchGenerateContent", body)
+    created = server.call("POST", f"/v1beta/{method}", body)
     assert created.status == 200, created.body
     return str(created.json()["name"])
 

@@ -4,9 +4,11 @@ import sys
 
 import batch_throughput
 import control_plane
+import embedding_throughput
 
 BENCHMARKS = {
     "batch throughput over the bare engine": batch_throughput.measure,
+    "embeddings over the bare engine": embedding_throughput.measure,
     "control plane with the echo engine": control_plane.measure,
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from toplu.settings import DEFAULT_MODEL, ModelSettings
+from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
 
 
 def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:
@@ -22,6 +22,11 @@ def quick_model(output_tokens_max: int) -> str:
     return model_table(output_tokens_max=output_tokens_max, threads=1)
 
 
+def quick_embedder() -> str:
+    """Return the table of the default embedding model, made to share the machine."""
+    return model_table(DEFAULT_EMBEDDER, threads=1)
+
+
 def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
     """Return the table of an echo model that answers to every Gemini name."""
     model = ModelSettings(name=name, aliases=("gemini-*",), engine="echo", lanes=lanes)
@@ -30,6 +35,10 @@ def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        pairs = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
+        pairs = (
+            f"{json.dumps(name)} = {_toml(item)}"
+            for name, item in value.items()
+            if item is not None
+        )
         return "{ " + ", ".join(pairs) + " }"
     return json.dumps(value)  # strings, numbers, truth values and lists are written alike

@@ -88,7 +88,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     companions: dict[FileName, Sha256Hex] = {}
     context_tokens: Positive = 4096  # prompt and answer together, per lane
     output_tokens_max: Positive = 1024
-    dimensions: Positive = 384  # of an embedding model's vectors
+    dimensions: Positive = 384  # of an embedding model's vectors; it has groups, not lanes
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0

@@ -160,11 +160,11 @@ def test_the_sdk_raises_what_the_server_says(client: genai.Client) -> None:
             config={"webhook_config": {"uris": ["https://example.com/hook"]}},
         )
     assert (unserved.value.code, unserved.value.status) == (501, "UNIMPLEMENTED")
-    with pytest.raises(errors.ServerError) as embedding:
+    with pytest.raises(errors.ClientError, match="not supported for asyncBatchEmbed") as embedding:
         client.batches.create_embeddings(
             model="gemini-2.5-flash", src={"inlined_requests": {"contents": ["a", "b"]}}
         )
-    assert embedding.value.code == 501
+    assert embedding.value.code == 404
 
 
 def test_one_bad_request_refuses_the_whole_inline_batch(http: httpx.Client) -> None:

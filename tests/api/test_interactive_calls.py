@@ -170,9 +170,6 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
     ("method", "path"),
     [
         ("POST", f"models/{FLASH}:streamGenerateContent?alt=sse"),
-        ("POST", f"models/{FLASH}:embedContent"),
-        ("POST", f"models/{FLASH}:batchEmbedContents"),
-        ("POST", f"models/{FLASH}:asyncBatchEmbedContent"),
         ("PATCH", "batches/x:updateGenerateContentBatch"),
         ("PATCH", "batches/x:updateEmbedContentBatch"),
         ("POST", "files:register"),

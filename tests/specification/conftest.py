@@ -6,13 +6,13 @@ import pytest
 from batches import ANSWER_TOKENS, Batches
 from examples import Examples
 
-from model_tables import quick_model
+from model_tables import quick_embedder, quick_model
 from server import Server
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    config = quick_model(ANSWER_TOKENS)
+    config = quick_model(ANSWER_TOKENS) + quick_embedder()
     data_dir = tmp_path_factory.mktemp("specification") / "data"
     with Server(data_dir, config=config) as server:
         yield server.start()

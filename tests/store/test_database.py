@@ -15,8 +15,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from fake_clock import NOON
 from toplu.errors import ConfigurationError
+from toplu.job import JobId, Method, ProjectId
 from toplu.store import schema
 from toplu.store.database import Database
+from toplu.store.jobs import Jobs
 from toplu.store.pages import PageMark
 
 WRITER = """
@@ -64,6 +66,27 @@ async def test_a_difference_between_tables_and_migrations_would_be_seen(
         lambda c: compare_metadata(MigrationContext.configure(c), schema.metadata)
     )
     assert len(differences) == 1
+
+
+async def test_jobs_of_the_first_schema_generate(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    database = await Database.open(path)
+    await database.write(lambda c: c.execute(text("ALTER TABLE jobs DROP COLUMN method")).close())
+    await database.write(
+        lambda c: c.execute(text("UPDATE alembic_version SET version_num = '0001'")).close()
+    )
+    row = (
+        "INSERT INTO jobs (id, project, model, engine, input_form, state, total, succeeded, failed,"
+        " planned, created, updated, expires, deleted)"
+        " VALUES ('old', 'p', 'm', 'e', 'FILE', 'PENDING', 0, 0, 0, 0, 1, 1, 1, 0)"
+    )
+    await database.write(lambda c: c.execute(text(row)).close())
+    await database.close()
+    database = await Database.open(path)
+    job = await Jobs(database).find(ProjectId("p"), JobId("old"))
+    await database.close()
+    assert job is not None
+    assert job.method is Method.GENERATE
 
 
 @pytest.mark.parametrize(

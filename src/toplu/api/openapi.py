@@ -55,7 +55,7 @@ PAGE = ("pageSize", "pageToken")
 
 CALLS = (
     Operated("get", "/healthz", "Whether the process lives."),
-    Operated("get", "/readyz", "Whether every engine is ready."),
+    Operated("get", "/readyz", "Whether every engine is ready that is not lazy."),
     Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse, query=PAGE),
     Operated("get", "/{version}/models/{model}", "Get a model.", gives=Model),
     Operated("get", "/{version}/tunedModels", "List tuned models: there are none."),

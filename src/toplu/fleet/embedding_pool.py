@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 GROUPS_AT_ONCE = 2  # one is computed, and one waits behind it in the engine
 # So many groups' worth of a batch wait here: the more to choose from, the more alike in length.
-GROUPS_WAITING = 4
+GROUPS_WAITING = 2
 
 
 class EmbeddingPool:

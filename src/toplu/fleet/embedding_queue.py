@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 from toplu.engines.embedder import Embedding
 
-GROUP_TEXTS_MAX = 64
-GROUP_CHARACTERS_MAX = 512 * 1024
+GROUP_TEXTS_MAX = 256
+# Count times longest: about one run of a model. Whoever comes interactively waits for two groups.
+GROUP_CHARACTERS_MAX = 16 * 1024
+# A text that is longer costs no more, for models cut there or before.
+TEXT_CHARACTERS_READ = 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -70,12 +73,22 @@ class EmbeddingQueue:
 
 
 def _group_of_oldest(queue: list[WaitingText]) -> list[WaitingText]:
-    """Return the oldest text among its neighbours in length."""
+    """Return the oldest text and as many of its neighbours in length as go with it."""
     by_length = sorted(queue, key=lambda waiting: len(waiting.text))
-    place = by_length.index(queue[0])
-    first = max(0, min(place - GROUP_TEXTS_MAX // 2, len(by_length) - GROUP_TEXTS_MAX))
-    group = by_length[first : first + GROUP_TEXTS_MAX]
-    while sum(len(waiting.text) for waiting in group) > GROUP_CHARACTERS_MAX and len(group) > 1:
-        # The end that is farther from the oldest goes, so that it always stays.
-        group.pop(0 if group.index(queue[0]) >= len(group) / 2 else -1)
-    return group
+    first = last = by_length.index(queue[0])
+
+    def has_room(longest: int) -> bool:
+        count = last - first + 2
+        cost = min(len(by_length[longest].text), TEXT_CHARACTERS_READ)
+        return count <= GROUP_TEXTS_MAX and count * cost <= GROUP_CHARACTERS_MAX
+
+    grows = True
+    while grows:
+        grows = False
+        if first > 0 and has_room(last):
+            first -= 1
+            grows = True
+        if last + 1 < len(by_length) and has_room(last + 1):
+            last += 1
+            grows = True
+    return by_length[first : last + 1]

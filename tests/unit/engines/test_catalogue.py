@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
 from toplu.engines.catalogue import Catalogue
 from toplu.errors import ConfigurationError
-from toplu.settings import DEFAULT_MODEL, ModelSettings
+from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, Kind, ModelSettings
 
 
 def a_model(name: str, *aliases: str) -> ModelSettings:
@@ -67,6 +69,27 @@ def test_the_default_model_leaves_what_is_not_text_alone(name: str):
 )
 def test_the_default_model_answers_for_text_models(name: str):
     assert answering(name, DEFAULT_MODEL) == DEFAULT_MODEL.name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gemini-embedding-001", "gemini-embedding-2", "text-embedding-004", "embedding-001"],
+)
+def test_the_default_embedder_answers_for_embedding_models(name: str):
+    assert answering(name, DEFAULT_MODEL, DEFAULT_EMBEDDER) == DEFAULT_EMBEDDER.name
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind"),
+    [
+        ("llama_cpp", Kind.GENERATION),
+        ("echo", Kind.GENERATION),
+        ("onnx_embedder", Kind.EMBEDDING),
+        ("echo_embedder", Kind.EMBEDDING),
+    ],
+)
+def test_the_engine_tells_what_a_model_makes(engine: Any, kind: Kind):
+    assert ModelSettings(name="m", engine=engine).kind is kind
 
 
 def test_the_names_are_literal_and_the_catalogue_name_comes_first():

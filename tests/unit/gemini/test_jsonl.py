@@ -22,6 +22,7 @@ from toplu.gemini.content import (
     Part,
     UsageMetadata,
 )
+from toplu.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest, TaskType
 
 HELLO = GenerateContentRequest(contents=[Content(parts=[Part(text="hi")])])
 
@@ -261,3 +262,25 @@ def test_a_file_that_is_no_json_lines_is_known_by_its_first_line(line: bytes, re
         jsonl.check_first_line(line)
     assert caught.value.message.startswith("Error on line 1: invalid JSON, near column ")
     assert caught.value.message.endswith(reason)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key": "k", "request": {"content": {"parts": [{"text": "x"}]}, "taskType": 5}}',
+        b'{"key": "k", "request": {"content": {"parts": {"text": "x"}}, "task_type": 5}}',
+    ],
+)
+def test_a_line_of_embeddings_is_read_in_every_spelling(line: bytes):
+    read = jsonl.EMBED_LINES.read(line, 1)
+    assert read.key == "k"
+    assert read.request == EmbedContentRequest(
+        content=Content(parts=[Part(text="x")]), task_type=TaskType.CLUSTERING
+    )
+
+
+def test_an_inlined_embedding_request_reads_back_equal():
+    request = EmbedContentRequest(content=Content(parts=[Part(text="x")]), output_dimensionality=3)
+    entry = InlinedEmbedContentRequest(request=request, metadata={"a": [1]})
+    read = jsonl.EMBED_LINES.read(jsonl.write_inlined(entry), 1)
+    assert (read.key, read.metadata, read.request) == (None, {"a": [1]}, request)

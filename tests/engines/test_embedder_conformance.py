@@ -1,0 +1,107 @@
+"""What every embedder promises, whatever computes inside it."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from engines.embedders_under_test import (
+    ECHO_EMBEDDER,
+    MINILM,
+    SLOW_ECHO_EMBEDDER,
+    AnyRunning,
+    launched_embedder,
+)
+from toplu.engines.engine import EngineDied
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KINDS = ["echo_embedder", pytest.param("onnx_embedder", marks=pytest.mark.model)]
+TEXTS = ["one", "two words", "", "a much longer text " * 30, "naïve café ❤️", "two words"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+async def running(request: pytest.FixtureRequest) -> AsyncIterator[AnyRunning]:
+    async with launched_embedder(ECHO_EMBEDDER if "echo" in request.param else MINILM) as embedder:
+        yield embedder
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=KINDS)
+async def doomed(request: pytest.FixtureRequest) -> AsyncIterator[AnyRunning]:
+    model = SLOW_ECHO_EMBEDDER if "echo" in request.param else MINILM
+    async with launched_embedder(model) as embedder:
+        yield embedder
+
+
+async def test_each_text_gets_a_vector_of_length_one(running: AnyRunning):
+    embeddings = await running.engine.embed(TEXTS)
+    assert len(embeddings) == len(TEXTS)
+    for embedding in embeddings:
+        assert len(embedding.values) == 384
+        assert math.hypot(*embedding.values) == pytest.approx(1, abs=1e-6)
+
+
+async def test_a_text_has_the_same_vector_alone_and_beside_others(running: AnyRunning):
+    together = await running.engine.embed(TEXTS)
+    for text, beside_others in zip(TEXTS, together, strict=True):
+        (alone,) = await running.engine.embed([text])
+        assert alone.tokens == beside_others.tokens
+        assert list(alone.values) == pytest.approx(list(beside_others.values), abs=1e-5)
+
+
+async def test_vectors_come_in_the_order_of_the_texts(running: AnyRunning):
+    forth = await running.engine.embed(TEXTS)
+    back = await running.engine.embed(TEXTS[::-1])
+    for one, other in zip(forth, back[::-1], strict=True):
+        assert list(one.values) == pytest.approx(list(other.values), abs=1e-5)
+
+
+async def test_a_longer_text_has_more_tokens_up_to_the_limit(running: AnyRunning):
+    short, longer, endless = await running.engine.embed(["one", "one two three", "word " * 5000])
+    assert short.tokens < longer.tokens < endless.tokens == 256
+    assert (short.was_cut, longer.was_cut, endless.was_cut) == (False, False, True)
+
+
+async def test_what_is_beyond_the_limit_changes_nothing(running: AnyRunning):
+    one, other = await running.engine.embed(["word " * 300 + "a", "word " * 300 + "b c d"])
+    assert list(one.values) == list(other.values)
+
+
+async def test_no_texts_are_no_vectors(running: AnyRunning):
+    assert await running.engine.embed([]) == []
+
+
+async def test_calls_may_overlap(running: AnyRunning):
+    answers = await asyncio.gather(*(running.engine.embed([text] * 3) for text in TEXTS))
+    for text, answer in zip(TEXTS, answers, strict=True):
+        (alone,) = await running.engine.embed([text])
+        assert len(answer) == 3
+        assert list(answer[0].values) == pytest.approx(list(alone.values), abs=1e-5)
+
+
+async def test_a_call_fails_when_its_embedder_dies(doomed: AnyRunning):
+    async def embed() -> None:
+        with pytest.raises(EngineDied):
+            await doomed.engine.embed(["a long text " * 80] * 2000)
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        calls = [group.create_task(embed()) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert not any(call.done() for call in calls)
+        doomed.kill()
+        await doomed.wait_for_death()
+
+
+async def test_a_dead_embedder_answers_nothing_more(doomed: AnyRunning):
+    doomed.kill()
+    await doomed.wait_for_death()
+    with pytest.raises(EngineDied):
+        await doomed.engine.embed(["text"])
+
+
+async def test_a_closed_embedder_answers_nothing_more(doomed: AnyRunning):
+    await doomed.engine.close()
+    with pytest.raises(EngineDied):
+        await doomed.engine.embed(["text"])

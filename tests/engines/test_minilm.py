@@ -1,0 +1,166 @@
+"""What only all-MiniLM-L6-v2 does: the reference's vectors, meaning, its graph and its process."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
+from engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
+from toplu.clock import SystemClock
+from toplu.engines import model_source
+from toplu.engines.embedder import Embedder
+from toplu.fleet.embedder_process import EmbedderProcess
+from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.launch import launch_embedder_of
+from toplu.fleet.running_engine import EngineStartFailed
+from toplu.fleet.supervisor import Supervisor
+from toplu.gemini.content import Content, Part
+from toplu.gemini.embedding import EmbedContentRequest
+from toplu.settings import Settings
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+
+REFERENCES = {entry["text"]: entry["values"] for entry in json.loads(VECTORS.read_text("utf-8"))}
+
+# Two sentences that mean about the same, and one that shares words with the first.
+TRIPLES = [
+    (
+        "How do I reset my password?",
+        "I forgot my login credentials and need new ones.",
+        "How do I bake my own bread?",
+    ),
+    (
+        "The stock market fell sharply today.",
+        "Shares dropped a lot in trading this afternoon.",
+        "The old market hall sells fruit and fish today.",
+    ),
+    (
+        "A man is playing the guitar on stage.",
+        "A musician performs with his instrument before an audience.",
+        "A man is parking his car on the street.",
+    ),
+    (
+        "The vaccine protects children against measles.",
+        "Immunisation keeps kids safe from an infectious disease.",
+        "The umbrella protects children against rain.",
+    ),
+    (
+        "Python raises an exception when a key is missing.",
+        "A KeyError is thrown if the dictionary has no such entry.",
+        "A python rises from the grass when it is hungry.",
+    ),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def minilm() -> AsyncIterator[AnyRunning]:
+    async with launched_embedder(MINILM) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    found = model_source.locate(MINILM, Settings().model_dir)
+    assert found is not None, "run `make model`"
+    return found
+
+
+async def test_vectors_are_those_of_the_reference(minilm: AnyRunning):
+    assert list(REFERENCES) == SENTENCES
+    embeddings = await minilm.engine.embed(SENTENCES)
+    for text, embedding in zip(SENTENCES, embeddings, strict=True):
+        assert cosine(embedding.values, REFERENCES[text]) >= 0.9999, text
+
+
+async def test_the_committed_vectors_are_what_the_reference_computes(weights: Path):
+    reference = ReferenceMiniLm(weights.parent)
+    for text in SENTENCES[:4]:
+        assert list(reference.embed(text)) == pytest.approx(REFERENCES[text], abs=1e-6)
+
+
+@pytest.mark.parametrize("triple", TRIPLES, ids=lambda triple: triple[0])
+async def test_what_means_the_same_is_nearer_than_what_sounds_alike(
+    minilm: AnyRunning, triple: tuple[str, str, str]
+):
+    one, same, other = await minilm.engine.embed(triple)
+    assert cosine(one.values, same.values) > cosine(one.values, other.values)
+
+
+async def test_the_graph_is_built_once(weights: Path, tmp_path: Path):
+    source = tmp_path / "weights"
+    source.mkdir()
+    for file in ("model.safetensors", "tokenizer.json", "config.json"):
+        shutil.copy(weights.with_name(file), source)
+    model = msgspec.structs.replace(MINILM, source=f"path:{source}/model.safetensors", sha256=None)
+    settings = Settings(model_dir=tmp_path / "models")
+    builds = []
+    for _ in range(2):
+        running = await EmbedderProcess.start(model, source / "model.safetensors", settings)
+        await running.stop()
+        (graph,) = (tmp_path / "models" / model.name).iterdir()
+        builds.append(graph.stat().st_mtime_ns)
+    assert builds[0] == builds[1]
+
+
+async def test_weights_that_are_none_do_not_start(tmp_path: Path, weights: Path):
+    for file in ("tokenizer.json", "config.json"):
+        shutil.copy(weights.with_name(file), tmp_path)
+    junk = tmp_path / "model.safetensors"
+    junk.write_bytes(b"junk")
+    model = msgspec.structs.replace(MINILM, sha256=None)
+    settings = Settings(model_dir=tmp_path / "models")
+    with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*model\.safetensors"):
+        await EmbedderProcess.start(model, junk, settings)
+    assert not list((tmp_path / "models").rglob("*.onnx*"))
+
+
+async def test_a_model_of_other_dimensions_does_not_start(weights: Path):
+    model = msgspec.structs.replace(MINILM, dimensions=768)
+    with pytest.raises(EngineStartFailed, match="has 384 dimensions, not 768"):
+        await EmbedderProcess.start(model, weights, Settings())
+
+
+async def test_a_killed_embedder_costs_no_text_its_vector():
+    settings = Settings()
+    supervisor: Supervisor[Embedder] = Supervisor(
+        name="m",
+        launch=launch_embedder_of(MINILM, settings),
+        clock=SystemClock(),
+        start_attempts_max=2,
+    )
+    pool = EmbeddingPool(model=MINILM, supervisor=supervisor, settings=settings)
+    requests = [
+        EmbedContentRequest(content=Content(parts=[Part(text=f"The answer is {number}.")]))
+        for number in range(300)
+    ]
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        runs = [group.create_task(run()) for run in (supervisor.run, pool.run)]
+        calls = [group.create_task(pool.answer(each, interactive=False)) for each in requests]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert not all(call.done() for call in calls)
+        first_pid = supervisor.pid
+        assert first_pid is not None
+        os.kill(first_pid, signal.SIGKILL)
+        responses = await asyncio.gather(*calls)
+        assert supervisor.pid not in (None, first_pid)
+        for run in runs:
+            run.cancel()
+    assert all(len(response.embedding.values) == 384 for response in responses)
+
+
+async def test_a_stopped_embedder_leaves_no_process():
+    async with launched_embedder(MINILM) as running:
+        pid = running.pid
+        assert pid is not None
+        os.kill(pid, 0)
+    assert (await running.wait_for_death()).exit_code == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -1,0 +1,19 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toplu.engines.packing import pack
+
+LENGTHS = st.lists(st.integers(min_value=1, max_value=300), max_size=60)
+
+
+@given(LENGTHS, st.integers(min_value=1, max_value=2000))
+def test_every_text_is_in_one_group_of_bounded_size(lengths: list[int], padded_max: int):
+    groups = pack(lengths, padded_max)
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    for group in groups:
+        longest = max(lengths[index] for index in group)
+        assert len(group) * longest <= padded_max or len(group) == 1
+
+
+def test_texts_of_about_the_same_length_are_together():
+    assert pack([9, 1, 10, 2], padded_max=20) == [[1, 3], [0, 2]]

@@ -1,0 +1,94 @@
+import asyncio
+
+import pytest
+
+from toplu.fleet.embedding_queue import (
+    GROUP_CHARACTERS_MAX,
+    GROUP_TEXTS_MAX,
+    TEXT_CHARACTERS_READ,
+    EmbeddingQueue,
+    WaitingText,
+)
+
+
+def a_text(text: str, *, interactive: bool = False) -> WaitingText:
+    answered = asyncio.get_running_loop().create_future()
+    return WaitingText(text, interactive, answered)
+
+
+def a_queue(*waiting: WaitingText) -> EmbeddingQueue:
+    queue = EmbeddingQueue()
+    for each in waiting:
+        queue.put(each)
+    return queue
+
+
+async def texts_of(queue: EmbeddingQueue) -> list[str]:
+    async with asyncio.timeout(1):
+        return [waiting.text for waiting in await queue.take()]
+
+
+async def test_what_waits_together_goes_together():
+    queue = a_queue(a_text("b"), a_text("aa"), a_text("c"))
+    assert sorted(await texts_of(queue)) == ["aa", "b", "c"]
+
+
+async def test_interactive_texts_go_before_those_of_batches():
+    queue = a_queue(a_text("batch"), a_text("interactive", interactive=True))
+    assert await texts_of(queue) == ["interactive"]
+    assert await texts_of(queue) == ["batch"]
+
+
+async def test_a_suspect_goes_first_and_alone():
+    suspect = a_text("suspect")
+    suspect.alone = True
+    queue = a_queue(a_text("a", interactive=True), suspect)
+    assert await texts_of(queue) == ["suspect"]
+
+
+async def test_the_oldest_goes_with_those_that_are_about_as_long():
+    oldest = a_text("x" * 500)
+    others = [a_text("x" * length) for length in range(1, 1000, 3)]
+    group = [len(text) for text in await texts_of(a_queue(oldest, *others))]
+    assert len(group) * max(group) > 0.9 * GROUP_CHARACTERS_MAX
+    assert max(group) - min(group) <= 3 * len(group)
+    assert 500 in group
+
+
+async def test_nobody_waits_for_ever():
+    texts = [a_text("x" * (number * 7 % 500)) for number in range(500)]
+    queue = a_queue(*texts)
+    oldest_taken = await queue.take()
+    assert texts[0] in oldest_taken
+    seen = len(oldest_taken)
+    while seen < 500:
+        seen += len(await queue.take())
+    assert seen == 500
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, TEXT_CHARACTERS_READ, 100 * TEXT_CHARACTERS_READ])
+async def test_a_group_is_bounded_in_number_and_in_cost(length: int):
+    group = await texts_of(a_queue(*(a_text("x" * length) for _ in range(400))))
+    read = min(length, TEXT_CHARACTERS_READ)
+    assert len(group) == min(GROUP_TEXTS_MAX, GROUP_CHARACTERS_MAX // max(read, 1))
+
+
+async def test_a_text_of_any_length_goes():
+    long = a_text("x" * 2 * GROUP_CHARACTERS_MAX)
+    assert [len(text) for text in await texts_of(a_queue(long))] == [2 * GROUP_CHARACTERS_MAX]
+
+
+async def test_a_text_that_nobody_waits_for_any_more_is_not_sent():
+    gone = a_text("gone")
+    gone.answered.cancel()
+    assert await texts_of(a_queue(gone, a_text("here"))) == ["here"]
+
+
+async def test_whoever_takes_waits_until_there_is_something():
+    queue = EmbeddingQueue()
+    async with asyncio.timeout(1), asyncio.TaskGroup() as group:
+        taking = group.create_task(queue.take())
+        await asyncio.sleep(0)
+        assert not taking.done()
+        queue.put(a_text("late"))
+    assert [waiting.text for waiting in taking.result()] == ["late"]
