@@ -26,6 +26,17 @@ from typing import Any, ClassVar
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
 
 
+QUOTA_METRICS = "generativelanguage.googleapis.com/"
+QUOTA_EXCEEDED = (
+    "You exceeded your current quota, please check your plan and billing details. For more "
+    "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits."
+)
+QUOTA_HELP = {
+    "description": "Learn more about Gemini API quotas",
+    "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+}
+
+
 class Code(IntEnum):
     """google.rpc.Code, as far as this server answers with it."""
 
@@ -151,6 +162,43 @@ class ResourceExhausted(TopluError):
 
     code = Code.RESOURCE_EXHAUSTED
     http_status = 429
+    retry_seconds: int | None = None  # when it may be worth to try again; None: nobody knows
+
+    @classmethod
+    def of_quota(
+        cls, quota: str, limit: int, why: str, *, model: str | None = None, retry_seconds: int = 0
+    ) -> "ResourceExhausted":
+        """Return the error of a project that has used up a quota, with Google's three details.
+
+        `quota` is its name in snake_case. Without `retry_seconds` waiting does not help.
+        """
+        retry = f"\nPlease retry in {retry_seconds}s." if retry_seconds else ""
+        dimensions = {"location": "global"} | ({} if model is None else {"model": model})
+        error = cls(
+            f"{QUOTA_EXCEEDED}\n* Quota exceeded for metric: {QUOTA_METRICS}{quota}, limit: {limit}"
+            f"{'' if model is None else f', model: {model}'}: {why}{retry}",
+            details=(
+                {"@type": f"{TYPE_PREFIX}Help", "links": [QUOTA_HELP]},
+                {
+                    "@type": f"{TYPE_PREFIX}QuotaFailure",
+                    "violations": [
+                        {
+                            "quotaMetric": f"{QUOTA_METRICS}{quota}",
+                            "quotaId": "".join(word.title() for word in quota.split("_")),
+                            "quotaDimensions": dimensions,
+                            "quotaValue": str(limit),
+                        }
+                    ],
+                },
+                *(
+                    [{"@type": f"{TYPE_PREFIX}RetryInfo", "retryDelay": f"{retry_seconds}s"}]
+                    if retry_seconds
+                    else []
+                ),
+            ),
+        )
+        error.retry_seconds = retry_seconds or None
+        return error
 
 
 class Cancelled(TopluError):

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import NewType
 
 from toplu.errors import RequestError
+from toplu.money import FREE, NO_TOKENS, Prices, Usage
 
 ProjectId = NewType("ProjectId", str)
 JobId = NewType("JobId", str)
@@ -97,6 +98,9 @@ class Job:
     input_file: str | None  # the id of the uploaded file, for `InputForm.FILE`
     state: JobState = JobState.PENDING
     counts: RequestCounts = field(default_factory=RequestCounts)
+    prices: Prices = FREE  # of the model when the batch was created
+    usage: Usage = NO_TOKENS  # of the requests that are counted
+    tokens_estimate: int = 0  # of the whole input, before it is read
     planned: bool = False  # the input has been read through once and cut into shards
     created: datetime
     updated: datetime
@@ -120,6 +124,7 @@ class Shard:
     count: int
     succeeded: int = 0
     failed: int = 0
+    usage: Usage = NO_TOKENS
     epoch: int = 0  # how often the shard has been leased
 
     @property

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import platformdirs
 
+from toplu import money
 from toplu.errors import ConfigurationError
 
 KIB = 1024
@@ -26,6 +27,9 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Sha256Hex = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+# Of a million tokens, as a decimal number: a TOML float would not be exact.
+Price = Annotated[str, msgspec.Meta(pattern=money.PRICE_PATTERN)]
+Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
 
 
 class Kind(StrEnum):
@@ -42,6 +46,31 @@ class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     word_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # after each word of an answer
     fail_pattern: str | None = None  # requests that are answered with an error
     crash_pattern: str | None = None  # requests that bring the engine down
+
+
+class PriceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a million tokens cost in interactive calls; a batch pays half, see `money`."""
+
+    input: Price = "0"
+    output: Price = "0"
+    cached_input: Price | None = None  # None: as `input`
+    embedding: Price = "0"  # what an embedding model reads
+
+
+class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a project may use; None is no limit, but for the two that the settings have too."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    concurrent_batches: Positive | None = None  # None: concurrent_batches_max
+    storage_bytes: Positive | None = None  # None: project_bytes_max
+    enqueued_tokens: Positive | None = None  # of unfinished batches, per model, estimated
+    enqueued_tokens_of: dict[str, Positive] = {}  # the same for single models of the catalogue
+    requests_per_minute: Positive | None = None  # interactive, per model
+    tokens_per_minute: Positive | None = None  # interactive, per model, read and written
+
+    def enqueued_tokens_for(self, model: str) -> int | None:
+        """Return the limit for a model of the catalogue."""
+        return self.enqueued_tokens_of.get(model, self.enqueued_tokens)
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +96,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     top_p: Fraction = 0.95
     top_k: Annotated[int, msgspec.Meta(ge=0)] = 64
     echo: EchoSettings = EchoSettings()
+    price: PriceSettings = PriceSettings()
 
     @property
     def kind(self) -> Kind:
@@ -160,6 +190,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     file_life_seconds: Seconds = 48 * HOUR
     job_life_seconds: Seconds = 48 * HOUR
     concurrent_batches_max: Positive = 100  # unfinished batches per project
+    # What projects may use; one without a tier of its own has the first.
+    tiers: tuple[TierSettings, ...] = (TierSettings(name="default"),)
+    currency: Currency = "USD"  # of every price
 
     # Limits of our own
     line_bytes_max: Positive = 20 * MIB
@@ -194,6 +227,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search: SearchSettings = SearchSettings()
     models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
 
+    def prices_of(self, model: ModelSettings) -> money.Prices:
+        """Return what a token of the model costs."""
+        price = model.price
+        read = price.embedding if model.kind is Kind.EMBEDDING else price.input
+        return money.Prices(
+            currency=self.currency,
+            input_units=money.units_of_a_token(read),
+            cached_units=money.units_of_a_token(price.cached_input or read),
+            output_units=money.units_of_a_token(price.output),
+        )
+
+
+TABLES = frozenset({"models", "search", "tiers"})  # too large for one variable
+
 
 def load(
     config: Path | None = None,
@@ -207,7 +254,7 @@ def load(
     environment = dict(os.environ) if environment is None else environment  # noqa: TID251
     for name in Settings.__struct_fields__:
         variable = f"TOPLU_{name.upper()}"
-        if name not in {"models", "search"} and variable in environment:
+        if name not in TABLES and variable in environment:
             values |= _checked({name: environment[variable]}, variable)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values |= _checked(given, "command line")
@@ -216,7 +263,23 @@ def load(
         raise ConfigurationError("search: provider searxng needs the url of the server")
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
+    _check_tiers(settings)
     return settings
+
+
+def _check_tiers(settings: Settings) -> None:
+    if not settings.tiers:
+        raise ConfigurationError("tiers: there must be one at least")
+    if len({tier.name for tier in settings.tiers}) != len(settings.tiers):
+        raise ConfigurationError("tiers: two entries have the same name")
+    names = {model.name for model in settings.models}
+    for tier in settings.tiers:
+        for model in tier.enqueued_tokens_of:
+            if model not in names:
+                raise ConfigurationError(
+                    f"tiers: enqueued_tokens_of of {tier.name} names {model}, "
+                    "which is not in the catalogue"
+                )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

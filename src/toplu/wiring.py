@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -39,6 +40,9 @@ from toplu.files.uploads import Uploads
 from toplu.fleet.fleet import Fleet
 from toplu.job import JobId
 from toplu.projects.keys import Keys
+from toplu.projects.ledger import Ledger
+from toplu.projects.meter import Meter
+from toplu.projects.quotas import Quotas
 from toplu.settings import SearchSettings, Settings
 from toplu.store.blobs import DiskBlobs
 from toplu.store.data_dir import DataDir
@@ -46,7 +50,9 @@ from toplu.store.database import Database
 from toplu.store.files import Files as KeptFiles
 from toplu.store.jobs import Jobs
 from toplu.store.keys import IssuedKeys
+from toplu.store.ledger import LedgerRows
 from toplu.store.passages import Passages
+from toplu.store.projects import ProjectRows
 from toplu.store.result_log import ResultLog
 from toplu.store.uploads import UploadSessions
 from toplu.tools.grounding import Grounder
@@ -81,6 +87,9 @@ class House:
         results = ResultLog(data.results)
         catalogue = Catalogue(settings.models)
         self.keys = Keys(clock=clock, issued=IssuedKeys(database))
+        self.ledger = Ledger(clock=clock, rows=LedgerRows(database))
+        self.quotas = Quotas(settings=settings, clock=clock, rows=ProjectRows(database))
+        meter = Meter(settings=settings, clock=clock, quotas=self.quotas, ledger=self.ledger)
         self.fleet = Fleet(settings, catalogue, clock, grounder)
         kept = KeptFiles(database)
         sessions = UploadSessions(database)
@@ -138,6 +147,7 @@ class House:
                     jobs=self.jobs,
                     library=library,
                     blobs=blobs,
+                    quotas=self.quotas,
                     created=self._created,
                 ),
                 lookup=Lookup(jobs=self.jobs, blobs=blobs),
@@ -158,14 +168,19 @@ class House:
                     sessions=sessions,
                     blobs=blobs,
                     parts=parts,
+                    storage_bytes_max=self.quotas.storage_bytes_max,
                 ),
                 gate=gate,
             ),
             models=Models(names=names),
             generate=Generate(
-                settings=settings, names=names, fleet=self.fleet, attachments=attachments
+                settings=settings,
+                names=names,
+                fleet=self.fleet,
+                attachments=attachments,
+                meter=meter,
             ),
-            embed=Embed(settings=settings, names=names, fleet=self.fleet),
+            embed=Embed(settings=settings, names=names, fleet=self.fleet, meter=meter),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
             body_silence_seconds_max=settings.body_silence_seconds_max,
         )
@@ -277,5 +292,29 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     database = await Database.open(data.database)
     try:
         yield Keys(clock=SystemClock(), issued=IssuedKeys(database))
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What the operator reads and changes of projects."""
+
+    ledger: Ledger
+    quotas: Quotas
+
+
+@contextlib.asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """Yield the books of a data folder, whether or not a server runs on it."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    database = await Database.open(data.database)
+    try:
+        clock = SystemClock()
+        yield Books(
+            ledger=Ledger(clock=clock, rows=LedgerRows(database)),
+            quotas=Quotas(settings=settings, clock=clock, rows=ProjectRows(database)),
+        )
     finally:
         await database.close()

@@ -147,6 +147,7 @@ def test_the_calls_that_answer_with_batches_take_the_spelling_of_states(
         if (parameter["in"], parameter["name"]) == ("header", "X-Toplu-State-Style")
     }
     assert takers == {
+        ("/{version}/models/{model}:asyncBatchEmbedContent", "post"),
         ("/{version}/models/{model}:batchGenerateContent", "post"),
         ("/{version}/batches", "get"),
         ("/{version}/batches/{batch}", "get"),

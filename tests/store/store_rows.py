@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from fake_clock import NOON, FakeClock
 from toplu.job import InputForm, Job, JobId, Lease, ProjectId, Shard
+from toplu.money import Usage
 from toplu.store.files import FileSource, StoredFile
 from toplu.store.jobs import Jobs, Progress
 from toplu.store.result_log import Segment
@@ -73,4 +74,7 @@ def progress(lease: Lease, succeeded: int, failed: int = 0, committed_bytes: int
         epoch=lease.shard.epoch,
         committed_bytes=committed_bytes,
     )
-    return Progress(lease=lease, segments=(segment,), succeeded=succeeded, failed=failed)
+    usage = Usage(prompt_tokens=10 * succeeded, output_tokens=succeeded)
+    return Progress(
+        lease=lease, segments=(segment,), succeeded=succeeded, failed=failed, usage=usage
+    )

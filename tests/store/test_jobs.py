@@ -45,9 +45,7 @@ async def test_too_many_unfinished_jobs_are_refused_for_that_project_only(jobs: 
     await jobs.create(a_job("two"), unfinished_max=2)
     with pytest.raises(ResourceExhausted) as caught:
         await jobs.create(a_job("three"), unfinished_max=2)
-    assert caught.value.message == (
-        "Resource has been exhausted: at most 2 batches may be unfinished at once."
-    )
+    assert "batch_concurrent_batches, limit: 2" in caught.value.message
     assert await jobs.find(PROJECT, JobId("three")) is None
     await jobs.create(a_job("four", project=ProjectId("team-b")), unfinished_max=2)
     await jobs.move(ONE, JobState.CANCELLED, NOON)

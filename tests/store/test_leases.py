@@ -1,5 +1,6 @@
 """Leases: one holder at a time, and nobody but the holder of the latest one writes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from store_rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
@@ -161,7 +162,7 @@ async def test_a_later_lease_may_vouch_for_the_segments_of_earlier_ones(
     assert held is not None
     report = progress(held, 3)
     earlier = Segment(job=ONE, shard=0, epoch=1, committed_bytes=33)
-    report = type(report)(lease=held, segments=(earlier, *report.segments), succeeded=3, failed=0)
+    report = replace(report, segments=(earlier, *report.segments))
     assert await jobs.record([report], NOON) == []
     assert [(one.epoch, one.committed_bytes) for one in await jobs.segments(ONE, 0)] == [
         (1, 33),

@@ -10,16 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toplu.job import JobId
+from toplu.money import Usage
 from toplu.store.result_log import HEADER, Record, ResultLog
 
 JOB = JobId("job1")
 
+TOKENS = st.integers(0, 2**32 - 1)
 RECORDS = st.lists(
     st.builds(
         Record,
         index=st.integers(0, 2**32 - 1),
         succeeded=st.booleans(),
         payload=st.binary(max_size=40),
+        usage=st.builds(Usage, prompt_tokens=TOKENS, cached_tokens=TOKENS, output_tokens=TOKENS),
     ),
     min_size=1,
     max_size=6,
@@ -43,7 +46,7 @@ def read_back(log: ResultLog, limit_bytes: int | None = None) -> list[Record]:
     scan = log.scan(JOB, 0, 1, limit_bytes)
     payloads = list(log.read_payloads(JOB, 0, 1, scan.entries)) if scan.entries else []
     return [
-        Record(index=entry.index, succeeded=entry.succeeded, payload=payload)
+        Record(index=entry.index, succeeded=entry.succeeded, payload=payload, usage=entry.usage)
         for entry, payload in zip(scan.entries, payloads, strict=True)
     ]
 

@@ -38,3 +38,9 @@ def test_no_function_of_ours_is_too_long_to_see_whole() -> None:
 
 def test_every_file_is_named_after_what_it_is() -> None:
     assert [path for path in sources() if path.stem in BANNED_NAMES] == []
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    # pytest imports them by their bare names.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

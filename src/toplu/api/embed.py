@@ -16,6 +16,8 @@ from toplu.gemini.embedding import (
     EmbedContentRequest,
     EmbeddingUsage,
 )
+from toplu.gemini.token_usage import usage_of
+from toplu.projects.meter import Meter
 from toplu.settings import Settings
 
 REQUESTS_MAX = 100  # of one call, as hosted
@@ -24,10 +26,13 @@ REQUESTS_MAX = 100  # of one call, as hosted
 class Embed:
     """The door to `models/…:embedContent` and `:batchEmbedContents`."""
 
-    def __init__(self, *, settings: Settings, names: ModelNames, fleet: Fleet) -> None:
+    def __init__(
+        self, *, settings: Settings, names: ModelNames, fleet: Fleet, meter: Meter
+    ) -> None:
         self._settings = settings
         self._names = names
         self._fleet = fleet
+        self._meter = meter
 
     def routes(self, gate: Gate) -> list[Route]:
         return [
@@ -50,7 +55,9 @@ class Embed:
         body = await call.read(EmbedContentRequest, self._settings.inline_bytes_max)
         _check_model("EmbedContentRequest", body, name)
         pool = self._fleet.embedding_pool(model.name)
+        await self._meter.admit(call.project, model)
         response = await while_connected(call.request, pool.answer(body, interactive=True))
+        await self._meter.charge(call.project, model, usage_of(response))
         return await json_response(
             call.request, msgspec.structs.replace(response, token_count=None)
         )
@@ -71,15 +78,15 @@ class Embed:
         for index, request in enumerate(requests):
             _check_model(f"BatchEmbedContentsRequest.requests[{index}]", request, name)
         pool = self._fleet.embedding_pool(model.name)
+        await self._meter.admit(call.project, model, requests=len(requests))
         responses = await while_connected(call.request, pool.answer_all(requests))
         tokens = sum(response.usage_metadata.prompt_token_count for response in responses)
-        return await json_response(
-            call.request,
-            BatchEmbedContentsResponse(
-                embeddings=[response.embedding for response in responses],
-                usage_metadata=EmbeddingUsage(prompt_token_count=tokens),
-            ),
+        answer = BatchEmbedContentsResponse(
+            embeddings=[response.embedding for response in responses],
+            usage_metadata=EmbeddingUsage(prompt_token_count=tokens),
         )
+        await self._meter.charge(call.project, model, usage_of(answer), requests=len(requests))
+        return await json_response(call.request, answer)
 
 
 def _check_model(path: str, request: EmbedContentRequest, name: str) -> None:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from toplu.api.responses import json_response
-from toplu.errors import Internal, NotFound, TopluError
+from toplu.errors import Internal, NotFound, ResourceExhausted, TopluError
 from toplu.gemini.message import FreeForm, Message
 
 log = structlog.get_logger()
@@ -43,7 +43,12 @@ async def render(request: Request, error: Exception, *, in_list: bool = False) -
     """Answer with the error, whatever it is; in a list of one where a list would have come."""
     failure = failure_of(request, error)
     body = body_of(failure)
-    return await json_response(request, [body] if in_list else body, status=failure.http_status)
+    headers = None
+    if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
+        headers = {"Retry-After": str(failure.retry_seconds)}
+    return await json_response(
+        request, [body] if in_list else body, status=failure.http_status, headers=headers
+    )
 
 
 def failure_of(request: Request, error: Exception) -> TopluError:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from toplu.api.gate import Call, Gate
 from toplu.api.model_names import ModelNames
 from toplu.api.responses import json_response
-from toplu.api.stream import StreamedAnswer, in_its_form
+from toplu.api.stream import Listener, StreamedAnswer, in_its_form
 from toplu.errors import Cancelled, InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
@@ -19,9 +19,12 @@ from toplu.gemini.content import (
     CountTokensRequest,
     CountTokensResponse,
     GenerateContentRequest,
+    GenerateContentResponse,
     Modality,
     ModalityTokenCount,
 )
+from toplu.gemini.token_usage import usage_of
+from toplu.projects.meter import Meter
 from toplu.settings import Settings
 
 T = TypeVar("T")
@@ -31,12 +34,19 @@ class Generate:
     """The door to `models/…:generateContent`, `:streamGenerateContent` and `:countTokens`."""
 
     def __init__(
-        self, *, settings: Settings, names: ModelNames, fleet: Fleet, attachments: Attachments
+        self,
+        *,
+        settings: Settings,
+        names: ModelNames,
+        fleet: Fleet,
+        attachments: Attachments,
+        meter: Meter,
     ) -> None:
         self._settings = settings
         self._attachments = attachments
         self._names = names
         self._fleet = fleet
+        self._meter = meter
 
     def routes(self, gate: Gate) -> list[Route]:
         return [
@@ -65,9 +75,11 @@ class Generate:
         _check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
+        await self._meter.admit(call.project, model)
         response = await while_connected(
             call.request, pool.answer(body, interactive=True, resolve=resolve)
         )
+        await self._meter.charge(call.project, model, usage_of(response))
         return await json_response(call.request, response)
 
     async def stream(self, call: Call) -> Response:
@@ -78,12 +90,26 @@ class Generate:
         _check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
+        await self._meter.admit(call.project, model)
+
+        async def work(listener: Listener) -> None:
+            told: GenerateContentResponse | None = None
+
+            async def tell(chunk: GenerateContentResponse) -> None:
+                nonlocal told
+                told = chunk
+                await listener(chunk)
+
+            try:
+                await while_connected(call.request, pool.stream(body, tell, resolve=resolve))
+            finally:
+                # The last chunk has the usage of the whole answer; one that is broken off costs
+                # what its client was told last.
+                if told is not None:
+                    await self._meter.charge(call.project, model, usage_of(told))
+
         return StreamedAnswer(
-            call.request,
-            lambda listener: while_connected(
-                call.request, pool.stream(body, listener, resolve=resolve)
-            ),
-            stall_seconds_max=self._settings.stream_stall_seconds_max,
+            call.request, work, stall_seconds_max=self._settings.stream_stall_seconds_max
         )
 
     async def count_tokens(self, call: Call) -> Response:

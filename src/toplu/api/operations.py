@@ -7,16 +7,20 @@ from typing import Literal
 
 import msgspec
 
+from toplu import money
 from toplu.clock import timestamp
 from toplu.gemini.batch import (
     TYPE_PREFIX,
+    BatchExtension,
     BatchMetadata,
     BatchOutput,
     BatchStats,
+    Cost,
     InlinedResponses,
     InputConfig,
     Operation,
     OperationError,
+    TokenTotals,
 )
 from toplu.job import InputForm, Job, JobState, Method, RequestCounts
 
@@ -52,6 +56,7 @@ def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = N
             end_time=timestamp(job.ended) if job.ended is not None else None,
             batch_stats=_stats_of(job.counts) if job.counts.total else None,
             state=f"{style.upper()}_STATE_{job.state}",
+            toplu=_extension_of(job),
         ),
         done=job.is_final,
         response=response,
@@ -97,4 +102,19 @@ def _stats_of(counts: RequestCounts) -> BatchStats:
         successful_request_count=shown(counts.succeeded),
         failed_request_count=shown(counts.failed),
         pending_request_count=shown(counts.pending),
+    )
+
+
+def _extension_of(job: Job) -> BatchExtension:
+    """Return what the batch used so far, and all in all once it is final."""
+    return BatchExtension(
+        usage=TokenTotals(
+            prompt_token_count=str(job.usage.prompt_tokens),
+            cached_content_token_count=str(job.usage.cached_tokens),
+            output_token_count=str(job.usage.output_tokens),
+        ),
+        cost=Cost(
+            currency=job.prices.currency,
+            amount=money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
+        ),
     )

@@ -18,6 +18,7 @@ from toplu.gemini import jsonl
 from toplu.gemini.batch import GenerateContentBatch, InlinedRequest
 from toplu.gemini.embedding import EmbedContentBatch, InlinedEmbedContentRequest
 from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
+from toplu.projects.quotas import Quotas
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -30,6 +31,8 @@ AnyInlinedRequest = InlinedRequest | InlinedEmbedContentRequest
 # With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
 JOB_ID_LENGTH = 34
 DISPLAY_NAME_LENGTH_MAX = 512
+# An estimate, for the quota of enqueued tokens: the input is not read before it is accepted.
+BYTES_OF_A_TOKEN = 4
 
 # What the hosted service calls the body of the create call.
 BODIES = {
@@ -49,9 +52,12 @@ class Intake:
         jobs: Jobs,
         library: Library,
         blobs: Blobs,
+        quotas: Quotas,
         created: Bell,
     ) -> None:
         self._settings = settings
+        self._quotas = quotas
+        self._prices = {model.name: settings.prices_of(model) for model in settings.models}
         self._clock = clock
         self._jobs = jobs
         self._library = library
@@ -80,12 +86,13 @@ class Intake:
                 # Deleted meanwhile: this says so, as it would have a moment later.
                 await self._library.get(project, config.file_name)
                 raise
+            size_bytes = stored.size_bytes
         else:
             assert config.requests is not None, "checked above"
             requests: Sequence[AnyInlinedRequest] = config.requests.requests or []
             _check_requests(requests, model, method)
             total = len(requests)
-            await self._blobs.put(paths.input_lines(job_id), _lines(requests))
+            size_bytes = await self._blobs.put(paths.input_lines(job_id), _lines(requests))
         now = self._clock.now()
         job = Job(
             id=job_id,
@@ -97,12 +104,19 @@ class Intake:
             input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
             input_file=input_file,
             counts=RequestCounts(total=total),
+            prices=self._prices[engine],
+            tokens_estimate=-(-size_bytes // BYTES_OF_A_TOKEN),
             created=now,
             updated=now,
             expires=now + timedelta(seconds=self._settings.job_life_seconds),
         )
         try:
-            await self._jobs.create(job, unfinished_max=self._settings.concurrent_batches_max)
+            tier = await self._quotas.tier_of(project)
+            await self._jobs.create(
+                job,
+                unfinished_max=await self._quotas.concurrent_batches_max(project),
+                enqueued_tokens_max=tier.enqueued_tokens_for(engine),
+            )
         except BaseException:
             await self._blobs.delete_folder(paths.folder(job_id))
             raise

@@ -24,7 +24,9 @@ from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
 from toplu.gemini.message import Message
+from toplu.gemini.token_usage import usage_of
 from toplu.job import Job, JobId, JobState
+from toplu.money import NO_TOKENS
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -250,4 +252,5 @@ def _record(
         index=line.index,
         succeeded=not isinstance(outcome, RequestError),
         payload=jsonl.write_result(key, metadata, outcome),
+        usage=NO_TOKENS if isinstance(outcome, RequestError) else usage_of(outcome),
     )

@@ -6,17 +6,24 @@ from collections import deque
 from toplu.batch import line_index
 from toplu.batch.line_index import RequestLine
 from toplu.job import Lease
+from toplu.money import NO_TOKENS, Usage
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Progress
-from toplu.store.result_log import Record, ResultLog, Segment
+from toplu.store.result_log import Entry, Record, ResultLog, Segment
 
 
 class ShardRun:
     """The state of a shard between its lease and its last durable result."""
 
     def __init__(
-        self, lease: Lease, lines: deque[RequestLine], sealed: tuple[Segment, ...], failed: int
+        self,
+        lease: Lease,
+        lines: deque[RequestLine],
+        *,
+        sealed: tuple[Segment, ...],
+        failed: int,
+        usage: Usage,
     ) -> None:
         self.lease = lease
         self._lines = lines
@@ -25,6 +32,7 @@ class ShardRun:
         self._committed_bytes = 0  # of this epoch's own segment
         self.failed = failed  # durable outcomes, those of earlier epochs included
         self.succeeded = lease.shard.count - len(lines) - failed
+        self.usage = usage  # of the durable outcomes
         self.dropped = False
 
     @classmethod
@@ -37,7 +45,7 @@ class ShardRun:
         database had heard of it, is not computed again.
         """
         shard = lease.shard
-        finished: dict[int, bool] = {}
+        finished: dict[int, Entry] = {}
         sealed: list[Segment] = []
         for epoch in range(1, shard.epoch):
             scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
@@ -53,13 +61,14 @@ class ShardRun:
             )
             # Of two outcomes the later epoch's counts: its holder did not see the other, which a
             # stale one added afterwards.
-            finished |= {entry.index: entry.succeeded for entry in scan.entries}
+            finished |= {entry.index: entry for entry in scan.entries}
         lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
             deque(line for line in lines if line.index not in finished),
-            tuple(sealed),
-            sum(not succeeded for succeeded in finished.values()),
+            sealed=tuple(sealed),
+            failed=sum(not entry.succeeded for entry in finished.values()),
+            usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
         )
 
     @property
@@ -85,6 +94,7 @@ class ShardRun:
         succeeded = sum(record.succeeded for record in records)
         self.succeeded += succeeded
         self.failed += len(records) - succeeded
+        self.usage = sum((record.usage for record in records), start=self.usage)
 
     def progress(self) -> Progress:
         """Return what is durable, for the database to follow."""
@@ -100,6 +110,7 @@ class ShardRun:
             segments=(*self._sealed, own) if self._committed_bytes else self._sealed,
             succeeded=self.succeeded,
             failed=self.failed,
+            usage=self.usage,
         )
 
     @property

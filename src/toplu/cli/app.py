@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toplu import __version__
-from toplu.cli import keys, models, search
+from toplu.cli import keys, models, projects, search, usage
 from toplu.cli.logs import configure_logs
 from toplu.errors import ConfigurationError, TopluError
 from toplu.settings import load
@@ -22,6 +22,8 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(search.app, name="search")
+app.add_typer(projects.app, name="projects")
+app.command("usage")(usage.show_usage)
 
 
 @app.command()

@@ -10,7 +10,7 @@ crash before the last step leaves nothing that the next call or the expiry would
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,6 +30,7 @@ __all__ = ["OffsetMismatch", "UploadProgress", "UploadState", "Uploads"]
 
 UPLOAD_ID_LENGTH = 48
 FILE_ID_LENGTH = 12
+StorageLimit = Callable[[ProjectId], Awaitable[int]]  # how many bytes a project may keep
 GONE = "The upload does not exist, has expired or its file was deleted."
 
 
@@ -54,8 +55,10 @@ class Uploads:
         sessions: UploadSessions,
         blobs: Blobs,
         parts: Parts,
+        storage_bytes_max: StorageLimit,
     ) -> None:
         self._settings = settings
+        self._storage_bytes_max = storage_bytes_max
         self._clock = clock
         self._files = files
         self._sessions = sessions
@@ -80,7 +83,7 @@ class Uploads:
                 f"{self._settings.upload_bytes_max} at most."
             )
         await self._files.check_room(
-            project, file_id, declared_bytes or 0, self._settings.project_bytes_max
+            project, file_id, declared_bytes or 0, await self._storage_bytes_max(project)
         )
         upload_id = random_id(UPLOAD_ID_LENGTH)
         now = self._clock.now()
@@ -137,7 +140,7 @@ class Uploads:
                 return await self._sessions.finish(
                     session.id_hash,
                     self._describe(session, received_bytes, sha256),
-                    self._settings.project_bytes_max,
+                    await self._storage_bytes_max(session.project),
                 )
             except TopluError:
                 # The name was taken or the room used up meanwhile: this upload cannot end well.

@@ -80,6 +80,28 @@ class BatchOutput(Message, frozen=True, kw_only=True):
     inlined_embed_content_responses: InlinedResponses | None = None
 
 
+class TokenTotals(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """What the usage metadata of the results says, added up."""
+
+    prompt_token_count: Int64
+    cached_content_token_count: Int64
+    output_token_count: Int64
+
+
+class Cost(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """An exact decimal amount."""
+
+    currency: str
+    amount: str
+
+
+class BatchExtension(Message, frozen=True, kw_only=True):
+    """What the hosted service does not tell; SDKs pass over it."""
+
+    usage: TokenTotals
+    cost: Cost
+
+
 class BatchMetadata(Message, frozen=True, kw_only=True):
     """The batch resource as it stands, inside its Operation."""
 
@@ -94,6 +116,7 @@ class BatchMetadata(Message, frozen=True, kw_only=True):
     end_time: str | None = None
     batch_stats: BatchStats | None = None
     state: str
+    toplu: BatchExtension | None = None
 
 
 class OperationError(Message, frozen=True, kw_only=True, omit_defaults=False):

@@ -14,6 +14,7 @@ from toplu.store.pages import PageMark, newest_first
 from toplu.store.schema import files
 
 ROUND_MAX = 1000  # rows that one look of the janitor returns
+RETRY_SECONDS = 60  # a client may delete files at any time
 
 
 class FileSource(StrEnum):
@@ -145,9 +146,12 @@ def check_room(
     )
     assert used is not None, "a sum is always there"
     if size_bytes and used + size_bytes > project_bytes_max:
-        raise ResourceExhausted(
-            f"Resource has been exhausted: the files of a project may have {project_bytes_max} "
-            f"bytes together; {used} are used and {size_bytes} more are asked for."
+        raise ResourceExhausted.of_quota(
+            "file_storage_bytes",
+            project_bytes_max,
+            f"the files of the project have {used} bytes and {size_bytes} more are asked for.",
+            # A file that is too large by itself never fits.
+            retry_seconds=RETRY_SECONDS if size_bytes <= project_bytes_max else 0,
         )
 
 

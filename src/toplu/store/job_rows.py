@@ -1,6 +1,6 @@
 """Jobs and shards as rows, and the moves of a job; each function runs inside a transaction."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,11 @@ from toplu.job import (
     Shard,
     sources_of,
 )
+from toplu.money import Prices, Usage
+from toplu.store.ledger import insert_batch_entry
 from toplu.store.schema import jobs, shards
 
+RETRY_SECONDS = 60  # a batch ends when it ends; asking more often than this is no use
 UNFINISHED_STATES = sorted(UNFINISHED)
 
 AnyRow = Row[tuple[Any, ...]]
@@ -49,6 +52,9 @@ def job_of(row: AnyRow) -> Job:
         input_file=row.input_file,
         state=JobState(row.state),
         counts=RequestCounts(total=row.total, succeeded=row.succeeded, failed=row.failed),
+        prices=Prices(**_some(row, Prices)),
+        usage=Usage(**_some(row, Usage)),
+        tokens_estimate=row.tokens_estimate,
         planned=row.planned,
         created=row.created,
         updated=row.updated,
@@ -70,8 +76,15 @@ def shard_of(row: AnyRow) -> Shard:
         count=row._asdict()["count"],  # `row.count` is a method of tuples
         succeeded=row.succeeded,
         failed=row.failed,
+        usage=Usage(**_some(row, Usage)),
         epoch=row.epoch,
     )
+
+
+def _some(row: AnyRow, kind: type[Prices] | type[Usage]) -> dict[str, Any]:
+    """Return the columns of the row that are the fields of the kind."""
+    values = row._asdict()
+    return {field.name: values[field.name] for field in fields(kind)}
 
 
 def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | None:
@@ -82,21 +95,46 @@ def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | 
     return None if row is None else job_of(row)
 
 
-def insert_job(connection: Connection, job: Job, unfinished_max: int) -> None:
+def insert_job(
+    connection: Connection, job: Job, unfinished_max: int, enqueued_tokens_max: int | None
+) -> None:
     """Add the job; see `Jobs.create`."""
     unfinished = connection.scalar(
         select(func.count()).select_from(jobs).where(is_unfinished(), jobs.c.project == job.project)
     )
     assert unfinished is not None, "a count is always there"
     if unfinished >= unfinished_max:
-        raise ResourceExhausted(
-            f"Resource has been exhausted: at most {unfinished_max} batches may be unfinished "
-            "at once."
+        raise ResourceExhausted.of_quota(
+            "batch_concurrent_batches",
+            unfinished_max,
+            "so many batches may be unfinished at once.",
+            retry_seconds=RETRY_SECONDS,
         )
+    if enqueued_tokens_max is not None:
+        _check_enqueued_tokens(connection, job, enqueued_tokens_max)
     values = asdict(job)
-    counts, error = values.pop("counts"), values.pop("error")
-    assert error is None, "a job begins without an error"
-    connection.execute(insert(jobs).values(**values, **counts, deleted=False))
+    assert values.pop("error") is None, "a job begins without an error"
+    parts = values.pop("counts") | values.pop("prices") | values.pop("usage")
+    connection.execute(insert(jobs).values(**values, **parts, deleted=False))
+
+
+def _check_enqueued_tokens(connection: Connection, job: Job, limit: int) -> None:
+    enqueued = connection.scalar(
+        select(func.coalesce(func.sum(jobs.c.tokens_estimate), 0)).where(
+            is_unfinished(), jobs.c.project == job.project, jobs.c.engine == job.engine
+        )
+    )
+    assert enqueued is not None, "a sum is always there"
+    if enqueued + job.tokens_estimate > limit:
+        raise ResourceExhausted.of_quota(
+            "batch_enqueued_tokens",
+            limit,
+            f"unfinished batches have {enqueued} tokens and this one has {job.tokens_estimate}, "
+            "both estimated.",
+            model=job.model,
+            # A batch that is too large by itself will be so in a minute as well.
+            retry_seconds=RETRY_SECONDS if job.tokens_estimate <= limit else 0,
+        )
 
 
 def plan_job(
@@ -116,12 +154,18 @@ def plan_job(
         return False
     if cut:
         connection.execute(
-            insert(shards), [asdict(shard) | {"done": shard.is_done} for shard in cut]
+            insert(shards), [_values_of(shard) | {"done": shard.is_done} for shard in cut]
         )
     else:
         # No shard will ever be leased, and it is the first lease that sets a job running.
         move_job(connection, job_id, JobState.RUNNING, at)
     return True
+
+
+def _values_of(shard: Shard) -> dict[str, Any]:
+    values = asdict(shard)
+    values.update(values.pop("usage"))
+    return values
 
 
 def move_job(
@@ -133,7 +177,10 @@ def move_job(
     error: RequestError | None = None,
     output_file: str | None = None,
 ) -> Job | None:
-    """Move the job if `job.MOVES` allows it; see `Jobs.move`."""
+    """Move the job if `job.MOVES` allows it; see `Jobs.move`.
+
+    With a final state comes the entry in the ledger: no job ends without, and none has two.
+    """
     values: dict[str, Any] = {"state": target, "updated": at}
     if target.is_final:
         values["ended"] = at
@@ -146,4 +193,10 @@ def move_job(
         .where(jobs.c.id == job_id, is_visible(), jobs.c.state.in_(sorted(sources_of(target))))
         .values(values)
     )
-    return find_job(connection, jobs.c.id == job_id) if moved.rowcount else None
+    if not moved.rowcount:
+        return None
+    job = find_job(connection, jobs.c.id == job_id)
+    assert job is not None, "it has just been moved"
+    if target.is_final:
+        insert_batch_entry(connection, job, at)
+    return job

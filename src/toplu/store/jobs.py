@@ -15,6 +15,7 @@ from toplu.store import job_rows, leases
 from toplu.store.database import Database
 from toplu.store.files import StoredFile, is_file, replace_file
 from toplu.store.leases import Progress
+from toplu.store.ledger import insert_batch_entry
 from toplu.store.pages import PageMark, newest_first
 from toplu.store.result_log import Segment
 from toplu.store.schema import files, jobs, segments, shards
@@ -30,9 +31,16 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, job: Job, unfinished_max: int) -> None:
-        """Add the job, or raise ResourceExhausted if its project has too many unfinished ones."""
-        await self._database.write(lambda c: job_rows.insert_job(c, job, unfinished_max))
+    async def create(
+        self, job: Job, unfinished_max: int, enqueued_tokens_max: int | None = None
+    ) -> None:
+        """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
+
+        `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
+        """
+        await self._database.write(
+            lambda c: job_rows.insert_job(c, job, unfinished_max, enqueued_tokens_max)
+        )
 
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
         return await self._find(jobs.c.project == project, jobs.c.id == job_id)
@@ -178,6 +186,8 @@ def _mark_deleted(
     job = job_rows.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if job is not None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
+        if not job.is_final:
+            insert_batch_entry(connection, job, at)
         results = update(files).where(is_file(project, job.output_file))
         connection.execute(results.values(deleted=True))
     return job

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
 
 from toplu.job import JobState, Lease
+from toplu.money import Usage
 from toplu.store.job_rows import (
     AnyRow,
     find_job,
@@ -32,6 +33,7 @@ class Progress:
     segments: tuple[Segment, ...]
     succeeded: int  # of the whole shard, what earlier leases did included
     failed: int
+    usage: Usage
 
 
 def lease_shard(
@@ -100,14 +102,23 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
     if row is None:
         return False
     before = shard_of(row)
-    after = replace(before, succeeded=progress.succeeded, failed=progress.failed)
+    after = replace(
+        before, succeeded=progress.succeeded, failed=progress.failed, usage=progress.usage
+    )
+    gained = after.usage - before.usage
     assert before.succeeded <= after.succeeded, "an outcome is never taken back"
     assert before.failed <= after.failed, "an outcome is never taken back"
+    assert gained.has_no_negative, "an outcome is never taken back"
     assert after.succeeded + after.failed <= after.count, "each request has one outcome"
     connection.execute(
         update(shards)
         .where(_is_held(lease))
-        .values(succeeded=after.succeeded, failed=after.failed, done=after.is_done)
+        .values(
+            succeeded=after.succeeded,
+            failed=after.failed,
+            done=after.is_done,
+            **asdict(after.usage),
+        )
     )
     if after.is_done:
         give_back_lease(connection, lease)
@@ -117,6 +128,7 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
         .values(
             succeeded=jobs.c.succeeded + (after.succeeded - before.succeeded),
             failed=jobs.c.failed + (after.failed - before.failed),
+            **{name: jobs.c[name] + tokens for name, tokens in asdict(gained).items()},
             updated=at,
         )
     )

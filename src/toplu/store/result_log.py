@@ -1,11 +1,13 @@
 """Results as they come, appended to one file for each lease of a shard.
 
-    record:  length u32 │ crc32 u32 │ index u32 │ succeeded u8 │ payload     little endian
+    record:  length u32 │ crc32 u32 │ index u32 │ succeeded u8 │ tokens u32, u32, u32 │ payload
 
-The payload is one output line without its newline; the checksum covers everything else in the
-record. Each lease has a file of its own, so a stale worker cannot touch another's results. After a
-kill -9 the end of a file may be torn: reading stops there, and what was committed lies before it.
-Everything here blocks; callers run it in a thread.
+All little endian. The tokens are those of the prompt, those of them that were cached, and those
+of the output: whoever counts results counts what they used with them. The payload is one output
+line without its newline; the checksum covers everything else in the record. Each lease has a file
+of its own, so a stale worker cannot touch another's results. After a kill -9 the end of a file may
+be torn: reading stops there, and what was committed lies before it. Everything here blocks;
+callers run it in a thread.
 """
 
 import os
@@ -19,9 +21,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from toplu.job import JobId
+from toplu.money import NO_TOKENS, Usage
 
-HEADER = struct.Struct("<IIIB")
-CHECKED = struct.Struct("<IIB")  # the header without the checksum itself
+HEADER = struct.Struct("<IIIBIII")
+CHECKED = struct.Struct("<IIBIII")  # the header without the checksum itself
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -32,6 +35,7 @@ class Record:
     index: int  # of the request within its job
     succeeded: bool
     payload: bytes  # the output line, without a newline
+    usage: Usage = NO_TOKENS  # of an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Entry:
     succeeded: bool
     offset: int
     length: int
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +172,16 @@ def sync_folder(folder: Path) -> None:
 
 def _pack(record: Record) -> bytes:
     length = len(record.payload)
-    checksum = _checksum(length, record.index, record.succeeded, record.payload)
-    return HEADER.pack(length, checksum, record.index, record.succeeded) + record.payload
+    usage = record.usage
+    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens)
+    checked = CHECKED.pack(length, record.index, record.succeeded, *tokens)
+    checksum = _checksum(checked, record.payload)
+    header = HEADER.pack(length, checksum, record.index, record.succeeded, *tokens)
+    return header + record.payload
 
 
-def _checksum(length: int, index: int, succeeded: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(CHECKED.pack(length, index, succeeded)))
+def _checksum(checked: bytes, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(checked))
 
 
 def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
@@ -181,15 +190,22 @@ def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
         header = file.read(HEADER.size)
         if len(header) < HEADER.size:
             return
-        length, checksum, index, succeeded = HEADER.unpack(header)
+        length, checksum, index, succeeded, prompt, cached, output = HEADER.unpack(header)
         offset = position + HEADER.size
         # Checked before reading: a damaged length may claim gigabytes.
         if offset + length > size_bytes:
             return
         payload = file.read(length)
-        if len(payload) < length or _checksum(length, index, succeeded, payload) != checksum:
+        checked = CHECKED.pack(length, index, succeeded, prompt, cached, output)
+        if len(payload) < length or _checksum(checked, payload) != checksum:
             return
-        yield Entry(index=index, succeeded=bool(succeeded), offset=offset, length=length)
+        yield Entry(
+            index=index,
+            succeeded=bool(succeeded),
+            offset=offset,
+            length=length,
+            usage=Usage(prompt_tokens=prompt, cached_tokens=cached, output_tokens=output),
+        )
         position = offset + length
 
 

@@ -55,6 +55,15 @@ jobs = Table(
     Column("total", BigInteger, nullable=False),
     Column("succeeded", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("tokens_estimate", BigInteger, nullable=False, server_default="0"),
+    # Of one token when the batch was created: what was agreed then is what it costs.
+    Column("currency", String(3), nullable=False, server_default="USD"),
+    Column("input_units", BigInteger, nullable=False, server_default="0"),
+    Column("cached_units", BigInteger, nullable=False, server_default="0"),
+    Column("output_units", BigInteger, nullable=False, server_default="0"),
     Column("planned", Boolean, nullable=False),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
@@ -80,6 +89,9 @@ shards = Table(
     Column("count", BigInteger, nullable=False),
     Column("succeeded", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
     Column("done", Boolean, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(64)),
@@ -147,4 +159,33 @@ keys = Table(
     Column("prefix", String(16), nullable=False),
     Column("created", Moment, nullable=False),
     Column("revoked", Moment),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    # Only those to which somebody gave a tier.
+    Column("id", String(64), primary_key=True),
+    Column("tier", String(64), nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    # A batch's entry has the id of its job, so that it cannot be written twice.
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    # The cost in two parts, of which neither outgrows 64 bits, nor do their sums.
+    Column("cost_whole", BigInteger, nullable=False),
+    Column("cost_units", BigInteger, nullable=False),
+    Index("ledger_of_day", "day", "project", "model"),
 )

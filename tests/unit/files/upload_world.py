@@ -37,6 +37,7 @@ class UploadWorld:
             sessions=self.sessions,
             blobs=self.blobs,
             parts=parts,
+            storage_bytes_max=self.storage_bytes_max,
         )
         self.library = Library(
             clock=clock,
@@ -45,6 +46,9 @@ class UploadWorld:
             blobs=self.blobs,
             parts=parts,
         )
+
+    async def storage_bytes_max(self, _project: ProjectId) -> int:
+        return self.settings.project_bytes_max
 
     def restarted(self) -> "UploadWorld":
         """The same folder and database under a server that remembers nothing."""

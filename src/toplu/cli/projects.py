@@ -1,0 +1,72 @@
+"""`toplu projects`: which tier each project has, and what it uses of it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from toplu.cli.tables import print_table
+from toplu.job import ProjectId
+from toplu.settings import load
+from toplu.wiring import Books, open_books
+
+app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
+
+DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
+ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+
+
+@app.command("list")
+def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
+    """Show every project with its tier, and what it uses at the moment."""
+
+    async def show() -> None:
+        settings = load(config, overrides={"data_dir": data_dir})
+        table = Table("project", "tier", "unfinished batches", "enqueued tokens", "storage bytes")
+        async with open_books(settings) as books:
+            for project in await books.quotas.known_projects():
+                table.add_row(*await _row_of(books, project))
+        print_table(table)
+
+    asyncio.run(show())
+
+
+@app.command("set")
+def set_tier(
+    project: Annotated[str, typer.Argument(help="The project; it need not exist yet.")],
+    tier: Annotated[str, typer.Option(help="A tier of the settings, by its name.")],
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a project a tier; a running server follows within seconds."""
+
+    async def change() -> None:
+        settings = load(config, overrides={"data_dir": data_dir})
+        async with open_books(settings) as books:
+            await books.quotas.set_tier(ProjectId(project), tier)
+
+    asyncio.run(change())
+    typer.echo(f"{project} has tier {tier}")
+
+
+async def _row_of(books: Books, project: ProjectId) -> tuple[str, ...]:
+    quotas = books.quotas
+    tier = await quotas.tier_of(project)
+    holdings = await quotas.holdings(project)
+    enqueued = [
+        f"{model}: {_of(tokens, tier.enqueued_tokens_for(model))}"
+        for model, tokens in holdings.enqueued_tokens.items()
+    ]
+    return (
+        project,
+        tier.name,
+        _of(holdings.unfinished_batches, await quotas.concurrent_batches_max(project)),
+        "\n".join(enqueued),
+        _of(holdings.storage_bytes, await quotas.storage_bytes_max(project)),
+    )
+
+
+def _of(used: int, limit: int | None) -> str:
+    return str(used) if limit is None else f"{used} of {limit}"

@@ -1,0 +1,24 @@
+"""What a response says that it used: the same numbers that its client reads."""
+
+from toplu.gemini.content import GenerateContentResponse
+from toplu.gemini.embedding import BatchEmbedContentsResponse, EmbedContentResponse
+from toplu.gemini.message import Message
+from toplu.money import Usage
+
+
+def usage_of(response: Message) -> Usage:
+    """Return the tokens of the response's usage metadata."""
+    match response:
+        case GenerateContentResponse(usage_metadata=usage):
+            # What tools put before the question was read like the prompt.
+            read = usage.prompt_token_count + (usage.tool_use_prompt_token_count or 0)
+            return Usage(
+                prompt_tokens=read,
+                cached_tokens=usage.cached_content_token_count or 0,
+                # Whatever was written, in candidates or elsewhere.
+                output_tokens=usage.total_token_count - read,
+            )
+        case EmbedContentResponse() | BatchEmbedContentsResponse():
+            return Usage(prompt_tokens=response.usage_metadata.prompt_token_count)
+        case _:
+            raise AssertionError("every response of a model has usage metadata")

@@ -1,0 +1,97 @@
+"""What tokens cost, in whole numbers: nothing here is rounded, so that sums balance.
+
+A price is given for a million tokens with five decimals at most. A token's price is then a whole
+number of units, twice over: half of it is whole too, and half is what a batch pays.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+UNITS = 10**12  # of which one whole of the currency is made
+DECIMALS = 5
+PRICE_PATTERN = rf"^[0-9]{{1,6}}(\.[0-9]{{1,{DECIMALS}}})?\Z"
+CURRENCY_PATTERN = r"^[A-Z]{3}\Z"
+
+# The least price of a million tokens, shared among them.
+UNITS_OF_A_STEP: int = UNITS // 10**DECIMALS // 10**6
+BATCH_SHARE = 2  # a batch pays one part of so many
+
+
+class Kind(StrEnum):
+    """How requests came, which decides what they cost."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens that were read and written."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt tokens, those that were not computed again
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens - other.prompt_tokens,
+            cached_tokens=self.cached_tokens - other.cached_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def has_no_negative(self) -> bool:
+        return min(self.prompt_tokens, self.cached_tokens, self.output_tokens) >= 0
+
+
+NO_TOKENS = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What one token costs in an interactive call, in units of the currency."""
+
+    currency: str = "USD"
+    input_units: int = 0
+    cached_units: int = 0
+    output_units: int = 0
+
+    def cost(self, usage: Usage, kind: Kind) -> int:
+        """Return the cost in units; a batch pays half, but for cached tokens the same."""
+        computed = usage.prompt_tokens - usage.cached_tokens
+        assert computed >= 0, "cached tokens are prompt tokens"
+        full = computed * self.input_units + usage.output_tokens * self.output_units
+        if kind is Kind.BATCH:
+            assert full % BATCH_SHARE == 0, "a token's price is an even number of units"
+            full //= BATCH_SHARE
+        return full + usage.cached_tokens * self.cached_units
+
+
+FREE = Prices()
+
+
+def units_of_a_token(price: str) -> int:
+    """Return a token's price in units, of the price of a million tokens."""
+    assert re.fullmatch(PRICE_PATTERN, price), "settings check the form"
+    whole, _, fraction = price.partition(".")
+    hundred_thousandths = int(whole + fraction.ljust(DECIMALS, "0"))
+    return hundred_thousandths * UNITS_OF_A_STEP
+
+
+def as_text(units: int) -> str:
+    """Return the amount as a decimal number of the currency, exactly."""
+    whole, fraction = divmod(units, UNITS)
+    digits = f"{fraction:0{len(str(UNITS)) - 1}d}".rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -1,0 +1,169 @@
+"""Money: the ledger balances with what clients read in usage metadata, to the token."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import msgspec
+import pytest
+from batch_calls import (
+    asking,
+    create_from_file,
+    create_inline,
+    finish,
+    result_lines,
+    upload_lines,
+)
+from google import genai
+from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
+
+from toplu import money
+from toplu.money import Kind, Usage
+from toplu.projects.ledger import Total
+from toplu.settings import EchoSettings, ModelSettings, PriceSettings, Settings
+
+PRICED = ModelSettings(
+    name="echo",
+    aliases=ECHO.aliases,
+    engine="echo",
+    echo=ECHO.echo,
+    price=PriceSettings(input="0.3", output="2.5", cached_input="0.03"),
+)
+EMBEDDER = ModelSettings(
+    name="echo-embedder",
+    aliases=("gemini-embedding-001",),
+    engine="echo_embedder",
+    price=PriceSettings(embedding="0.15"),
+)
+FLASH = "/v1beta/models/gemini-2.5-flash"
+EMBEDDING = "/v1beta/models/gemini-embedding-001"
+
+
+@pytest.fixture
+def house(open_a_house: OpenHouse) -> RunningHouse:
+    return open_a_house(models=(PRICED, EMBEDDER), currency="EUR")
+
+
+def totals_of(house: RunningHouse) -> list[Total]:
+    return house.call(house.house.ledger.totals())
+
+
+def used_by(results: list[dict[str, Any]]) -> Usage:
+    """Return what the usage metadata of results adds up to."""
+    sums: Counter[str] = Counter()
+    for result in results:
+        sums.update(
+            {
+                name: count
+                for name, count in result.get("response", {}).get("usageMetadata", {}).items()
+                if name.endswith("TokenCount")
+            }
+        )
+    return Usage(
+        prompt_tokens=sums["promptTokenCount"],
+        cached_tokens=sums["cachedContentTokenCount"],
+        output_tokens=sums["candidatesTokenCount"],
+    )
+
+
+def test_a_batch_with_failures_balances_with_its_results(
+    house: RunningHouse, http: httpx.Client
+) -> None:
+    texts = [
+        "one",
+        "one two three",
+        "please fail",
+        "a b",
+        "please crash",
+        "six words are in this text",
+    ]
+    lines: list[dict[str, Any]] = [{"key": text, "request": asking(text)} for text in texts]
+    lines.append({"key": "bad", "request": {"colour": 1}})
+    lines.append(
+        {"key": "two", "request": asking("x y") | {"generationConfig": {"candidateCount": 2}}}
+    )
+    name = upload_lines(http, [json.dumps(line).encode() for line in lines])
+    done = finish(http, create_from_file(http, name).json()["name"])
+    results = result_lines(http, done)
+    assert sum("error" in result for result in results) == 3
+    used = used_by(results)
+    assert used.prompt_tokens > 0
+    (total,) = totals_of(house)
+    assert (total.usage, total.requests, total.kind) == (used, len(lines), Kind.BATCH)
+    half = used.prompt_tokens * 300_000 + used.output_tokens * 2_500_000
+    assert total.cost_units == half // 2
+    assert done["metadata"]["toplu"] == {
+        "usage": {
+            "promptTokenCount": str(used.prompt_tokens),
+            "cachedContentTokenCount": "0",
+            "outputTokenCount": str(used.output_tokens),
+        },
+        "cost": {"currency": "EUR", "amount": money.as_text(total.cost_units)},
+    }
+
+
+def test_interactive_calls_balance_and_cost_twice_what_a_batch_does(
+    house: RunningHouse, http: httpx.Client
+) -> None:
+    replies = [http.post(f"{FLASH}:generateContent", json=asking(text)).json() for text in "abc"]
+    assert http.post(f"{FLASH}:generateContent", json=asking("please fail")).status_code == 500
+    finish(http, create_inline(http, [{"request": asking(text)} for text in "abc"])["name"])
+    batch, interactive = totals_of(house)
+    assert (batch.kind, interactive.kind) == (Kind.BATCH, Kind.INTERACTIVE)
+    assert interactive.requests == 3  # one that fails uses nothing
+    assert interactive.usage == batch.usage == used_by([{"response": reply} for reply in replies])
+    assert interactive.cost_units == 2 * batch.cost_units > 0
+
+
+def test_embeddings_balance_in_every_form(house: RunningHouse, http: httpx.Client) -> None:
+    one = {"content": {"parts": [{"text": "a b c"}]}}
+    single = http.post(f"{EMBEDDING}:embedContent", json=one)
+    assert single.status_code == 200, single.text
+    several = http.post(
+        f"{EMBEDDING}:batchEmbedContents",
+        json={"requests": [one | {"model": "models/gemini-embedding-001"}] * 4},
+    )
+    assert several.status_code == 200, several.text
+    batch = {"inputConfig": {"requests": {"requests": [{"request": one}] * 5}}}
+    created = http.post(f"{EMBEDDING}:asyncBatchEmbedContent", json={"batch": batch})
+    assert created.status_code == 200, created.text
+    finish(http, created.json()["name"])
+    batched, interactive = totals_of(house)
+    assert (interactive.requests, interactive.usage) == (5, Usage(prompt_tokens=15))
+    assert (batched.requests, batched.usage) == (5, Usage(prompt_tokens=15))
+    assert interactive.cost_units == 2 * batched.cost_units == 15 * 150_000
+
+
+def test_counting_tokens_costs_nothing(house: RunningHouse, http: httpx.Client) -> None:
+    assert http.post(f"{FLASH}:countTokens", json=asking("a b")).status_code == 200
+    assert totals_of(house) == []
+
+
+def test_the_sdk_passes_over_the_cost(house: RunningHouse, http: httpx.Client) -> None:
+    name = create_inline(http, [{"request": asking("a")}])["name"]
+    finish(http, name)
+    client: genai.Client = client_of(house)
+    job = client.batches.get(name=name)
+    assert job.dest is not None
+    (response,) = job.dest.inlined_responses or []
+    assert response.response is not None
+    assert response.response.text == "a"
+    assert [listed.name for listed in client.batches.list()] == [name]
+
+
+def test_a_batch_keeps_the_price_of_its_creation(tmp_path: Path) -> None:
+    def running(price: PriceSettings, delay_seconds: float = 0.0) -> RunningHouse:
+        echo = EchoSettings(delay_seconds=delay_seconds)
+        model = msgspec.structs.replace(PRICED, price=price, echo=echo)
+        values = {"data_dir": tmp_path / "data", "drain_seconds": 0.1}
+        return RunningHouse(Settings(models=(model,), **values))
+
+    with running(PRICED.price, delay_seconds=3600) as house, http_of(house) as http:
+        old = create_inline(http, [{"request": asking("a")}])["name"]
+    with running(PriceSettings(input="30", output="250")) as house, http_of(house) as http:
+        agreed = finish(http, old)["metadata"]["toplu"]["cost"]
+        assert agreed == {"currency": "USD", "amount": "0.0000014"}
+        young = create_inline(http, [{"request": asking("a")}])["name"]
+        assert finish(http, young)["metadata"]["toplu"]["cost"]["amount"] == "0.00014"
