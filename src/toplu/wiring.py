@@ -1,12 +1,10 @@
 """Builds every room from the settings; the only module that knows them all."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
 from starlette.applications import Starlette
 
 from toplu.api.app import build_app
@@ -19,18 +17,8 @@ from toplu.api.health import Health
 from toplu.api.model_names import ModelNames
 from toplu.api.models import Models
 from toplu.api.uploads import UploadDoor
-from toplu.batch.assembly import Assembler
-from toplu.batch.intake import Intake
-from toplu.batch.janitor import Janitor
-from toplu.batch.lookup import Lookup
-from toplu.batch.loop import Bell, repeat
-from toplu.batch.methods import answers_of
-from toplu.batch.plan import Planner
-from toplu.batch.results import ResultWriter
-from toplu.batch.runner import Runner
-from toplu.batch.scheduler import Scheduler
-from toplu.batch.withdrawal import Withdrawal
-from toplu.clock import Clock, SystemClock, random_id
+from toplu.batch.middle import Middle
+from toplu.clock import Clock, SystemClock
 from toplu.documents.reader import DocumentReader
 from toplu.engines.catalogue import Catalogue
 from toplu.files.attachments import Attachments
@@ -38,7 +26,6 @@ from toplu.files.library import Library
 from toplu.files.part import Parts
 from toplu.files.uploads import Uploads
 from toplu.fleet.fleet import Fleet
-from toplu.job import JobId
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.projects.meter import Meter
@@ -60,13 +47,9 @@ from toplu.tools.local_index import LocalIndex
 from toplu.tools.search import RememberingSearch, SearchProvider
 from toplu.tools.searxng import SearxngSearch
 
-log = structlog.get_logger()
-
-OWNER_LENGTH = 16
-
 
 class House:
-    """A server's rooms, what goes on in them, and how that comes to an orderly end."""
+    """The rooms of a server, and the application that is their door."""
 
     def __init__(
         self,
@@ -78,13 +61,8 @@ class House:
         grounder: Grounder,
         any_key_until_first: bool,
     ) -> None:
-        self._settings = settings
         self._draining = False
-        self._drained = asyncio.Event()
-        self.jobs = Jobs(database)
-        self.owner = random_id(OWNER_LENGTH)
         blobs = DiskBlobs(data.blobs)
-        results = ResultLog(data.results)
         catalogue = Catalogue(settings.models)
         self.keys = Keys(clock=clock, issued=IssuedKeys(database))
         self.ledger = Ledger(clock=clock, rows=LedgerRows(database))
@@ -98,41 +76,16 @@ class House:
         attachments = Attachments(
             settings=settings, library=library, reader=DocumentReader(settings)
         )
-
-        self._complete = Bell()
-        self._writer = ResultWriter(
-            settings=settings, clock=clock, jobs=self.jobs, results=results, done=self._complete
-        )
-        scheduler = Scheduler(settings=settings, clock=clock, jobs=self.jobs, owner=self.owner)
-        self._runners = [
-            Runner(
-                engine=model.name,
-                answers=answers_of(model, fleet=self.fleet, attachments=attachments),
-                settings=settings,
-                clock=clock,
-                scheduler=scheduler,
-                jobs=self.jobs,
-                blobs=blobs,
-                results=results,
-                writer=self._writer,
-            )
-            for model in settings.models
-        ]
-        self._created = Bell()
-        self._planner = Planner(
-            settings=settings, clock=clock, jobs=self.jobs, blobs=blobs, planned=self._ring_runners
-        )
-        self._assembler = Assembler(
-            settings=settings, clock=clock, jobs=self.jobs, blobs=blobs, results=results
-        )
-        self._janitor = Janitor(
+        self.middle = Middle(
             settings=settings,
             clock=clock,
-            jobs=self.jobs,
-            library=library,
+            jobs=Jobs(database),
             blobs=blobs,
-            results=results,
-            drop_job=self._drop_job,
+            results=ResultLog(data.results),
+            library=library,
+            fleet=self.fleet,
+            attachments=attachments,
+            quotas=self.quotas,
         )
         names = ModelNames(catalogue)
         gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
@@ -141,22 +94,9 @@ class House:
             batches=Batches(
                 settings=settings,
                 names=names,
-                intake=Intake(
-                    settings=settings,
-                    clock=clock,
-                    jobs=self.jobs,
-                    library=library,
-                    blobs=blobs,
-                    quotas=self.quotas,
-                    created=self._created,
-                ),
-                lookup=Lookup(jobs=self.jobs, blobs=blobs),
-                withdrawal=Withdrawal(
-                    clock=clock,
-                    jobs=self.jobs,
-                    drop_job=self._drop_job,
-                    deleted=self._janitor.bell,
-                ),
+                intake=self.middle.intake,
+                lookup=self.middle.lookup,
+                withdrawal=self.middle.withdrawal,
             ),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(
@@ -185,57 +125,10 @@ class House:
             body_silence_seconds_max=settings.body_silence_seconds_max,
         )
 
-    async def recover(self) -> None:
-        """Put right what the last owner of the data folder left; before anything is accepted."""
-        # The folder is ours alone, so whoever else holds a lease is dead.
-        await self.jobs.give_back_all_of_others(self.owner)
-        await self._janitor.recover()
-
-    async def work(self) -> None:
-        """Run engines, runners and loops until cancelled."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self.fleet.run())
-            loops.create_task(repeat(self._planner.step, self._created, "planner"))
-            loops.create_task(repeat(self._writer.step, self._writer.bell, "results"))
-            loops.create_task(repeat(self._assembler.step, self._complete, "assembler"))
-            loops.create_task(repeat(self._janitor.step, self._janitor.bell, "janitor"))
-            async with asyncio.TaskGroup() as runners:
-                for runner in self._runners:
-                    runners.create_task(runner.run())
-                    loops.create_task(repeat(runner.renew_leases, Bell(), "leases"))
-            self._drained.set()
-
     async def drain(self) -> None:
-        """Start no request, let those that run finish, make everything durable, give back."""
+        """End the work in good order; `/readyz` tells of it meanwhile."""
         self._draining = True
-        for runner in self._runners:
-            runner.drain()
-        try:
-            async with asyncio.timeout(self._settings.drain_seconds):
-                await self._drained.wait()
-        except TimeoutError:
-            self.stop_requests()
-            await self._drained.wait()
-        await self._writer.flush()
-        for runner in self._runners:
-            await runner.give_back()
-
-    async def tidy(self) -> None:
-        """Make the janitor's round now."""
-        await self._janitor.step()
-
-    def stop_requests(self) -> None:
-        """End the wait for requests that run; they will run again."""
-        for runner in self._runners:
-            runner.stop_requests()
-
-    def _ring_runners(self) -> None:
-        for runner in self._runners:
-            runner.bell.ring()
-
-    def _drop_job(self, job: JobId) -> None:
-        for runner in self._runners:
-            runner.drop_job(job)
+        await self.middle.drain()
 
 
 @contextlib.asynccontextmanager
@@ -259,7 +152,7 @@ async def open_house(
                     grounder=Grounder(provider=provider, settings=settings.search),
                     any_key_until_first=any_key_until_first,
                 )
-                await house.recover()
+                await house.middle.recover()
                 yield house
         finally:
             await database.close()

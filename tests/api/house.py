@@ -80,7 +80,7 @@ class RunningHouse:
         config = uvicorn.Config(house.app, port=0, lifespan="off", log_config=None, ws="none")
         server = Quiet(config)
         async with asyncio.TaskGroup() as tasks:
-            working = tasks.create_task(house.work())
+            working = tasks.create_task(house.middle.work())
             answering = tasks.create_task(server.serve())
             while not server.started:
                 await asyncio.sleep(0.01)

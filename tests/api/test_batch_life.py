@@ -131,16 +131,16 @@ def test_a_job_expires_after_48_hours_and_its_row_goes_after_six_weeks(
     client = client_of(house)
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     clock.advance(timedelta(hours=47))
-    house.call(house.house.tidy())
+    house.call(house.house.middle.tidy())
     assert client.batches.get(name=job.name).state.name in {
         "JOB_STATE_PENDING",
         "JOB_STATE_RUNNING",
     }
     clock.advance(timedelta(hours=2))
-    house.call(house.house.tidy())
+    house.call(house.house.middle.tidy())
     assert client.batches.get(name=job.name).state is types.JobState.JOB_STATE_EXPIRED
     clock.advance(timedelta(weeks=6, hours=1))
-    house.call(house.house.tidy())
+    house.call(house.house.middle.tidy())
     with pytest.raises(errors.ClientError):
         client.batches.get(name=job.name)
 

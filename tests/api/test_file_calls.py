@@ -226,7 +226,7 @@ def test_a_file_lives_48_hours_and_goes_with_its_bytes(
     with http_of(house) as http:
         name = upload_raw(http, b"short lived")["name"]
         clock.advance(timedelta(hours=47, minutes=59))
-        house.call(house.house.tidy())
+        house.call(house.house.middle.tidy())
         assert download(http, name) == b"short lived"
         assert kept()
         clock.advance(timedelta(minutes=1))
@@ -234,7 +234,7 @@ def test_a_file_lives_48_hours_and_goes_with_its_bytes(
         assert reply.status_code == 403
         assert reply.json()["error"]["message"] == MISSING.format(name.removeprefix("files/"))
         assert http.get("/v1beta/files").json() == {}
-        house.call(house.house.tidy())
+        house.call(house.house.middle.tidy())
         assert not kept()
 
 

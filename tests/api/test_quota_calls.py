@@ -83,7 +83,7 @@ def test_enqueued_tokens_come_back_when_a_batch_expires(open_a_house: OpenHouse)
         assert http.post(f"{FLASH}:batchGenerateContent", json=BODY).status_code == 200
         assert http.post(f"{FLASH}:batchGenerateContent", json=BODY).status_code == 429
         clock.advance(timedelta(hours=49))
-        house.call(house.house.tidy())
+        house.call(house.house.middle.tidy())
         assert http.post(f"{FLASH}:batchGenerateContent", json=BODY).status_code == 200
 
 

@@ -241,7 +241,7 @@ def test_an_upload_that_nobody_ends_goes_with_its_bytes(
         assert [path.read_bytes() for path in (tmp_path / "data").rglob("*.part")] == [b"abc"]
         clock.advance(timedelta(hours=49))
         assert_refused_for_good(send(http, url, "query"), 404, "NOT_FOUND")
-        house.call(house.house.tidy())
+        house.call(house.house.middle.tidy())
         assert list((tmp_path / "data").rglob("*.part")) == []
 
 

@@ -193,7 +193,7 @@ def test_a_job_without_results_is_a_batch_job(open_a_house: OpenHouse) -> None:
         assert (job.dest, job.end_time) == (None, None)
         http.post(f"/v1beta/{name}:cancel")
         clock.advance(timedelta(hours=49))
-        house.call(house.house.tidy())
+        house.call(house.house.middle.tidy())
         for each, state, code in ((name, "CANCELLED", 1), (expiring, "EXPIRED", 4)):
             ended = operation(http, each)
             job = job_of(ended)

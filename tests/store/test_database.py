@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from fake_clock import NOON
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.store import schema
-from toplu.store.database import Database
+from toplu.store.database import Database, migrate
 from toplu.store.jobs import Jobs
 from toplu.store.pages import PageMark
 
@@ -70,18 +70,16 @@ async def test_a_difference_between_tables_and_migrations_would_be_seen(
 
 async def test_jobs_of_the_first_schema_generate(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
-    database = await Database.open(path)
-    await database.write(lambda c: c.execute(text("ALTER TABLE jobs DROP COLUMN method")).close())
-    await database.write(
-        lambda c: c.execute(text("UPDATE alembic_version SET version_num = '0001'")).close()
-    )
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0001")
     row = (
         "INSERT INTO jobs (id, project, model, engine, input_form, state, total, succeeded, failed,"
         " planned, created, updated, expires, deleted)"
         " VALUES ('old', 'p', 'm', 'e', 'FILE', 'PENDING', 0, 0, 0, 0, 1, 1, 1, 0)"
     )
-    await database.write(lambda c: c.execute(text(row)).close())
-    await database.close()
+    with engine.begin() as connection:
+        connection.execute(text(row))
+    engine.dispose()
     database = await Database.open(path)
     job = await Jobs(database).find(ProjectId("p"), JobId("old"))
     await database.close()

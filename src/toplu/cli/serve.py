@@ -110,7 +110,7 @@ async def serve(settings: Settings) -> None:
 async def _run(house: House, listener: socket.socket, signals: "Signals") -> None:
     server = _http_server(house.app)
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(house.work())
+        working = tasks.create_task(house.middle.work())
         answering = tasks.create_task(server.serve(sockets=[listener]))
         await signals.wait()
         log.info("server_draining")
@@ -118,7 +118,7 @@ async def _run(house: House, listener: socket.socket, signals: "Signals") -> Non
         impatient = tasks.create_task(signals.wait())
         await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
         impatient.cancel()
-        house.stop_requests()
+        house.middle.stop_requests()
         await draining
         server.should_exit = True
         await answering

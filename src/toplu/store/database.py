@@ -88,8 +88,8 @@ async def _run(
     return await asyncio.get_running_loop().run_in_executor(threads, transact)
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables up to date in one transaction, so that two processes take turns."""
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to a revision in one transaction, so that two processes take turns."""
     config = Config()
     scripts_folder = importlib.resources.files("toplu.store") / "migrations"
     # Alembic reads a percent sign in an option as the start of a placeholder.
@@ -105,7 +105,7 @@ def migrate(engine: Engine) -> None:
             )
         if present != set(scripts.get_heads()):
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
 
 
 def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:

@@ -17,12 +17,22 @@ from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
-from toplu.gemini.content import GenerateContentRequest
+from toplu.gemini.content import (
+    GenerateContentRequest,
+    GenerateContentResponse,
+    UsageMetadata,
+)
 from toplu.job import JobId, JobState, Lease
 from toplu.store.blobs import DiskBlobs
 from toplu.store.result_log import ResultLog
 
 PATIENCE_SECONDS = 5
+ANSWER = GenerateContentResponse(
+    candidates=[],
+    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
+    model_version="held",
+    response_id="one",
+)
 
 
 class HeldPool:
@@ -36,13 +46,15 @@ class HeldPool:
         self.begun = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def answer(self, _request: GenerateContentRequest, **_how: Any) -> dict[str, Any]:
+    async def answer(
+        self, _request: GenerateContentRequest, **_how: Any
+    ) -> GenerateContentResponse:
         self.asked += 1
         self.begun.set()
         await self.may_answer.wait()
         if self.given_up:
             raise EngineGivenUp("The engine does not start.")
-        return {}
+        return ANSWER
 
 
 class HeldScheduler(Scheduler):

@@ -14,8 +14,10 @@ from toplu.files.library import Library
 from toplu.files.part import Parts
 from toplu.gemini.batch import GenerateContentBatch, InputConfig
 from toplu.job import JobId
+from toplu.projects.quotas import Quotas
 from toplu.store.blobs import DiskBlobs
 from toplu.store.files import Files, FileSource, StoredFile
+from toplu.store.projects import ProjectRows
 from toplu.store.uploads import UploadSessions
 
 
@@ -66,6 +68,7 @@ async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(
         jobs=world.jobs,
         library=library,
         blobs=blobs,
+        quotas=Quotas(settings=world.settings, clock=world.clock, rows=ProjectRows(world.database)),
         created=Bell(),
     )
     batch = GenerateContentBatch(input_config=InputConfig(file_name="files/questions"))

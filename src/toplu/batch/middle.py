@@ -1,0 +1,155 @@
+"""The middle as one piece: what takes jobs in, what works on them, and how the work ends.
+
+    intake ──▶ planner ──▶ runners ──▶ writer ──▶ assembler        janitor
+           bell        bells       bell       bell
+
+Each is a loop that would find its work anyway; the bells only spare the wait.
+"""
+
+import asyncio
+
+from toplu.batch.assembly import Assembler
+from toplu.batch.intake import Intake
+from toplu.batch.janitor import Janitor
+from toplu.batch.lookup import Lookup
+from toplu.batch.loop import Bell, repeat
+from toplu.batch.methods import answers_of
+from toplu.batch.plan import Planner
+from toplu.batch.results import ResultWriter
+from toplu.batch.runner import Runner
+from toplu.batch.scheduler import Scheduler
+from toplu.batch.withdrawal import Withdrawal
+from toplu.clock import Clock, random_id
+from toplu.files.attachments import Attachments
+from toplu.files.library import Library
+from toplu.fleet.fleet import Fleet
+from toplu.job import JobId
+from toplu.projects.quotas import Quotas
+from toplu.settings import Settings
+from toplu.store.blobs import Blobs
+from toplu.store.jobs import Jobs
+from toplu.store.result_log import ResultLog
+
+OWNER_LENGTH = 16
+
+
+class Middle:
+    """All that a batch passes between the doors and the engines."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        results: ResultLog,
+        library: Library,
+        fleet: Fleet,
+        attachments: Attachments,
+        quotas: Quotas,
+    ) -> None:
+        self._settings = settings
+        self._fleet = fleet
+        self._jobs = jobs
+        self._owner = random_id(OWNER_LENGTH)
+        self._drained = asyncio.Event()
+        self._created = Bell()
+        self._complete = Bell()
+        self._planner = Planner(
+            settings=settings, clock=clock, jobs=jobs, blobs=blobs, planned=self._ring_runners
+        )
+        self._writer = ResultWriter(
+            settings=settings, clock=clock, jobs=jobs, results=results, done=self._complete
+        )
+        scheduler = Scheduler(settings=settings, clock=clock, jobs=jobs, owner=self._owner)
+        self._runners = [
+            Runner(
+                engine=model.name,
+                answers=answers_of(model, fleet=fleet, attachments=attachments),
+                settings=settings,
+                clock=clock,
+                scheduler=scheduler,
+                jobs=jobs,
+                blobs=blobs,
+                results=results,
+                writer=self._writer,
+            )
+            for model in settings.models
+        ]
+        self._assembler = Assembler(
+            settings=settings, clock=clock, jobs=jobs, blobs=blobs, results=results
+        )
+        self._janitor = Janitor(
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            library=library,
+            blobs=blobs,
+            results=results,
+            drop_job=self._drop_job,
+        )
+        self.intake = Intake(
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            library=library,
+            blobs=blobs,
+            quotas=quotas,
+            created=self._created,
+        )
+        self.lookup = Lookup(jobs=jobs, blobs=blobs)
+        self.withdrawal = Withdrawal(
+            clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell
+        )
+
+    async def recover(self) -> None:
+        """Put right what the last owner of the data folder left; before anything is accepted."""
+        # The folder is ours alone, so whoever else holds a lease is dead.
+        await self._jobs.give_back_all_of_others(self._owner)
+        await self._janitor.recover()
+
+    async def work(self) -> None:
+        """Run engines, runners and loops until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._fleet.run())
+            loops.create_task(repeat(self._planner.step, self._created, "planner"))
+            loops.create_task(repeat(self._writer.step, self._writer.bell, "results"))
+            loops.create_task(repeat(self._assembler.step, self._complete, "assembler"))
+            loops.create_task(repeat(self._janitor.step, self._janitor.bell, "janitor"))
+            async with asyncio.TaskGroup() as runners:
+                for runner in self._runners:
+                    runners.create_task(runner.run())
+                    loops.create_task(repeat(runner.renew_leases, Bell(), "leases"))
+            self._drained.set()
+
+    async def drain(self) -> None:
+        """Start no request, let those that run finish, make everything durable, give back."""
+        for runner in self._runners:
+            runner.drain()
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._drained.wait()
+        except TimeoutError:
+            self.stop_requests()
+            await self._drained.wait()
+        await self._writer.flush()
+        for runner in self._runners:
+            await runner.give_back()
+
+    async def tidy(self) -> None:
+        """Make the janitor's round now."""
+        await self._janitor.step()
+
+    def stop_requests(self) -> None:
+        """End the wait for requests that run; they will run again."""
+        for runner in self._runners:
+            runner.stop_requests()
+
+    def _ring_runners(self) -> None:
+        for runner in self._runners:
+            runner.bell.ring()
+
+    def _drop_job(self, job: JobId) -> None:
+        for runner in self._runners:
+            runner.drop_job(job)
