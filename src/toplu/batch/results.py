@@ -95,32 +95,35 @@ class ResultWriter:
         """Make one group durable and counted; return how long to wait before the next try."""
         group, self._gathering = self._gathering, {}
         group = {run: records for run, records in group.items() if not run.dropped}
-        try:
-            await asyncio.to_thread(self._append, group)
-        except OSError as error:
-            # A full disk, most likely: the results stay in memory, runners wait for room, and
-            # the same group is tried again until there is space.
-            log.exception("results_not_written", reason=error.strerror)
-            for run, records in group.items():
-                self._gathering[run] = records + self._gathering.get(run, [])
-            return AFTER_A_FAULT
+        # A full disk, most likely: the results stay in memory, runners wait for room, and they are
+        # tried again until there is space.
+        unwritten = await asyncio.to_thread(self._append, group)
+        for run in unwritten:
+            self._gathering[run] = group.pop(run) + self._gathering.get(run, [])
         self._buffered = sum(len(records) for records in self._gathering.values())
         if self._buffered < self._buffered_max:
             self._room.set()
+        if not group:
+            return AFTER_A_FAULT
         try:
             await self._record(list(group))
         except Exception:
             for run in group:
                 self.note(run)
             raise
-        return AT_ONCE
+        return AFTER_A_FAULT if unwritten else AT_ONCE
 
-    def _append(self, group: dict[ShardRun, list[Record]]) -> None:
+    def _append(self, group: dict[ShardRun, list[Record]]) -> list[ShardRun]:
+        """Write each run's records; return the runs whose records could not be written."""
+        unwritten = []
         for run, records in group.items():
-            if records:
-                run.append(self._results, records)
-                # If a later segment of the group fails, this one is not written twice.
-                records.clear()
+            try:
+                if records:
+                    run.append(self._results, records)
+            except Exception:
+                log.exception("results_not_written", job=run.lease.job.id)
+                unwritten.append(run)
+        return unwritten
 
     async def _record(self, runs: list[ShardRun]) -> None:
         lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())

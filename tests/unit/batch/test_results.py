@@ -84,6 +84,36 @@ async def test_a_full_disk_keeps_results_in_memory_until_there_is_space(
     assert [entry.index for entry in scan.entries] == [0, 1]
 
 
+class BrokenShard(ResultLog):
+    """A log that fails on one shard, in a way that nobody foresaw, until it is mended."""
+
+    broken = 0
+
+    def append(
+        self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
+    ) -> int:
+        if shard == self.broken:
+            raise RuntimeError("something nobody foresaw")
+        return super().append(job, shard, epoch, records, at=at)
+
+
+async def test_a_shard_that_cannot_be_written_keeps_its_results_and_holds_up_no_other(
+    world: BatchWorld, tmp_path
+) -> None:
+    world.results = BrokenShard(tmp_path / "results")
+    await world.planned_job("one", 8)
+    first, second = await world.open_run(), await world.open_run()
+    writer = world.writer()
+    writer.add(first, record(0))
+    writer.add(second, record(4))
+    await writer.step()
+    assert (await world.job("one")).counts.succeeded == 1
+    world.results.broken = -1
+    await writer.step()
+    assert (await world.job("one")).counts.succeeded == 2
+    assert [entry.index for entry in world.results.scan(JobId("one"), 0, 1).entries] == [0]
+
+
 async def test_counts_that_could_not_be_written_are_written_with_the_next_step(
     world: BatchWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ async def fault_of(order: ChildOrder, data: bytes) -> DocumentFault:
     return raised.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "passing"),
     [
@@ -58,6 +59,7 @@ async def test_a_reader_that_goes_wrong_is_the_documents_fault(
     assert (fault.message, fault.passing) == (SPENT, passing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limits",
     [

@@ -140,6 +140,7 @@ async def test_more_bytes_than_the_limit_are_not_even_fetched() -> None:
         await reader.read(read_media_type(PDF), 11, fetch)
 
 
+@pytest.mark.slow
 async def test_a_document_that_takes_too_much_memory_is_that_documents_fault() -> None:
     data = b"<p>" + b"a<br>" * (2 * MIB)
     fault = await fault_of(data, "text/html", document_memory_bytes_max=64 * MIB)

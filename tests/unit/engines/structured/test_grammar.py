@@ -50,6 +50,7 @@ def test_every_text_of_a_grammar_validates(case: Case) -> None:
     check(case.json_schema, write_smallest(structure))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(json_schemas, st.randoms(use_true_random=False))
 def test_every_schema_has_a_grammar_whose_texts_validate(schema: Any, choose: Any) -> None:
@@ -86,6 +87,7 @@ def test_every_integer_within_bounds_can_be_said() -> None:
 decimals = st.decimals(-1000, 1000, places=3).map(float)
 
 
+@pytest.mark.slow
 @given(decimals, decimals, st.booleans(), st.booleans(), st.randoms(use_true_random=False))
 def test_numbers_keep_their_bounds(
     first: float, second: float, low_open: bool, high_open: bool, choose: Any

@@ -108,6 +108,7 @@ wild_schemas = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(wild_schemas, st.sampled_from(["responseSchema", "responseJsonSchema"]))
 def test_a_wild_schema_is_served_or_refused_and_nothing_else(schema: Any, field: str) -> None:
