@@ -103,10 +103,9 @@ class ResultWriter:
         self._buffered = sum(len(records) for records in self._gathering.values())
         if self._buffered < self._buffered_max:
             self._room.set()
-        if not group:
-            return AFTER_A_FAULT
         try:
-            await self._record(list(group))
+            if group:
+                await self._record(list(group))
         except Exception:
             for run in group:
                 self.note(run)
