@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from toplu.api.gate import Call, Gate
 from toplu.api.generate import while_connected
-from toplu.api.model_names import ModelNames
+from toplu.api.model_names import ModelNames, check_model
 from toplu.api.responses import json_response
 from toplu.errors import InvalidArgument
 from toplu.fleet.fleet import Fleet
@@ -53,7 +53,7 @@ class Embed:
         name = call.path("model")
         model = self._names.require(name, version=call.version, method="embedContent")
         body = await call.read(EmbedContentRequest, self._settings.inline_bytes_max)
-        _check_model("EmbedContentRequest", body, name)
+        check_model("EmbedContentRequest", body.model, name)
         pool = self._fleet.embedding_pool(model.name)
         await self._meter.admit(call.project, model)
         response = await while_connected(call.request, pool.answer(body, interactive=True))
@@ -76,7 +76,7 @@ class Embed:
                 f"{REQUESTS_MAX} requests can be in one batch\n"
             )
         for index, request in enumerate(requests):
-            _check_model(f"BatchEmbedContentsRequest.requests[{index}]", request, name)
+            check_model(f"BatchEmbedContentsRequest.requests[{index}]", request.model, name)
         pool = self._fleet.embedding_pool(model.name)
         await self._meter.admit(call.project, model, requests=len(requests))
         responses = await while_connected(call.request, pool.answer_all(requests))
@@ -87,11 +87,3 @@ class Embed:
         )
         await self._meter.charge(call.project, model, usage_of(answer), requests=len(requests))
         return await json_response(call.request, answer)
-
-
-def _check_model(path: str, request: EmbedContentRequest, name: str) -> None:
-    given = request.model
-    if given is not None and given.removeprefix("models/") != name:
-        raise InvalidArgument(
-            f"* {path}.model: {given} is not the model of the URL, models/{name}\n"
-        )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gate import Call, Gate
-from toplu.api.model_names import ModelNames
+from toplu.api.model_names import ModelNames, check_model
 from toplu.api.responses import json_response
 from toplu.api.stream import Listener, StreamedAnswer, in_its_form
 from toplu.errors import Cancelled, InvalidArgument
@@ -72,7 +72,7 @@ class Generate:
         name = call.path("model")
         model = self._names.require(name, version=call.version, method="generateContent")
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
-        _check_model("GenerateContentRequest", body.model, name)
+        check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         await self._meter.admit(call.project, model)
@@ -87,7 +87,7 @@ class Generate:
         name = call.path("model")
         model = self._names.require(name, version=call.version, method="streamGenerateContent")
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
-        _check_model("GenerateContentRequest", body.model, name)
+        check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         await self._meter.admit(call.project, model)
@@ -123,20 +123,13 @@ class Generate:
                 "must be set\n"
             )
         request = body.generate_content_request or GenerateContentRequest(contents=body.contents)
-        _check_model("CountTokensRequest.generate_content_request", request.model, name)
+        check_model("CountTokensRequest.generate_content_request", request.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         tokens = await while_connected(call.request, pool.count_tokens(request, resolve=resolve))
         details = [ModalityTokenCount(modality=Modality.TEXT, token_count=tokens)]
         return await json_response(
             call.request, CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)
-        )
-
-
-def _check_model(path: str, given: str | None, name: str) -> None:
-    if given is not None and given.removeprefix("models/") != name:
-        raise InvalidArgument(
-            f"* {path}.model: {given} is not the model of the URL, models/{name}\n"
         )
 
 

@@ -1,7 +1,7 @@
 """Model names of URLs: which catalogue entry one stands for, or the 404 that says so."""
 
 from toplu.engines.catalogue import Catalogue
-from toplu.errors import NotFound
+from toplu.errors import InvalidArgument, NotFound
 from toplu.settings import Kind, ModelSettings
 
 METHODS = {
@@ -42,3 +42,11 @@ class ModelNames:
     def listed(self) -> list[tuple[str, ModelSettings]]:
         """Return every name that can be listed, with its entry."""
         return self._catalogue.names()
+
+
+def check_model(path: str, given: str | None, name: str) -> None:
+    """Raise InvalidArgument if the message at `path` names another model than its URL does."""
+    if given is not None and given.removeprefix("models/") != name:
+        raise InvalidArgument(
+            f"* {path}.model: {given} is not the model of the URL, models/{name}\n"
+        )
