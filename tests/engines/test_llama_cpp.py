@@ -9,7 +9,7 @@ import pytest
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
 from toplu.engines.llama_cpp import LlamaCppEngine
 from toplu.errors import DeadlineExceeded
-from toplu.fleet.engine_process import EngineProcess
+from toplu.fleet.llama_cpp_process import start_llama_cpp
 from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
 from toplu.settings import Settings
 
@@ -105,13 +105,13 @@ async def test_a_file_that_is_no_model_does_not_start(tmp_path: Path):
     path = tmp_path / "junk.gguf"
     path.write_bytes(b"junk")
     with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*invalid magic"):
-        await EngineProcess.start(LLAMA_CPP, path, Settings())
+        await start_llama_cpp(LLAMA_CPP, path, Settings())
 
 
 async def test_a_child_that_is_not_ready_in_time_is_ended():
     path = Settings().model_dir / "no-such-file.gguf"
     with pytest.raises(EngineStartFailed, match=r"not ready after 0\.001 seconds"):
-        await EngineProcess.start(LLAMA_CPP, path, Settings(engine_start_seconds_max=0.001))
+        await start_llama_cpp(LLAMA_CPP, path, Settings(engine_start_seconds_max=0.001))
 
 
 async def test_a_stopped_engine_leaves_no_process():

@@ -17,7 +17,7 @@ from engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
 from toplu.clock import SystemClock
 from toplu.engines import model_source
 from toplu.engines.embedder import Embedder
-from toplu.fleet.embedder_process import EmbedderProcess
+from toplu.fleet.embedder_process import start_embedder
 from toplu.fleet.embedding_pool import EmbeddingPool
 from toplu.fleet.launch import launch_embedder_of
 from toplu.fleet.running_engine import EngineStartFailed
@@ -103,7 +103,7 @@ async def test_the_graph_is_built_once(weights: Path, tmp_path: Path):
     settings = Settings(model_dir=tmp_path / "models")
     builds = []
     for _ in range(2):
-        running = await EmbedderProcess.start(model, source / "model.safetensors", settings)
+        running = await start_embedder(model, source / "model.safetensors", settings)
         await running.stop()
         (graph,) = (tmp_path / "models" / model.name).iterdir()
         builds.append(graph.stat().st_mtime_ns)
@@ -118,14 +118,14 @@ async def test_weights_that_are_none_do_not_start(tmp_path: Path, weights: Path)
     model = msgspec.structs.replace(MINILM, sha256=None)
     settings = Settings(model_dir=tmp_path / "models")
     with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*model\.safetensors"):
-        await EmbedderProcess.start(model, junk, settings)
+        await start_embedder(model, junk, settings)
     assert not list((tmp_path / "models").rglob("*.onnx*"))
 
 
 async def test_a_model_of_other_dimensions_does_not_start(weights: Path):
     model = msgspec.structs.replace(MINILM, dimensions=768)
     with pytest.raises(EngineStartFailed, match="has 384 dimensions, not 768"):
-        await EmbedderProcess.start(model, weights, Settings())
+        await start_embedder(model, weights, Settings())
 
 
 async def test_a_killed_embedder_costs_no_text_its_vector():

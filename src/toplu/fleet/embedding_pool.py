@@ -9,8 +9,7 @@ alone; one that brings the engine down every time is condemned, and everybody el
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import structlog
 
@@ -20,6 +19,7 @@ from toplu.engines.embedding_request import EmbeddingQuery, read_query
 from toplu.engines.engine import EngineDied
 from toplu.errors import Internal, TopluError, Unavailable
 from toplu.fleet.embedding_queue import GROUP_TEXTS_MAX, EmbeddingQueue, WaitingText
+from toplu.fleet.patience import Patience
 from toplu.fleet.quarantine import Quarantine
 from toplu.fleet.supervisor import EngineStopped, Supervisor
 from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
@@ -40,12 +40,14 @@ class EmbeddingPool:
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._interactive_waiting_max = settings.interactive_waiting_max
-        self._request_seconds_max = settings.request_seconds_max
+        self._patience = Patience(
+            waiting_max=settings.interactive_waiting_max,
+            seconds_max=settings.request_seconds_max,
+            reason=lambda: supervisor.reason,
+        )
         self._crashes_max = settings.engine_crashes_per_request_max
         self._queue = EmbeddingQueue()
         self._quarantine = Quarantine()
-        self._interactive_waiting = 0
         self._stopped = False
 
     @property
@@ -88,7 +90,7 @@ class EmbeddingPool:
     async def _answer_patiently(
         self, queries: Sequence[EmbeddingQuery]
     ) -> list[EmbedContentResponse]:
-        async with self._patience(), asyncio.TaskGroup() as group:
+        async with self._patience.wait(), asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._embed_or_error(query, interactive=True))
                 for query in queries
@@ -181,21 +183,6 @@ class EmbeddingPool:
         for waiting in group:
             waiting.alone = True
             self._queue.put(waiting)
-
-    @asynccontextmanager
-    async def _patience(self) -> AsyncIterator[None]:
-        """Bound the waiting of interactive calls, in number and in time."""
-        if self._interactive_waiting >= self._interactive_waiting_max:
-            raise Unavailable("The model is overloaded. Please try again later.")
-        self._interactive_waiting += 1
-        try:
-            async with asyncio.timeout(self._request_seconds_max):
-                yield
-        except TimeoutError as error:
-            reason = self._supervisor.reason or "The model is overloaded."
-            raise Unavailable(f"{reason} Please try again later.") from error
-        finally:
-            self._interactive_waiting -= 1
 
 
 def _fail(waiting: WaitingText, error: TopluError) -> None:

@@ -1,6 +1,8 @@
 """How each kind of engine is brought to life; the supervisor sees no difference."""
 
+import asyncio
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
@@ -9,44 +11,35 @@ from toplu.engines.echo import EchoEngine
 from toplu.engines.echo_embedder import EchoEmbedder
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
-from toplu.fleet.embedder_process import EmbedderProcess
-from toplu.fleet.engine_process import EngineProcess
-from toplu.fleet.running_engine import Death, Launch, RunningEngine
+from toplu.fleet.embedder_process import start_embedder
+from toplu.fleet.llama_cpp_process import start_llama_cpp
+from toplu.fleet.running_engine import Closable, Death, Launch, RunningEngine
 from toplu.settings import ModelSettings, Settings
 
 log = structlog.get_logger()
 
 
-class RunningEcho:
-    """One life of an echo engine: it lives in this process and dies of its crash pattern."""
+class Echo(Closable, Protocol):
+    """An engine that lives in this process and dies of its crash pattern."""
+
+    @property
+    def dead(self) -> asyncio.Event: ...
+
+
+AnyEcho = TypeVar("AnyEcho", bound=Echo)
+
+
+class RunningEcho(Generic[AnyEcho]):
+    """One life of an echo engine or embedder."""
 
     pid = None
 
-    def __init__(self, engine: EchoEngine) -> None:
+    def __init__(self, engine: AnyEcho) -> None:
         self.engine = engine
 
     async def wait_for_death(self) -> Death:
         await self.engine.dead.wait()
-        return Death(exit_code=None, last_words="the echo engine met its crash pattern")
-
-    def kill(self) -> None:
-        self.engine.dead.set()
-
-    async def stop(self) -> None:
-        await self.engine.close()
-
-
-class RunningEchoEmbedder:
-    """One life of an echo embedder, as short as that of an echo engine."""
-
-    pid = None
-
-    def __init__(self, engine: EchoEmbedder) -> None:
-        self.engine = engine
-
-    async def wait_for_death(self) -> Death:
-        await self.engine.dead.wait()
-        return Death(exit_code=None, last_words="the echo embedder met its crash pattern")
+        return Death(exit_code=None, last_words="the echo met its crash pattern")
 
     def kill(self) -> None:
         self.engine.dead.set()
@@ -64,7 +57,7 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
                 return RunningEcho(EchoEngine(model))
             case "llama_cpp":
                 path = await _find_model(model, settings.model_dir)
-                return await EngineProcess.start(model, path, settings)
+                return await start_llama_cpp(model, path, settings)
             case "echo_embedder" | "onnx_embedder":
                 raise AssertionError(f"{model.engine} makes no text")
 
@@ -77,10 +70,10 @@ def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embed
     async def launch() -> RunningEngine[Embedder]:
         match model.engine:
             case "echo_embedder":
-                return RunningEchoEmbedder(EchoEmbedder(model))
+                return RunningEcho(EchoEmbedder(model))
             case "onnx_embedder":
                 path = await _find_model(model, settings.model_dir)
-                return await EmbedderProcess.start(model, path, settings)
+                return await start_embedder(model, path, settings)
             case "echo" | "llama_cpp":
                 raise AssertionError(f"{model.engine} makes no vectors")
 

@@ -22,6 +22,7 @@ from toplu.engines.engine import Engine, EngineDied, Piece
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
 from toplu.fleet.lanes import Lanes
+from toplu.fleet.patience import Patience
 from toplu.fleet.quarantine import Quarantine
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
@@ -56,12 +57,14 @@ class Pool:
         self._model = model
         self._supervisor = supervisor
         self._grounder = grounder
-        self._interactive_waiting_max = settings.interactive_waiting_max
-        self._request_seconds_max = settings.request_seconds_max
+        self._patience = Patience(
+            waiting_max=settings.interactive_waiting_max,
+            seconds_max=settings.request_seconds_max,
+            reason=lambda: supervisor.reason,
+        )
         self._crashes_max = settings.engine_crashes_per_request_max
         self._lanes = Lanes(model.lanes)
         self._quarantine = Quarantine()
-        self._interactive_waiting = 0
 
     @property
     def window(self) -> int:
@@ -142,7 +145,7 @@ class Pool:
         """Return the request without documents; a call waits for its turn to have them read."""
         if resolve is None or not any(find_attached(request)):
             return request
-        async with self._patience() if interactive else nullcontext():
+        async with self._patience.wait() if interactive else nullcontext():
             return await resolve(request)
 
     async def _ground(self, request: GenerateContentRequest) -> Grounded:
@@ -186,7 +189,7 @@ class Pool:
     async def _placed(self, *, interactive: bool, alone: bool) -> AsyncIterator[tuple[Engine, int]]:
         """Hold a lane of a ready engine; the body tells the supervisor if the engine dies."""
         async with AsyncExitStack() as held:
-            async with self._patience() if interactive else nullcontext():
+            async with self._patience.wait() if interactive else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
                 lane = await held.enter_async_context(self._lanes.place(interactive=interactive))
                 engine = await self._supervisor.ready()
@@ -196,18 +199,3 @@ class Pool:
                 # Before the place is free, so that nobody else is sent to the dead engine.
                 self._supervisor.report_death(engine)
                 raise
-
-    @asynccontextmanager
-    async def _patience(self) -> AsyncIterator[None]:
-        """Bound the waiting of interactive calls, in number and in time."""
-        if self._interactive_waiting >= self._interactive_waiting_max:
-            raise Unavailable("The model is overloaded. Please try again later.")
-        self._interactive_waiting += 1
-        try:
-            async with asyncio.timeout(self._request_seconds_max):
-                yield
-        except TimeoutError as error:
-            reason = self._supervisor.reason or "The model is overloaded."
-            raise Unavailable(f"{reason} Please try again later.") from error
-        finally:
-            self._interactive_waiting -= 1

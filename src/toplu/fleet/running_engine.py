@@ -9,6 +9,17 @@ AnyEngine = TypeVar("AnyEngine")
 AnyEngine_co = TypeVar("AnyEngine_co", covariant=True)
 
 
+class Closable(Protocol):
+    """What every engine has in common."""
+
+    async def close(self) -> None:
+        """Let go of everything; calls in flight fail with EngineDied."""
+        ...
+
+
+ClosableEngine = TypeVar("ClosableEngine", bound=Closable)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """How an engine ended."""

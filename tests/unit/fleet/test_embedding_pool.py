@@ -8,7 +8,7 @@ import pytest
 from toplu.engines.echo_embedder import EchoEmbedder
 from toplu.errors import Internal, InvalidArgument, Unavailable
 from toplu.fleet.embedding_pool import EmbeddingPool
-from toplu.fleet.launch import RunningEchoEmbedder
+from toplu.fleet.launch import RunningEcho
 from toplu.fleet.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
 from toplu.gemini.content import Content, Part
 from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
@@ -47,11 +47,11 @@ class World:
         )
         self.pool = EmbeddingPool(model=model, supervisor=self.supervisor, settings=values)
 
-    async def _launch(self) -> RunningEchoEmbedder:
+    async def _launch(self) -> RunningEcho[EchoEmbedder]:
         if not self._starts:
             raise OSError("no such model")
         self.lives.append(EchoEmbedder(self._model))
-        return RunningEchoEmbedder(self.lives[-1])
+        return RunningEcho(self.lives[-1])
 
     @property
     def groups(self) -> list[list[str]]:
