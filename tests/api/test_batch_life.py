@@ -16,7 +16,7 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import errors, types
-from house import ECHO, OpenHouse, client_of
+from house import ECHO, OpenHouse, client_of, http_of
 
 from fake_clock import FakeClock
 from toplu.settings import EchoSettings, ModelSettings
@@ -87,6 +87,15 @@ def test_cancel_is_visible_at_once_and_harmless_twice(open_a_house: OpenHouse, m
 
 def wait_for_state(http: httpx.Client, name: str, state: str) -> None:
     eventually(lambda: operation(http, name)["metadata"]["state"] == state)
+
+
+def test_a_head_of_cancel_or_delete_changes_nothing(open_a_house: OpenHouse) -> None:
+    house = open_a_house(models=(SLOW,))
+    with http_of(house) as http:
+        name = create_inline(http, [{"request": asking("x")}])["name"]
+        for verb in ("cancel", "delete"):
+            assert http.head(f"/v1beta/{name}:{verb}").status_code == 404
+            assert operation(http, name)["done"] is False
 
 
 def test_cancel_after_the_end_changes_nothing(client: genai.Client) -> None:

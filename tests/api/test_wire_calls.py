@@ -46,7 +46,7 @@ def test_the_common_query_parameters_are_taken(http: httpx.Client) -> None:
         "prettyPrint": "true",
         "fields": "*",
         "quotaUser": "me",
-        "callback": "f",
+        "callback": "",
         "key": "any",
         "access_token": "t",
         "oauth_token": "t",
@@ -57,6 +57,25 @@ def test_the_common_query_parameters_are_taken(http: httpx.Client) -> None:
     for path in ("/v1beta/batches", "/v1beta/files", "/v1beta/models", "/v1beta/models/echo"):
         assert http.get(path, params=query).status_code == 200
     assert http.post(GENERATE, params=query, json=asking("x")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("GET", "/v1beta/batches?fields=operations(name)", "fields"),
+        ("POST", f"{GENERATE}?fields=candidates", "fields"),
+        ("GET", "/v1beta/models/echo?callback=show", "callback"),
+        ("GET", "/v1beta/models?alt=proto", '"proto"'),
+        ("GET", "/v1beta/files?alt=json&alt=media", '"media"'),
+        ("POST", f"{GENERATE}?alt=sse", '"sse"'),
+        ("POST", "/upload/v1beta/files?alt=proto&uploadType=raw", '"proto"'),
+    ],
+)
+def test_a_query_parameter_that_would_change_the_answer_is_not_ignored(
+    http: httpx.Client, method: str, path: str, named: str
+) -> None:
+    reply = http.request(method, path, json=asking("x") if method == "POST" else None)
+    assert named in error_of(reply, 400, "INVALID_ARGUMENT")["message"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ served for GET as well as for POST.
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gate import Call, Gate
+from toplu.api.gate import Call, Endpoint, Gate
 from toplu.api.model_names import ModelNames
 from toplu.api.operations import StateStyle, operation_of
 from toplu.api.paging import PAGE_QUERY, page_size, page_token
@@ -60,8 +60,8 @@ class Batches:
                 gate.endpoint(self.create_of_embeddings),
                 methods=["POST"],
             ),
-            Route("/{version:version}/batches/{batch}:cancel", cancel, methods=["GET", "POST"]),
-            Route("/{version:version}/batches/{batch}:delete", delete, methods=["GET", "POST"]),
+            _verb("/{version:version}/batches/{batch}:cancel", cancel),
+            _verb("/{version:version}/batches/{batch}:delete", delete),
             Route(
                 "/{version:version}/batches",
                 gate.endpoint(self.list, query=listing),
@@ -137,3 +137,11 @@ class Batches:
             results = await self._lookup.results(job.id)
         operation = operation_of(job, style=style, results=results)
         return await json_response(call.request, operation)
+
+
+def _verb(path: str, endpoint: Endpoint) -> Route:
+    """Return the route of a deed that GET does as well; a HEAD must not."""
+    route = Route(path, endpoint, methods=["GET", "POST"])
+    assert route.methods is not None, "just given"
+    route.methods.discard("HEAD")  # the router adds it to every GET
+    return route

@@ -15,6 +15,7 @@ from toplu.settings import Settings
 
 PAGE_SIZE = 10
 PAGE_SIZE_MAX = 100
+MEDIA = frozenset({"media"})
 
 
 class Files:
@@ -25,7 +26,7 @@ class Files:
         self._library = library
 
     def routes(self, gate: Gate) -> list[Route]:
-        download = gate.endpoint(self.download)
+        download = gate.endpoint(self.download, forms=MEDIA)
         return [
             Route(
                 "/{version:version}/files",

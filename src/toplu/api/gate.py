@@ -14,14 +14,13 @@ from toplu.gemini.message import Message
 from toplu.job import ProjectId
 from toplu.projects.keys import Keys
 
-# Any Google API takes these; they change nothing here except `alt` and `key`.
+# Any Google API takes these. Those that change nothing here are `prettyPrint` (an answer is always
+# compact), `quotaUser`, `access_token`, `oauth_token` and `$.xgafv`.
 COMMON_QUERY = frozenset(
     {
         "alt",
         "prettyPrint",
-        "fields",
         "quotaUser",
-        "callback",
         "key",
         "access_token",
         "oauth_token",
@@ -30,6 +29,14 @@ COMMON_QUERY = frozenset(
         "$.xgafv",
     }
 )
+
+# Any Google API takes these as well, but they would change the answer, and it is not changed.
+UNSERVED_QUERY = {
+    "fields": "Partial responses are not served: leave the query parameter fields out.",
+    "callback": "JSONP is not served: leave the query parameter callback out.",
+}
+EVERYTHING = ("", "*")  # `fields` that take nothing away
+JSON_ONLY = frozenset({"json"})
 
 NO_KEY = (
     "Method doesn't allow unregistered callers (callers without established identity). "
@@ -81,18 +88,34 @@ class Gate:
         self._keys = keys
         self._any_key_until_first = any_key_until_first
 
-    def endpoint(self, handler: Handler, *, query: frozenset[str] = frozenset()) -> Endpoint:
-        """Return an endpoint that calls the handler for the project of the key."""
+    def endpoint(
+        self,
+        handler: Handler,
+        *,
+        query: frozenset[str] = frozenset(),
+        forms: frozenset[str] = JSON_ONLY,
+    ) -> Endpoint:
+        """Return an endpoint that calls the handler for the project of the key.
+
+        `forms` are the values of `alt` that the handler knows.
+        """
 
         async def answer(request: Request) -> Response:
-            return await handler(await self.admit(request, query=query))
+            return await handler(await self.admit(request, query=query, forms=forms))
 
         return answer
 
-    async def admit(self, request: Request, *, query: frozenset[str] = frozenset()) -> Call:
-        """Return the call with its project, or raise: no key, a bad key, an unknown parameter."""
+    async def admit(
+        self,
+        request: Request,
+        *,
+        query: frozenset[str] = frozenset(),
+        forms: frozenset[str] = JSON_ONLY,
+    ) -> Call:
+        """Return the call with its project, or raise: no key, a bad key, a bad parameter."""
         project = await self._project(request)
         _check_query(request, COMMON_QUERY | query)
+        _check_form(request, forms)
         return Call(request=request, project=project)
 
     async def _project(self, request: Request) -> ProjectId:
@@ -140,10 +163,20 @@ def _check_query(request: Request, allowed: frozenset[str]) -> None:
             "Cannot bind query parameter. Field could not be found in request message.",
         )
         for name in dict.fromkeys(request.query_params.keys())
-        if name not in allowed
+        if name not in allowed and name not in UNSERVED_QUERY
     ]
     if violations:
         raise InvalidArgument.of_fields(violations)
+    for name, reason in UNSERVED_QUERY.items():
+        if any(value not in EVERYTHING for value in request.query_params.getlist(name)):
+            raise InvalidArgument(reason)
+
+
+def _check_form(request: Request, forms: frozenset[str]) -> None:
+    for form in request.query_params.getlist("alt"):
+        if form not in forms:
+            known = ", ".join(sorted(forms))
+            raise InvalidArgument(f'The query parameter alt is "{form}"; known here: {known}.')
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:

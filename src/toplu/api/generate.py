@@ -27,6 +27,8 @@ from toplu.gemini.token_usage import usage_of
 from toplu.projects.meter import Meter
 from toplu.settings import Settings
 
+STREAM_FORMS = frozenset({"json", "sse"})
+
 T = TypeVar("T")
 
 
@@ -57,7 +59,7 @@ class Generate:
             ),
             Route(
                 "/{version:version}/models/{model}:streamGenerateContent",
-                in_its_form(gate.endpoint(self.stream)),
+                in_its_form(gate.endpoint(self.stream, forms=STREAM_FORMS)),
                 methods=["POST"],
             ),
             Route(
