@@ -105,6 +105,7 @@ class Job:
     created: datetime
     updated: datetime
     ended: datetime | None = None
+    priority: int = 0  # among the jobs of its project, the higher first
     expires: datetime  # when the job turns EXPIRED unless it is final by then
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
     error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED

@@ -55,6 +55,8 @@ class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What a project may use; None is no limit, but for the two that the settings have too."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    # Of an engine that several projects want: one with weight 2 gets twice what one with 1 gets.
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     concurrent_batches: Positive | None = None  # None: concurrent_batches_max
     storage_bytes: Positive | None = None  # None: project_bytes_max
     enqueued_tokens: Positive | None = None  # of unfinished batches, per model, estimated

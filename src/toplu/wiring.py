@@ -97,6 +97,7 @@ class House:
                 intake=self.middle.intake,
                 lookup=self.middle.lookup,
                 withdrawal=self.middle.withdrawal,
+                amendment=self.middle.amendment,
             ),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(

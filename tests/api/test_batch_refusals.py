@@ -116,8 +116,6 @@ def test_a_deleted_file_is_missing(http: httpx.Client) -> None:
     [
         ("webhookConfig", {"uris": ["https://example.com/hook"], "user_metadata": {"a": "b"}}),
         ("webhook_config", {"uris": []}),
-        ("priority", "1"),
-        ("priority", -5),
     ],
 )
 def test_what_is_known_and_not_served_is_said_so(

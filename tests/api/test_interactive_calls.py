@@ -170,8 +170,6 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PATCH", "batches/x:updateGenerateContentBatch"),
-        ("PATCH", "batches/x:updateEmbedContentBatch"),
         ("POST", "files:register"),
         ("POST", "cachedContents"),
         ("GET", "cachedContents"),

@@ -175,12 +175,12 @@ def test_the_operator_sees_and_changes_tiers(tmp_path: Path) -> None:
         shown = cells_of(run_toplu(server, "projects", "list").stdout)
         tokens = -(-size_bytes // 4)
         storage = f"{size_bytes} of {20 * 1024**3}"
-        assert shown == [["default", "small", "1 of 5", f"echo: {tokens}", storage]]
+        assert shown == [["default", "small", "1", "1 of 5", f"echo: {tokens}", storage]]
         changed = run_toplu(server, "projects", "set", "default", "--tier", "large")
         assert (changed.returncode, changed.stdout) == (0, "default has tier large\n")
         assert server.call("POST", f"/v1beta/{name}:cancel").status == 200
         shown = cells_of(run_toplu(server, "projects", "list").stdout)
-        assert shown == [["default", "large", "0 of 500", "", storage]]
+        assert shown == [["default", "large", "1", "0 of 500", "", storage]]
         refused = run_toplu(server, "projects", "set", "default", "--tier", "huge")
         assert refused.returncode == 2
         assert "small, large" in refused.stderr

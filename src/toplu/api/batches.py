@@ -1,4 +1,4 @@
-"""Batches: create, poll, list, cancel, delete.
+"""Batches: create, poll, list, update, cancel, delete.
 
 The specification's curl lines for `:cancel` and `:delete` are GET requests, so both are
 served for GET as well as for POST.
@@ -9,16 +9,22 @@ from starlette.routing import Route
 
 from toplu.api.gate import Call, Endpoint, Gate
 from toplu.api.model_names import ModelNames
-from toplu.api.operations import StateStyle, operation_of
+from toplu.api.operations import StateStyle, operation_of, resource_of
 from toplu.api.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.responses import json_response
 from toplu.api.state_style import state_style_of
+from toplu.api.update_mask import UPDATE_QUERY, masked
+from toplu.batch.amendment import WRITABLE, Amendment
 from toplu.batch.intake import Intake
 from toplu.batch.lookup import Lookup
 from toplu.batch.withdrawal import Withdrawal
 from toplu.errors import InvalidArgument, Unimplemented
-from toplu.gemini.batch import BatchGenerateContentRequest, ListOperationsResponse
-from toplu.gemini.embedding import AsyncBatchEmbedContentRequest
+from toplu.gemini.batch import (
+    BatchGenerateContentRequest,
+    GenerateContentBatch,
+    ListOperationsResponse,
+)
+from toplu.gemini.embedding import AsyncBatchEmbedContentRequest, EmbedContentBatch
 from toplu.gemini.misplaced import lift_misplaced
 from toplu.gemini.proto_json import Mend
 from toplu.job import InputForm, Job, JobId, JobState
@@ -39,12 +45,14 @@ class Batches:
         intake: Intake,
         lookup: Lookup,
         withdrawal: Withdrawal,
+        amendment: Amendment,
     ) -> None:
         self._settings = settings
         self._names = names
         self._intake = intake
         self._lookup = lookup
         self._withdrawal = withdrawal
+        self._amendment = amendment
 
     def routes(self, gate: Gate) -> list[Route]:
         cancel, delete = gate.endpoint(self.cancel), gate.endpoint(self.delete)
@@ -59,6 +67,16 @@ class Batches:
                 "/{version:version}/models/{model}:asyncBatchEmbedContent",
                 gate.endpoint(self.create_of_embeddings),
                 methods=["POST"],
+            ),
+            Route(
+                "/{version:version}/batches/{batch}:updateGenerateContentBatch",
+                gate.endpoint(self.update, query=UPDATE_QUERY),
+                methods=["PATCH"],
+            ),
+            Route(
+                "/{version:version}/batches/{batch}:updateEmbedContentBatch",
+                gate.endpoint(self.update_of_embeddings, query=UPDATE_QUERY),
+                methods=["PATCH"],
             ),
             _verb("/{version:version}/batches/{batch}:cancel", cancel),
             _verb("/{version:version}/batches/{batch}:delete", delete),
@@ -120,6 +138,27 @@ class Batches:
             next_page_token=next_token,
         )
         return await json_response(call.request, page)
+
+    async def update(self, call: Call) -> Response:
+        """Change the name or the priority of a batch of answers; the reply is the batch."""
+        return await self._update(call, GenerateContentBatch)
+
+    async def update_of_embeddings(self, call: Call) -> Response:
+        """Change the name or the priority of a batch of embeddings."""
+        return await self._update(call, EmbedContentBatch)
+
+    async def _update(
+        self, call: Call, body_type: type[GenerateContentBatch] | type[EmbedContentBatch]
+    ) -> Response:
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(body_type, self._settings.inline_bytes_max)
+        job = await self._amendment.update(
+            call.project,
+            JobId(call.path("batch")),
+            body,
+            masked(call.request.query_params, body, WRITABLE),
+        )
+        return await json_response(call.request, resource_of(job, style=style))
 
     async def cancel(self, call: Call) -> Response:
         """Stop the batch; the state is CANCELLED when this answers, unless it was final."""

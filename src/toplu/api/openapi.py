@@ -20,6 +20,8 @@ from toplu.api.responses import json_response
 from toplu.api.state_style import STATE_STYLE_HEADER
 from toplu.gemini.batch import (
     BatchGenerateContentRequest,
+    BatchMetadata,
+    GenerateContentBatch,
     ListOperationsResponse,
     Operation,
 )
@@ -33,6 +35,7 @@ from toplu.gemini.embedding import (
     AsyncBatchEmbedContentRequest,
     BatchEmbedContentsRequest,
     BatchEmbedContentsResponse,
+    EmbedContentBatch,
     EmbedContentRequest,
     EmbedContentResponse,
 )
@@ -125,6 +128,24 @@ CALLS = (
         headers=STYLE,
     ),
     Operated("get", "/{version}/batches/{batch}", "Get a batch.", gives=Operation, headers=STYLE),
+    Operated(
+        "patch",
+        "/{version}/batches/{batch}:updateGenerateContentBatch",
+        "Change the name or the priority of a batch.",
+        takes=GenerateContentBatch,
+        gives=BatchMetadata,
+        query=("updateMask",),
+        headers=STYLE,
+    ),
+    Operated(
+        "patch",
+        "/{version}/batches/{batch}:updateEmbedContentBatch",
+        "Change the name or the priority of a batch of embeddings.",
+        takes=EmbedContentBatch,
+        gives=BatchMetadata,
+        query=("updateMask",),
+        headers=STYLE,
+    ),
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),

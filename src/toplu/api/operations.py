@@ -39,28 +39,35 @@ def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = N
     error = None
     if job.error is not None:
         error = OperationError(code=job.error.code, message=job.error.message)
-    name = f"batches/{job.id}"
+    resource = resource_of(job, style=style, results=results)
     return Operation(
-        name=name,
-        metadata=BatchMetadata(
-            type_url=type_url,
-            name=name,
-            model=f"models/{job.model}",
-            display_name=job.display_name,
-            input_config=InputConfig(file_name=f"files/{job.input_file}")
-            if job.input_form is InputForm.FILE
-            else None,
-            output=_output_for_sdks(job, output),
-            create_time=timestamp(job.created),
-            update_time=timestamp(job.updated),
-            end_time=timestamp(job.ended) if job.ended is not None else None,
-            batch_stats=_stats_of(job.counts) if job.counts.total else None,
-            state=f"{style.upper()}_STATE_{job.state}",
-            toplu=_extension_of(job),
-        ),
+        name=resource.name,
+        metadata=msgspec.structs.replace(resource, type_url=type_url),
         done=job.is_final,
         response=response,
         error=error,
+    )
+
+
+def resource_of(
+    job: Job, *, style: StateStyle, results: list[bytes] | None = None
+) -> BatchMetadata:
+    """Return the batch itself, as it stands inside its Operation and as an update returns it."""
+    return BatchMetadata(
+        name=f"batches/{job.id}",
+        model=f"models/{job.model}",
+        display_name=job.display_name,
+        input_config=InputConfig(file_name=f"files/{job.input_file}")
+        if job.input_form is InputForm.FILE
+        else None,
+        output=_output_for_sdks(job, _output_of(job, results)),
+        create_time=timestamp(job.created),
+        update_time=timestamp(job.updated),
+        end_time=timestamp(job.ended) if job.ended is not None else None,
+        batch_stats=_stats_of(job.counts) if job.counts.total else None,
+        state=f"{style.upper()}_STATE_{job.state}",
+        priority=str(job.priority) if job.priority else None,
+        toplu=_extension_of(job),
     )
 
 

@@ -7,8 +7,6 @@ from starlette.routing import Route
 from toplu.errors import Unimplemented
 
 METHODS = {
-    "/{version:version}/batches/{batch}:updateGenerateContentBatch": ["PATCH"],
-    "/{version:version}/batches/{batch}:updateEmbedContentBatch": ["PATCH"],
     "/{version:version}/files:register": ["POST"],
     "/{version:version}/cachedContents": ["GET", "POST"],
     "/{version:version}/cachedContents/{name}": ["GET", "PATCH", "DELETE"],

@@ -69,7 +69,7 @@ class Intake:
 
         `model` is the name asked for, without `models/`; `engine` is what it stands for.
         """
-        method = Method.EMBED if isinstance(batch, EmbedContentBatch) else Method.GENERATE
+        method = method_of(batch)
         _check_batch(batch, model, method)
         config = batch.input_config
         assert config is not None, "checked above"
@@ -105,6 +105,7 @@ class Intake:
             input_file=input_file,
             counts=RequestCounts(total=total),
             prices=self._prices[engine],
+            priority=int(batch.priority or 0),
             tokens_estimate=-(-size_bytes // BYTES_OF_A_TOKEN),
             created=now,
             updated=now,
@@ -131,17 +132,13 @@ async def _lines(requests: Sequence[AnyInlinedRequest]) -> AsyncIterator[bytes]:
 
 
 def _check_batch(batch: AnyBatch, model: str, method: Method) -> None:
-    for name, value in (("webhookConfig", batch.webhook_config), ("priority", batch.priority)):
-        if value is not None:
-            raise Unimplemented(f"batch.{name} is not served by this server yet.")
+    if batch.webhook_config is not None:
+        raise Unimplemented("batch.webhookConfig is not served by this server yet.")
     if batch.model is not None and batch.model.removeprefix("models/") != model:
         raise _violation(
             method, "batch.model", f"{batch.model} is not the model of the URL, models/{model}"
         )
-    if len(batch.display_name or "") > DISPLAY_NAME_LENGTH_MAX:
-        raise _violation(
-            method, "batch.display_name", f"is longer than {DISPLAY_NAME_LENGTH_MAX} characters"
-        )
+    check_display_name(batch.display_name, BODIES[method])
     config = batch.input_config
     if config is None or (config.file_name is None) == (config.requests is None):
         reason = "exactly one of file_name and requests must be set"
@@ -162,6 +159,18 @@ def _check_requests(requests: Sequence[AnyInlinedRequest], model: str, method: M
                 f"{path}[{index}].request.model",
                 f"{name} is not the model of the batch, models/{model}",
             )
+
+
+def method_of(batch: AnyBatch) -> Method:
+    """Return what the requests of the batch ask for."""
+    return Method.EMBED if isinstance(batch, EmbedContentBatch) else Method.GENERATE
+
+
+def check_display_name(name: str | None, body: str) -> None:
+    """Raise InvalidArgument for a name that is too long; `body` is what the hosted service says."""
+    if len(name or "") > DISPLAY_NAME_LENGTH_MAX:
+        path, reason = "batch.display_name", f"is longer than {DISPLAY_NAME_LENGTH_MAX} characters"
+        raise InvalidArgument.of_fields([FieldViolation(path, f"* {body}.{path}: {reason}\n")])
 
 
 def _violation(method: Method, path: str, reason: str) -> InvalidArgument:

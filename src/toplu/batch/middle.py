@@ -8,6 +8,7 @@ Each is a loop that would find its work anyway; the bells only spare the wait.
 
 import asyncio
 
+from toplu.batch.amendment import Amendment
 from toplu.batch.assembly import Assembler
 from toplu.batch.intake import Intake
 from toplu.batch.janitor import Janitor
@@ -99,6 +100,7 @@ class Middle:
             created=self._created,
         )
         self.lookup = Lookup(jobs=jobs, blobs=blobs)
+        self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell
         )

@@ -24,7 +24,9 @@ def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -
 
     async def show() -> None:
         settings = load(config, overrides={"data_dir": data_dir})
-        table = Table("project", "tier", "unfinished batches", "enqueued tokens", "storage bytes")
+        table = Table(
+            "project", "tier", "weight", "unfinished batches", "enqueued tokens", "storage bytes"
+        )
         async with open_books(settings) as books:
             for project in await books.quotas.known_projects():
                 table.add_row(*await _row_of(books, project))
@@ -62,6 +64,7 @@ async def _row_of(books: Books, project: ProjectId) -> tuple[str, ...]:
     return (
         project,
         tier.name,
+        str(tier.weight),
         _of(holdings.unfinished_batches, await quotas.concurrent_batches_max(project)),
         "\n".join(enqueued),
         _of(holdings.storage_bytes, await quotas.storage_bytes_max(project)),

@@ -103,9 +103,9 @@ class BatchExtension(Message, frozen=True, kw_only=True):
 
 
 class BatchMetadata(Message, frozen=True, kw_only=True):
-    """The batch resource as it stands, inside its Operation."""
+    """The batch resource as it stands."""
 
-    type_url: str = msgspec.field(name="@type")
+    type_url: str | None = msgspec.field(default=None, name="@type")  # inside an Operation
     name: str
     model: str
     display_name: str | None = None
@@ -116,6 +116,7 @@ class BatchMetadata(Message, frozen=True, kw_only=True):
     end_time: str | None = None
     batch_stats: BatchStats | None = None
     state: str
+    priority: Int64 | None = None
     toplu: BatchExtension | None = None
 
 

@@ -1,5 +1,6 @@
 """Jobs and shards as rows, and the moves of a job; each function runs inside a transaction."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,7 @@ def job_of(row: AnyRow) -> Job:
         usage=Usage(**_some(row, Usage)),
         tokens_estimate=row.tokens_estimate,
         planned=row.planned,
+        priority=row.priority,
         created=row.created,
         updated=row.updated,
         ended=row.ended,
@@ -166,6 +168,19 @@ def _values_of(shard: Shard) -> dict[str, Any]:
     values = asdict(shard)
     values.update(values.pop("usage"))
     return values
+
+
+def amend_job(
+    connection: Connection,
+    project: ProjectId,
+    job_id: JobId,
+    changes: Mapping[str, object],
+    at: datetime,
+) -> Job | None:
+    """Change columns of the job; see `Jobs.amend`."""
+    is_it = and_(jobs.c.project == project, jobs.c.id == job_id)
+    connection.execute(update(jobs).where(is_it, is_visible()).values(**changes, updated=at))
+    return find_job(connection, is_it)
 
 
 def move_job(

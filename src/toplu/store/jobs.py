@@ -4,7 +4,7 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 `forget`, and what was running for it finds its leases lost.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
@@ -126,6 +126,14 @@ class Jobs:
         """Move the job and return it, or None if there is no such move: it is final or gone."""
         return await self._database.write(
             lambda c: job_rows.move_job(c, job_id, target, at, error=error)
+        )
+
+    async def amend(
+        self, project: ProjectId, job_id: JobId, changes: Mapping[str, object], at: datetime
+    ) -> Job | None:
+        """Change columns that moves do not touch and return the job, or None if it is gone."""
+        return await self._database.write(
+            lambda c: job_rows.amend_job(c, project, job_id, changes, at)
         )
 
     async def succeed(

@@ -65,6 +65,7 @@ jobs = Table(
     Column("cached_units", BigInteger, nullable=False, server_default="0"),
     Column("output_units", BigInteger, nullable=False, server_default="0"),
     Column("planned", Boolean, nullable=False),
+    Column("priority", BigInteger, nullable=False, server_default="0"),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
     Column("ended", Moment),
@@ -168,6 +169,17 @@ projects = Table(
     Column("id", String(64), primary_key=True),
     Column("tier", String(64), nullable=False),
     Column("updated", Moment, nullable=False),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    # How much of an engine each project had; see `store.shares`.
+    Column("engine", Text, primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("weight", BigInteger, nullable=False),
+    Column("served", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=False),
 )
 
 ledger = Table(
