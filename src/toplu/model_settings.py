@@ -49,6 +49,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     lazy: bool = False  # started by the first request for it; /readyz does not wait for it
     source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
     sha256: Sha256Hex | None = None  # of the model file
+    projector: str | None = None  # as `source`: the file with which a llama_cpp model sees
+    projector_sha256: Sha256Hex | None = None
+    vision: bool = False  # the engine takes images without a projector of ours
     # Files that lie beside the model file and belong to it: name and SHA-256.
     companions: dict[FileName, Sha256Hex] = {}
     context_tokens: Positive = 4096  # prompt and answer together, per lane
@@ -65,6 +68,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def kind(self) -> Kind:
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
+
+    @property
+    def sees(self) -> bool:
+        """Whether images may be shown to it."""
+        return self.vision or self.projector is not None
 
 
 DEFAULT_MODEL = ModelSettings(

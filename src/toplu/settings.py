@@ -177,6 +177,8 @@ def load(
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     _check_tiers(settings)
+    for model in settings.models:
+        _check_sight(model)
     return settings
 
 
@@ -193,6 +195,15 @@ def _check_tiers(settings: Settings) -> None:
                     f"tiers: enqueued_tokens_of of {tier.name} names {model}, "
                     "which is not in the catalogue"
                 )
+
+
+def _check_sight(model: ModelSettings) -> None:
+    if model.projector is not None and model.engine != "llama_cpp":
+        raise ConfigurationError(f"models: {model.name}: a projector is for llama_cpp models")
+    if model.vision and model.engine == "llama_cpp":
+        raise ConfigurationError(f"models: {model.name}: llama_cpp sees with a projector alone")
+    if model.vision and model.kind is Kind.EMBEDDING:
+        raise ConfigurationError(f"models: {model.name}: embedding models read text alone")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -55,3 +55,18 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('engine = "echo"\nprojector = "path:x"', "a projector is for llama_cpp models"),
+        ('engine = "llama_cpp"\nvision = true', "llama_cpp sees with a projector alone"),
+        ('engine = "echo_embedder"\nvision = true', "embedding models read text alone"),
+    ],
+)
+def test_sight_that_an_engine_cannot_have_is_refused(tmp_path: Path, table: str, told: str) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text(f'[[models]]\nname = "m"\n{table}\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"models: m: {told}"):
+        load(config, {})

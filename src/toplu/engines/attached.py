@@ -1,4 +1,4 @@
-r"""The parts of a request that carry a document or name a file, and the request without them.
+r"""The parts of a request that carry bytes or name a file, and the request without them.
 
 A document enters the prompt as text in the place of its part:
 
@@ -8,6 +8,8 @@ A document enters the prompt as text in the place of its part:
 
 `name` is the display name and is left out where there is none. So that a document cannot end
 itself, `</document` inside it is written `<\/document`.
+
+An image stays where it stood, as one that was written here.
 """
 
 import html
@@ -17,7 +19,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from toplu.gemini.content import Content, GenerateContentRequest, Part
+from toplu.engines.engine import Image
+from toplu.gemini.content import Blob, Content, GenerateContentRequest, Part
 
 END = re.compile(r"</(?=document)", re.IGNORECASE)
 NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -31,17 +34,25 @@ class Attached:
     part: Part
 
 
+class Shown(Blob, frozen=True, kw_only=True):
+    """An image that was read, in the place of the bytes or the file that the client named."""
+
+    image: Image
+
+
 def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
-    """Yield the parts that stand for documents, in the order in which they are read."""
+    """Yield the parts that stand for documents or images, in the order in which they are read."""
     for path, content in _contents(request):
         for index, part in enumerate(content.parts or []):
             if part.inline_data is not None or part.file_data is not None:
                 yield Attached(f"{path}.parts[{index}]", part)
 
 
-def with_texts(request: GenerateContentRequest, texts: Mapping[str, str]) -> GenerateContentRequest:
-    """Return the request with the text of each path in the place of the part that stands there."""
-    contents = {path: _filled(path, content, texts) for path, content in _contents(request)}
+def with_read(
+    request: GenerateContentRequest, read: Mapping[str, str | Image]
+) -> GenerateContentRequest:
+    """Return the request with what was read at each path in the place of what stands there."""
+    contents = {path: _filled(path, content, read) for path, content in _contents(request)}
     system = contents.pop("system_instruction", None)
     return msgspec.structs.replace(
         request,
@@ -65,11 +76,15 @@ def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
         yield f"contents[{index}]", content
 
 
-def _filled(path: str, content: Content, texts: Mapping[str, str]) -> Content:
+def _filled(path: str, content: Content, read: Mapping[str, str | Image]) -> Content:
     parts = [
-        msgspec.structs.replace(part, text=texts[place], inline_data=None, file_data=None)
-        if (place := f"{path}.parts[{index}]") in texts
-        else part
+        _replaced(part, read[place]) if (place := f"{path}.parts[{index}]") in read else part
         for index, part in enumerate(content.parts or [])
     ]
     return msgspec.structs.replace(content, parts=parts if content.parts is not None else None)
+
+
+def _replaced(part: Part, read: str | Image) -> Part:
+    if isinstance(read, str):
+        return msgspec.structs.replace(part, text=read, inline_data=None, file_data=None)
+    return msgspec.structs.replace(part, inline_data=Shown(image=read), file_data=None)

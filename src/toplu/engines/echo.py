@@ -1,6 +1,7 @@
 """The engine that says the last user text again: no model, no cost, scriptable failures.
 
-Asked for an answer of some form, it says the smallest that there is.
+An image is said as `<image/png:640x480>`, one token. Asked for an answer of some form, it says
+the smallest that there is.
 
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
@@ -14,6 +15,7 @@ from toplu.engines.engine import (
     Completion,
     EngineDied,
     Generation,
+    Image,
     Listener,
     Piece,
     Prompt,
@@ -52,7 +54,7 @@ class EchoEngine:
                 f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens "
                 f"allowed ({self._context_tokens - 1})."
             )
-        text = next((turn.text for turn in reversed(prompt.turns) if turn.role == "user"), "")
+        text = next((_said(turn) for turn in reversed(prompt.turns) if turn.role == "user"), "")
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
         answer = text if prompt.structure is None else write_smallest(prompt.structure)
         completion = _cut(answer, tokens_max)
@@ -77,7 +79,11 @@ class EchoEngine:
 
     async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
         self._raise_if_dead()
-        return sum(len(WORD.findall(turn.text)) for turn in turns)
+        return sum(len(WORD.findall(_said(turn))) for turn in turns)
+
+    async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
+        self._raise_if_dead()
+        return sum(len(turn.images) for turn in turns)
 
     async def close(self) -> None:
         self.dead.set()
@@ -105,6 +111,13 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
         raise ConfigurationError(f"echo: `{pattern}` is no regular expression: {error}") from error
+
+
+def _said(turn: Turn) -> str:
+    return "\n".join(
+        f"<{part.media_type}:{part.width}x{part.height}>" if isinstance(part, Image) else part
+        for part in turn.parts
+    )
 
 
 def _cut(text: str, tokens_max: int) -> Completion:

@@ -6,7 +6,7 @@ GenerateContentResponse. Only the middle step differs between engines.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from toplu.engines.structured.shape import Structure
@@ -15,12 +15,44 @@ from toplu.errors import Unavailable
 Role = Literal["system", "user", "assistant"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture as engines that see are given it: a file of bounded size that was written here."""
+
+    media_type: Literal["image/png", "image/jpeg"]
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation that the model's own chat template is filled with."""
 
     role: Role
-    text: str
+    content: str | tuple[str | Image, ...]  # the latter where there are images among the text
+
+    @property
+    def parts(self) -> tuple[str | Image, ...]:
+        """Return the text and the images in their order."""
+        return (self.content,) if isinstance(self.content, str) else self.content
+
+    @property
+    def text(self) -> str:
+        """Return all that is said, without the images."""
+        return "\n".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Return all that is shown."""
+        return tuple(part for part in self.parts if isinstance(part, Image))
+
+    def after(self, text: str) -> "Turn":
+        """Return the turn with this text before all that it has."""
+        first, *others = self.parts
+        begin = (text + first,) if isinstance(first, str) else (text, first)
+        content = (*begin, *others)
+        return replace(self, content=content if self.images else text + self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +139,13 @@ class Engine(Protocol):
 
     async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
         """Return how many tokens the filled chat template has."""
+        ...
+
+    async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int | None:
+        """Return how many of these tokens the images make, None if that cannot be told exactly.
+
+        It is asked of turns with images alone, and so of models that see.
+        """
         ...
 
     async def close(self) -> None:

@@ -7,7 +7,8 @@ asks for what this server does not serve (see `engines.served`) is Unimplemented
 import itertools
 from collections.abc import Iterator
 
-from toplu.engines.engine import Prompt, Role, Sampling, Turn
+from toplu.engines.attached import Shown
+from toplu.engines.engine import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.served import find_unserved
 from toplu.engines.structured.structure import read_structure, structure_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
@@ -68,7 +69,7 @@ def read_turns(
 
 def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
     turns = [
-        Turn(ROLES[content.role or ""], _text(spoken))
+        Turn(ROLES[content.role or ""], _content(spoken))
         for content in request.contents or []
         # What a model thought in earlier turns is not part of the conversation.
         if (spoken := [part for part in content.parts or [] if not part.thought])
@@ -85,6 +86,21 @@ def _join_answers(turns: list[Turn]) -> Iterator[Turn]:
             yield Turn(role, "".join(turn.text for turn in spoken))
         else:
             yield from spoken
+
+
+def _content(parts: list[Part]) -> str | tuple[str | Image, ...]:
+    """Return the parts in their order, neighbouring texts joined by a line break."""
+    if not any(isinstance(part.inline_data, Shown) for part in parts):
+        return _text(parts)
+    content: list[str | Image] = []
+    for part in parts:
+        if isinstance(part.inline_data, Shown):
+            content.append(part.inline_data.image)
+        elif content and isinstance(content[-1], str):
+            content[-1] += f"\n{part.text or ''}"
+        else:
+            content.append(part.text or "")
+    return tuple(content)
 
 
 def _text(parts: list[Part]) -> str:

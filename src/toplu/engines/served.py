@@ -8,6 +8,7 @@ Gemini API and refused by name. To serve a feature, move its row.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from toplu.engines.attached import Shown
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.gemini.message import Message
 from toplu.gemini.tool import GoogleSearch, GoogleSearchRetrieval, Tool
@@ -27,7 +28,7 @@ SERVED: dict[type[Message], frozenset[str]] = {
     GoogleSearch: frozenset(),
     GoogleSearchRetrieval: frozenset({"dynamic_retrieval_config"}),
     Content: frozenset({"role", "parts"}),
-    # `inline_data` and `file_data` are text before a prompt is read: see `files.attachments`.
+    # `inline_data` and `file_data` are read before a prompt is: see `files.attachments`.
     Part: frozenset({"text", "thought", "thought_signature", "part_metadata"}),
     GenerationConfig: frozenset(
         {
@@ -53,6 +54,10 @@ def _is_empty(value: Any) -> bool:
 
 def _is_anything(_value: Any) -> bool:
     return True
+
+
+def _is_shown(value: Any) -> bool:
+    return isinstance(value, Shown)
 
 
 def _is_text_or_json(value: Any) -> bool:
@@ -82,6 +87,7 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
         "store": _is_empty,
     },
     Tool: {"function_declarations": _is_empty},
+    Part: {"inline_data": _is_shown},
     GenerationConfig: {
         "response_logprobs": _is_empty,
         "response_mime_type": _is_text_or_json,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import MediaType, is_known, read_media_type
 from toplu.documents.reader import DocumentReader
-from toplu.engines.attached import Attached, find_attached, with_texts, write_document
+from toplu.engines.attached import Attached, find_attached, with_read, write_document
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
 from toplu.files.library import Library, StoredFile
 from toplu.gemini.content import Blob, FileData, GenerateContentRequest, Part
@@ -84,7 +84,7 @@ class Attachments:
             texts[document.path] = write_document(
                 read.text, name=read.name, media_type=read.media_type.name
             )
-        return with_texts(request, texts)
+        return with_read(request, texts)
 
     async def _read(self, attached: Attached, project: ProjectId) -> _Document:
         part = attached.part

@@ -36,8 +36,8 @@ def quote_pages(turns: tuple[Turn, ...], pages: Sequence[Page]) -> tuple[Turn, .
         return turns
     last = max(index for index, turn in enumerate(turns) if turn.role == "user")
     quotes = "\n".join(_quote(number, page) for number, page in enumerate(pages, start=1))
-    text = f"{INTRODUCTION}\n\n{quotes}\n\n[Question]\n{turns[last].text}"
-    return (*turns[:last], Turn("user", text), *turns[last + 1 :])
+    found = f"{INTRODUCTION}\n\n{quotes}\n\n[Question]\n"
+    return (*turns[:last], turns[last].after(found), *turns[last + 1 :])
 
 
 def fit_pages(pages: Sequence[Page], *, bytes_max: int) -> list[Page]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from toplu.engines.echo import EchoEngine
-from toplu.engines.engine import Completion, EngineDied, Prompt, Sampling, Turn
+from toplu.engines.engine import Completion, EngineDied, Image, Prompt, Sampling, Turn
 from toplu.engines.structured.structure import read_structure
 from toplu.errors import ConfigurationError, Internal
 from toplu.gemini.content import GenerationConfig
@@ -30,6 +30,16 @@ async def test_the_last_user_text_comes_back_as_it_is():
         Completion(text=" two  words\n", tokens=2, hit_token_limit=False),
     )
     assert (generation.prompt_tokens, generation.cached_tokens) == (4, 0)
+
+
+async def test_an_image_comes_back_as_its_type_and_its_size():
+    image = Image(media_type="image/png", width=640, height=480, data=b"")
+    prompt = a_prompt("")
+    shown = (*prompt.turns[:2], Turn("user", ("What is", image)))
+    generation = await an_engine().generate(replace(prompt, turns=shown), 0)
+    assert generation.completions[0].text == "What is\n<image/png:640x480>"
+    assert generation.prompt_tokens == await an_engine().count_tokens(shown) == 5
+    assert await an_engine().count_image_tokens(shown) == 1
 
 
 async def test_a_long_text_is_cut_at_a_word():

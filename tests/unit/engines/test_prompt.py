@@ -3,7 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.engine import Turn
+from toplu.engines.attached import with_read
+from toplu.engines.engine import Image, Turn
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import InvalidArgument, TopluError, Unimplemented
 from toplu.gemini.content import Content, GenerateContentRequest, Part
@@ -46,6 +47,24 @@ def test_an_absent_role_is_the_user_and_the_model_is_the_assistant():
         Turn("assistant", "c"),
         Turn("user", "d"),
     )
+
+
+def test_an_image_that_was_read_stands_where_it_stood():
+    image = Image(media_type="image/png", width=1, height=1, data=b"")
+    sent = {"inlineData": {"mimeType": "image/png", "data": "eA=="}}
+    texts = [{"text": text} for text in "abc"]
+    request = msgspec.convert(
+        {"contents": [{"parts": [sent, *texts[:2], sent, sent, texts[2]]}, {"parts": [sent]}]},
+        GenerateContentRequest,
+    )
+    paths = [f"contents[0].parts[{index}]" for index in (0, 3, 4)] + ["contents[1].parts[0]"]
+    read = with_read(request, dict.fromkeys(paths, image))
+    assert read_prompt(read, MODEL).turns == (
+        Turn("user", (image, "a\nb", image, image, "c")),
+        Turn("user", (image,)),
+    )
+    with pytest.raises(Unimplemented, match=r"^contents\[1\]\.parts\[0\]\.inlineData is not"):
+        read_prompt(with_read(request, dict.fromkeys(paths[:3], image)), MODEL)
 
 
 def test_the_chunks_of_a_streamed_answer_are_one_turn():

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.attached import find_attached, with_texts, write_document
+from toplu.engines.attached import find_attached, with_read, write_document
 from toplu.gemini.content import GenerateContentRequest, Part
 
 
@@ -25,7 +25,7 @@ def test_documents_are_found_wherever_they_stand() -> None:
 
 def test_texts_stand_where_their_documents_stood() -> None:
     request = a_request({"inlineData": {"data": "eA=="}}, {"text": "b"}, model="models/m")
-    filled = with_texts(request, {"contents[0].parts[0]": "a"})
+    filled = with_read(request, {"contents[0].parts[0]": "a"})
     assert filled == a_request({"text": "a"}, {"text": "b"}, model="models/m")
     assert filled.contents is not None
     assert filled.contents[0].parts == [Part(text="a"), Part(text="b")]

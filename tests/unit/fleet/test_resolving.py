@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from toplu.engines.attached import with_texts
+from toplu.engines.attached import with_read
 from toplu.errors import Unavailable, Unimplemented
 from toplu.gemini.content import Blob, Content, GenerateContentRequest, Part
 from unit.fleet.scripted_engine import a_request
@@ -27,7 +27,7 @@ class Reading:
     async def resolve(self, request: GenerateContentRequest) -> GenerateContentRequest:
         self.asked += 1
         await self.may_end.wait()
-        return with_texts(request, {"contents[0].parts[0]": "read"})
+        return with_read(request, {"contents[0].parts[0]": "read"})
 
 
 async def ask(here: World, request: GenerateContentRequest, resolve: Resolve | None) -> str:
