@@ -55,6 +55,10 @@ test-fast: setup ## the tests that need no model and no process
 test: check model tools $(node_modules) .searxng/ready ## every check and every test
 	$(BIN)/pytest
 
+.PHONY: chaos
+chaos: model ## kill every process a hundred times under clients that go on; SEED=n is another storm
+	$(BIN)/pytest -q -s tests/chaos --rounds 100 --seed $(or $(SEED),1)
+
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
 	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
 

@@ -184,6 +184,16 @@ class Server:
                     raise AssertionError(f"{why} without {name} {fields}\n{self.log_tail()}")
                 self._changed.wait(min(remaining, 1.0))
 
+    def wait_for_more(self, name: str, count: int, seconds: float) -> None:
+        """Return after so many further events of that name, or when the time has passed."""
+        deadline = time.monotonic() + seconds
+        seen = len(self.log_lines)
+        with self._changed:
+            while count > 0 and (remaining := deadline - time.monotonic()) > 0:
+                self._changed.wait(remaining)
+                count -= len(_matching(self.log_lines[seen:], name, {}))
+                seen = len(self.log_lines)
+
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Ask again and again until the condition holds."""
         deadline = time.monotonic() + seconds

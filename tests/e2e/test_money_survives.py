@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from jobs import create_job, finished_job, operation_of, question, results_of, wait_for_answers
 
+from jobs import create_job, finished_job, operation_of, question, results_of, wait_for_answers
 from model_tables import model_table
 from server import TOPLU, Server, clean_environment, started_server
 from toplu.job import JobId

@@ -98,6 +98,7 @@ class ResultWriter:
         # A full disk, most likely: the results stay in memory, runners wait for room, and they are
         # tried again until there is space.
         unwritten = await asyncio.to_thread(self._append, group)
+        log.debug("results_written", runs=len(group) - len(unwritten))
         for run in unwritten:
             self._gathering[run] = group.pop(run) + self._gathering.get(run, [])
         self._buffered = sum(len(records) for records in self._gathering.values())

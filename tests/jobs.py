@@ -82,9 +82,14 @@ def finished_job(
 
 
 def results_of(server: Server, name: str, *, key: str = KEY) -> list[dict[str, Any]]:
-    """Return the lines of the results file of a batch that succeeds."""
+    """Return the results of a batch that succeeds, inline ones with their key as in a file."""
     operation = finished_job(server, name, key=key)
     assert operation["metadata"]["state"] == "JOB_STATE_SUCCEEDED", operation
+    if "inlinedResponses" in operation["response"]:
+        return [
+            {"key": result["metadata"]["key"]} | result
+            for result in operation["response"]["inlinedResponses"]["inlinedResponses"]
+        ]
     path = f"/v1beta/{operation['response']['responsesFile']}:download?alt=media"
     reply = server.call("GET", path, key=key)
     assert reply.status == 200, reply.body
