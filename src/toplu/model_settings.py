@@ -28,6 +28,13 @@ class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     crash_pattern: str | None = None  # requests that bring the engine down
 
 
+class ThinkingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a model thinks before it answers: its chat template has a place for thoughts."""
+
+    budget_tokens: Positive | None = None  # if a request does not say; None: as it likes
+    end: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "</think>"
+
+
 class PriceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a million tokens cost in interactive calls; a batch pays half, see `money`."""
 
@@ -62,6 +69,8 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0
     top_p: Fraction = 0.95
     top_k: Annotated[int, msgspec.Meta(ge=0)] = 64
+    chat_template: str | None = None  # a file with one, in place of the model's own
+    thinking: ThinkingSettings | None = None  # None: the model does not think
     echo: EchoSettings = EchoSettings()
     price: PriceSettings = PriceSettings()
 

@@ -30,6 +30,7 @@ from toplu.model_settings import (
     Kind,
     ModelSettings,
     PriceSettings,
+    ThinkingSettings,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "PriceSettings",
     "SearchSettings",
     "Settings",
+    "ThinkingSettings",
     "TierSettings",
     "load",
 ]

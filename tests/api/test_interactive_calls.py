@@ -89,6 +89,10 @@ def test_safety_settings_are_accepted(client: genai.Client) -> None:
         ({"maxOutputTokens": 0}, "max_output_tokens"),
         ({"stopSequences": ["a"] * 6}, "stop_sequences"),
         ({"logprobs": 3}, "logprobs"),
+        ({"logprobs": 21, "responseLogprobs": True}, "logprobs"),
+        ({"logprobs": -1, "responseLogprobs": True}, "logprobs"),
+        ({"thinkingConfig": {"thinkingBudget": -2}}, "thinking_config.thinking_budget"),
+        ({"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "LOW"}}, "thinking_config"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(
@@ -210,12 +214,9 @@ UNSERVED: dict[type, dict[str, Any]] = {
         "blockingConfidence": "BLOCK_LOW_AND_ABOVE",
     },
     GenerationConfig: {
-        "responseLogprobs": True,
-        "logprobs": 3,
         "responseMimeType": "application/yaml",
         "responseFormat": {"text": {}},
         "responseModalities": ["IMAGE"],
-        "thinkingConfig": {"thinkingBudget": 100},
         "speechConfig": {"languageCode": "en-US"},
         "imageConfig": {"aspectRatio": "1:1"},
         "audioTranscriptionConfig": {},
@@ -246,8 +247,7 @@ def request_with(kind: type, field: str, value: Any) -> tuple[dict[str, Any], st
     if kind is GenerateContentRequest:
         return request | {field: value}, field
     if kind is GenerationConfig:
-        config = {field: value} | ({"responseLogprobs": True} if field == "logprobs" else {})
-        return request | {"generationConfig": config}, f"generationConfig.{field}"
+        return request | {"generationConfig": {field: value}}, f"generationConfig.{field}"
     if kind is Tool:
         return request | {"tools": [{"googleSearch": {}}, {field: value}]}, f"tools[1].{field}"
     if kind is GoogleSearch:
@@ -277,6 +277,6 @@ def test_fields_without_effect_are_accepted(http: httpx.Client) -> None:
         "store": False,
     }
     config = {"mediaResolution": "MEDIA_RESOLUTION_LOW", "responseMimeType": "text/plain"}
-    config |= {"thinkingConfig": {"include_thoughts": False, "thinking_budget": 0}}
+    config |= {"thinkingConfig": {"include_thoughts": True, "thinking_budget": 100}}
     reply = http.post(GENERATE, json=request | {"generationConfig": config})
     assert text_of(reply.json()) == "x"

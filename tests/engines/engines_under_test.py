@@ -2,10 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from toplu.engines.engine import Prompt, Sampling, Turn
+from toplu.engines.structured.shape import Structure
+from toplu.engines.structured.structure import read_structure
 from toplu.fleet.launch import launch_of
 from toplu.fleet.running_engine import RunningEngine
+from toplu.gemini import proto_json
+from toplu.gemini.content import GenerationConfig
 from toplu.settings import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
 
 CONTEXT_TOKENS = 512
@@ -40,6 +45,12 @@ def a_prompt(
         sampling=Sampling(output_tokens_max=tokens_max, stop_sequences=stop, **sampling),
         candidate_count=candidates,
     )
+
+
+def structure_of(config: dict[str, Any]) -> Structure:
+    structure = read_structure(proto_json.read_value(GenerationConfig, config))
+    assert structure is not None
+    return structure
 
 
 @asynccontextmanager

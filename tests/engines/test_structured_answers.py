@@ -8,23 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from engines.engines_under_test import a_prompt
+from engines.engines_under_test import a_prompt, structure_of
 from structured_cases import CASES
 from toplu.engines.engine import Prompt
-from toplu.engines.structured.shape import Structure
-from toplu.engines.structured.structure import read_structure
 from toplu.errors import InvalidArgument
 from toplu.fleet.running_engine import RunningEngine
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerationConfig
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
-
-
-def structure_of(config: dict[str, Any]) -> Structure:
-    structure = read_structure(proto_json.read_value(GenerationConfig, config))
-    assert structure is not None
-    return structure
 
 
 def asking(text: str, schema: Any, tokens_max: int = 48, **values: Any) -> Prompt:

@@ -76,4 +76,5 @@ def _model_of(name: str, model: ModelSettings) -> Model:
         max_temperature=2.0,
         top_p=model.top_p,
         top_k=model.top_k,
+        thinking=True if model.thinking is not None else None,
     )

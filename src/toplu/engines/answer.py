@@ -2,6 +2,7 @@
 
 from toplu import clock
 from toplu.engines.engine import Completion, Generation
+from toplu.engines.logprobs import average_logprob, write_logprobs
 from toplu.gemini.content import (
     Candidate,
     Content,
@@ -31,20 +32,29 @@ def write_answer(generation: Generation, model: ModelSettings) -> GenerateConten
 
 def _candidate(completion: Completion, index: int) -> Candidate:
     return Candidate(
-        content=Content(role="model", parts=[Part(text=completion.text)]),
+        content=Content(role="model", parts=_parts(completion)),
         finish_reason=FinishReason.MAX_TOKENS if completion.hit_token_limit else FinishReason.STOP,
+        avg_logprobs=average_logprob(completion.steps),
+        logprobs_result=write_logprobs(completion.steps),
         index=index,
     )
 
 
+def _parts(completion: Completion) -> list[Part]:
+    text = Part(text=completion.text)
+    return [Part(text=completion.thoughts, thought=True), text] if completion.thoughts else [text]
+
+
 def _usage(generation: Generation) -> UsageMetadata:
     answer_tokens = sum(completion.tokens for completion in generation.completions)
+    thought_tokens = sum(completion.thought_tokens for completion in generation.completions)
     cached_tokens = generation.cached_tokens or None
     return UsageMetadata(
         prompt_token_count=generation.prompt_tokens,
         cached_content_token_count=cached_tokens,
         candidates_token_count=answer_tokens,
-        total_token_count=generation.prompt_tokens + answer_tokens,
+        thoughts_token_count=thought_tokens or None,
+        total_token_count=generation.prompt_tokens + thought_tokens + answer_tokens,
         prompt_tokens_details=text_tokens(generation.prompt_tokens),
         cache_tokens_details=text_tokens(cached_tokens) if cached_tokens else None,
         candidates_tokens_details=text_tokens(answer_tokens),

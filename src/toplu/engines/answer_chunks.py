@@ -6,7 +6,8 @@ import msgspec
 
 from toplu import clock
 from toplu.engines.answer import RESPONSE_ID_LENGTH, text_tokens, write_answer
-from toplu.engines.engine import Generation, Piece
+from toplu.engines.engine import Completion, Generation, Piece
+from toplu.engines.logprobs import average_logprob, write_logprobs
 from toplu.gemini.content import (
     Candidate,
     Content,
@@ -20,14 +21,14 @@ from toplu.settings import ModelSettings
 class AnswerChunks:
     """Writes one answer: pieces of text as they come, then whatever of it is left.
 
-    The last chunk is the whole response less the text that has gone out, so that what an engine
-    does not say piece by piece still arrives.
+    The last chunk is the whole response less what has gone out, so that what an engine does not
+    say piece by piece still arrives.
     """
 
     def __init__(self, model: ModelSettings) -> None:
         self._model = model
         self._response_id = clock.random_id(RESPONSE_ID_LENGTH)
-        self._told: dict[int, list[str]] = {}
+        self._told: dict[int, list[Piece]] = {}
 
     @property
     def begun(self) -> bool:
@@ -36,10 +37,15 @@ class AnswerChunks:
 
     def write_piece(self, piece: Piece) -> GenerateContentResponse:
         """Return the chunk with this text; its usage is what is known by then."""
-        self._told.setdefault(piece.index, []).append(piece.text)
-        content = Content(role="model", parts=[Part(text=piece.text)])
+        self._told.setdefault(piece.index, []).append(piece)
+        part = Part(text=piece.text, thought=piece.is_thought or None)
+        candidate = Candidate(
+            content=Content(role="model", parts=[part]),
+            logprobs_result=write_logprobs(piece.steps),
+            index=piece.index,
+        )
         return GenerateContentResponse(
-            candidates=[Candidate(content=content, index=piece.index)],
+            candidates=[candidate],
             usage_metadata=UsageMetadata(
                 prompt_token_count=piece.prompt_tokens,
                 total_token_count=piece.prompt_tokens,
@@ -50,11 +56,29 @@ class AnswerChunks:
         )
 
     def write_rest(self, generation: Generation) -> GenerateContentResponse:
-        """Return the last chunk: why each candidate ended, the whole usage, text not yet told."""
-        untold = []
-        for index, completion in enumerate(generation.completions):
-            told = "".join(self._told.get(index, ()))
-            assert completion.text.startswith(told), "pieces are the beginning of the text"
-            untold.append(replace(completion, text=completion.text[len(told) :]))
+        """Return the last chunk: why each candidate ended, the whole usage, what is left."""
+        untold = [
+            self._untold(index, completion)
+            for index, completion in enumerate(generation.completions)
+        ]
         rest = write_answer(replace(generation, completions=tuple(untold)), self._model)
-        return msgspec.structs.replace(rest, response_id=self._response_id)
+        # The mean is of the whole answer, and of use to nobody before.
+        candidates = [
+            msgspec.structs.replace(candidate, avg_logprobs=average_logprob(completion.steps))
+            for candidate, completion in zip(rest.candidates, generation.completions, strict=True)
+        ]
+        return msgspec.structs.replace(rest, candidates=candidates, response_id=self._response_id)
+
+    def _untold(self, index: int, completion: Completion) -> Completion:
+        pieces = self._told.get(index, [])
+        thoughts = "".join(piece.text for piece in pieces if piece.is_thought)
+        text = "".join(piece.text for piece in pieces if not piece.is_thought)
+        steps_count = sum(len(piece.steps) for piece in pieces)
+        assert completion.text.startswith(text), "pieces are the beginning of the text"
+        assert completion.thoughts.startswith(thoughts), "and of the thoughts"
+        return replace(
+            completion,
+            text=completion.text[len(text) :],
+            thoughts=completion.thoughts[len(thoughts) :],
+            steps=completion.steps[steps_count:],
+        )

@@ -1,7 +1,7 @@
 """The engine that says the last user text again: no model, no cost, scriptable failures.
 
 An image is said as `<image/png:640x480>`, one token. Asked for an answer of some form, it says
-the smallest that there is.
+the smallest that there is. Asked to think, it thinks what it was told. It is certain of every word.
 
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
@@ -10,15 +10,19 @@ every call in flight fails and it stays dead, so that whoever supervises it star
 import asyncio
 import contextlib
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
 from toplu.engines.engine import (
     Completion,
+    DecodingStep,
     EngineDied,
     Generation,
     Image,
     Listener,
     Piece,
     Prompt,
+    TokenLogprob,
     Turn,
 )
 from toplu.engines.structured.smallest import write_smallest
@@ -56,8 +60,7 @@ class EchoEngine:
             )
         text = next((_said(turn) for turn in reversed(prompt.turns) if turn.role == "user"), "")
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
-        answer = text if prompt.structure is None else write_smallest(prompt.structure)
-        completion = _cut(answer, tokens_max)
+        completion = _answer(prompt, text, tokens_max)
         async with self._running[lane]:
             self._raise_if_dead()
             if self._crash_pattern is not None and self._crash_pattern.search(text):
@@ -67,10 +70,8 @@ class EchoEngine:
                 raise Internal("The echo engine fails on this request by its settings.")
             if listener is not None or self._word_seconds:
                 for index in range(prompt.candidate_count):
-                    for piece in PIECE.findall(completion.text):
-                        await self._say(
-                            Piece(index=index, text=piece, prompt_tokens=prompt_tokens), listener
-                        )
+                    for piece in _pieces(completion, index, prompt_tokens):
+                        await self._say(piece, listener)
         return Generation(
             completions=(completion,) * prompt.candidate_count,
             prompt_tokens=prompt_tokens,
@@ -120,9 +121,36 @@ def _said(turn: Turn) -> str:
     )
 
 
+def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:
+    """Think the text, if thinking is asked for, and then say it or what has the form asked for."""
+    budget = 0 if prompt.thinking is None else prompt.thinking.tokens_max
+    thoughts = _cut(text, tokens_max if budget is None else min(budget, tokens_max))
+    answer = text if prompt.structure is None else write_smallest(prompt.structure)
+    completion = _cut(answer, tokens_max - thoughts.tokens)
+    steps = () if prompt.top_logprobs is None else _steps(completion, prompt.top_logprobs)
+    return replace(completion, thoughts=thoughts.text, thought_tokens=thoughts.tokens, steps=steps)
+
+
 def _cut(text: str, tokens_max: int) -> Completion:
     words = list(WORD.finditer(text))
     if len(words) <= tokens_max:
         return Completion(text=text, tokens=len(words), hit_token_limit=False)
     end = words[tokens_max - 1].end() if tokens_max else 0
     return Completion(text=text[:end], tokens=tokens_max, hit_token_limit=True)
+
+
+def _steps(completion: Completion, top_logprobs: int) -> tuple[DecodingStep, ...]:
+    """Return the steps of an engine that has no doubt about any word."""
+    tokens = (
+        TokenLogprob(token=word, token_id=None, logprob=0.0)
+        for word in PIECE.findall(completion.text)
+    )
+    return tuple(DecodingStep(chosen=each, likeliest=(each,)[:top_logprobs]) for each in tokens)
+
+
+def _pieces(completion: Completion, index: int, prompt_tokens: int) -> Iterator[Piece]:
+    for word in PIECE.findall(completion.thoughts):
+        yield Piece(index=index, text=word, prompt_tokens=prompt_tokens, is_thought=True)
+    for place, word in enumerate(PIECE.findall(completion.text)):
+        steps = completion.steps[place : place + 1]
+        yield Piece(index=index, text=word, prompt_tokens=prompt_tokens, steps=steps)

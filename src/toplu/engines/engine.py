@@ -70,6 +70,15 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """How a model that thinks before it answers is to do it."""
+
+    tokens_max: int | None  # 0: not at all; None: as long as it likes
+    is_told: bool = False  # whether the client wants to read the thoughts
+    end: str = "</think>"  # what the model ends its thoughts with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What an engine is asked."""
 
@@ -77,6 +86,25 @@ class Prompt:
     sampling: Sampling
     candidate_count: int = 1
     structure: Structure | None = None  # None: the answer is free text
+    thinking: Thinking | None = None  # None: the model does not think
+    top_logprobs: int | None = None  # likeliest tokens of each step; None: not even the chosen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprob:
+    """A token and its log-probability in the model's own distribution, before any sampling."""
+
+    token: str
+    token_id: int | None  # None: the engine does not say
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingStep:
+    """One token of an answer, and which ones were the likeliest in its place."""
+
+    chosen: TokenLogprob
+    likeliest: tuple[TokenLogprob, ...]  # the likeliest first; the chosen may not be among them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +112,11 @@ class Completion:
     """One candidate answer."""
 
     text: str
-    tokens: int
+    tokens: int  # without those of the thoughts
     hit_token_limit: bool
+    thoughts: str = ""
+    thought_tokens: int = 0
+    steps: tuple[DecodingStep, ...] = ()  # of the text, if the prompt asks for log-probabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +127,11 @@ class Generation:
     prompt_tokens: int
     cached_tokens: int  # of the prompt tokens, those that were not computed again
 
+    def without_thoughts(self) -> "Generation":
+        """Return the same with nobody's thoughts in words; their tokens still count."""
+        silent = (replace(completion, thoughts="") for completion in self.completions)
+        return replace(self, completions=tuple(silent))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
@@ -104,6 +140,8 @@ class Piece:
     index: int  # of the candidate: they come one after another
     text: str
     prompt_tokens: int
+    is_thought: bool = False  # all thoughts of a candidate come before its text
+    steps: tuple[DecodingStep, ...] = ()
 
 
 # Takes a piece; the engine goes on with the answer when it returns, and stops when it raises.
@@ -133,7 +171,7 @@ class Engine(Protocol):
         """Answer the prompt on lane `lane`, 0 ≤ lane < lanes; further calls wait their turn.
 
         A listener hears the answer while it is made. What it hears of a candidate, joined, is
-        the candidate's text or the beginning of it.
+        the candidate's text or the beginning of it; so are its thoughts, and its steps.
         """
         ...
 

@@ -7,9 +7,10 @@ left there, and waits in the server while another one holds it.
 import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,19 +22,20 @@ from toplu.engines.engine import (
     Generation,
     Image,
     Listener,
-    Piece,
     Prompt,
     Sampling,
+    Thinking,
     Turn,
 )
 from toplu.engines.llama_cpp_child import connections_max
 from toplu.engines.llama_cpp_reply import (
     Reply,
-    TextListener,
     TokenCount,
     read_refusal,
     read_reply,
 )
+from toplu.engines.structured.shape import Structure
+from toplu.engines.thinking import write_thoughts_before
 from toplu.errors import DeadlineExceeded
 
 HTTP_OK = 200
@@ -41,6 +43,7 @@ HTTP_OK = 200
 SEED_RANDOM = 2**32 - 1
 # Penalties look at so many last tokens. A longer window would count the words of the prompt.
 PENALTY_WINDOW_TOKENS = 64
+UNBOUNDED = -1
 
 
 class LlamaCppEngine:
@@ -77,8 +80,18 @@ class LlamaCppEngine:
             for index in range(prompt.candidate_count):
                 body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
                 on_start = restart_deadline if index == 0 else _do_nothing
-                on_text = None if listener is None else _text_listener(listener, index)
-                replies.append(await self._complete_chat(body, on_start, on_text))
+                replies.append(
+                    await self._complete_chat(
+                        body,
+                        partial(
+                            read_reply,
+                            on_start=on_start,
+                            listener=listener,
+                            index=index,
+                            top_logprobs=prompt.top_logprobs or 0,
+                        ),
+                    )
+                )
         usage = replies[0].usage
         return Generation(
             completions=tuple(reply.completion for reply in replies),
@@ -103,7 +116,7 @@ class LlamaCppEngine:
         await self._session.close()
 
     async def _complete_chat(
-        self, body: dict[str, Any], on_start: Callable[[], None], on_text: TextListener | None
+        self, body: dict[str, Any], read: Callable[[AsyncIterable[bytes]], Awaitable[Reply]]
     ) -> Reply:
         # Streamed, because only a failing write makes the server stop for a client that is
         # gone, and with reports of progress, because the first tells that the lane is ours.
@@ -113,7 +126,7 @@ class LlamaCppEngine:
             "return_progress": True,
         }
         async with self._answer_to("/v1/chat/completions", body) as response:
-            return await read_reply(response.content, on_start, on_text)
+            return await read(response.content)
 
     @asynccontextmanager
     async def _answer_to(
@@ -160,13 +173,6 @@ def _with_images_twice(turn: Turn) -> Turn:
     return replace(turn, content=tuple(itertools.chain.from_iterable(parts)))
 
 
-def _text_listener(listener: Listener, index: int) -> TextListener:
-    async def tell(text: str, prompt_tokens: int) -> None:
-        await listener(Piece(index=index, text=text, prompt_tokens=prompt_tokens))
-
-    return tell
-
-
 def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
     """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
     return {
@@ -175,7 +181,33 @@ def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
         "cache_prompt": True,
         "seed": seed,
         **_sampling(prompt.sampling),
-        **({} if prompt.structure is None else {"grammar": prompt.structure.grammar}),
+        **_logprobs(prompt.top_logprobs),
+        **_thinking(prompt.thinking),
+        **({} if prompt.structure is None else {"grammar": _grammar(prompt, prompt.structure)}),
+    }
+
+
+def _grammar(prompt: Prompt, structure: Structure) -> str:
+    if prompt.thinking is None or prompt.thinking.tokens_max == 0:
+        return structure.grammar
+    # It would hold the thoughts to the structure as well.
+    return write_thoughts_before(structure.grammar, prompt.thinking.end)
+
+
+def _logprobs(top_logprobs: int | None) -> dict[str, Any]:
+    # Asked for none of the likeliest, llama.cpp does not tell of the chosen one either.
+    return {} if top_logprobs is None else {"logprobs": True, "top_logprobs": max(top_logprobs, 1)}
+
+
+def _thinking(thinking: Thinking | None) -> dict[str, Any]:
+    if thinking is None:
+        return {}
+    return {
+        "reasoning_format": "deepseek",  # thoughts apart from the text
+        "chat_template_kwargs": {"enable_thinking": thinking.tokens_max != 0},
+        # Its own way of thinking nothing leaves half of the end in the thoughts.
+        "reasoning_budget_tokens": UNBOUNDED if not thinking.tokens_max else thinking.tokens_max,
+        "timings_per_token": True,  # tells where the thoughts end
     }
 
 

@@ -40,6 +40,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int
     threads: int | None  # None: every core
     api_key: str
+    chat_template_path: str | None = None  # None: the model's own
 
 
 class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +83,8 @@ def load_model(parameters: ChildParameters) -> Any:
         raise RuntimeError("there is no such file")
     common = xllamacpp.CommonParams()
     common.model.path = parameters.model_path
+    if parameters.chat_template_path is not None:
+        common.chat_template = _read_chat_template(Path(parameters.chat_template_path))
     common.n_parallel = parameters.lanes
     common.n_ctx = parameters.lanes * parameters.context_tokens
     common.n_batch = BATCH_TOKENS
@@ -103,6 +106,13 @@ def load_model(parameters: ChildParameters) -> Any:
     common.endpoint_slots = True
     common.verbosity = VERBOSITY_WARNINGS
     return xllamacpp.Server(common)
+
+
+def _read_chat_template(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuntimeError(f"the chat template {path} cannot be read: {error}") from error
 
 
 def _core_count() -> int:

@@ -11,12 +11,14 @@ from toplu.engines.attached import Shown
 from toplu.engines.engine import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.served import find_unserved
 from toplu.engines.structured.structure import read_structure, structure_violations
+from toplu.engines.thinking import read_thinking, thinking_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.settings import ModelSettings
 
 CANDIDATES_MAX = 8
 STOP_SEQUENCES_MAX = 5
+LOGPROBS_MAX = 20
 
 ROLES: dict[str, Role] = {"": "user", "user": "user", "model": "assistant"}
 
@@ -29,6 +31,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "frequency_penalty": (-2.0, 2.0),
     "candidate_count": (1, CANDIDATES_MAX),
     "max_output_tokens": (1, 2**31 - 1),
+    "logprobs": (0, LOGPROBS_MAX),
 }
 
 PAYLOADS = (
@@ -54,6 +57,8 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
         sampling=_sampling(config, model),
         candidate_count=config.candidate_count or 1,
         structure=read_structure(config),
+        thinking=read_thinking(config, model),
+        top_logprobs=(config.logprobs or 0) if config.response_logprobs else None,
     )
 
 
@@ -177,7 +182,7 @@ def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:
             "generation_config.logprobs",
             "logprobs may only be set if response_logprobs is true.",
         )
-    for path, reason in structure_violations(config):
+    for path, reason in (*structure_violations(config), *thinking_violations(config)):
         yield _violation(path, reason)
 
 

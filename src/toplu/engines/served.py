@@ -41,8 +41,11 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "seed",
             "presence_penalty",
             "frequency_penalty",
+            "response_logprobs",
+            "logprobs",
             "response_schema",
             "response_json_schema",
+            "thinking_config",
         }
     ),
 }
@@ -68,17 +71,6 @@ def _is_text_only(value: Any) -> bool:
     return all(modality in ("TEXT", "MODALITY_UNSPECIFIED") for modality in value)
 
 
-def _asks_for_no_thoughts(value: Any) -> bool:
-    """Accept what switches thinking off, or leaves it to the model."""
-    wanted = {str(key).replace("_", "").lower(): setting for key, setting in value.items()}
-    return (
-        not wanted.pop("includethoughts", None)
-        and wanted.pop("thinkingbudget", None) in (None, 0, -1)
-        and wanted.pop("thinkinglevel", None) in (None, "THINKING_LEVEL_UNSPECIFIED", "MINIMAL")
-        and not wanted
-    )
-
-
 HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
         "tool_config": _is_empty,
@@ -89,11 +81,9 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     Tool: {"function_declarations": _is_empty},
     Part: {"inline_data": _is_shown},
     GenerationConfig: {
-        "response_logprobs": _is_empty,
         "response_mime_type": _is_text_or_json,
         "response_modalities": _is_text_only,
         "media_resolution": _is_anything,  # there are no media
-        "thinking_config": _asks_for_no_thoughts,
         "enable_enhanced_civic_answers": _is_empty,
         "enable_affective_dialog": _is_empty,
     },

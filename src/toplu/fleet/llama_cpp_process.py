@@ -25,6 +25,7 @@ async def start_llama_cpp(
         lanes=model.lanes,
         threads=model.threads,
         api_key=api_key,
+        chat_template_path=model.chat_template,
     )
     child = await Child.start(
         CHILD_MODULE,

@@ -18,7 +18,7 @@ import structlog
 from toplu.engines.answer import write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
-from toplu.engines.engine import Engine, EngineDied, Piece
+from toplu.engines.engine import Engine, EngineDied, Generation, Piece, Prompt
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
 from toplu.fleet.lanes import Lanes
@@ -88,7 +88,7 @@ class Pool:
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
             asked_tokens = await count_asked(grounded, engine)
-            generation = await engine.generate(grounded.prompt, lane)
+            generation = _told(await engine.generate(grounded.prompt, lane), grounded.prompt)
             answers = [completion.text for completion in generation.completions]
             answer = part_usage(write_answer(generation, self._model), asked_tokens)
             return mark_answer(answer, grounded.evidence, answers)
@@ -115,9 +115,11 @@ class Pool:
             asked_tokens = await count_asked(grounded, engine)
 
             async def tell(piece: Piece) -> None:
+                if piece.is_thought and not _tells_thoughts(grounded.prompt):
+                    return
                 await listener(part_usage(chunks.write_piece(piece), asked_tokens))
 
-            generation = await engine.generate(grounded.prompt, lane, tell)
+            generation = _told(await engine.generate(grounded.prompt, lane, tell), grounded.prompt)
             answers = [completion.text for completion in generation.completions]
             rest = part_usage(chunks.write_rest(generation), asked_tokens)
             return mark_answer(rest, grounded.evidence, answers)
@@ -199,3 +201,12 @@ class Pool:
                 # Before the place is free, so that nobody else is sent to the dead engine.
                 self._supervisor.report_death(engine)
                 raise
+
+
+def _tells_thoughts(prompt: Prompt) -> bool:
+    return prompt.thinking is not None and prompt.thinking.is_told
+
+
+def _told(generation: Generation, prompt: Prompt) -> Generation:
+    """Return what of the generation its client asked to be told."""
+    return generation if _tells_thoughts(prompt) else generation.without_thoughts()

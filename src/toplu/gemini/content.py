@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import msgspec
 
 from toplu.gemini.grounding import GroundingMetadata
-from toplu.gemini.message import FreeForm, Message
+from toplu.gemini.logprobs import LogprobsResult
+from toplu.gemini.message import Message
 from toplu.gemini.schema import Schema
+from toplu.gemini.thinking import ThinkingConfig
 from toplu.gemini.tool import Tool
 
 
@@ -113,7 +115,7 @@ class GenerationConfig(Message, frozen=True, kw_only=True):
     response_format: Any = None
     response_modalities: list[str] | None = None
     media_resolution: str | None = None
-    thinking_config: FreeForm | None = None
+    thinking_config: ThinkingConfig | None = None
     speech_config: Any = None
     image_config: Any = None
     audio_transcription_config: Any = None
@@ -150,6 +152,8 @@ class Candidate(Message, frozen=True, kw_only=True):
     content: Content
     finish_reason: FinishReason | None = None
     grounding_metadata: GroundingMetadata | None = None
+    avg_logprobs: float | None = None
+    logprobs_result: LogprobsResult | None = None
     index: int
 
 
@@ -172,6 +176,7 @@ class UsageMetadata(Message, frozen=True, kw_only=True):
     prompt_token_count: int
     cached_content_token_count: int | None = None
     candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
     total_token_count: int
     prompt_tokens_details: list[ModalityTokenCount] | None = None

@@ -18,6 +18,7 @@ class Model(Message, frozen=True, kw_only=True):
     max_temperature: float
     top_p: float
     top_k: int
+    thinking: bool | None = None
 
 
 class ListModelsResponse(Message, frozen=True, kw_only=True):

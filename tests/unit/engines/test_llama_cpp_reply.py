@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from toplu.engines.engine import EngineDied
+from toplu.engines.engine import EngineDied, Piece
 from toplu.engines.llama_cpp_reply import Reply, read_refusal, read_reply
 from toplu.errors import Internal, InvalidArgument, TopluError
 
@@ -12,6 +12,10 @@ YES = b'data: {"choices":[{"index":0,"delta":{"content":"Yes"},"finish_reason":n
 END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n'
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}\n'
 DONE = b"data: [DONE]\n"
+THOUGHT = b'data: {"choices":[{"delta":{"reasoning_content":"Hm"}}],"timings":{"predicted_n":1}}\n'
+# Two tokens of thoughts, two that end them, and the first of the text.
+ANSWER = b'data: {"choices":[{"delta":{"content":"Yes"}}],"timings":{"predicted_n":5}}\n'
+THOUGHT_USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":7}}\n'
 TOO_LONG = (
     b'{"error":{"code":400,"message":"m","type":"exceed_context_size_error",'
     b'"n_prompt_tokens":3031,"n_ctx":1024}}'
@@ -44,21 +48,36 @@ async def test_the_pieces_are_put_together():
 
 
 async def test_each_text_is_told_as_it_comes():
-    told: list[tuple[str, int]] = []
+    told: list[Piece] = []
+    yes = Piece(index=3, text="Yes", prompt_tokens=9)
 
-    async def listen(text: str, prompt_tokens: int) -> None:
-        told.append((text, prompt_tokens))
+    async def listen(piece: Piece) -> None:
+        told.append(piece)
 
     async def stream() -> AsyncIterator[bytes]:
         for line in (ROLE, READING, YES):
             yield line
-        assert told == [("Yes", 9)]
+        assert told == [yes]
         for line in (YES, END, USAGE, DONE):
             yield line
 
-    reply = await read_reply(stream(), lambda: None, listen)
-    assert told == [("Yes", 9), ("Yes", 9)]
+    reply = await read_reply(stream(), lambda: None, listen, index=3)
+    assert told == [yes, yes]
     assert reply.completion.text == "YesYes"
+
+
+async def test_what_was_written_before_the_text_are_thoughts():
+    reply, _ = await reply_of(ROLE, THOUGHT, THOUGHT, ANSWER, END, THOUGHT_USAGE, DONE)
+    completion = reply.completion
+    assert (completion.thoughts, completion.thought_tokens) == ("HmHm", 4)
+    assert (completion.text, completion.tokens) == ("Yes", 3)
+
+
+async def test_a_reply_that_ends_within_its_thoughts_has_no_other_tokens():
+    reply, _ = await reply_of(ROLE, THOUGHT, END, THOUGHT_USAGE, DONE)
+    completion = reply.completion
+    assert (completion.thoughts, completion.thought_tokens) == ("Hm", 7)
+    assert (completion.text, completion.tokens) == ("", 0)
 
 
 @pytest.mark.parametrize("lines", [(), (ROLE, YES), (ROLE, YES, END), (YES, USAGE, DONE)])

@@ -223,11 +223,7 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
         (configured(responseFormat={"text": {}}), "generationConfig.responseFormat"),
         (configured(responseMimeType="application/xml"), "generationConfig.responseMimeType"),
         (configured(responseModalities=["TEXT", "IMAGE"]), "generationConfig.responseModalities"),
-        (configured(responseLogprobs=True), "generationConfig.responseLogprobs"),
         (configured(speechConfig={}), "generationConfig.speechConfig"),
-        (configured(thinkingConfig={"thinkingBudget": 8}), "generationConfig.thinkingConfig"),
-        (configured(thinkingConfig={"includeThoughts": True}), "generationConfig.thinkingConfig"),
-        (configured(thinkingConfig={"effort": [1]}), "generationConfig.thinkingConfig"),
         (HELLO | {"tools": [{"googleSearch": {}, "urlContext": {}}]}, "tools[0].urlContext"),
         (HELLO | {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "toolConfig"),
         (HELLO | {"cachedContent": "cachedContents/x"}, "cachedContent"),
@@ -268,8 +264,9 @@ def test_every_feature_that_is_not_served_is_named():
         HELLO | {"serviceTier": "flex", "model": "models/gemini-2.5-flash"},
         configured(responseMimeType="text/plain", responseModalities=["TEXT"]),
         configured(responseLogprobs=False, mediaResolution="MEDIA_RESOLUTION_LOW"),
-        configured(thinkingConfig={"thinkingBudget": 0}),
-        configured(thinkingConfig={"thinking_budget": -1, "include_thoughts": False}),
+        # The model does not think.
+        configured(thinkingConfig={"thinkingBudget": 8}),
+        configured(thinkingConfig={"includeThoughts": True, "thinkingLevel": "HIGH"}),
         {"contents": [{"parts": [{"text": "Hello", "partMetadata": {"a": 1}}]}]},
     ],
 )

@@ -22,6 +22,7 @@ from toplu.gemini.content import (
 )
 from toplu.gemini.file import CreateFileRequest
 from toplu.gemini.schema import Schema, Type
+from toplu.gemini.thinking import ThinkingConfig
 from toplu.gemini.tool import GoogleSearch, Tool
 
 
@@ -80,7 +81,7 @@ def test_a_body_of_the_python_sdk_is_read() -> None:
     assert first.metadata == {"key": "request-1"}
     config = first.request.generation_config
     assert (config.top_k, config.temperature, config.seed) == (4, 0.7, 3)
-    assert config.thinking_config == {"include_thoughts": True, "thinking_budget": 0}
+    assert config.thinking_config == ThinkingConfig(include_thoughts=True, thinking_budget=0)
     assert config.response_schema.items.property_ordering == ["recipe_name"]
     assert first.request.tools == [Tool(google_search=GoogleSearch())]
     text, image, file = second.request.contents[0].parts
