@@ -59,6 +59,11 @@ test: check model tools $(node_modules) .searxng/ready ## every check and every 
 chaos: model ## kill every process a hundred times under clients that go on; SEED=n is another storm
 	$(BIN)/pytest -q -s tests/chaos --rounds 100 --seed $(or $(SEED),1)
 
+.PHONY: fuzz
+FUZZ_EXAMPLES ?= 200
+fuzz: setup ## try many fresh hostile calls, bodies, lines and schemas; `make test` tries the same few
+	TOPLU_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q $$(grep -rl 'from fuzzing import' tests)
+
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
 	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
 

@@ -129,10 +129,15 @@ def test_the_document_describes_every_route_and_nothing_else(
 def test_a_stream_is_described_as_a_list_and_as_events(document: dict[str, Any]) -> None:
     operation = document["paths"]["/{version}/models/{model}:streamGenerateContent"]["post"]
     content = operation["responses"]["200"]["content"]
-    reference = {"$ref": "#/components/schemas/GenerateContentResponse"}
+    chunk = {
+        "anyOf": [
+            {"$ref": "#/components/schemas/GenerateContentResponse"},
+            {"$ref": "#/components/schemas/ErrorBody"},
+        ]
+    }
     assert content == {
-        "application/json": {"schema": {"type": "array", "items": reference}},
-        "text/event-stream": {"schema": reference},
+        "application/json": {"schema": {"type": "array", "items": chunk}},
+        "text/event-stream": {"schema": chunk},
     }
     assert "alt" in {parameter["name"] for parameter in operation["parameters"]}
 

@@ -5,7 +5,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from toplu.api import openapi, unserved
+from toplu.api import docs_page, unserved
 from toplu.api.batches import Batches
 from toplu.api.embed import Embed
 from toplu.api.error_responses import render
@@ -48,7 +48,7 @@ def build_app(
     app = Starlette(
         routes=[
             *health.routes(),
-            *openapi.routes(),
+            *docs_page.routes(),
             *unserved.routes(),
             *generate.routes(gate),
             *embed.routes(gate),

@@ -1,22 +1,11 @@
-"""The OpenAPI document of the doors, and a page to read it on.
+"""What the OpenAPI document says of each call: the table that `openapi_document` writes down.
 
-The shapes come from the message types themselves; the table below says which call takes and
-gives which. A test holds it against the router.
+Tests hold it against the router, and against what the doors answer.
 """
 
-import importlib.resources
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-
-import toplu
-from toplu.api.error_responses import ErrorBody
-from toplu.api.responses import json_response
 from toplu.api.state_style import STATE_STYLE_HEADER
 from toplu.gemini.batch import (
     BatchGenerateContentRequest,
@@ -45,7 +34,7 @@ from toplu.gemini.model import ListModelsResponse, Model
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """One call: its method and path, what it does, takes and gives (None: not JSON, or empty)."""
+    """One call: its method and path, what it does, takes and gives (None: an empty object)."""
 
     method: str
     path: str
@@ -54,15 +43,48 @@ class Operated:
     gives: Any = None
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    fails: tuple[int, ...] = ()  # beside ALWAYS_FAILS
     streams: bool = False  # gives many, as a list or as events
+    uploads: bool = False  # takes bytes of any type as well, and may give nothing
+    downloads: bool = False  # gives bytes
+
+    @property
+    def is_health(self) -> bool:
+        """Whether anybody may call it, without a key."""
+        return "{version}" not in self.path
 
 
 PAGE = ("pageSize", "pageToken")
 STYLE = (STATE_STYLE_HEADER,)
+UPLOAD_HEADERS = (
+    "X-Goog-Upload-Protocol",
+    "X-Goog-Upload-Command",
+    "X-Goog-Upload-Offset",
+    "X-Goog-Upload-Header-Content-Length",
+    "X-Goog-Upload-Header-Content-Type",
+    "X-Goog-Upload-File-Name",
+)
+
+FAILURES = {
+    400: "the call is wrong, or its key is",
+    403: "no key, or no such file",
+    404: "no such model, batch or method",
+    409: "the name is taken",
+    429: "a limit of the project is reached",
+    499: "the body of the call stood still",
+    500: "a fault of this server",
+    501: "known to the Gemini API, and not served here",
+    503: "the model or what it needs cannot answer at the moment",
+    504: "the time allowed ran out",
+}
+ALWAYS_FAILS = (400, 403, 404, 500)
+ANSWERING = (429, 501, 503, 504)  # what else an answer of a model may fail with
+CREATING = (429, 501)
+UPLOADING = (409, 429)
 
 CALLS = (
     Operated("get", "/healthz", "Whether the process lives."),
-    Operated("get", "/readyz", "Whether every engine is ready that is not lazy."),
+    Operated("get", "/readyz", "Whether every engine is ready that is not lazy.", fails=(503,)),
     Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse, query=PAGE),
     Operated("get", "/{version}/models/{model}", "Get a model.", gives=Model),
     Operated("get", "/{version}/tunedModels", "List tuned models: there are none."),
@@ -72,6 +94,7 @@ CALLS = (
         "Answer one request at once.",
         takes=GenerateContentRequest,
         gives=GenerateContentResponse,
+        fails=ANSWERING,
     ),
     Operated(
         "post",
@@ -81,6 +104,7 @@ CALLS = (
         gives=GenerateContentResponse,
         query=("alt",),
         streams=True,
+        fails=ANSWERING,
     ),
     Operated(
         "post",
@@ -88,6 +112,7 @@ CALLS = (
         "Count the tokens of a prompt.",
         takes=CountTokensRequest,
         gives=CountTokensResponse,
+        fails=ANSWERING,
     ),
     Operated(
         "post",
@@ -96,6 +121,7 @@ CALLS = (
         takes=BatchGenerateContentRequest,
         gives=Operation,
         headers=STYLE,
+        fails=CREATING,
     ),
     Operated(
         "post",
@@ -103,6 +129,7 @@ CALLS = (
         "Embed one text at once.",
         takes=EmbedContentRequest,
         gives=EmbedContentResponse,
+        fails=ANSWERING,
     ),
     Operated(
         "post",
@@ -110,6 +137,7 @@ CALLS = (
         "Embed several texts at once.",
         takes=BatchEmbedContentsRequest,
         gives=BatchEmbedContentsResponse,
+        fails=ANSWERING,
     ),
     Operated(
         "post",
@@ -118,14 +146,16 @@ CALLS = (
         takes=AsyncBatchEmbedContentRequest,
         gives=Operation,
         headers=STYLE,
+        fails=CREATING,
     ),
     Operated(
         "get",
         "/{version}/batches",
         "List batches.",
         gives=ListOperationsResponse,
-        query=PAGE,
+        query=(*PAGE, "filter"),
         headers=STYLE,
+        fails=(501,),
     ),
     Operated("get", "/{version}/batches/{batch}", "Get a batch.", gives=Operation, headers=STYLE),
     Operated(
@@ -158,133 +188,27 @@ CALLS = (
         takes=CreateFileRequest,
         gives=CreateFileResponse,
         query=("upload_id",),
+        headers=UPLOAD_HEADERS,
+        fails=UPLOADING,
+        uploads=True,
     ),
     Operated(
-        "put", "/upload/{version}/files", "Continue a resumable upload.", query=("upload_id",)
+        "put",
+        "/upload/{version}/files",
+        "Continue a resumable upload.",
+        takes=CreateFileRequest,
+        gives=CreateFileResponse,
+        query=("upload_id",),
+        headers=UPLOAD_HEADERS,
+        fails=UPLOADING,
+        uploads=True,
     ),
     Operated("get", "/{version}/files", "List files.", gives=ListFilesResponse, query=PAGE),
     Operated("post", "/{version}/files", "Refused: a file needs its bytes."),
     Operated("get", "/{version}/files/{file}", "Get a file's metadata.", gives=File),
     Operated("delete", "/{version}/files/{file}", "Delete a file."),
-    Operated("get", "/{version}/files/{file}:download", "Download a file."),
-    Operated("get", "/download/{version}/files/{file}:download", "Download a file."),
+    Operated("get", "/{version}/files/{file}:download", "Download a file.", downloads=True),
+    Operated(
+        "get", "/download/{version}/files/{file}:download", "Download a file.", downloads=True
+    ),
 )
-
-REFERENCE = "#/components/schemas/{name}"
-VERSIONS = ["v1beta", "v1", "v1alpha"]
-
-
-def document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document."""
-    types = [ErrorBody] + [
-        kind for call in CALLS for kind in (call.takes, call.gives) if kind is not None
-    ]
-    _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
-    paths: dict[str, dict[str, Any]] = {}
-    for call in CALLS:
-        paths.setdefault(call.path, {})[call.method] = _operation(call)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "toplu",
-            "version": toplu.__version__,
-            "description": "The Gemini Batch API, run on your own models.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "paths": paths,
-        "security": [{"header": []}, {"query": []}, {"bearer": []}],
-        "components": {
-            "schemas": components,
-            "securitySchemes": {
-                "header": {"type": "apiKey", "in": "header", "name": "x-goog-api-key"},
-                "query": {"type": "apiKey", "in": "query", "name": "key"},
-                "bearer": {"type": "http", "scheme": "bearer"},
-            },
-        },
-    }
-
-
-def _operation(call: Operated) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "summary": call.summary,
-        "parameters": [
-            *(_parameter(name) for name in _names_in(call.path)),
-            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in call.query),
-            *(
-                {"name": name, "in": "header", "schema": {"type": "string"}}
-                for name in call.headers
-            ),
-        ],
-        "responses": {
-            "200": {"description": "OK"},
-            "default": {"description": "a failed call", "content": _content(ErrorBody)},
-        },
-    }
-    if call.takes is not None:
-        operation["requestBody"] = {"content": _content(call.takes)}
-    if call.gives is not None:
-        content = _streamed(call.gives) if call.streams else _content(call.gives)
-        operation["responses"]["200"]["content"] = content
-    return operation
-
-
-def _names_in(path: str) -> list[str]:
-    return [piece.split("}", 1)[0] for piece in path.split("{")[1:]]
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    if name == "version":
-        schema["enum"] = VERSIONS
-    return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _content(kind: Any) -> dict[str, Any]:
-    return {"application/json": {"schema": _reference(kind)}}
-
-
-def _streamed(kind: Any) -> dict[str, Any]:
-    return {
-        "application/json": {"schema": {"type": "array", "items": _reference(kind)}},
-        "text/event-stream": {"schema": _reference(kind)},
-    }
-
-
-def _reference(kind: Any) -> dict[str, Any]:
-    return {"$ref": REFERENCE.format(name=kind.__name__)}
-
-
-DOCS_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>toplu: API</title>
-<link rel="stylesheet" href="/docs/static/swagger-ui.css">
-</head>
-<body>
-<div id="page"></div>
-<script src="/docs/static/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#page"})</script>
-</body>
-</html>
-"""
-
-
-async def show_document(request: Request) -> Response:
-    """Answer with the OpenAPI document."""
-    return await json_response(request, document())
-
-
-async def show_page(_request: Request) -> Response:
-    """Answer with a page that draws the document; everything it loads comes from here."""
-    return HTMLResponse(DOCS_PAGE)
-
-
-def routes() -> list[Route | Mount]:
-    """Return the routes of the document, the page and what the page loads."""
-    static = importlib.resources.files("swagger_ui") / "static"
-    return [
-        Route("/openapi.json", show_document, methods=["GET"]),
-        Route("/docs", show_page, methods=["GET"]),
-        Mount("/docs/static", StaticFiles(directory=str(static))),
-    ]

@@ -29,6 +29,7 @@ STATUS = "X-Goog-Upload-Status"
 SIZE_RECEIVED = "X-Goog-Upload-Size-Received"
 CHUNK_GRANULARITY_BYTES = 8 * MIB
 SIZE = re.compile(r"[0-9]{1,19}")
+NO_TYPE = "text/plain"  # of an answer that is all in its headers
 SESSION_QUERY = frozenset({"upload_id"})
 
 
@@ -82,13 +83,14 @@ class UploadDoor:
             f"?upload_id={upload_id}&upload_protocol=resumable"
         )
         return Response(
+            media_type=NO_TYPE,
             headers={
                 STATUS: "active",
                 "X-Goog-Upload-URL": url,
                 "X-Goog-Upload-Control-URL": url,
                 "X-Goog-Upload-Chunk-Granularity": str(CHUNK_GRANULARITY_BYTES),
                 "X-GUploader-UploadID": upload_id,
-            }
+            },
         )
 
     async def _continue(self, request: Request, upload_id: str) -> Response:
@@ -102,7 +104,7 @@ class UploadDoor:
                 )
             if commands == {"cancel"}:
                 await self._uploads.cancel(upload_id)
-                return Response(headers={STATUS: "cancelled"})
+                return Response(media_type=NO_TYPE, headers={STATUS: "cancelled"})
             if "upload" in commands:
                 offset = _declared_bytes(request.headers.get("x-goog-upload-offset"))
                 await self._uploads.append(upload_id, offset, _bytes_of(request))
@@ -128,8 +130,9 @@ class UploadDoor:
             assert progress.file is not None, "a final upload has its file"
             return await self._final(request, progress.file)
         if progress.state is UploadState.CANCELLED:
-            return Response(headers={STATUS: "cancelled"})
-        return Response(headers={STATUS: "active", SIZE_RECEIVED: str(progress.received_bytes)})
+            return Response(media_type=NO_TYPE, headers={STATUS: "cancelled"})
+        headers = {STATUS: "active", SIZE_RECEIVED: str(progress.received_bytes)}
+        return Response(media_type=NO_TYPE, headers=headers)
 
     async def _upload_multipart(self, call: Call) -> Response:
         content_type = call.request.headers.get("content-type", "")

@@ -1,0 +1,141 @@
+"""What the doors answer is in the OpenAPI document, whatever they are asked.
+
+Schemathesis makes the calls: such as the document allows, and such as it forbids. The names in
+the paths are real ones as often as not.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+import schemathesis
+from batch_calls import asking, create_inline
+from house import ECHO, RunningHouse, http_of
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import checks
+from upload_calls import upload_raw
+
+from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
+from toplu.api.openapi import CALLS, Operated
+from toplu.job import ProjectId
+from toplu.settings import ModelSettings, Settings
+
+EMBEDDER = ModelSettings(
+    name="echo-embedder", aliases=("gemini-embedding-*",), engine="echo_embedder", dimensions=8
+)
+EMBED = {"content": {"parts": [{"text": "x"}]}}
+CHECKED = (
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+)
+# What a call may be answered with when nothing is broken.
+SERVER_ERRORS = {501, 503, 504}
+
+
+def batch_of(request: Any) -> Any:
+    return {"batch": {"inputConfig": {"requests": {"requests": [{"request": request}]}}}}
+
+
+PLAIN_BODIES: dict[str, Any] = {
+    "generateContent": asking("x"),
+    "streamGenerateContent": asking("x"),
+    "countTokens": asking("x"),
+    "batchGenerateContent": batch_of(asking("x")),
+    "embedContent": EMBED,
+    "batchEmbedContents": {"requests": [EMBED]},
+    "asyncBatchEmbedContent": batch_of(EMBED),
+}
+EMBEDDINGS = {"embedContent", "batchEmbedContents", "asyncBatchEmbedContent"}
+REFUSED_FOR_GOOD = {("post", "/{version}/files")}
+
+
+def title(call: Operated) -> str:
+    return f"{call.method} {call.path}"
+
+
+class Doors:
+    """A server with a model of each kind, a file, a batch and a key; and its document."""
+
+    def __init__(self, house: RunningHouse, http: httpx.Client) -> None:
+        self._http = http
+        self.headers = {"x-goog-api-key": http.headers["x-goog-api-key"]}
+        self.schema = schemathesis.openapi.from_url(f"{house.url}/openapi.json")
+        self.models = ["echo", "echo-embedder", "gemini-2.5-flash", "gemini-embedding-001"]
+
+    def new_batch(self) -> str:
+        name = create_inline(self._http, [{"request": asking("x")}])["name"]
+        return str(name).removeprefix("batches/")
+
+    def new_file(self) -> str:
+        return str(upload_raw(self._http, b"x")["name"]).removeprefix("files/")
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    values = Settings(
+        data_dir=tmp_path_factory.mktemp("house") / "data",
+        models=(ECHO, EMBEDDER),
+        concurrent_batches_max=100_000,
+        open_uploads_max=100_000,
+        drain_seconds=0.1,
+    )
+    with RunningHouse(values) as house:
+        key = house.call(house.house.keys.create(ProjectId("fuzzed"), "test"))
+        with http_of(house, key) as http:
+            yield Doors(house, http)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [call for call in CALLS if (call.method, call.path) not in REFUSED_FOR_GOOD],
+    ids=title,
+)
+def test_a_plain_call_is_answered_as_the_document_says(doors: Doors, call: Operated) -> None:
+    verb = call.path.rpartition(":")[2]
+    model = "echo-embedder" if verb in EMBEDDINGS else "echo"
+    names = {"version": "v1beta", "model": model}
+    if "{batch}" in call.path:
+        names["batch"] = doors.new_batch()
+    if "{file}" in call.path:
+        names["file"] = doors.new_file()
+    given_body: dict[str, Any] = {}
+    if call.uploads:
+        given_body = {
+            "body": b"x",
+            "media_type": "application/octet-stream",
+            "headers": {"X-Goog-Upload-Protocol": "raw"},
+        }
+    elif call.takes is not None:
+        given_body = {"body": PLAIN_BODIES[verb], "media_type": "application/json"}
+    case = doors.schema[call.path][call.method].Case(path_parameters=names, **given_body)
+    answer = case.call(headers=doors.headers, timeout=EXAMPLE_SECONDS_MAX)
+    assert answer.status_code == 200, answer.text
+    case.validate_response(answer, checks=CHECKED)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=title)
+def test_every_answer_is_in_the_document(doors: Doors, call: Operated) -> None:
+    operation = doors.schema[call.path][call.method]
+    known = {"model": doors.models}
+    if "{batch}" in call.path:
+        known["batch"] = [doors.new_batch() for _ in range(3)]
+    if "{file}" in call.path:
+        known["file"] = [doors.new_file() for _ in range(3)]
+
+    @given(data=st.data())
+    @fuzzed(examples=15)
+    def answers_as_documented(data: st.DataObject) -> None:
+        mode = data.draw(st.sampled_from(list(schemathesis.GenerationMode)))
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        for name, real in known.items():
+            if name in case.path_parameters and data.draw(st.booleans()):
+                case.path_parameters[name] = data.draw(st.sampled_from(real))
+        answer = case.call(headers=doors.headers, timeout=EXAMPLE_SECONDS_MAX)
+        assert answer.status_code < 500 or answer.status_code in SERVER_ERRORS, answer.text
+        case.validate_response(answer, checks=CHECKED)
+
+    answers_as_documented()
