@@ -166,6 +166,7 @@ CALLS = (
         gives=BatchMetadata,
         query=("updateMask",),
         headers=STYLE,
+        fails=(501,),
     ),
     Operated(
         "patch",
@@ -175,6 +176,7 @@ CALLS = (
         gives=BatchMetadata,
         query=("updateMask",),
         headers=STYLE,
+        fails=(501,),
     ),
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
