@@ -1,6 +1,7 @@
 """Builders of jobs, shards, files and reports that the store's tests begin with."""
 
 from datetime import timedelta
+from typing import Any
 
 from fake_clock import NOON, FakeClock
 from toplu.job import InputForm, Job, JobId, Lease, ProjectId, Shard
@@ -61,9 +62,9 @@ async def keep_planned(jobs: Jobs, job: Job, *counts: int) -> None:
     assert await jobs.plan(job.id, some_shards(job.id, *counts), sum(counts), job.created)
 
 
-async def lease(jobs: Jobs, clock: FakeClock, owner: str = "server-1") -> Lease | None:
+async def lease(jobs: Jobs, clock: FakeClock, owner: str = "server-1", **wish: Any) -> Lease | None:
     now = clock.now()
-    return await jobs.lease_shard(engine="echo", owner=owner, now=now, expires=now + LEASE)
+    return await jobs.lease_shard(engine="echo", owner=owner, now=now, expires=now + LEASE, **wish)
 
 
 def progress(lease: Lease, succeeded: int, failed: int = 0, committed_bytes: int = 100) -> Progress:

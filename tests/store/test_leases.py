@@ -192,3 +192,75 @@ async def test_nothing_is_written_for_a_job_that_is_cancelled(jobs: Jobs, clock:
     assert await jobs.renew([held], clock.now() + LEASE) == []
     assert await lease(jobs, clock) is None
     assert await counts(jobs) == RequestCounts(total=4)
+
+
+async def numbers_leased(jobs: Jobs, clock: FakeClock, count: int) -> list[int]:
+    leases = [await lease(jobs, clock) for _ in range(count)]
+    return [held.shard.number for held in leases if held]
+
+
+async def test_lanes_begin_far_apart(jobs: Jobs, clock: FakeClock) -> None:
+    await keep_planned(jobs, a_job(), *[1] * 16)
+    assert await numbers_leased(jobs, clock, 4) == [0, 8, 4, 12]
+    assert sorted(await numbers_leased(jobs, clock, 16)) == [
+        1,
+        2,
+        3,
+        5,
+        6,
+        7,
+        *range(9, 12),
+        *range(13, 16),
+    ]
+
+
+async def test_a_lane_goes_on_behind_its_last_shard(jobs: Jobs, clock: FakeClock) -> None:
+    await keep_planned(jobs, a_job(), *[1] * 8)
+    first = await lease(jobs, clock)
+    assert first is not None
+    far = await lease(jobs, clock)
+    assert far is not None
+    assert (first.shard.number, far.shard.number) == (0, 4)
+    held = first
+    for expected in (1, 2, 3):
+        following = await lease(jobs, clock, after=held.shard)
+        assert following is not None
+        held = following
+        assert held.shard.number == expected
+    # The one behind it is somebody's: the middle of what is free is farthest from everybody.
+    stolen = await lease(jobs, clock, after=held.shard)
+    assert stolen is not None
+    assert stolen.shard.number == 6
+
+
+async def test_a_stretch_that_nobody_comes_to_is_begun_at_its_start(
+    jobs: Jobs, clock: FakeClock
+) -> None:
+    await keep_planned(jobs, a_job(), *[1] * 6)
+    held = [await lease(jobs, clock) for _ in range(2)]
+    assert [one.shard.number for one in held if one] == [0, 3]
+    for one in held:
+        assert one is not None
+        await jobs.record([progress(one, 1)], NOON)
+    assert await numbers_leased(jobs, clock, 2) == [1, 4]
+
+
+async def test_a_shard_of_another_job_says_nothing_of_where_to_go_on(
+    jobs: Jobs, clock: FakeClock
+) -> None:
+    await keep_planned(jobs, a_job(), 1)
+    await keep_planned(jobs, a_job("two", minutes=1), 1, 1, 1)
+    last = await lease(jobs, clock)
+    assert last is not None
+    backfill = await lease(jobs, clock, after=last.shard)
+    assert backfill is not None
+    assert (backfill.job.id, backfill.shard.number) == ("two", 0)
+
+
+async def test_a_shard_of_the_job_that_is_asked_for_is_leased(jobs: Jobs, clock: FakeClock) -> None:
+    await keep_planned(jobs, a_job(), 1)
+    await keep_planned(jobs, a_job("two", minutes=1), 1)
+    wanted = await lease(jobs, clock, job=JobId("two"))
+    assert wanted is not None
+    assert wanted.job.id == "two"
+    assert await lease(jobs, clock, job=JobId("two")) is None

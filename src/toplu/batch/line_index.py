@@ -31,6 +31,12 @@ class RequestLine:
     index: int  # within the job, from 0
     number: int  # of the physical line, from 1
     line: bytes | None  # None: longer than `line_bytes_max`, and not read
+    shared_bytes: int = 0  # of its prompt, how many begin the prompt before it as well
+
+    @property
+    def own_bytes(self) -> int:
+        """How many bytes a lane reads that has just read the request before it; about."""
+        return max(0, len(self.line or b"") - self.shared_bytes)
 
 
 async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[RequestLine]:

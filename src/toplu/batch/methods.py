@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from toplu.files.attachments import Attachments
 from toplu.fleet.embedding_pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
+from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import Pool
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest
@@ -23,11 +24,16 @@ class Answers(Protocol):
     """What answers the requests of the jobs of one engine."""
 
     @property
-    def window(self) -> int:
-        """How many requests keep the engine busy."""
+    def lanes(self) -> int:
+        """How many lanes keep a prefix of their own; one where that makes no difference."""
         ...
 
-    async def answer(self, request: Any, *, project: ProjectId, label: str) -> Message:
+    @property
+    def window(self) -> int:
+        """How many requests keep a lane busy."""
+        ...
+
+    async def answer(self, request: Any, *, project: ProjectId, label: str, lane: int) -> Message:
         """Answer a request of the project, or raise the TopluError that is its outcome."""
         ...
 
@@ -40,18 +46,26 @@ class Generations:
         self._attachments = attachments
 
     @property
+    def lanes(self) -> int:
+        return self._pool.lanes
+
+    @property
     def window(self) -> int:
-        return self._pool.window
+        return PLACES_PER_LANE
 
     async def answer(
-        self, request: GenerateContentRequest, *, project: ProjectId, label: str
+        self, request: GenerateContentRequest, *, project: ProjectId, label: str, lane: int
     ) -> Message:
         resolve = self._attachments.of_project(project)
-        return await self._pool.answer(request, interactive=False, label=label, resolve=resolve)
+        return await self._pool.answer(
+            request, interactive=False, label=label, resolve=resolve, lane=lane
+        )
 
 
 class Embeddings:
     """Answers of a model that embeds; its requests are text alone."""
+
+    lanes = 1
 
     def __init__(self, pool: EmbeddingPool) -> None:
         self._pool = pool
@@ -66,6 +80,7 @@ class Embeddings:
         *,
         project: ProjectId,  # noqa: ARG002  # nothing of it is referred to
         label: str,
+        lane: int,  # noqa: ARG002  # there is one
     ) -> Message:
         return await self._pool.answer(request, interactive=False, label=label)
 

@@ -150,7 +150,7 @@ class Middle:
 
     def _ring_runners(self) -> None:
         for runner in self._runners:
-            runner.bell.ring()
+            runner.ring()
 
     def _drop_job(self, job: JobId) -> None:
         for runner in self._runners:

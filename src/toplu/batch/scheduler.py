@@ -1,8 +1,8 @@
-"""Hop 4: which shard the free lanes of an engine work on next.
+"""Hop 4: which shard a lane of an engine works on next.
 
-The policy is the simplest that is right: one job after another, oldest first, shards in
-input order. The policy itself is one ORDER BY in `store`, so that choosing and taking are one
-transaction; this is the place where another would be decided.
+Which job is policy: the oldest that has a free shard. Which shard of it follows from the order
+of the requests, see `store.leases`: the one behind the lane's last, or one far from all others.
+Choosing and taking are one transaction.
 """
 
 from datetime import timedelta
@@ -31,15 +31,26 @@ class Scheduler:
         """How often leases must be renewed: two renewals may fail before one lapses."""
         return self._life / 3
 
-    async def lease_shard(self, engine: str) -> Lease | None:
-        """Return the next shard for the engine, or None when nothing waits for it."""
+    async def lease_shard(self, engine: str, lane: int, after: Lease | None = None) -> Lease | None:
+        """Return the next shard for a lane of the engine, or None when nothing waits for it.
+
+        `after` is the lease that the lane worked under last.
+        """
         now = self._clock.now()
         lease = await self._jobs.lease_shard(
-            engine=engine, owner=self._owner, now=now, expires=now + self._life
+            engine=engine,
+            owner=self._owner,
+            now=now,
+            expires=now + self._life,
+            after=None if after is None else after.shard,
         )
         if lease is not None:
             log.info(
-                "shard_leased", job=lease.job.id, shard=lease.shard.number, epoch=lease.shard.epoch
+                "shard_leased",
+                job=lease.job.id,
+                shard=lease.shard.number,
+                epoch=lease.shard.epoch,
+                lane=lane,
             )
         return lease
 

@@ -1,10 +1,11 @@
 """One leased shard while it is being worked on: what is left, what is running, what is durable."""
 
 import asyncio
-from collections import deque
+from collections.abc import Sequence
 
 from toplu.batch import line_index
 from toplu.batch.line_index import RequestLine
+from toplu.batch.stretch import Stretch
 from toplu.job import Lease
 from toplu.money import NO_TOKENS, Usage
 from toplu.settings import Settings
@@ -19,14 +20,14 @@ class ShardRun:
     def __init__(
         self,
         lease: Lease,
-        lines: deque[RequestLine],
+        lines: Sequence[RequestLine],
         *,
         sealed: tuple[Segment, ...],
         failed: int,
         usage: Usage,
     ) -> None:
         self.lease = lease
-        self._lines = lines
+        self.stretches = [Stretch(lines)]  # what is left to start, of each lane that helps
         self._running: set[asyncio.Task[None]] = set()
         self._sealed = sealed  # segments of earlier epochs, up to where they are valid
         self._committed_bytes = 0  # of this epoch's own segment
@@ -65,7 +66,7 @@ class ShardRun:
         lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
-            deque(line for line in lines if line.index not in finished),
+            [line for line in lines if line.index not in finished],
             sealed=tuple(sealed),
             failed=sum(not entry.succeeded for entry in finished.values()),
             usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
@@ -76,9 +77,20 @@ class ShardRun:
         """Whether earlier holders of the shard left results, which may not be counted yet."""
         return bool(self._sealed)
 
-    def take(self) -> RequestLine | None:
-        """Return the next request to start, or None when all are started."""
-        return self._lines.popleft() if self._lines else None
+    def divide(self, answer_bytes: float) -> Stretch | None:
+        """Return the rest of the longest stretch, for an idle lane; None if it gains nothing.
+
+        `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
+        """
+        rest = max(self.stretches, key=len).divide(answer_bytes)
+        if rest is not None:
+            self.stretches.append(rest)
+        return rest
+
+    @property
+    def unstarted(self) -> int:
+        """How many requests are still to be started."""
+        return sum(len(stretch) for stretch in self.stretches)
 
     def started(self, task: asyncio.Task[None]) -> None:
         """Remember the task that answers a request, so that `drop` can stop it."""
@@ -120,7 +132,8 @@ class ShardRun:
 
     def stop(self) -> None:
         """Stop everything that runs and start nothing more; what is answered is kept."""
-        self._lines.clear()
+        for stretch in self.stretches:
+            stretch.clear()
         for task in self._running:
             task.cancel()
 

@@ -1,7 +1,9 @@
 """Shares the lanes of one engine: on each one request runs and one waits behind it.
 
 The one behind is already in the engine when the first ends, so that no lane idles for the
-time of a round trip. Whoever finds no place waits here, interactive calls before batch calls.
+time of a round trip. Whoever finds no place waits here. An interactive call takes the emptiest
+lane, and goes before every batch call; a batch call waits for the lane that it names, where its
+prefix is.
 """
 
 import asyncio
@@ -18,25 +20,31 @@ class Lanes:
     def __init__(self, count: int) -> None:
         self._outstanding = [0] * count
         self._interactive: deque[asyncio.Future[int]] = deque()
-        self._batch: deque[asyncio.Future[int]] = deque()
+        self._pinned: list[deque[asyncio.Future[int]]] = [deque() for _ in range(count)]
+        self._batch: deque[asyncio.Future[int]] = deque()  # that may run on any lane
 
     @property
-    def places(self) -> int:
-        return PLACES_PER_LANE * len(self._outstanding)
+    def count(self) -> int:
+        return len(self._outstanding)
 
     @asynccontextmanager
-    async def place(self, *, interactive: bool) -> AsyncIterator[int]:
-        """Hold a place on the lane that has the fewest requests; yield the lane."""
-        lane = await self._take(self._interactive if interactive else self._batch)
+    async def place(self, *, interactive: bool, lane: int | None = None) -> AsyncIterator[int]:
+        """Hold a place on the lane, or on the one with the fewest requests; yield the lane."""
+        taken = await self._take(interactive=interactive, lane=lane)
         try:
-            yield lane
+            yield taken
         finally:
-            self._release(lane)
+            self._release(taken)
 
-    async def _take(self, queue: deque[asyncio.Future[int]]) -> int:
-        # While anybody waits there is no free place: a released one goes to a waiter at once.
-        if self._has_room():
-            return self._occupy()
+    async def _take(self, *, interactive: bool, lane: int | None) -> int:
+        # Whoever waits waits for a place that is not free: a released one goes to a waiter at once.
+        wanted = self._emptiest() if lane is None else lane
+        if self._has_room(wanted):
+            return self._occupy(wanted)
+        if lane is not None:
+            queue = self._pinned[lane]
+        else:
+            queue = self._interactive if interactive else self._batch
         placed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         queue.append(placed)
         try:
@@ -50,18 +58,20 @@ class Lanes:
 
     def _release(self, lane: int) -> None:
         self._outstanding[lane] -= 1
-        for queue in (self._interactive, self._batch):
+        for queue in (self._interactive, self._pinned[lane], self._batch):
             while queue:
                 placed = queue.popleft()
                 # The future of a cancelled call is done before the call itself is told.
                 if not placed.done():
-                    placed.set_result(self._occupy())
+                    placed.set_result(self._occupy(lane))
                     return
 
-    def _has_room(self) -> bool:
-        return min(self._outstanding) < PLACES_PER_LANE
+    def _emptiest(self) -> int:
+        return self._outstanding.index(min(self._outstanding))
 
-    def _occupy(self) -> int:
-        lane = self._outstanding.index(min(self._outstanding))
+    def _has_room(self, lane: int) -> bool:
+        return self._outstanding[lane] < PLACES_PER_LANE
+
+    def _occupy(self, lane: int) -> int:
         self._outstanding[lane] += 1
         return lane

@@ -67,9 +67,8 @@ class Pool:
         self._quarantine = Quarantine()
 
     @property
-    def window(self) -> int:
-        """Return how many batch calls keep every lane busy; more would only wait here."""
-        return self._lanes.places
+    def lanes(self) -> int:
+        return self._lanes.count
 
     async def answer(
         self,
@@ -78,10 +77,12 @@ class Pool:
         interactive: bool,
         label: str | None = None,
         resolve: Resolve | None = None,
+        lane: int | None = None,
     ) -> GenerateContentResponse:
         """Answer the request, or raise the TopluError that is its outcome.
 
-        EngineGivenUp alone says nothing about the request. `label` names it in the log.
+        EngineGivenUp alone says nothing about the request. `label` names it in the log. A call
+        that names no lane has the emptiest.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
         grounded = await self._ground(request)
@@ -93,7 +94,7 @@ class Pool:
             answer = part_usage(write_answer(generation, self._model), asked_tokens)
             return mark_answer(answer, grounded.evidence, answers)
 
-        return await self._survive(generate, interactive=interactive, label=label)
+        return await self._survive(generate, interactive=interactive, label=label, lane=lane)
 
     async def stream(
         self,
@@ -160,6 +161,7 @@ class Pool:
         *,
         interactive: bool,
         label: str | None,
+        lane: int | None = None,
         may_repeat: Callable[[], bool] = lambda: True,
     ) -> T:
         """Do the work, and again alone each time the engine dies of it or of its neighbours."""
@@ -167,7 +169,9 @@ class Pool:
         crashes = 0
         while True:
             try:
-                async with self._placed(interactive=interactive, alone=crashes > 0) as placed:
+                async with self._placed(
+                    interactive=interactive, alone=crashes > 0, lane=lane
+                ) as placed:
                     if crashes:
                         told.info("request_runs_alone", crashes=crashes)
                     return await work(*placed)
@@ -188,15 +192,18 @@ class Pool:
             told.warning("request_suspected", crashes=crashes)
 
     @asynccontextmanager
-    async def _placed(self, *, interactive: bool, alone: bool) -> AsyncIterator[tuple[Engine, int]]:
+    async def _placed(
+        self, *, interactive: bool, alone: bool, lane: int | None
+    ) -> AsyncIterator[tuple[Engine, int]]:
         """Hold a lane of a ready engine; the body tells the supervisor if the engine dies."""
         async with AsyncExitStack() as held:
             async with self._patience.wait() if interactive else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
-                lane = await held.enter_async_context(self._lanes.place(interactive=interactive))
+                place = self._lanes.place(interactive=interactive, lane=lane)
+                taken = await held.enter_async_context(place)
                 engine = await self._supervisor.ready()
             try:
-                yield engine, lane
+                yield engine, taken
             except EngineDied:
                 # Before the place is free, so that nobody else is sent to the dead engine.
                 self._supervisor.report_death(engine)

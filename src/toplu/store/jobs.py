@@ -66,15 +66,25 @@ class Jobs:
         return await self._database.write(lambda c: job_rows.plan_job(c, job_id, cut, total, at))
 
     async def lease_shard(
-        self, *, engine: str, owner: str, now: datetime, expires: datetime
+        self,
+        *,
+        engine: str,
+        owner: str,
+        now: datetime,
+        expires: datetime,
+        job: JobId | None = None,
+        after: Shard | None = None,
     ) -> Lease | None:
-        """Lease the first free shard of the engine's oldest job that has one.
+        """Lease a free shard of the job, or of the engine's oldest job that has one.
 
+        It is the one behind `after`, if that one is free; else one far from what others hold.
         Free is what is not done and not leased, or leased until `now` at most. The job's first
         lease sets it running.
         """
         return await self._database.write(
-            lambda c: leases.lease_shard(c, engine=engine, owner=owner, now=now, expires=expires)
+            lambda c: leases.lease_shard(
+                c, engine=engine, owner=owner, now=now, expires=expires, wanted=job, after=after
+            )
         )
 
     async def renew(self, held: Sequence[Lease], expires: datetime) -> list[Lease]:

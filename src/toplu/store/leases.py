@@ -9,9 +9,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
-from toplu.job import JobState, Lease
+from toplu.job import JobId, JobState, Lease, Shard
 from toplu.money import Usage
 from toplu.store.job_rows import (
     AnyRow,
@@ -37,9 +48,16 @@ class Progress:
 
 
 def lease_shard(
-    connection: Connection, *, engine: str, owner: str, now: datetime, expires: datetime
+    connection: Connection,
+    *,
+    engine: str,
+    owner: str,
+    now: datetime,
+    expires: datetime,
+    wanted: JobId | None,
+    after: Shard | None,
 ) -> Lease | None:
-    """Lease the next free shard; see `Jobs.lease_shard`."""
+    """Lease a free shard; see `Jobs.lease_shard`."""
     free = and_(
         shards.c.done.is_(False),
         or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
@@ -49,12 +67,14 @@ def lease_shard(
         is_unfinished(),
         jobs.c.planned.is_(True),
         jobs.c.engine == engine,
+        true() if wanted is None else jobs.c.id == wanted,
         exists().where(shards.c.job == jobs.c.id, free),
     )
     if job is None:
         return None
+    number = _choose_shard(connection, job.id, free, after)
     row = connection.execute(
-        select(shards).where(shards.c.job == job.id, free).order_by(shards.c.number).limit(1)
+        select(shards).where(shards.c.job == job.id, shards.c.number == number)
     ).one()
     shard = shard_of(row)
     shard = replace(shard, epoch=shard.epoch + 1)
@@ -65,6 +85,41 @@ def lease_shard(
     )
     job = move_job(connection, job.id, JobState.RUNNING, now) or job
     return Lease(job=job, shard=shard, owner=owner, expires=expires)
+
+
+def _choose_shard(
+    connection: Connection, job: JobId, free: ColumnElement[bool], after: Shard | None
+) -> int:
+    """Return the number of the free shard that is leased next; there is one.
+
+    A lane goes on behind its last shard, where its prefix goes on. One that cannot begins where
+    most is free: at the start, or in the middle if another lane is about to come to the start.
+    """
+    if after is not None and after.job == job:
+        following = select(shards.c.number).where(
+            shards.c.job == job, shards.c.number == after.number + 1, free
+        )
+        if connection.execute(following).first() is not None:
+            return after.number + 1
+    # Numbers without a gap among them have one and the same distance from their rank.
+    rank = func.row_number().over(order_by=shards.c.number)
+    numbers = (
+        select(shards.c.number, (shards.c.number - rank).label("run"))
+        .where(shards.c.job == job, free)
+        .subquery()
+    )
+    first, count = func.min(numbers.c.number), func.count()
+    largest = connection.execute(
+        select(first.label("first"), count.label("size"))
+        .group_by(numbers.c.run)
+        .order_by(count.desc(), first)
+        .limit(1)
+    ).one()
+    before = select(shards.c.number).where(
+        shards.c.job == job, shards.c.number == largest.first - 1, shards.c.done.is_(False)
+    )
+    is_approached = connection.execute(before).first() is not None
+    return int(largest.first + (largest.size // 2 if is_approached else 0))
 
 
 def renew_leases(connection: Connection, leases: Sequence[Lease], expires: datetime) -> list[Lease]:

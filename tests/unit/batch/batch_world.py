@@ -115,7 +115,7 @@ class BatchWorld:
 
     async def open_run(self, owner: str = "server-1") -> ShardRun:
         scheduler = Scheduler(settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner)
-        lease = await scheduler.lease_shard("echo")
+        lease = await scheduler.lease_shard("echo", lane=0)
         assert lease is not None
         return await ShardRun.open(
             lease, blobs=self.blobs, results=self.results, settings=self.settings
@@ -139,7 +139,8 @@ def record(index: int, *, succeeded: bool = True) -> Record:
 
 def taken(run: ShardRun) -> list[int]:
     """Take everything that the run would start."""
+    (stretch,) = run.stretches
     indexes = []
-    while (line := run.take()) is not None:
+    while (line := stretch.take()) is not None:
         indexes.append(line.index)
     return indexes

@@ -38,6 +38,7 @@ ANSWER = GenerateContentResponse(
 class HeldPool:
     """Notes every request, and answers none of them before it is told to."""
 
+    lanes = 1
     window = 2
     given_up = False
 
@@ -176,7 +177,7 @@ async def test_a_read_that_fails_for_want_of_files_fails_no_job(
     async with rooms.running():
         while not rooms.pool.asked:
             await world.jobs.known()
-            rooms.runner.bell.ring()
+            rooms.runner.ring()
     await rooms.writer.flush()
     job = await world.job("one")
     assert (job.state, job.counts.succeeded) == (JobState.RUNNING, 1)
@@ -229,7 +230,7 @@ async def test_a_job_that_cannot_be_failed_does_not_end_the_runner(
         while (await world.job("one")).state is not JobState.FAILED:
             # The lease lapses, and the shard comes round again.
             world.clock.advance(timedelta(minutes=2))
-            rooms.runner.bell.ring()
+            rooms.runner.ring()
     assert len(tries) > 1
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
+from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, Pool
 from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
@@ -93,7 +94,7 @@ async def test_a_request_that_breaks_a_rule_does_not_reach_the_engine():
 
 async def test_a_window_of_calls_fills_every_lane_with_one_running_and_one_waiting():
     async with world(hold=True) as here, asyncio.TaskGroup() as calls:
-        assert here.pool.window == 4
+        assert here.pool.lanes * PLACES_PER_LANE == 4
         for number in range(6):
             calls.create_task(here.ask(str(number)))
         await eventually(lambda: here.lives and len(here.lives[0].running) == 4)

@@ -1,0 +1,182 @@
+"""The shards that one engine's lanes hold, and what each lane works on next.
+
+A lane that is through goes on with the next shard of the job, where its prefix may go on; else
+wherever the scheduler sends it. When nothing is to be leased, a lane that is idle helps another
+one with the rest of what that one has.
+"""
+
+import structlog
+
+from toplu.batch.loop import Bell
+from toplu.batch.results import ResultWriter
+from toplu.batch.scheduler import Scheduler
+from toplu.batch.shard_run import ShardRun
+from toplu.batch.stretch import Stretch
+from toplu.clock import Clock
+from toplu.errors import Internal, TopluError
+from toplu.job import Job, JobId, JobState, Lease
+from toplu.settings import Settings
+from toplu.store.blobs import Blobs
+from toplu.store.jobs import Jobs
+from toplu.store.result_log import ResultLog
+
+log = structlog.get_logger()
+
+# A token that is written takes about as long as so many bytes of a prompt that are read.
+BYTES_PER_OUTPUT_TOKEN = 32
+OUTPUT_TOKENS_AT_FIRST = 64.0  # of an answer, before one has come
+SHARE_OF_LAST = 0.05  # of the last answer, in the running mean of their lengths
+
+
+class HeldShards:
+    """Leases shards for the lanes of one engine, and keeps the leases alive."""
+
+    def __init__(
+        self,
+        *,
+        engine: str,
+        lanes: int,
+        settings: Settings,
+        clock: Clock,
+        scheduler: Scheduler,
+        jobs: Jobs,
+        blobs: Blobs,
+        results: ResultLog,
+        writer: ResultWriter,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._scheduler = scheduler
+        self._jobs = jobs
+        self._blobs = blobs
+        self._results = results
+        self._writer = writer
+        self._runs: list[ShardRun] = []
+        self._opening: set[Lease] = set()  # leased, and not yet among the runs
+        self._wanting: set[int] = set()  # lanes on which nothing runs
+        self._output_tokens = OUTPUT_TOKENS_AT_FIRST
+        self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
+
+    def ring(self) -> None:
+        """Have every lane look for work."""
+        for bell in self.bells:
+            bell.ring()
+
+    def note_answer(self, output_tokens: int) -> None:
+        """Learn from an answer how long answers are."""
+        self._output_tokens += SHARE_OF_LAST * (output_tokens - self._output_tokens)
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether there are no more requests to start than lanes that would run one at once.
+
+        Then none is to wait behind another.
+        """
+        return sum(run.unstarted for run in self._runs) <= len(self._wanting)
+
+    async def next_stretch(
+        self, lane: int, after: Lease | None, *, idle: bool
+    ) -> tuple[ShardRun, Stretch] | None:
+        """Return what the lane is to work on, or None for the time being.
+
+        `after` is the lease that it worked under; `idle` says that nothing runs on the lane.
+        """
+        self._forget_ended()
+        if idle:
+            self._wanting.add(lane)
+        lease = await self._scheduler.lease_shard(self._engine, lane, after)
+        if lease is None:
+            found = self._divide() if idle else None
+        elif (run := await self._open(lease)) is not None:
+            found = run, run.stretches[0]
+        else:
+            self.bells[lane].ring()  # there may be others
+            return None
+        if found is not None:
+            self._wanting.discard(lane)
+            # Who found nothing meanwhile may help, and who held back need not.
+            self.ring()
+        return found
+
+    def _divide(self) -> tuple[ShardRun, Stretch] | None:
+        """Take over a part of what the lane has whose rest is longest."""
+        answer_bytes = BYTES_PER_OUTPUT_TOKEN * self._output_tokens
+        for run in sorted(self._runs, key=lambda run: run.unstarted, reverse=True):
+            if (rest := run.divide(answer_bytes)) is not None:
+                log.debug("stretch_divided", job=run.lease.job.id, requests=len(rest))
+                return run, rest
+        return None
+
+    async def _open(self, lease: Lease) -> ShardRun | None:
+        self._opening.add(lease)
+        try:
+            run = await ShardRun.open(
+                lease, blobs=self._blobs, results=self._results, settings=self._settings
+            )
+        except FileNotFoundError:
+            await self._fail_job(lease.job, Internal("The input of the batch is gone."))
+            return None
+        except Exception:
+            # Too many open files, say, which passes: the shard is free for the next try.
+            await self._scheduler.give_back(lease)
+            raise
+        finally:
+            dropped = lease not in self._opening
+            self._opening.discard(lease)
+        if dropped:
+            return None
+        self._runs.append(run)
+        if run.has_earlier_results:
+            self._writer.note(run)
+        return run
+
+    async def give_up(self, run: ShardRun, error: TopluError) -> None:
+        """Fail the job of the run: its engine does not start."""
+        try:
+            await self._fail_job(run.lease.job, error)
+        except Exception:
+            # The database is away, say. The lease lapses, and whoever is next comes here again.
+            log.exception("job_not_failed", job=run.lease.job.id)
+            run.drop()
+
+    async def _fail_job(self, job: Job, error: TopluError) -> None:
+        log.error("job_failed", job=job.id, reason=error.message)
+        await self._jobs.move(
+            job.id, JobState.FAILED, self._clock.now(), error=error.as_request_error()
+        )
+        self.drop_job(job.id)
+
+    def drop_job(self, job: JobId) -> None:
+        """Stop the job's requests; the job has become final or is gone."""
+        self._opening = {lease for lease in self._opening if lease.job.id != job}
+        for run in self._runs:
+            if run.lease.job.id == job:
+                run.drop()
+        self._forget_ended()
+        self.ring()
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        for run in self._runs:
+            run.stop()
+
+    async def renew(self) -> None:
+        """Keep the leases alive, and drop the work of one that is no longer ours."""
+        self._forget_ended()
+        # What is leased meanwhile is not among the answers, and is no less ours.
+        asked = list(self._runs)
+        held = await self._scheduler.renew([run.lease for run in asked])
+        shards = {(lease.job.id, lease.shard.number) for lease in held}
+        for run in asked:
+            if not run.is_done and (run.lease.job.id, run.lease.shard.number) not in shards:
+                run.drop()
+
+    async def give_back(self) -> None:
+        """Give every shard back."""
+        for run in self._runs:
+            await self._scheduler.give_back(run.lease)
+        self._runs.clear()
+
+    def _forget_ended(self) -> None:
+        self._runs = [run for run in self._runs if not (run.dropped or run.is_done)]

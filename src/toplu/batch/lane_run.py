@@ -1,0 +1,119 @@
+"""One lane of an engine at work: it takes requests of its stretch and keeps its places full.
+
+    take → read → answer → write → add      one task per request, `window` of them at a time
+
+When its stretch has no request left to start, the next one is found while the last answers are
+still coming: a lane never idles between shards or jobs.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch.held_shards import HeldShards
+from toplu.batch.line_index import RequestLine
+from toplu.batch.loop import AFTER_A_FAULT
+from toplu.batch.request_run import RequestRun
+from toplu.batch.results import ResultWriter
+from toplu.batch.shard_run import ShardRun
+from toplu.batch.stretch import Stretch
+from toplu.fleet.pool import EngineGivenUp
+from toplu.job import Lease
+
+log = structlog.get_logger()
+
+IDLE = timedelta(seconds=5)
+
+
+class LaneRun:
+    """Works on one lane until it is drained."""
+
+    def __init__(
+        self,
+        *,
+        lane: int,
+        window: int,
+        held: HeldShards,
+        requests: RequestRun,
+        writer: ResultWriter,
+    ) -> None:
+        self._lane = lane
+        self._held = held
+        self._requests = requests
+        self._writer = writer
+        self._places = asyncio.Semaphore(window)
+        self._outstanding = 0
+        self._bell = held.bells[lane]
+        self._at_hand: tuple[ShardRun, Stretch] | None = None
+        self._after: Lease | None = None  # the one that it worked under last
+        self._draining = False
+
+    async def run(self) -> None:
+        """Take and answer until drained; returns when the last request in flight is answered."""
+        async with asyncio.TaskGroup() as requests:
+            while True:
+                await self._writer.wait_for_room()
+                await self._places.acquire()
+                taken = await self._next_request()
+                if taken is None:
+                    return
+                run, line = taken
+                self._outstanding += 1
+                task = requests.create_task(self._answer(run, line))
+                run.started(task)
+                task.add_done_callback(self._ended)
+
+    def drain(self) -> None:
+        """Start nothing more."""
+        self._draining = True
+        self._bell.ring()
+
+    def _ended(self, _: "asyncio.Task[None]") -> None:
+        self._outstanding -= 1
+        self._places.release()
+        self._bell.ring()
+
+    async def _next_request(self) -> tuple[ShardRun, RequestLine] | None:
+        while not self._draining:
+            if self._at_hand is not None and len(self._at_hand[1]):
+                if self._outstanding and self._held.is_scarce:
+                    await self._bell.wait(IDLE)
+                    continue
+                run, stretch = self._at_hand
+                line = stretch.take()
+                assert line is not None, "the stretch has just been seen to have one"
+                return run, line
+            if not await self._find_stretch():
+                await self._bell.wait(IDLE)
+        return None
+
+    async def _find_stretch(self) -> bool:
+        try:
+            found = await self._held.next_stretch(
+                self._lane, self._after, idle=not self._outstanding
+            )
+        except Exception:
+            # The database is away, say. The requests in flight go on; leasing is tried again.
+            log.exception("lease_failed", lane=self._lane)
+            await self._bell.wait(AFTER_A_FAULT)
+            return True
+        self._at_hand = found
+        if found is not None:
+            self._after = found[0].lease
+        return found is not None
+
+    async def _answer(self, run: ShardRun, line: RequestLine) -> None:
+        """Give the request its one outcome, unless the run is dropped meanwhile."""
+        job = run.lease.job
+        log.debug("request_started", job=job.id, index=line.index, lane=self._lane)
+        try:
+            record = await self._requests.outcome(job, line, lane=self._lane)
+        except EngineGivenUp as error:
+            if not run.dropped:
+                await self._held.give_up(run, error)
+            return
+        log.debug("request_finished", job=job.id, index=line.index, succeeded=record.succeeded)
+        if not run.dropped:
+            self._held.note_answer(record.usage.output_tokens)
+            self._writer.add(run, record)

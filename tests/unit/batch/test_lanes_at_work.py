@@ -1,0 +1,168 @@
+"""Lanes of one runner: each works on requests of its own, and none idles while there are any."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+from batch_world import BatchWorld
+
+from toplu.batch.runner import Runner
+from toplu.batch.scheduler import Scheduler
+from toplu.gemini.content import (
+    GenerateContentRequest,
+    GenerateContentResponse,
+    UsageMetadata,
+)
+from toplu.job import JobId
+from toplu.store.jobs import Jobs
+
+PATIENCE_SECONDS = 5
+ANSWER = GenerateContentResponse(
+    candidates=[],
+    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
+    model_version="held",
+    response_id="one",
+)
+
+
+class LanePool:
+    """Answers the oldest request of a lane when it is told to."""
+
+    window = 2
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self.on_lane: dict[int, list[tuple[str, asyncio.Future[None]]]] = defaultdict(list)
+        self.begun: list[tuple[int, str]] = []
+
+    async def answer(
+        self, request: GenerateContentRequest, *, lane: int, **_: Any
+    ) -> GenerateContentResponse:
+        text = (request.contents or [])[0].parts[0].text
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (text, answered)
+        self.on_lane[lane].append(entry)
+        self.begun.append((lane, text))
+        try:
+            await answered
+        finally:
+            self.on_lane[lane].remove(entry)
+        return ANSWER
+
+    def answer_one(self, lane: int) -> None:
+        self.on_lane[lane][0][1].set_result(None)
+
+    def outstanding(self) -> dict[int, int]:
+        return {lane: len(entries) for lane, entries in self.on_lane.items() if entries}
+
+
+class LanesWorld:
+    def __init__(self, world: BatchWorld, lanes: int) -> None:
+        self.pool = LanePool(lanes)
+        self.writer = world.writer()
+        self.jobs: Jobs = world.jobs
+        self.runner = Runner(
+            engine="echo",
+            answers=self.pool,
+            settings=world.settings,
+            clock=world.clock,
+            scheduler=Scheduler(
+                settings=world.settings, clock=world.clock, jobs=world.jobs, owner="server-1"
+            ),
+            jobs=world.jobs,
+            blobs=world.blobs,
+            results=world.results,
+            writer=self.writer,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self.runner.run())
+            yield
+            self.runner.drain()
+            self.runner.stop_requests()
+            await asyncio.wait([running])
+
+    async def settle(self) -> None:
+        """Let the runner do all that it does of itself."""
+        seen = -1
+        while seen != len(self.pool.begun):
+            seen = len(self.pool.begun)
+            for _ in range(20):
+                # Leasing writes, and opening reads in a thread: both take turns with these.
+                await self.jobs.give_back_all_of_others("server-1")
+                await asyncio.to_thread(int)
+
+
+async def test_every_lane_begins_at_once_on_requests_of_its_own(world: BatchWorld) -> None:
+    await world.planned_job("one", 32)  # eight shards of four
+    rooms = LanesWorld(world, lanes=4)
+    async with rooms.running():
+        await rooms.settle()
+        assert rooms.pool.outstanding() == {0: 2, 1: 2, 2: 2, 3: 2}
+        shards = {
+            lane: {int(text.removeprefix("text ")) // 4 for text, _ in entries}
+            for lane, entries in rooms.pool.on_lane.items()
+        }
+        assert sorted(shards.values(), key=min) == [{0}, {2}, {4}, {6}]
+
+
+async def test_a_lane_goes_on_with_the_shard_behind_its_own(world: BatchWorld) -> None:
+    await world.planned_job("one", 32)
+    rooms = LanesWorld(world, lanes=2)
+    async with rooms.running():
+        await rooms.settle()
+        for _ in range(8):
+            rooms.pool.answer_one(0)
+            await rooms.settle()
+        texts = [int(text.removeprefix("text ")) for lane, text in rooms.pool.begun if lane == 0]
+        assert texts == list(range(texts[0], texts[0] + 10))
+
+
+async def test_an_idle_lane_takes_over_a_part_of_what_another_has(world: BatchWorld) -> None:
+    await world.planned_job("one", 4)  # one shard
+    rooms = LanesWorld(world, lanes=2)
+    async with rooms.running():
+        await rooms.settle()
+        assert rooms.pool.outstanding() in ({0: 2, 1: 2}, {0: 1, 1: 2}, {0: 2, 1: 1})
+        assert {lane for lane, _ in rooms.pool.begun} == {0, 1}
+
+
+async def test_no_request_waits_behind_another_while_a_lane_is_idle(world: BatchWorld) -> None:
+    await world.planned_job("one", 3)
+    rooms = LanesWorld(world, lanes=3)
+    async with rooms.running():
+        await rooms.settle()
+        assert rooms.pool.outstanding() == {0: 1, 1: 1, 2: 1}
+
+
+async def test_all_results_of_divided_shards_are_counted(world: BatchWorld) -> None:
+    await world.planned_job("one", 10)
+    rooms = LanesWorld(world, lanes=3)
+    async with rooms.running():
+        await rooms.settle()
+        while lanes := list(rooms.pool.outstanding()):
+            rooms.pool.answer_one(lanes[-1])
+            await rooms.settle()
+    await rooms.writer.flush()
+    assert (await world.job("one")).counts.succeeded == 10
+    assert len(rooms.pool.begun) == 10
+
+
+async def test_a_job_that_is_dropped_is_dropped_on_every_lane(world: BatchWorld) -> None:
+    await world.planned_job("one", 32)
+    await world.planned_job("two", 4)
+    rooms = LanesWorld(world, lanes=2)
+    async with rooms.running():
+        await rooms.settle()
+        await world.jobs.mark_deleted(
+            (await world.job("one")).project, JobId("one"), world.clock.now()
+        )
+        rooms.runner.drop_job(JobId("one"))
+        await rooms.settle()
+        texts = {text for entries in rooms.pool.on_lane.values() for text, _ in entries}
+        assert texts <= {f"text {index}" for index in range(4)}
+        assert texts
