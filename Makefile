@@ -30,6 +30,19 @@ $(node_modules): tests/specification/package.json tests/specification/package-lo
 	.searxng/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
+# Older versions of Google's SDK for Python: what they share, and each alone, so that each can be run
+# without what ours need.
+sdks := tests/api/older_sdks
+.sdks/ready: $(sdks)/dependencies.lock $(sdks)/versions.lock .venv/ready
+	rm -rf .sdks && mkdir .sdks
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target .sdks/dependencies --no-deps \
+	  --require-hashes -r $(sdks)/dependencies.lock
+	for version in $$(sed -n 's/^google-genai==\([0-9.]*\).*/\1/p' $(sdks)/versions.lock); do \
+	  sed -n "/^google-genai==$$version /,/[^\\]$$/p" $(sdks)/versions.lock > .sdks/version.lock && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --target .sdks/$$version --no-deps \
+	    --require-hashes -r .sdks/version.lock || exit 1; done
+	touch $@
+
 model: setup ## fetch the default models, once
 	$(BIN)/toplu models pull smollm2-135m-instruct
 	$(BIN)/toplu models pull all-minilm-l6-v2
@@ -50,9 +63,9 @@ check: setup ## format, lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 test-fast: setup ## the tests that need no model and no process
-	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not slow"
+	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not older_sdks and not slow"
 
-test: check model tools $(node_modules) .searxng/ready ## every check and every test
+test: check model tools $(node_modules) .searxng/ready .sdks/ready ## every check and every test
 	$(BIN)/pytest
 
 .PHONY: chaos
@@ -74,6 +87,8 @@ fix: setup ## format and mend what can be mended
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group dev -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-package google-genai $(sdks)/dependencies.in -o $(sdks)/dependencies.lock
 
 clean: ## remove everything that was made
-	rm -rf .venv .searxng tests/specification/node_modules toplu-data
+	rm -rf .venv .searxng .sdks tests/specification/node_modules toplu-data

@@ -21,10 +21,8 @@ from google.genai import types
 from house import OpenHouse, RunningHouse, http_of
 from stream_calls import events_of, told
 
-from tools.pages_under_test import PAGES, write_pages
+from tools.pages_under_test import PAGES, fill_index
 from toplu.settings import SearchSettings
-from toplu.store.passages import Collection, Passages
-from toplu.tools.documents import read_documents
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
@@ -33,14 +31,6 @@ COUNT = f"/v1beta/models/{FLASH}:countTokens"
 QUESTION = "Who won the euro 2025?"
 SEARCHED = asking(QUESTION) | {"tools": [{"google_search": {}}]}
 EURO = "https://site.example/euro-2025.html"
-
-
-def fill_index(data_dir: Path) -> None:
-    write_pages(data_dir.parent / "pages")
-    data_dir.mkdir(exist_ok=True)
-    wanted = Collection(name="pages", path="/p", documents=0, added="2026-11-22T12:00:00Z")
-    documents = read_documents(data_dir.parent / "pages", "https://site.example")
-    Passages(data_dir / "search.db").put(wanted, documents)
 
 
 @pytest.fixture

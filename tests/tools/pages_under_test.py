@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from toplu.store.passages import Collection, Passages
+from toplu.tools.documents import read_documents
+
 PAGES = {
     "euro-2025.html": (
         "UEFA Women's Euro 2025",
@@ -73,3 +76,12 @@ def running_site() -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def fill_index(data_dir: Path) -> None:
+    """Put the pages into the index of the server whose data folder this is."""
+    write_pages(data_dir.parent / "pages")
+    data_dir.mkdir(exist_ok=True)
+    wanted = Collection(name="pages", path="/p", documents=0, added="2026-11-22T12:00:00Z")
+    documents = read_documents(data_dir.parent / "pages", "https://site.example")
+    Passages(data_dir / "search.db").put(wanted, documents)
