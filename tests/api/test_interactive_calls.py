@@ -194,12 +194,10 @@ def test_a_method_that_is_not_served_says_so(http: httpx.Client, method: str, pa
 # A value for each field that is known and not served; what asks for nothing is served.
 UNSERVED: dict[type, dict[str, Any]] = {
     GenerateContentRequest: {
-        "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
         "cachedContent": "cachedContents/abc",
         "store": True,
     },
     Tool: {
-        "functionDeclarations": [{"name": "f"}],
         "codeExecution": {},
         "urlContext": {},
         "fileSearch": {},
@@ -227,8 +225,6 @@ UNSERVED: dict[type, dict[str, Any]] = {
     Part: {
         "inlineData": {"mimeType": "image/png", "data": "AAH__g=="},
         "fileData": {"mimeType": "image/png", "fileUri": "files/x"},
-        "functionCall": {"name": "f"},
-        "functionResponse": {"name": "f", "response": {}},
         "executableCode": {"language": "PYTHON", "code": "1"},
         "codeExecutionResult": {"outcome": "OUTCOME_OK"},
         "toolCall": {},

@@ -1,5 +1,7 @@
 """The encode step: makes the GenerateContentResponse of a Generation."""
 
+from collections.abc import Iterator
+
 from toplu import clock
 from toplu.engines.engine import Completion, Generation
 from toplu.engines.logprobs import average_logprob, write_logprobs
@@ -13,9 +15,11 @@ from toplu.gemini.content import (
     Part,
     UsageMetadata,
 )
+from toplu.gemini.tool import FunctionCall
 from toplu.settings import ModelSettings
 
 RESPONSE_ID_LENGTH = 22
+CALL_ID_LENGTH = 12
 
 
 def write_answer(generation: Generation, model: ModelSettings) -> GenerateContentResponse:
@@ -32,17 +36,31 @@ def write_answer(generation: Generation, model: ModelSettings) -> GenerateConten
 
 def _candidate(completion: Completion, index: int) -> Candidate:
     return Candidate(
-        content=Content(role="model", parts=_parts(completion)),
-        finish_reason=FinishReason.MAX_TOKENS if completion.hit_token_limit else FinishReason.STOP,
+        content=Content(role="model", parts=list(_parts(completion))),
+        finish_reason=_finish_reason(completion),
         avg_logprobs=average_logprob(completion.steps),
         logprobs_result=write_logprobs(completion.steps),
         index=index,
     )
 
 
-def _parts(completion: Completion) -> list[Part]:
-    text = Part(text=completion.text)
-    return [Part(text=completion.thoughts, thought=True), text] if completion.thoughts else [text]
+def _parts(completion: Completion) -> Iterator[Part]:
+    if completion.thoughts:
+        yield Part(text=completion.thoughts, thought=True)
+    if completion.text or not completion.calls:
+        yield Part(text=completion.text)
+    for call in completion.calls:
+        identity = call.id or clock.random_id(CALL_ID_LENGTH)
+        function_call = FunctionCall(id=identity, name=call.name, args=call.arguments)
+        yield Part(function_call=function_call)
+
+
+def _finish_reason(completion: Completion) -> FinishReason:
+    if completion.hit_token_limit:
+        return FinishReason.MAX_TOKENS
+    if completion.broken_call:
+        return FinishReason.MALFORMED_FUNCTION_CALL
+    return FinishReason.STOP
 
 
 def _usage(generation: Generation) -> UsageMetadata:

@@ -2,6 +2,8 @@
 
 An image is said as `<image/png:640x480>`, one token. Asked for an answer of some form, it says
 the smallest that there is. Asked to think, it thinks what it was told. It is certain of every word.
+It calls the functions whose names are words of the text, with the smallest arguments; one that
+has to be called, in any case. Told the results of calls alone, it says them again as JSON.
 
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
@@ -9,10 +11,13 @@ every call in flight fails and it stays dead, so that whoever supervises it star
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from toplu.engines.calling.function import CALLS_MAX, FunctionCall, Functions
+from toplu.engines.calling.tagged import write_turns
 from toplu.engines.engine import (
     Completion,
     DecodingStep,
@@ -25,12 +30,13 @@ from toplu.engines.engine import (
     TokenLogprob,
     Turn,
 )
-from toplu.engines.structured.smallest import write_smallest
+from toplu.engines.structured.smallest import smallest_value, write_smallest
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings import ModelSettings
 
 WORD = re.compile(r"\S+")
 PIECE = re.compile(r"\s*\S+\s*")  # no text is between two pieces
+NAME = re.compile(r"[\w:-]+(?:\.[\w:-]+)*")  # of a function
 
 
 class EchoEngine:
@@ -52,7 +58,7 @@ class EchoEngine:
     async def generate(
         self, prompt: Prompt, lane: int, listener: Listener | None = None
     ) -> Generation:
-        prompt_tokens = await self.count_tokens(prompt.turns)
+        prompt_tokens = await self.count_tokens(prompt.turns, prompt.functions)
         if prompt_tokens >= self._context_tokens:
             raise InvalidArgument(
                 f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens "
@@ -78,9 +84,11 @@ class EchoEngine:
             cached_tokens=0,
         )
 
-    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+    async def count_tokens(
+        self, turns: tuple[Turn, ...], functions: Functions | None = None
+    ) -> int:
         self._raise_if_dead()
-        return sum(len(WORD.findall(_said(turn))) for turn in turns)
+        return sum(len(WORD.findall(_said(turn))) for turn in write_turns(turns, functions))
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
         self._raise_if_dead()
@@ -115,18 +123,43 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def _said(turn: Turn) -> str:
-    return "\n".join(
+    said = "\n".join(
         f"<{part.media_type}:{part.width}x{part.height}>" if isinstance(part, Image) else part
         for part in turn.parts
     )
+    return said or " ".join(json.dumps(result.response) for result in turn.results)
+
+
+def _complete(prompt: Prompt, text: str, tokens_max: int) -> Completion:
+    if prompt.structure is not None:
+        return _cut(write_smallest(prompt.structure), tokens_max)
+    calls = [] if prompt.functions is None else _calls(prompt.functions, text)
+    if not calls:
+        return _cut(text, tokens_max)
+    tokens = sum(len(WORD.findall(json.dumps(call.arguments))) for call in calls)
+    if tokens > tokens_max:
+        return Completion(text="", tokens=tokens_max, hit_token_limit=True)
+    return Completion(text="", tokens=tokens, hit_token_limit=False, calls=tuple(calls))
+
+
+def _calls(functions: Functions, text: str) -> list[FunctionCall]:
+    words = set(NAME.findall(text))
+    named = [each for each in functions.allowed if each.name in words][:CALLS_MAX]
+    if functions.must_call and not named:
+        named = [functions.allowed[0]]
+    return [
+        FunctionCall(
+            name=function.name, arguments=smallest_value(function.shape, functions.definitions)
+        )
+        for function in named
+    ]
 
 
 def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:
     """Think the text, if thinking is asked for, and then say it or what has the form asked for."""
     budget = 0 if prompt.thinking is None else prompt.thinking.tokens_max
     thoughts = _cut(text, tokens_max if budget is None else min(budget, tokens_max))
-    answer = text if prompt.structure is None else write_smallest(prompt.structure)
-    completion = _cut(answer, tokens_max - thoughts.tokens)
+    completion = _complete(prompt, text, tokens_max - thoughts.tokens)
     steps = () if prompt.top_logprobs is None else _steps(completion, prompt.top_logprobs)
     return replace(completion, thoughts=thoughts.text, thought_tokens=thoughts.tokens, steps=steps)
 

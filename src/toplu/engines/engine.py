@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from toplu.engines.calling.function import FunctionCall, FunctionResult, Functions
 from toplu.engines.structured.shape import Structure
 from toplu.errors import Unavailable
 
@@ -27,10 +28,16 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation that the model's own chat template is filled with."""
+    """One message of the conversation that the model's own chat template is filled with.
+
+    A turn of the assistant may end in calls. The next turn is then the user's, and begins with
+    the result of each, in their order; text may follow. Every call has an id there.
+    """
 
     role: Role
     content: str | tuple[str | Image, ...]  # the latter where there are images among the text
+    calls: tuple[FunctionCall, ...] = ()
+    results: tuple[FunctionResult, ...] = ()
 
     @property
     def parts(self) -> tuple[str | Image, ...]:
@@ -86,6 +93,7 @@ class Prompt:
     sampling: Sampling
     candidate_count: int = 1
     structure: Structure | None = None  # None: the answer is free text
+    functions: Functions | None = None  # None: the answer has no calls; never beside a structure
     thinking: Thinking | None = None  # None: the model does not think
     top_logprobs: int | None = None  # likeliest tokens of each step; None: not even the chosen
 
@@ -109,14 +117,17 @@ class DecodingStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One candidate answer."""
+    """One candidate answer: text, then calls."""
 
     text: str
     tokens: int  # without those of the thoughts
     hit_token_limit: bool
     thoughts: str = ""
     thought_tokens: int = 0
-    steps: tuple[DecodingStep, ...] = ()  # of the text, if the prompt asks for log-probabilities
+    # Of text and calls as the engine writes them, if the prompt asks for log-probabilities.
+    steps: tuple[DecodingStep, ...] = ()
+    calls: tuple[FunctionCall, ...] = ()  # whole ones only
+    broken_call: bool = False  # a call is missing that cannot be read, or has no end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +182,14 @@ class Engine(Protocol):
         """Answer the prompt on lane `lane`, 0 ≤ lane < lanes; further calls wait their turn.
 
         A listener hears the answer while it is made. What it hears of a candidate, joined, is
-        the candidate's text or the beginning of it; so are its thoughts, and its steps.
+        the candidate's text or the beginning of it; so are its thoughts, and its steps. Calls
+        are for the Generation alone.
         """
         ...
 
-    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+    async def count_tokens(
+        self, turns: tuple[Turn, ...], functions: Functions | None = None
+    ) -> int:
         """Return how many tokens the filled chat template has."""
         ...
 

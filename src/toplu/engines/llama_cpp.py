@@ -16,8 +16,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from toplu.engines.calling.function import Functions
+from toplu.engines.calling.spoken import before_calls, with_calls
+from toplu.engines.calling.tagged import write_turns
 from toplu.engines.chat_messages import write_messages
 from toplu.engines.engine import (
+    Completion,
     EngineDied,
     Generation,
     Image,
@@ -34,7 +38,6 @@ from toplu.engines.llama_cpp_reply import (
     read_refusal,
     read_reply,
 )
-from toplu.engines.structured.shape import Structure
 from toplu.engines.thinking import write_thoughts_before
 from toplu.errors import DeadlineExceeded
 
@@ -86,7 +89,7 @@ class LlamaCppEngine:
                         partial(
                             read_reply,
                             on_start=on_start,
-                            listener=listener,
+                            listener=_hearing(listener, prompt.functions),
                             index=index,
                             top_logprobs=prompt.top_logprobs or 0,
                         ),
@@ -94,13 +97,16 @@ class LlamaCppEngine:
                 )
         usage = replies[0].usage
         return Generation(
-            completions=tuple(reply.completion for reply in replies),
+            completions=tuple(_heard(reply.completion, prompt.functions) for reply in replies),
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.prompt_tokens_details.cached_tokens,
         )
 
-    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
-        path, body = "/v1/chat/completions/input_tokens", {"messages": write_messages(turns)}
+    async def count_tokens(
+        self, turns: tuple[Turn, ...], functions: Functions | None = None
+    ) -> int:
+        path = "/v1/chat/completions/input_tokens"
+        body = {"messages": write_messages(write_turns(turns, functions))}
         async with (
             self._deadline(self._request_seconds_max),
             self._answer_to(path, body) as response,
@@ -173,25 +179,34 @@ def _with_images_twice(turn: Turn) -> Turn:
     return replace(turn, content=tuple(itertools.chain.from_iterable(parts)))
 
 
+def _hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
+    return listener if listener is None or functions is None else before_calls(listener)
+
+
+def _heard(completion: Completion, functions: Functions | None) -> Completion:
+    return completion if functions is None else with_calls(completion)
+
+
 def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
     """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
+    form = prompt.functions or prompt.structure
     return {
-        "messages": write_messages(prompt.turns),
+        "messages": write_messages(write_turns(prompt.turns, prompt.functions)),
         "id_slot": lane,
         "cache_prompt": True,
         "seed": seed,
         **_sampling(prompt.sampling),
         **_logprobs(prompt.top_logprobs),
         **_thinking(prompt.thinking),
-        **({} if prompt.structure is None else {"grammar": _grammar(prompt, prompt.structure)}),
+        **({} if form is None else {"grammar": _grammar(prompt, form.grammar)}),
     }
 
 
-def _grammar(prompt: Prompt, structure: Structure) -> str:
+def _grammar(prompt: Prompt, grammar: str) -> str:
     if prompt.thinking is None or prompt.thinking.tokens_max == 0:
-        return structure.grammar
-    # It would hold the thoughts to the structure as well.
-    return write_thoughts_before(structure.grammar, prompt.thinking.end)
+        return grammar
+    # It would hold the thoughts to the form as well.
+    return write_thoughts_before(grammar, prompt.thinking.end)
 
 
 def _logprobs(top_logprobs: int | None) -> dict[str, Any]:

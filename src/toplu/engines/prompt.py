@@ -4,10 +4,11 @@ A request that breaks a rule is InvalidArgument with every broken rule in it; a 
 asks for what this server does not serve (see `engines.served`) is Unimplemented.
 """
 
-import itertools
 from collections.abc import Iterator
 
 from toplu.engines.attached import Shown
+from toplu.engines.calling import declared, dialogue
+from toplu.engines.calling.function import Functions
 from toplu.engines.engine import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.served import find_unserved
 from toplu.engines.structured.structure import read_structure, structure_violations
@@ -21,6 +22,7 @@ STOP_SEQUENCES_MAX = 5
 LOGPROBS_MAX = 20
 
 ROLES: dict[str, Role] = {"": "user", "user": "user", "model": "assistant"}
+ROLES |= dict.fromkeys(dialogue.ROLES_OF_RESULTS, "user")
 
 # Field: lowest and highest value.
 RANGES: dict[str, tuple[float, float]] = {
@@ -50,7 +52,13 @@ PAYLOADS = (
 def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
     """Return what the engine of `model` is asked; `request.model` is the caller's to check."""
     config = request.generation_config or GenerationConfig()
-    _raise_violations([*_content_violations(request), *_config_violations(config)])
+    _raise_violations(
+        [
+            *_content_violations(request),
+            *_config_violations(config),
+            *_function_violations(request),
+        ]
+    )
     _raise_unserved(request)
     return Prompt(
         turns=_turns(request),
@@ -59,38 +67,39 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
         structure=read_structure(config),
         thinking=read_thinking(config, model),
         top_logprobs=(config.logprobs or 0) if config.response_logprobs else None,
+        functions=declared.read_functions(request),
     )
 
 
-def read_turns(
-    contents: list[Content] | None, system_instruction: Content | None = None
-) -> tuple[Turn, ...]:
-    """Return the conversation alone, under the same rules as in a whole request."""
-    request = GenerateContentRequest(contents=contents, system_instruction=system_instruction)
-    _raise_violations(list(_content_violations(request)))
+def read_turns(request: GenerateContentRequest) -> tuple[tuple[Turn, ...], Functions | None]:
+    """Return what a prompt is made of, under the same rules as in a whole request."""
+    request = GenerateContentRequest(
+        contents=request.contents,
+        system_instruction=request.system_instruction,
+        tools=request.tools,
+        tool_config=request.tool_config,
+    )
+    _raise_violations([*_content_violations(request), *_function_violations(request)])
     _raise_unserved(request)
-    return _turns(request)
+    return _turns(request), declared.read_functions(request)
 
 
 def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
     turns = [
-        Turn(ROLES[content.role or ""], _content(spoken))
+        _turn(ROLES[content.role or ""], spoken)
         for content in request.contents or []
         # What a model thought in earlier turns is not part of the conversation.
         if (spoken := [part for part in content.parts or [] if not part.thought])
     ]
     if request.system_instruction is not None:
         turns.insert(0, Turn("system", _text(request.system_instruction.parts or [])))
-    return tuple(_join_answers(turns))
+    return tuple(dialogue.pair_results(dialogue.join_turns(turns)))
 
 
-def _join_answers(turns: list[Turn]) -> Iterator[Turn]:
-    """Make one turn of what the model said in a row: SDKs keep a turn for each streamed chunk."""
-    for role, spoken in itertools.groupby(turns, key=lambda turn: turn.role):
-        if role == "assistant":
-            yield Turn(role, "".join(turn.text for turn in spoken))
-        else:
-            yield from spoken
+def _turn(role: Role, parts: list[Part]) -> Turn:
+    calls, results = dialogue.read_calls(parts), dialogue.read_results(parts)
+    said = [part for part in parts if not part.function_call and not part.function_response]
+    return Turn(role, _content(said), calls=calls, results=results)
 
 
 def _content(parts: list[Part]) -> str | tuple[str | Image, ...]:
@@ -135,18 +144,23 @@ def _content_violations(request: GenerateContentRequest) -> Iterator[FieldViolat
     if not request.contents:
         yield _violation("contents", "contents is not specified")
     for index, content in enumerate(request.contents or []):
-        if (content.role or "") not in ROLES:
+        role = content.role or ""
+        if role not in ROLES or (role in dialogue.ROLES_OF_RESULTS and not _has_results(content)):
             raise InvalidArgument("Please use a valid role: user, model.")
-        yield from _part_violations(content, f"contents[{index}]")
+        yield from _part_violations(content, ROLES[role], f"contents[{index}]")
     if request.system_instruction is not None:
-        yield from _part_violations(request.system_instruction, "system_instruction")
+        yield from _part_violations(request.system_instruction, "system", "system_instruction")
     if request.contents and not any(
         not part.thought for content in request.contents for part in content.parts or [Part()]
     ):
         yield _violation("contents", "contents has nothing but thoughts")
 
 
-def _part_violations(content: Content, path: str) -> Iterator[FieldViolation]:
+def _has_results(content: Content) -> bool:
+    return all(part.function_response is not None for part in content.parts or [])
+
+
+def _part_violations(content: Content, role: Role, path: str) -> Iterator[FieldViolation]:
     if not content.parts:
         yield _violation(f"{path}.parts", f"{path}.parts must not be empty")
     for index, part in enumerate(content.parts or []):
@@ -157,6 +171,13 @@ def _part_violations(content: Content, path: str) -> Iterator[FieldViolation]:
             )
         elif part.text is not None and not _is_unicode(part.text):
             yield _violation(f"{path}.parts[{index}].text", "text has half a surrogate pair")
+        for field, reason in dialogue.part_violations(part, role):
+            yield _violation(f"{path}.parts[{index}].{field}", reason)
+
+
+def _function_violations(request: GenerateContentRequest) -> Iterator[FieldViolation]:
+    for path, reason in declared.function_violations(request):
+        yield _violation(path, reason)
 
 
 def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:

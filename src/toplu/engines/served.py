@@ -11,7 +11,18 @@ from typing import Any
 from toplu.engines.attached import Shown
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.gemini.message import Message
-from toplu.gemini.tool import GoogleSearch, GoogleSearchRetrieval, Tool
+from toplu.gemini.tool import (
+    Behavior,
+    FunctionCall,
+    FunctionCallingConfig,
+    FunctionDeclaration,
+    FunctionResponse,
+    GoogleSearch,
+    GoogleSearchRetrieval,
+    Scheduling,
+    Tool,
+    ToolConfig,
+)
 
 SERVED: dict[type[Message], frozenset[str]] = {
     GenerateContentRequest: frozenset(
@@ -20,16 +31,40 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "contents",
             "system_instruction",
             "tools",
+            "tool_config",
             "safety_settings",
             "generation_config",
         }
     ),
-    Tool: frozenset({"google_search", "google_search_retrieval"}),
+    Tool: frozenset({"function_declarations", "google_search", "google_search_retrieval"}),
+    FunctionDeclaration: frozenset(
+        {
+            "name",
+            "description",
+            "parameters",
+            "parameters_json_schema",
+            "response",
+            "response_json_schema",
+        }
+    ),
+    ToolConfig: frozenset({"function_calling_config"}),
+    FunctionCallingConfig: frozenset({"mode", "allowed_function_names"}),
     GoogleSearch: frozenset(),
     GoogleSearchRetrieval: frozenset({"dynamic_retrieval_config"}),
     Content: frozenset({"role", "parts"}),
     # `inline_data` and `file_data` are read before a prompt is: see `files.attachments`.
-    Part: frozenset({"text", "thought", "thought_signature", "part_metadata"}),
+    Part: frozenset(
+        {
+            "text",
+            "function_call",
+            "function_response",
+            "thought",
+            "thought_signature",
+            "part_metadata",
+        }
+    ),
+    FunctionCall: frozenset({"id", "name", "args"}),
+    FunctionResponse: frozenset({"id", "name", "response"}),
     GenerationConfig: frozenset(
         {
             "candidate_count",
@@ -71,15 +106,28 @@ def _is_text_only(value: Any) -> bool:
     return all(modality in ("TEXT", "MODALITY_UNSPECIFIED") for modality in value)
 
 
+def _blocks(value: Any) -> bool:
+    return value in (Behavior.UNSPECIFIED, Behavior.BLOCKING)
+
+
+def _is_not_scheduled(value: Any) -> bool:
+    return value is Scheduling.SCHEDULING_UNSPECIFIED
+
+
 HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
-        "tool_config": _is_empty,
         "cached_content": _is_empty,
         "service_tier": _is_anything,  # one tier, the same for all
         "store": _is_empty,
     },
-    Tool: {"function_declarations": _is_empty},
     Part: {"inline_data": _is_shown},
+    FunctionDeclaration: {"behavior": _blocks},
+    FunctionResponse: {
+        "parts": _is_empty,
+        "will_continue": _is_empty,
+        "scheduling": _is_not_scheduled,
+    },
+    ToolConfig: {"retrieval_config": _is_empty, "include_server_side_tool_invocations": _is_empty},
     GenerationConfig: {
         "response_mime_type": _is_text_or_json,
         "response_modalities": _is_text_only,

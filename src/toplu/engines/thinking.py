@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from toplu.engines.engine import Thinking
-from toplu.engines.structured.characters import quote
+from toplu.engines.structured.until import write_until
 from toplu.gemini.content import GenerationConfig
 from toplu.gemini.thinking import ThinkingConfig, ThinkingLevel
 from toplu.settings import ModelSettings
@@ -50,24 +50,7 @@ def read_thinking(config: GenerationConfig, model: ModelSettings) -> Thinking | 
 
 
 def write_thoughts_before(grammar: str, end: str) -> str:
-    """Return the grammar of any text up to the first `end`, and then what `grammar` says.
-
-    Its rules are an automaton that has read so many characters of `end`.
-    """
-    alphabet = sorted(set(end))
-    others = "[^" + "".join(f"\\U{ord(sign):08X}" for sign in alphabet) + "]"
-    rules = []
-    for read in range(len(end)):
-        ways = [f"{others} thoughts-0"]
-        for sign in alphabet:
-            state = _longest_start(end, end[:read] + sign)
-            rest = "" if state == len(end) else f" thoughts-{state}"
-            ways.append(quote(sign) + rest)
-        rules.append(f"thoughts-{read} ::= {' | '.join(ways)}\n")
+    """Return the grammar of any text up to the first `end`, and then what `grammar` says."""
+    thoughts = write_until(end, "after-thoughts", "thoughts", may_end=False)
     answer = "answer" + grammar.removeprefix("root")
-    return "root ::= thoughts-0 [ \\n]? [ \\n]? answer\n" + "".join(rules) + answer
-
-
-def _longest_start(end: str, text: str) -> int:
-    """Return how many characters of `end` the text ends with."""
-    return next(size for size in range(len(text), -1, -1) if text.endswith(end[:size]))
+    return f"root ::= thoughts-0\n{thoughts}after-thoughts ::= [ \\n]? [ \\n]? answer\n{answer}"

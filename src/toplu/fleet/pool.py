@@ -133,12 +133,12 @@ class Pool:
     async def count_tokens(
         self, request: GenerateContentRequest, *, resolve: Resolve | None = None
     ) -> int:
-        """Return how long the request's prompt is, of its conversation alone."""
+        """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
-        turns = read_turns(request.contents, request.system_instruction)
+        turns, functions = read_turns(request)
 
         async def count(engine: Engine, _lane: int) -> int:
-            return await engine.count_tokens(turns)
+            return await engine.count_tokens(turns, functions)
 
         return await self._survive(count, interactive=True, label=None)
 

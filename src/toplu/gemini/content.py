@@ -14,7 +14,7 @@ from toplu.gemini.logprobs import LogprobsResult
 from toplu.gemini.message import Message
 from toplu.gemini.schema import Schema
 from toplu.gemini.thinking import ThinkingConfig
-from toplu.gemini.tool import Tool
+from toplu.gemini.tool import FunctionCall, FunctionResponse, Tool, ToolConfig
 
 
 class Blob(Message, frozen=True, kw_only=True):
@@ -39,8 +39,8 @@ class Part(Message, frozen=True, kw_only=True):
     text: str | None = None
     inline_data: Blob | None = None
     file_data: FileData | None = None
-    function_call: Any = None
-    function_response: Any = None
+    function_call: FunctionCall | None = None
+    function_response: FunctionResponse | None = None
     executable_code: Any = None
     code_execution_result: Any = None
     tool_call: Any = None
@@ -131,7 +131,7 @@ class GenerateContentRequest(Message, frozen=True, kw_only=True):
     contents: list[Content] | None = None
     system_instruction: Content | None = None
     tools: list[Tool] | None = None
-    tool_config: Any = None
+    tool_config: ToolConfig | None = None
     safety_settings: list[SafetySetting] | None = None
     generation_config: GenerationConfig | None = None
     cached_content: str | None = None
@@ -144,6 +144,7 @@ class FinishReason(StrEnum):
 
     STOP = "STOP"
     MAX_TOKENS = "MAX_TOKENS"
+    MALFORMED_FUNCTION_CALL = "MALFORMED_FUNCTION_CALL"
 
 
 class Candidate(Message, frozen=True, kw_only=True):

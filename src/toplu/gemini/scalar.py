@@ -19,7 +19,13 @@ from msgspec import inspect
 TYPE_PREFIX = "type.googleapis.com/google.ai.generativelanguage.v1beta."
 
 # Where the proto name is not the name of the class.
-PROTO_NAMES = {"HarmBlockThreshold": "SafetySetting.HarmBlockThreshold", "FileMetadata": "File"}
+PROTO_NAMES = {
+    "HarmBlockThreshold": "SafetySetting.HarmBlockThreshold",
+    "FileMetadata": "File",
+    "Behavior": "FunctionDeclaration.Behavior",
+    "Scheduling": "FunctionResponse.Scheduling",
+    "Mode": "FunctionCallingConfig.Mode",
+}
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")

@@ -1,8 +1,83 @@
 """Tools that a request may name; one typed `Any` is known and refused by name."""
 
+from enum import StrEnum
 from typing import Any
 
 from toplu.gemini.message import FreeForm, Message
+from toplu.gemini.schema import Schema
+
+
+class Behavior(StrEnum):
+    """Whether the model waits for the function."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    BLOCKING = "BLOCKING"
+    NON_BLOCKING = "NON_BLOCKING"
+
+
+class FunctionDeclaration(Message, frozen=True, kw_only=True):
+    """A function that the client can call for the model."""
+
+    name: str | None = None
+    description: str | None = None
+    behavior: Behavior | None = None
+    parameters: Schema | None = None
+    parameters_json_schema: Any = None
+    response: Schema | None = None
+    response_json_schema: Any = None
+
+
+class FunctionCall(Message, frozen=True, kw_only=True):
+    """A call that the model asks for; the names in `args` are the declaration's own."""
+
+    id: str | None = None
+    name: str | None = None
+    args: FreeForm | None = None
+
+
+class Scheduling(StrEnum):
+    """When a live model is told of a result."""
+
+    SCHEDULING_UNSPECIFIED = "SCHEDULING_UNSPECIFIED"
+    SILENT = "SILENT"
+    WHEN_IDLE = "WHEN_IDLE"
+    INTERRUPT = "INTERRUPT"
+
+
+class FunctionResponse(Message, frozen=True, kw_only=True):
+    """What a call gave; the names in `response` are the client's own."""
+
+    id: str | None = None
+    name: str | None = None
+    response: FreeForm | None = None
+    parts: Any = None
+    will_continue: bool | None = None
+    scheduling: Scheduling | None = None
+
+
+class Mode(StrEnum):
+    """Whether the model may call, has to, or must not."""
+
+    MODE_UNSPECIFIED = "MODE_UNSPECIFIED"
+    AUTO = "AUTO"
+    ANY = "ANY"
+    NONE = "NONE"
+    VALIDATED = "VALIDATED"
+
+
+class FunctionCallingConfig(Message, frozen=True, kw_only=True):
+    """Which calls an answer may have."""
+
+    mode: Mode | None = None
+    allowed_function_names: list[str] | None = None
+
+
+class ToolConfig(Message, frozen=True, kw_only=True):
+    """How the tools of a request are used."""
+
+    function_calling_config: FunctionCallingConfig | None = None
+    retrieval_config: Any = None
+    include_server_side_tool_invocations: bool | None = None
 
 
 class GoogleSearch(Message, frozen=True, kw_only=True):
@@ -23,7 +98,7 @@ class GoogleSearchRetrieval(Message, frozen=True, kw_only=True):
 class Tool(Message, frozen=True, kw_only=True):
     """What the model may use; each field that is set is a tool."""
 
-    function_declarations: Any = None
+    function_declarations: list[FunctionDeclaration] | None = None
     google_search: GoogleSearch | None = None
     google_search_retrieval: GoogleSearchRetrieval | None = None
     code_execution: Any = None

@@ -7,7 +7,7 @@ from toplu.engines.attached import with_read
 from toplu.engines.engine import Image, Turn
 from toplu.engines.prompt import read_prompt, read_turns
 from toplu.errors import InvalidArgument, TopluError, Unimplemented
-from toplu.gemini.content import Content, GenerateContentRequest, Part
+from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.settings import ModelSettings
 
 MODEL = ModelSettings(
@@ -225,7 +225,7 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
         (configured(responseModalities=["TEXT", "IMAGE"]), "generationConfig.responseModalities"),
         (configured(speechConfig={}), "generationConfig.speechConfig"),
         (HELLO | {"tools": [{"googleSearch": {}, "urlContext": {}}]}, "tools[0].urlContext"),
-        (HELLO | {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "toolConfig"),
+        (HELLO | {"toolConfig": {"retrievalConfig": {"a": 1}}}, "toolConfig.retrievalConfig"),
         (HELLO | {"cachedContent": "cachedContents/x"}, "cachedContent"),
         (HELLO | {"store": True}, "store"),
         (
@@ -237,8 +237,8 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
             "contents[0].parts[1].fileData",
         ),
         (
-            HELLO | {"systemInstruction": {"parts": [{"functionCall": {}}]}},
-            "systemInstruction.parts[0].functionCall",
+            HELLO | {"systemInstruction": {"parts": [{"executableCode": {}}]}},
+            "systemInstruction.parts[0].executableCode",
         ),
     ],
 )
@@ -275,9 +275,13 @@ def test_what_asks_for_nothing_but_plain_text_is_served(fields: dict[str, Any]):
 
 
 def test_turns_alone_are_read_by_the_same_rules():
-    turns = read_turns([Content(parts=[Part(text="a")])], Content(parts=[Part(text="b")]))
-    assert turns == (Turn("system", "b"), Turn("user", "a"))
+    request = GenerateContentRequest(
+        contents=[Content(parts=[Part(text="a")])],
+        system_instruction=Content(parts=[Part(text="b")]),
+        generation_config=GenerationConfig(speech_config={}),
+    )
+    assert read_turns(request) == ((Turn("system", "b"), Turn("user", "a")), None)
     with pytest.raises(InvalidArgument, match="contents is not specified"):
-        read_turns(None)
-    with pytest.raises(Unimplemented, match=r"contents\[0\]\.parts\[0\]\.functionCall"):
-        read_turns([Content(parts=[Part(function_call={"name": "f"})])])
+        read_turns(GenerateContentRequest())
+    with pytest.raises(Unimplemented, match=r"contents\[0\]\.parts\[0\]\.executableCode"):
+        read_turns(GenerateContentRequest(contents=[Content(parts=[Part(executable_code={})])]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from toplu.engines.calling.function import Functions
 from toplu.engines.engine import (
     Completion,
     EngineDied,
@@ -104,7 +105,11 @@ class ScriptedEngine:
         completion = Completion(text=f"re: {text}", tokens=1, hit_token_limit=False)
         return Generation(completions=(completion,), prompt_tokens=1, cached_tokens=0)
 
-    async def count_tokens(self, turns: tuple[Turn, ...]) -> int:
+    async def count_tokens(
+        self,
+        turns: tuple[Turn, ...],
+        functions: Functions | None = None,  # noqa: ARG002  # it counts turns
+    ) -> int:
         self._raise_if_dead()
         return len(turns)
 

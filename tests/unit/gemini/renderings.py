@@ -19,9 +19,18 @@ from toplu.gemini.content import (
     Part,
     SafetySetting,
 )
-from toplu.gemini.message import Message
+from toplu.gemini.message import FreeForm, Message
 from toplu.gemini.schema import Schema, Type
-from toplu.gemini.tool import GoogleSearch, Tool
+from toplu.gemini.tool import (
+    Behavior,
+    FunctionCall,
+    FunctionCallingConfig,
+    FunctionDeclaration,
+    GoogleSearch,
+    Mode,
+    Tool,
+    ToolConfig,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 int32s = st.integers(-(2**31), 2**31 - 1)
@@ -44,7 +53,9 @@ parts = st.builds(
     text=maybe(texts),
     inline_data=maybe(st.builds(Blob, mime_type=maybe(texts), data=maybe(st.binary(max_size=9)))),
     thought=maybe(st.booleans()),
-    function_call=maybe(free_forms),
+    function_call=maybe(
+        st.builds(FunctionCall, id=maybe(texts), name=maybe(texts), args=maybe(free_forms))
+    ),
 )
 int64_texts = st.integers(-(2**63), 2**63 - 1).map(str)
 schemas = st.recursive(
@@ -69,7 +80,18 @@ contents = st.builds(Content, role=maybe(texts), parts=maybe(st.lists(parts, max
 tools = st.builds(
     Tool,
     google_search=maybe(st.builds(GoogleSearch, exclude_domains=maybe(st.lists(texts)))),
-    function_declarations=maybe(st.lists(free_forms, max_size=2)),
+    function_declarations=maybe(
+        st.lists(
+            st.builds(
+                FunctionDeclaration,
+                name=maybe(texts),
+                behavior=maybe(st.sampled_from(Behavior)),
+                parameters=maybe(schemas),
+                parameters_json_schema=maybe(free_forms),
+            ),
+            max_size=2,
+        )
+    ),
 )
 requests = st.builds(
     GenerateContentRequest,
@@ -77,6 +99,16 @@ requests = st.builds(
     contents=maybe(st.lists(contents, max_size=3)),
     system_instruction=maybe(contents),
     tools=maybe(st.lists(tools, max_size=2)),
+    tool_config=maybe(
+        st.builds(
+            ToolConfig,
+            function_calling_config=st.builds(
+                FunctionCallingConfig,
+                mode=maybe(st.sampled_from(Mode)),
+                allowed_function_names=maybe(st.lists(texts, max_size=2)),
+            ),
+        )
+    ),
     safety_settings=maybe(
         st.lists(
             st.builds(
@@ -136,7 +168,7 @@ def render_as_proto(message: Message) -> Any:
     values = {name: getattr(message, name) for name in message.__struct_fields__}
     shapes = {each.name: each for each in msgspec.structs.fields(type(message))}
     return {
-        name: _render_field(value, free_form=shapes[name].type is Any)
+        name: _render_field(value, free_form=shapes[name].type in (Any, FreeForm | None))
         for name, value in values.items()
     }
 

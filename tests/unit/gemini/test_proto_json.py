@@ -23,7 +23,7 @@ from toplu.gemini.content import (
 from toplu.gemini.file import CreateFileRequest
 from toplu.gemini.schema import Schema, Type
 from toplu.gemini.thinking import ThinkingConfig
-from toplu.gemini.tool import GoogleSearch, Tool
+from toplu.gemini.tool import FunctionCall, GoogleSearch, Tool
 
 
 def read(body: str) -> GenerateContentRequest:
@@ -135,7 +135,8 @@ def test_the_schema_field_has_a_third_name() -> None:
 def test_free_form_values_keep_their_keys_and_nulls() -> None:
     args = {"first_name": None, "lastName": [1, {"a_b": "2"}]}
     call = {"name": "f", "args": args}
-    assert read_part(json.dumps({"function_call": call})).function_call == call
+    read = read_part(json.dumps({"function_call": call})).function_call
+    assert read == FunctionCall(name="f", args=args)
     inlined = {"request": {}, "metadata": args}
     body = {"input_config": {"requests": {"requests": [inlined]}}}
     batch = proto_json.read_value(GenerateContentBatch, body)

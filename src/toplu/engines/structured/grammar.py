@@ -38,12 +38,20 @@ BYTES_MAX = 256 * 1024
 
 
 def write_grammar(
-    shape: Shape, definitions: Mapping[str, Shape], path: str, *, bare: tuple[str, ...] = ()
+    shape: Shape,
+    definitions: Mapping[str, Shape],
+    path: str,
+    *,
+    bare: tuple[str, ...] = (),
+    name: str = "root",
 ) -> str:
-    """Return the grammar of the shape, or of one of the bare texts, or raise SchemaFault."""
+    """Return the grammar of the shape, or of one of the bare texts, or raise SchemaFault.
+
+    It begins with the rule `name`; the others are called rule-… and definition-….
+    """
     writer = _Writer(definitions, path)
-    root = " | ".join(quote(text) for text in bare) if bare else writer.write(shape)
-    return writer.finish(root)
+    body = " | ".join(quote(text) for text in bare) if bare else writer.write(shape)
+    return writer.finish(name, body)
 
 
 class _Writer:
@@ -57,17 +65,17 @@ class _Writer:
         self._states = 0
         self._bytes = 0
 
-    def finish(self, root: str) -> str:
-        """Return all rules, beginning with the root."""
+    def finish(self, name: str, body: str) -> str:
+        """Return all rules, beginning with this one."""
         definitions: dict[str, str] = {}
         # Writing one definition may refer to the next.
         while len(definitions) < len(self._defined):
-            for reference, name in list(self._defined.items()):
-                if name not in definitions:
-                    definitions[name] = self.write(self._definitions[reference])
-        self._charge(0, root)
-        named = {name: body for body, name in self._names.items()} | definitions
-        return "".join(f"{name} ::= {body}\n" for name, body in {"root": root, **named}.items())
+            for reference, defined in list(self._defined.items()):
+                if defined not in definitions:
+                    definitions[defined] = self.write(self._definitions[reference])
+        self._charge(0, body)
+        named = {symbol: body for body, symbol in self._names.items()} | definitions
+        return "".join(f"{symbol} ::= {rule}\n" for symbol, rule in {name: body, **named}.items())
 
     def write(self, shape: Shape) -> str:  # noqa: C901  # one case for each shape
         """Return a symbol that stands for the shape."""

@@ -41,12 +41,16 @@ TYPES_OF_VALUES: dict[type, tuple[str, ...]] = {
 
 
 class JsonSchemaReader:
-    """One pass over a schema; what it refers to is read once and kept in `definitions`."""
+    """One pass over a schema; what it refers to is read once and kept in `definitions`.
 
-    def __init__(self, schema: Any, path: str) -> None:
+    `scope` goes before their names, so that several schemas can keep theirs together.
+    """
+
+    def __init__(self, schema: Any, path: str, scope: str = "") -> None:
         self._root = schema
         self._path = path
-        self._nodes = 0
+        self._scope = scope
+        self.nodes = 0
         self.definitions: dict[str, Shape] = {}
 
     def read(self) -> Shape:
@@ -54,8 +58,8 @@ class JsonSchemaReader:
         return self._read(self._root, self._path)
 
     def _read(self, schema: Any, path: str) -> Shape:
-        self._nodes += 1
-        if self._nodes > NODES_MAX:
+        self.nodes += 1
+        if self.nodes > NODES_MAX:
             raise SchemaFault(path, TOO_MANY_STATES)
         if schema is True:
             return Anything()
@@ -92,7 +96,7 @@ class JsonSchemaReader:
 
     def _array(self, schema: dict[str, Any], path: str) -> Shape:
         if schema.get("uniqueItems"):
-            raise SchemaFault(f"{path}.uniqueItems", "is not supported in a response schema.")
+            raise SchemaFault(f"{path}.uniqueItems", "is not supported in a schema.")
         fewest, most = count_of(schema, "minItems", path) or 0, count_of(schema, "maxItems", path)
         if most is not None and most < fewest:
             raise SchemaFault(f"{path}.maxItems", "is less than minItems.")
@@ -174,16 +178,18 @@ class JsonSchemaReader:
     def _reference(self, name: Any, path: str) -> Shape:
         if not isinstance(name, str) or not (name == "#" or name.startswith("#/")):
             raise SchemaFault(path, "must point into the schema itself, as #/$defs/… does.")
-        if name not in self.definitions:
+        scoped = self._scope + name
+        if scoped not in self.definitions:
             found: Any = self._root
             for escaped in name.split("/")[1:]:
                 step = escaped.replace("~1", "/").replace("~0", "~")
                 if not isinstance(found, dict) or step not in found:
                     raise SchemaFault(path, f"{name} is not defined.")
                 found = found[step]
-            self.definitions[name] = Anything()  # until it is read, for it may refer to itself
-            self.definitions[name] = self._read(found, f"{self._path}{name[1:].replace('/', '.')}")
-        return Reference(name)
+            self.definitions[scoped] = Anything()  # until it is read, for it may refer to itself
+            place = f"{self._path}{name[1:].replace('/', '.')}"
+            self.definitions[scoped] = self._read(found, place)
+        return Reference(scoped)
 
 
 def _choice(options: list[Shape]) -> Shape:

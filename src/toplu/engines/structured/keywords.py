@@ -80,7 +80,7 @@ def check_keywords(schema: dict[str, Any], path: str) -> None:
     known = ANNOTATIONS | ASSERTIONS | {"type", *COMBINERS}
     for name in schema:
         if name not in known and not name.startswith("x-"):
-            raise SchemaFault(_below(path, name), "is not supported in a response schema.")
+            raise SchemaFault(_below(path, name), "is not supported in a schema.")
     combiners = [name for name in COMBINERS if name in schema]
     if len(combiners) > 1:
         reason = f"cannot stand beside {combiners[0]}."

@@ -68,7 +68,8 @@ def check_limits(shape: Shape, definitions: Definitions, path: str) -> None:
 
 
 def _place(name: str, path: str) -> str:
-    return f"{path}{name[1:].replace('/', '.')}"
+    within = name.partition("#")[2]  # a scope may stand before it
+    return f"{path}{within.replace('/', '.')}"
 
 
 def _refers_to_itself(name: str, definitions: Definitions) -> bool:

@@ -38,7 +38,7 @@ def read_text(schema: dict[str, Any], path: str) -> Shape:
 def read_number(schema: dict[str, Any], path: str, *, whole: bool) -> Shape:
     """Return the shape of a number; what is said keeps within fifteen digits."""
     if "multipleOf" in schema and not (whole and schema["multipleOf"] == 1):
-        raise SchemaFault(f"{path}.multipleOf", "is not supported in a response schema.")
+        raise SchemaFault(f"{path}.multipleOf", "is not supported in a schema.")
     low, low_open = _bound(schema, "minimum", "exclusiveMinimum", path, sign=1)
     high, high_open = _bound(schema, "maximum", "exclusiveMaximum", path, sign=-1)
     if whole:

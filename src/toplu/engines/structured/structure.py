@@ -1,7 +1,6 @@
 """Reads what form a request wants its answer to have, and makes the grammar of it."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -10,8 +9,7 @@ import msgspec
 
 from toplu.engines.structured import openapi
 from toplu.engines.structured.grammar import write_grammar
-from toplu.engines.structured.json_schema import JsonSchemaReader
-from toplu.engines.structured.limits import check_limits
+from toplu.engines.structured.reading import in_snake_case, read_shape, shown
 from toplu.engines.structured.shape import (
     TOO_MANY_STATES,
     Anything,
@@ -27,14 +25,9 @@ TEXT, JSON, ENUM = "text/plain", "application/json", "text/x.enum"
 # Google has these two as well, and without a schema to go with them.
 OTHERS = ("application/xml", "application/yaml")
 
-SHOWN_MAX = 500  # characters of a place in an error
-
 OPENAPI_PATH = "generation_config.response_schema"
 JSON_SCHEMA_PATH = "generation_config.response_json_schema"
 MIME_PATH = "generation_config.response_mime_type"
-
-_CAMEL_HUMP = re.compile(r"(?<=[a-z])([A-Z])")
-_BRACKETED = re.compile(r"(\[[^\]]*\])")
 
 
 def structure_violations(config: GenerationConfig) -> Iterator[tuple[str, str]]:
@@ -57,7 +50,7 @@ def structure_violations(config: GenerationConfig) -> Iterator[tuple[str, str]]:
         try:
             read_structure(config)
         except SchemaFault as fault:
-            yield _shown(fault.path), _shown(fault.reason)
+            yield shown(fault.path), shown(fault.reason)
 
 
 def read_structure(config: GenerationConfig) -> Structure | None:
@@ -87,7 +80,7 @@ def _structure_of_schema(schema: bytes, *, bare: bool) -> Structure:
         written = openapi.to_json_schema(msgspec.json.decode(schema, type=Schema), OPENAPI_PATH)
         return _structure(written, OPENAPI_PATH, bare=bare)
     except SchemaFault as fault:
-        raise SchemaFault(_in_snake_case(fault.path), fault.reason) from fault
+        raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
 
 
 @lru_cache(maxsize=64)
@@ -105,25 +98,14 @@ def _free_structure() -> Structure:
 
 
 def _structure(schema: Any, path: str, *, bare: bool) -> Structure:
-    try:
-        return _compile(schema, path, bare=bare)
-    except RecursionError:
-        # The nesting of JSON is bounded, that of references which follow each other is not.
-        raise SchemaFault(path, TOO_MANY_STATES) from None
-
-
-def _compile(schema: Any, path: str, *, bare: bool) -> Structure:
-    reader = JsonSchemaReader(schema, path)
-    shape = reader.read()
-    definitions = reader.definitions
-    check_limits(shape, definitions, path)
+    shape, definitions, _ = read_shape(schema, path)
     texts = _bare_texts(shape, path) if bare else ()
+    try:
+        grammar = write_grammar(shape, definitions, path, bare=texts)
+    except RecursionError:
+        raise SchemaFault(path, TOO_MANY_STATES) from None
     return Structure(
-        shape=shape,
-        definitions=definitions,
-        json_schema=schema,
-        grammar=write_grammar(shape, definitions, path, bare=texts),
-        bare=bare,
+        shape=shape, definitions=definitions, json_schema=schema, grammar=grammar, bare=bare
     )
 
 
@@ -135,20 +117,3 @@ def _bare_texts(shape: Shape, path: str) -> tuple[str, ...]:
     if any("\0" in value for value in values):
         raise SchemaFault(f"{path}.enum", "has a value that is no text.")
     return tuple(values)
-
-
-def _shown(text: str) -> str:
-    """Return what a client sees of a place or a reason, which may have its own words in it."""
-    whole = text.encode("utf-8", "replace").decode()
-    return whole if len(whole) <= SHOWN_MAX else f"{whole[:SHOWN_MAX]}..."
-
-
-def _in_snake_case(path: str) -> str:
-    """Return the path with its field names as proto writes them, and the client's own as given."""
-    pieces = _BRACKETED.split(path)
-    return "".join(
-        piece
-        if piece.startswith("[")
-        else _CAMEL_HUMP.sub(lambda found: f"_{found[1].lower()}", piece)
-        for piece in pieces
-    )

@@ -1,0 +1,37 @@
+"""The grammar of an answer that calls functions, in the form of `engines.calling.tagged`.
+
+must call:  call (call …)
+otherwise:  text, in which the mark of a call can only be the beginning of one
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from toplu.engines.calling.function import CALLS_MAX, Function
+from toplu.engines.calling.tagged import BETWEEN_CALLS, CALL, CALL_END
+from toplu.engines.structured.characters import quote
+from toplu.engines.structured.grammar import write_grammar
+from toplu.engines.structured.shape import Choice, Literals, Member, Record, Shape
+from toplu.engines.structured.until import write_until
+
+MARK = CALL.strip()
+
+
+def write_call_grammar(
+    allowed: Sequence[Function], definitions: Mapping[str, Shape], path: str, *, must_call: bool
+) -> str:
+    """Return the grammar in GBNF, or raise SchemaFault."""
+    calls = write_grammar(Choice(tuple(map(_call, allowed))), definitions, path, name="call")
+    after_mark = (
+        f"{quote(CALL.removeprefix(MARK))} call {quote(CALL_END)} "
+        f"({quote(BETWEEN_CALLS + CALL)} call {quote(CALL_END)}){{0,{CALLS_MAX - 1}}}"
+    )
+    rules = f"after-mark ::= {after_mark}\n{calls}"
+    if must_call:
+        return f"root ::= {quote(MARK)} after-mark\n{rules}"
+    return f"root ::= text-0\n{write_until(MARK, 'after-mark', 'text', may_end=True)}{rules}"
+
+
+def _call(function: Function) -> Record:
+    name = Literals((json.dumps(function.name),))
+    return Record((Member("name", name, True), Member("arguments", function.shape, True)))

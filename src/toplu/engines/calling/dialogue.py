@@ -1,0 +1,134 @@
+"""The calls and results in the history of a conversation, each result with the call it is for.
+
+A result is for the call with its id, or else for the first call of its name that has none yet.
+Calls that came without an id get one, so that every engine can tell them apart.
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from toplu.engines.calling.function import FunctionCall, FunctionResult
+from toplu.engines.engine import Image, Role, Turn
+from toplu.errors import InvalidArgument
+from toplu.gemini.content import Part
+
+# The roles of older clients for a turn that has results alone.
+ROLES_OF_RESULTS = ("function", "tool")
+
+TOO_FEW = (
+    "Please ensure that the number of function response parts is equal to the number of "
+    "function call parts of the function call turn."
+)
+TOO_MANY = "Please ensure that function response turn comes immediately after a function call turn."
+
+
+def part_violations(part: Part, role: Role) -> Iterator[tuple[str, str]]:
+    """Yield the field and the reason of everything wrong with a part that calls or answers."""
+    allowed = {"function_call": "assistant", "function_response": "user"}
+    values = {
+        "function_call": part.function_call and part.function_call.args,
+        "function_response": part.function_response and part.function_response.response,
+    }
+    for field, speaker in allowed.items():
+        said = getattr(part, field)
+        if said is None:
+            continue
+        if role != speaker:
+            yield field, f"cannot stand in a turn of the {role}."
+        if not said.name:
+            yield f"{field}.name", "Name cannot be empty."
+        elif not _is_writable([said.name, said.id, values[field]]):
+            yield field, "has a value that JSON in UTF-8 cannot have."
+
+
+def read_calls(parts: Iterable[Part]) -> tuple[FunctionCall, ...]:
+    """Return the calls of a turn."""
+    return tuple(
+        FunctionCall(name=call.name or "", arguments=call.args or {}, id=call.id or None)
+        for part in parts
+        if (call := part.function_call) is not None
+    )
+
+
+def read_results(parts: Iterable[Part]) -> tuple[FunctionResult, ...]:
+    """Return the results of a turn, as the client told them."""
+    return tuple(
+        FunctionResult(name=given.name or "", response=given.response or {}, id=given.id or "")
+        for part in parts
+        if (given := part.function_response) is not None
+    )
+
+
+def join_turns(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Make one turn of what the model said in a row, and of results in a row.
+
+    SDKs keep a turn for each streamed chunk, and clients one for each result.
+    """
+    for role, group in itertools.groupby(turns, key=lambda turn: turn.role):
+        spoken = list(group)
+        if role == "assistant":
+            calls = tuple(call for turn in spoken for call in turn.calls)
+            yield Turn(role, "".join(turn.text for turn in spoken), calls=calls)
+            continue
+        told = [turn for turn in spoken if turn.results]
+        if told:
+            results = tuple(result for turn in told for result in turn.results)
+            yield Turn(role, _joined(told), results=results)
+        yield from (turn for turn in spoken if not turn.results)
+
+
+def _joined(turns: Iterable[Turn]) -> str | tuple[str | Image, ...]:
+    parts = tuple(part for turn in turns for part in turn.parts if part)
+    texts = [part for part in parts if isinstance(part, str)]
+    return "\n".join(texts) if len(texts) == len(parts) else parts
+
+
+def pair_results(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Yield the turns with ids for all calls, and the results in the order of the calls.
+
+    A call without a result, or a result without a call, is InvalidArgument.
+    """
+    numbers = itertools.count(1)
+    waiting: tuple[FunctionCall, ...] = ()
+    for turn in turns:
+        if turn.results or waiting:
+            yield replace(turn, results=_paired(waiting, turn.results))
+            waiting = ()
+            continue
+        waiting = tuple(
+            call if call.id else replace(call, id=f"call-{next(numbers)}") for call in turn.calls
+        )
+        yield replace(turn, calls=waiting)
+    _paired(waiting, ())
+
+
+def _paired(
+    calls: Sequence[FunctionCall], results: Sequence[FunctionResult]
+) -> tuple[FunctionResult, ...]:
+    found: dict[int, FunctionResult] = {}
+    for result in results:
+        unanswered = [at for at in range(len(calls)) if at not in found]
+        at = next((at for at in unanswered if calls[at].id == result.id), None)
+        if at is None:
+            at = next((at for at in unanswered if calls[at].name == result.name), None)
+        if at is None:
+            raise _error(TOO_MANY, f"{result.name} has not been called there.")
+        found[at] = replace(result, id=calls[at].id or "")
+    for at, call in enumerate(calls):
+        if at not in found:
+            raise _error(TOO_FEW, f"{call.name} has no response.")
+    return tuple(found[at] for at in range(len(calls)))
+
+
+def _error(rule: str, reason: str) -> InvalidArgument:
+    return InvalidArgument(f"* GenerateContentRequest.contents: {rule} ({reason})\n")
+
+
+def _is_writable(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # also half a surrogate pair
+        return False
+    return True

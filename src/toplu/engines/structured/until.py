@@ -1,0 +1,30 @@
+"""Grammar of free text that ends at a mark: thoughts at their end, text where a call begins.
+
+An automaton of the mark: `NAME-N` has just read its first N characters. It never branches, so
+that following it costs the engine next to nothing.
+"""
+
+from toplu.engines.structured.characters import quote
+
+
+def write_until(mark: str, then: str, name: str, *, may_end: bool) -> str:
+    """Return the rules of any text up to the first `mark`, and then what the symbol `then` says.
+
+    They begin with `NAME-0`. If it `may_end`, the text need not come to the mark.
+    """
+    alphabet = sorted(set(mark))
+    others = "[^" + "".join(f"\\U{ord(sign):08X}" for sign in alphabet) + "]"
+    rules = []
+    for read in range(len(mark)):
+        ways = [f"{others} {name}-0"]
+        for sign in alphabet:
+            state = _longest_start(mark, mark[:read] + sign)
+            ways.append(f"{quote(sign)} {then if state == len(mark) else f'{name}-{state}'}")
+        body = " | ".join(ways)
+        rules.append(f"{name}-{read} ::= {f'({body})?' if may_end else body}\n")
+    return "".join(rules)
+
+
+def _longest_start(mark: str, text: str) -> int:
+    """Return how many characters of `mark` the text ends with."""
+    return next(size for size in range(len(text), -1, -1) if text.endswith(mark[:size]))
