@@ -17,6 +17,14 @@ CURRENCY_PATTERN = r"^[A-Z]{3}\Z"
 UNITS_OF_A_STEP: int = UNITS // 10**DECIMALS // 10**6
 BATCH_SHARE = 2  # a batch pays one part of so many
 
+# Tenths of a prompt token, as what an engine is shared by: a token that is in its cache costs it
+# next to nothing, and one that it writes several that it reads, on every engine that was measured.
+WORK_OF_PROMPT_TOKEN = 10
+WORK_OF_CACHED_TOKEN = 1
+WORK_OF_OUTPUT_TOKEN = 40
+# So that requests that fail without a token are not free.
+WORK_OF_REQUEST = 10
+
 
 class Kind(StrEnum):
     """How requests came, which decides what they cost."""
@@ -50,6 +58,15 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.prompt_tokens + self.output_tokens
+
+    @property
+    def work(self) -> int:
+        """What the tokens cost an engine, in tenths of a prompt token that it computes."""
+        return (
+            (self.prompt_tokens - self.cached_tokens) * WORK_OF_PROMPT_TOKEN
+            + self.cached_tokens * WORK_OF_CACHED_TOKEN
+            + self.output_tokens * WORK_OF_OUTPUT_TOKEN
+        )
 
     @property
     def has_no_negative(self) -> bool:
