@@ -141,3 +141,15 @@ class Lease:
     shard: Shard  # its `epoch` is the lease's
     owner: str  # the server instance that holds it
     expires: datetime
+
+
+WORK_SCALE = 1000  # shares are whole numbers, also after the division by a weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a project had of an engine; the last two are work · WORK_SCALE / weight."""
+
+    weight: int = 1
+    served: int = 0  # a counter of what was done for the project
+    started: int = 0  # the lowest counter of those that waited when the project last had a turn

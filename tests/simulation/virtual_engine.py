@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from fake_clock import NOON
-from toplu.batch.fair_share import SCALE, Share, Shares
+from toplu.batch.fair_share import Shares
 from toplu.batch.policy import Contender, Engine, Round, Turn
-from toplu.job import JobId, ProjectId
+from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 DAY = timedelta(hours=24)
 WORK_PER_SECOND = 1000.0
@@ -196,7 +196,7 @@ class VirtualEngine:
         load.running -= seconds
         load.lanes -= 1
         weight = self.weights.get(load.project, 1)
-        charge = seconds * WORK_PER_SECOND * SCALE / weight
+        charge = seconds * WORK_PER_SECOND * WORK_SCALE / weight
         served[load.project] = served.get(load.project, 0.0) + charge
         share = scene.shares.get(load.project, Share(weight=weight))
         scene.shares[load.project] = Share(

@@ -53,11 +53,11 @@ def look_ahead(jobs: Iterable[Due], now: datetime) -> Outlook:
     demand, spare = 0.0, math.inf
     guests: list[tuple[Due, float]] = []
     for place, due in enumerate(in_order, start=1):
-        # What is done for this job costs the slack of earlier deadlines only.
-        if not math.isinf(spare):
-            guests.append((due, spare))
         if due.job in at_risk:
             continue
+        # What is done for this job costs the slack of earlier deadlines only: its own has it.
+        if not math.isinf(spare):
+            guests.append((due, spare))
         demand += due.seconds
         slack = (due.deadline - now).total_seconds() - demand
         hard = HARD_MARGIN * due.window_seconds
@@ -66,6 +66,7 @@ def look_ahead(jobs: Iterable[Due], now: datetime) -> Outlook:
         presses = presses or is_pressing
         if is_pressing or slack <= SOFT_MARGIN * due.window_seconds:
             urgent = place
+    guests += [(due, spare) for due in in_order if due.job in at_risk]
     return Outlook(
         urgent=frozenset(due.job for due in in_order[:urgent] if due.job not in at_risk),
         presses=presses,

@@ -7,20 +7,8 @@ that wait stands (`floor`), never below. Pure values: `store.shares` keeps them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from toplu.job import ProjectId
-
-SCALE = 1000  # counters are whole numbers, also after the division by a weight
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A project's counter on one engine; both numbers are work · SCALE / weight."""
-
-    weight: int = 1
-    served: int = 0  # what was done for it
-    started: int = 0  # the floor when it was last given a turn
+from toplu.job import WORK_SCALE, ProjectId, Share
 
 
 class Shares:
@@ -42,7 +30,7 @@ class Shares:
 
     def virtual(self, project: ProjectId, work: float) -> float:
         """Return by how much so much work raises the project's counter."""
-        return work * SCALE / self.weight(project)
+        return work * WORK_SCALE / self.weight(project)
 
     def floor(self, waiting: Iterable[ProjectId]) -> int:
         """Return the lowest counter of those that wait; it never falls."""

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.fair_share import SCALE, Share, Shares
+from toplu.batch.fair_share import Shares
 from toplu.batch.policy import Contender, Engine, Round, Turn
-from toplu.job import JobId, ProjectId
+from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 ENGINE = Engine(lanes=4, work_per_second=1000.0, quantum_seconds=1.0)
 HOUR = timedelta(hours=1)
@@ -130,12 +130,12 @@ def test_an_engine_that_was_not_measured_is_shared_fairly() -> None:
 def test_nobody_saves_up_turns() -> None:
     """A project that was away starts where those stand that were not."""
     known = {
-        ProjectId("busy"): Share(served=5000 * SCALE, started=4000 * SCALE),
-        ProjectId("away"): Share(served=10 * SCALE, started=10 * SCALE),
+        ProjectId("busy"): Share(served=5000 * WORK_SCALE, started=4000 * WORK_SCALE),
+        ProjectId("away"): Share(served=10 * WORK_SCALE, started=10 * WORK_SCALE),
     }
     turn = ask([job("one", "away"), job("two", "busy")], Shares(known, {}))
     assert turn is not None
-    assert (turn.job, turn.served, turn.started) == ("one", 4000 * SCALE, 4000 * SCALE)
+    assert (turn.job, turn.served, turn.started) == ("one", 4000 * WORK_SCALE, 4000 * WORK_SCALE)
 
 
 contenders = st.lists(
