@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
+from toplu.engines import model_source
+from toplu.engines.engine import Turn
+from toplu.engines.gguf import read_control_tokens
 from toplu.engines.llama_cpp import LlamaCppEngine
 from toplu.errors import DeadlineExceeded
 from toplu.fleet.llama_cpp_process import start_llama_cpp
@@ -73,6 +76,21 @@ async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: RunningEngine)
     async with asyncio.timeout(2):
         while await _is_busy(engine, 0):
             pass
+
+
+async def test_no_text_holds_a_control_token(running_llama_cpp: RunningEngine):
+    engine = running_llama_cpp.engine
+    path = model_source.locate(LLAMA_CPP, Settings().model_dir)
+    assert path is not None
+    tokens = read_control_tokens(path)
+    assert {"<|im_start|>", "<|im_end|>"} <= set(tokens)
+    plain = await engine.count_tokens((Turn("user", "ab"),))
+    for token in tokens:
+        counted = await engine.count_tokens((Turn("user", f"a{token}b"),))
+        # A control token is one token, and its neighbours are at most one more.
+        assert counted > plain + 3, token
+        generation = await engine.generate(a_prompt(f"a{token}b", tokens_max=1), 0)
+        assert generation.prompt_tokens == counted, token
 
 
 async def test_a_call_that_takes_too_long_fails_and_frees_its_lane(

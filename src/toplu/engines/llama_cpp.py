@@ -7,7 +7,7 @@ left there, and waits in the server while another one holds it.
 import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from toplu.engines.calling.function import Functions
 from toplu.engines.calling.spoken import before_calls, with_calls
 from toplu.engines.calling.tagged import write_turns
 from toplu.engines.chat_messages import write_messages
+from toplu.engines.control_tokens import ControlTokens
 from toplu.engines.engine import (
     Completion,
     EngineDied,
@@ -53,9 +54,16 @@ class LlamaCppEngine:
     """One loaded model behind llama.cpp's HTTP server."""
 
     def __init__(
-        self, *, address: str, api_key: str, lanes: int, request_seconds_max: float
+        self,
+        *,
+        address: str,
+        api_key: str,
+        lanes: int,
+        request_seconds_max: float,
+        control_tokens: Sequence[str] = (),
     ) -> None:
         self._lanes = lanes
+        self._control_tokens = ControlTokens(control_tokens)
         self._request_seconds_max = request_seconds_max
         self._session = aiohttp.ClientSession(
             base_url=address,
@@ -141,6 +149,7 @@ class LlamaCppEngine:
         """Yield an answer that is OK; leaving early closes the connection and frees the slot."""
         if self._session.closed:
             raise EngineDied("The engine is closed.")
+        body |= {"messages": self._control_tokens.break_in(body["messages"])}
         try:
             async with self._session.post(path, data=msgspec.json.encode(body)) as response:
                 if response.status != HTTP_OK:

@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from toplu.engines.gguf import read_control_tokens
+
 # A step decodes so many tokens for all lanes: it is how long one prompt holds up the others,
 # and how long a request that was cancelled goes on.
 BATCH_TOKENS = 512
@@ -44,9 +46,10 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the loaded model listens."""
+    """Where the loaded model listens, and what it takes for marks of its chat template."""
 
     address: str
+    control_tokens: list[str]
 
 
 def connections_max(lanes: int) -> int:
@@ -64,10 +67,11 @@ def run_child() -> None:
     watch.start()
     try:
         server = load_model(parameters)
-    except RuntimeError as error:
+        control_tokens = read_control_tokens(Path(parameters.model_path))
+    except (RuntimeError, ValueError) as error:
         # An orderly exit, because llama.cpp writes its log, which has the cause, from a thread.
         sys.exit(f"{parameters.model_path}: {error}")
-    ready = ChildReady(address=server.listening_address)
+    ready = ChildReady(address=server.listening_address, control_tokens=control_tokens)
     sys.stdout.buffer.write(msgspec.json.encode(ready) + b"\n")
     sys.stdout.buffer.flush()
     watch.join()

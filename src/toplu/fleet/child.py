@@ -14,7 +14,7 @@ import msgspec
 from toplu.fleet.running_engine import ClosableEngine, Death, EngineStartFailed
 
 LAST_WORDS_BYTES = 4096
-FIRST_LINE_BYTES_MAX = 4096
+FIRST_LINE_BYTES_MAX = 1024 * 1024  # some vocabularies have a thousand marks
 STOP_SECONDS_MAX = 5.0
 STDIN, STDOUT, STDERR = 0, 1, 2
 

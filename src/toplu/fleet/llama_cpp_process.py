@@ -33,8 +33,10 @@ async def start_llama_cpp(
         pipes=ChildPipes(),
         seconds_max=settings.engine_start_seconds_max,
     )
+    ready = msgspec.json.decode(child.first_line, type=ChildReady)
     engine = LlamaCppEngine(
-        address=msgspec.json.decode(child.first_line, type=ChildReady).address,
+        address=ready.address,
+        control_tokens=ready.control_tokens,
         api_key=api_key,
         lanes=model.lanes,
         request_seconds_max=settings.request_seconds_max,

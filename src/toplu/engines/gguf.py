@@ -1,0 +1,81 @@
+"""Reads from a GGUF file which pieces of its vocabulary are marks and no text.
+
+Source: the GGUF specification, github.com/ggml-org/ggml/blob/master/docs/gguf.md. A file is a
+magic, a version, two counts, then pairs of a name and a typed value; all little-endian.
+"""
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MAGIC = b"GGUF"
+HEADER = struct.Struct("<IQQ")  # version, tensors, pairs
+NUMBERS = {
+    code: struct.Struct(f"<{letter}")
+    for code, letter in {
+        0: "B",
+        1: "b",
+        2: "H",
+        3: "h",
+        4: "I",
+        5: "i",
+        6: "f",
+        7: "?",
+        10: "Q",
+        11: "q",
+        12: "d",
+    }.items()
+}
+STRING, ARRAY = 8, 9
+LENGTH = NUMBERS[10]
+TYPE = NUMBERS[4]
+TOKENS, TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+UNKNOWN, CONTROL = 2, 3  # the types that llama.cpp takes for marks wherever they stand
+
+
+def read_control_tokens(path: Path) -> list[str]:
+    """Return the texts of the control tokens; none if the vocabulary has no types.
+
+    Raises ValueError if the file is no GGUF file of a version that is known.
+    """
+    found: dict[str, Any] = {}
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ValueError(f"{path} is not a GGUF file")
+        version, _, pairs = HEADER.unpack(file.read(HEADER.size))
+        if version not in (2, 3):
+            raise ValueError(f"{path} has the unknown GGUF version {version}")
+        for _ in range(pairs):
+            name = _read_string(file).decode()
+            value = _read_value(file, _read_number(file, TYPE))
+            if name in (TOKENS, TOKEN_TYPES):
+                found[name] = value
+            if len(found) == len((TOKENS, TOKEN_TYPES)):
+                break
+    return [
+        token.decode(errors="replace")
+        for token, kind in zip(found.get(TOKENS, ()), found.get(TOKEN_TYPES, ()), strict=False)
+        if kind in (UNKNOWN, CONTROL)
+    ]
+
+
+def _read_value(file: BinaryIO, kind: int) -> Any:
+    if kind == STRING:
+        return _read_string(file)
+    if kind != ARRAY:
+        return _read_number(file, NUMBERS[kind])
+    item_kind = _read_number(file, TYPE)
+    count = _read_number(file, LENGTH)
+    if item_kind in NUMBERS:
+        item = NUMBERS[item_kind]
+        return [value for (value,) in item.iter_unpack(file.read(count * item.size))]
+    return [_read_value(file, item_kind) for _ in range(count)]
+
+
+def _read_string(file: BinaryIO) -> bytes:
+    return file.read(_read_number(file, LENGTH))
+
+
+def _read_number(file: BinaryIO, form: struct.Struct) -> Any:
+    (value,) = form.unpack(file.read(form.size))
+    return value

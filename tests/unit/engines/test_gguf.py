@@ -1,0 +1,58 @@
+import struct
+from pathlib import Path
+
+import pytest
+
+from toplu.engines.gguf import read_control_tokens
+
+TEXT, ARRAY, INT32, FLOAT64 = 8, 9, 5, 12
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value.encode())) + value.encode()
+
+
+def pair(name: str, kind: int, value: bytes) -> bytes:
+    return text(name) + struct.pack("<I", kind) + value
+
+
+def array(kind: int, count: int, items: bytes) -> bytes:
+    return struct.pack("<IQ", kind, count) + items
+
+
+def written(path: Path, *pairs: bytes, version: int = 3) -> Path:
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", version, 7, len(pairs)) + b"".join(pairs))
+    return path
+
+
+def vocabulary(**types: int) -> list[bytes]:
+    tokens = array(TEXT, len(types), b"".join(map(text, types)))
+    kinds = array(INT32, len(types), struct.pack(f"<{len(types)}i", *types.values()))
+    return [
+        pair("tokenizer.ggml.tokens", ARRAY, tokens),
+        pair("tokenizer.ggml.token_type", ARRAY, kinds),
+    ]
+
+
+def test_the_marks_of_a_vocabulary_are_found_among_other_pairs(tmp_path: Path) -> None:
+    nested = array(ARRAY, 1, array(TEXT, 2, text("a") + text("b")))
+    file = written(
+        tmp_path / "model.gguf",
+        pair("general.name", TEXT, text("größe")),
+        pair("general.scale", FLOAT64, struct.pack("<d", 0.5)),
+        pair("general.nested", ARRAY, nested),
+        *vocabulary(word=1, unk=2, end=3, user_defined=4, start=3),
+    )
+    assert read_control_tokens(file) == ["unk", "end", "start"]
+
+
+def test_a_model_without_types_has_no_marks(tmp_path: Path) -> None:
+    assert read_control_tokens(written(tmp_path / "model.gguf", vocabulary(a=3)[0])) == []
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(b"GGU")
+    with pytest.raises(ValueError, match="not a GGUF file"):
+        read_control_tokens(tmp_path / "notes.txt")
+    with pytest.raises(ValueError, match="version 1"):
+        read_control_tokens(written(tmp_path / "old.gguf", version=1))
