@@ -104,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     project_bytes_max: Positive = 20 * GIB
     file_life_seconds: Seconds = 48 * HOUR
     job_life_seconds: Seconds = 48 * HOUR
+    job_target_seconds: Seconds = 24 * HOUR  # by when the scheduler tries to have a batch done
     concurrent_batches_max: Positive = 100  # unfinished batches per project
     # What projects may use; one without a tier of its own has the first.
     tiers: tuple[TierSettings, ...] = (TierSettings(name="default"),)
@@ -132,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     shard_requests_max: Positive = 1024
     shard_bytes_max: Positive = 8 * MIB
     lease_seconds: Seconds = 60.0
+    quantum_seconds: Seconds = 10.0  # a lane stays with a job so long while others wait
     commit_seconds: Seconds = 0.05  # results are made durable in groups, this far apart
     results_buffered_max: Positive = 4096  # answered, not yet durable, per model
     drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0

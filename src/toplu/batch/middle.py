@@ -19,6 +19,7 @@ from toplu.batch.plan import Planner
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
+from toplu.batch.speed import Speeds
 from toplu.batch.withdrawal import Withdrawal
 from toplu.clock import Clock, random_id
 from toplu.files.attachments import Attachments
@@ -60,10 +61,23 @@ class Middle:
         self._planner = Planner(
             settings=settings, clock=clock, jobs=jobs, blobs=blobs, planned=self._ring_runners
         )
+        speeds = Speeds()
         self._writer = ResultWriter(
-            settings=settings, clock=clock, jobs=jobs, results=results, done=self._complete
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            results=results,
+            done=self._complete,
+            speeds=speeds,
         )
-        scheduler = Scheduler(settings=settings, clock=clock, jobs=jobs, owner=self._owner)
+        scheduler = Scheduler(
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            owner=self._owner,
+            speeds=speeds,
+            weight_of=quotas.weight_of,
+        )
         self._runners = [
             Runner(
                 engine=model.name,

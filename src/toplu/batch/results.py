@@ -13,7 +13,9 @@ import structlog
 
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
 from toplu.batch.shard_run import ShardRun
+from toplu.batch.speed import Speeds
 from toplu.clock import Clock
+from toplu.money import NO_TOKENS
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
 from toplu.store.result_log import Record, ResultLog
@@ -27,12 +29,20 @@ class ResultWriter:
     """Gathers results of all shards and commits them as groups."""
 
     def __init__(
-        self, *, settings: Settings, clock: Clock, jobs: Jobs, results: ResultLog, done: Bell
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        results: ResultLog,
+        done: Bell,
+        speeds: Speeds | None = None,
     ) -> None:
         self._clock = clock
         self._jobs = jobs
         self._results = results
         self._done = done  # rung when a shard is done
+        self._speeds = speeds or Speeds()
         self._gathering: dict[ShardRun, list[Record]] = {}
         self._buffered = 0
         self._buffered_max = settings.results_buffered_max
@@ -111,6 +121,7 @@ class ResultWriter:
             for run in group:
                 self.note(run)
             raise
+        self._measure(group)
         return AFTER_A_FAULT if unwritten else AT_ONCE
 
     def _append(self, group: dict[ShardRun, list[Record]]) -> list[ShardRun]:
@@ -124,6 +135,12 @@ class ResultWriter:
                 log.exception("results_not_written", job=run.lease.job.id)
                 unwritten.append(run)
         return unwritten
+
+    def _measure(self, group: dict[ShardRun, list[Record]]) -> None:
+        now = self._clock.now()
+        for run, records in group.items():
+            usage = sum((record.usage for record in records), start=NO_TOKENS)
+            self._speeds.of(run.lease.job.engine).add(usage, now)
 
     async def _record(self, runs: list[ShardRun]) -> None:
         lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())

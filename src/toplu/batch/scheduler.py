@@ -1,30 +1,68 @@
 """Hop 4: which shard a lane of an engine works on next.
 
-Which job is policy: the oldest that has a free shard. Which shard of it follows from the order
-of the requests, see `store.leases`: the one behind the lane's last, or one far from all others.
-Choosing and taking are one transaction.
+Which job is policy, see `batch.policy`. Which shard of it follows from the order of the requests,
+see `store.leases`: the one behind the lane's last, or one far from all others. What projects had
+is kept in the database, with the leases and the counts of results: it survives a restart.
 """
 
-from datetime import timedelta
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
+from toplu.batch.estimate import work_left
+from toplu.batch.fair_share import Shares
+from toplu.batch.policy import Contender, Engine, Round
+from toplu.batch.speed import Speeds
 from toplu.clock import Clock
-from toplu.job import Lease
+from toplu.job import Lease, ProjectId, Share
+from toplu.model_settings import Kind
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
+from toplu.store.shares import Competitor
 
 log = structlog.get_logger()
+
+# Another server may take what was chosen before it is leased.
+CHOICES_MAX = 8
+
+WeightOf = Callable[[ProjectId], Awaitable[int]]
+
+
+async def all_alike(_: ProjectId) -> int:
+    """Give every project the same weight."""
+    return 1
 
 
 class Scheduler:
     """Hands out leases in this server's name and keeps them alive."""
 
-    def __init__(self, *, settings: Settings, clock: Clock, jobs: Jobs, owner: str) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        owner: str,
+        speeds: Speeds | None = None,
+        weight_of: WeightOf = all_alike,
+    ) -> None:
         self._clock = clock
         self._jobs = jobs
         self._owner = owner
         self._life = timedelta(seconds=settings.lease_seconds)
+        self._target = timedelta(seconds=settings.job_target_seconds)
+        self._quantum_seconds = settings.quantum_seconds
+        self._lanes = {
+            model.name: 1 if model.kind is Kind.EMBEDDING else model.lanes
+            for model in settings.models
+        }
+        self._speeds = speeds or Speeds()
+        self._weight_of = weight_of
+        # One lane after another: the next is to see what the one before has taken.
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def renewal(self) -> timedelta:
@@ -36,22 +74,20 @@ class Scheduler:
 
         `after` is the lease that the lane worked under last.
         """
+        async with self._asking[engine]:
+            lease = await self._lease_chosen(engine, after)
         now = self._clock.now()
-        lease = await self._jobs.lease_shard(
-            engine=engine,
-            owner=self._owner,
-            now=now,
-            expires=now + self._life,
-            after=None if after is None else after.shard,
+        if lease is None:
+            self._speeds.of(engine).end(now)
+            return None
+        self._speeds.of(engine).begin(now)
+        log.info(
+            "shard_leased",
+            job=lease.job.id,
+            shard=lease.shard.number,
+            epoch=lease.shard.epoch,
+            lane=lane,
         )
-        if lease is not None:
-            log.info(
-                "shard_leased",
-                job=lease.job.id,
-                shard=lease.shard.number,
-                epoch=lease.shard.epoch,
-                lane=lane,
-            )
         return lease
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
@@ -61,3 +97,51 @@ class Scheduler:
     async def give_back(self, lease: Lease) -> None:
         """Let another worker have the shard at once."""
         await self._jobs.give_back(lease)
+
+    async def _lease_chosen(self, engine: str, after: Lease | None) -> Lease | None:
+        for _ in range(CHOICES_MAX):
+            now = self._clock.now()
+            turn = (await self._round(engine, now)).turn()
+            if turn is None:
+                return None
+            lease = await self._jobs.lease_shard(
+                engine=engine,
+                owner=self._owner,
+                now=now,
+                expires=now + self._life,
+                job=turn.job,
+                after=None if after is None else after.shard,
+                share=Share(weight=turn.weight, served=turn.served, started=turn.started),
+            )
+            if lease is not None:
+                return lease
+        return None
+
+    async def _round(self, engine: str, now: datetime) -> Round:
+        competition = await self._jobs.competition(engine, now)
+        projects = {competitor.job.project for competitor in competition.competitors}
+        weights = {project: await self._weight_of(project) for project in projects}
+        return Round(
+            contenders=[self._contender(competitor) for competitor in competition.competitors],
+            shares=Shares(competition.shares, weights),
+            engine=Engine(
+                lanes=self._lanes.get(engine, 1),
+                work_per_second=self._speeds.of(engine).work_per_second,
+                quantum_seconds=self._quantum_seconds,
+            ),
+            now=now,
+        )
+
+    def _contender(self, competitor: Competitor) -> Contender:
+        job = competitor.job
+        return Contender(
+            job=job.id,
+            project=job.project,
+            priority=job.priority,
+            created=job.created,
+            target=min(job.created + self._target, job.expires),
+            expires=job.expires,
+            work=work_left(job),
+            lanes=competitor.lanes,
+            waits=competitor.waits,
+        )

@@ -73,6 +73,10 @@ class Quotas:
         """Return what the project uses at the moment."""
         return await self._rows.holdings(project)
 
+    async def weight_of(self, project: ProjectId) -> int:
+        """Return how much of an engine the project gets beside others."""
+        return (await self.tier_of(project)).weight
+
     async def concurrent_batches_max(self, project: ProjectId) -> int:
         """Return how many of the project's batches may be unfinished."""
         tier = await self.tier_of(project)

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from toplu.errors import RequestError
-from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard
+from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
 from toplu.store import job_rows, leases
 from toplu.store.database import Database
 from toplu.store.files import StoredFile, is_file, replace_file
@@ -19,6 +19,7 @@ from toplu.store.ledger import insert_batch_entry
 from toplu.store.pages import PageMark, newest_first
 from toplu.store.result_log import Segment
 from toplu.store.schema import files, jobs, segments, shards
+from toplu.store.shares import Competition, read_competition
 
 __all__ = ["Jobs", "PageMark", "Progress"]
 
@@ -65,6 +66,10 @@ class Jobs:
         """
         return await self._database.write(lambda c: job_rows.plan_job(c, job_id, cut, total, at))
 
+    async def competition(self, engine: str, now: datetime) -> Competition:
+        """Return who competes for the engine; see `store.shares`."""
+        return await self._database.read(lambda c: read_competition(c, engine, now))
+
     async def lease_shard(
         self,
         *,
@@ -74,16 +79,24 @@ class Jobs:
         expires: datetime,
         job: JobId | None = None,
         after: Shard | None = None,
+        share: Share | None = None,
     ) -> Lease | None:
         """Lease a free shard of the job, or of the engine's oldest job that has one.
 
         It is the one behind `after`, if that one is free; else one far from what others hold.
         Free is what is not done and not leased, or leased until `now` at most. The job's first
-        lease sets it running.
+        lease sets it running. `share` is what the turn makes of that of the job's project.
         """
         return await self._database.write(
             lambda c: leases.lease_shard(
-                c, engine=engine, owner=owner, now=now, expires=expires, wanted=job, after=after
+                c,
+                engine=engine,
+                owner=owner,
+                now=now,
+                expires=expires,
+                wanted=job,
+                after=after,
+                share=share or Share(),
             )
         )
 

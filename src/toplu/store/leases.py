@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from toplu.job import JobId, JobState, Lease, Shard
-from toplu.money import Usage
+from toplu.job import JobId, JobState, Lease, Shard, Share
+from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.job_rows import (
     AnyRow,
     find_job,
@@ -34,6 +34,7 @@ from toplu.store.job_rows import (
 )
 from toplu.store.result_log import Segment
 from toplu.store.schema import jobs, segments, shards
+from toplu.store.shares import begin_turn, charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ def lease_shard(
     expires: datetime,
     wanted: JobId | None,
     after: Shard | None,
+    share: Share,
 ) -> Lease | None:
     """Lease a free shard; see `Jobs.lease_shard`."""
     free = and_(
@@ -84,6 +86,7 @@ def lease_shard(
         .values(epoch=shard.epoch, owner=owner, lease_expires=expires)
     )
     job = move_job(connection, job.id, JobState.RUNNING, now) or job
+    begin_turn(connection, job, share)
     return Lease(job=job, shard=shard, owner=owner, expires=expires)
 
 
@@ -187,6 +190,8 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
             updated=at,
         )
     )
+    outcomes = after.succeeded + after.failed - before.succeeded - before.failed
+    charge(connection, lease.job, gained.work + outcomes * WORK_OF_REQUEST)
     for segment in progress.segments:
         _write_segment(connection, lease, segment)
     return True

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class BatchWorld:
             results=self.results,
         )
 
-    async def keep_job(self, name: str, lines: list[bytes]) -> Job:
+    async def keep_job(self, name: str, lines: list[bytes], **changes: Any) -> Job:
         """Keep an unplanned job with these lines."""
 
         async def chunks() -> AsyncIterator[bytes]:
@@ -97,6 +97,7 @@ class BatchWorld:
             updated=self.clock.now(),
             expires=self.clock.now() + timedelta(hours=48),
         )
+        job = replace(job, **changes)
         await self.blobs.put(paths.input_lines(job.id), chunks())
         await self.jobs.create(job, unfinished_max=100)
         # Jobs made later are younger, which is what their order goes by.

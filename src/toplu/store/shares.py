@@ -1,0 +1,119 @@
+"""Who competes for an engine, and how much of it each project had.
+
+A share is a counter that only grows: with each lease it is raised to where the project begins,
+and with each group of results by the work of these, in the transaction that counts them, so that
+work is charged once, whoever did it. Each function runs inside a transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+
+from toplu.job import WORK_SCALE, Job, ProjectId, Share
+from toplu.store.job_rows import is_unfinished, job_of
+from toplu.store.schema import jobs, shards, shares
+
+# Jobs of one engine that one look considers: the first of each project, and the oldest of all.
+FIRST_MAX = 768
+OLDEST_MAX = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competitor:
+    """An unfinished job, and what the lanes have of it."""
+
+    job: Job
+    lanes: int  # leases that are alive
+    waits: bool  # has a shard that nobody holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competition:
+    """Everything that an engine's next turn is decided by."""
+
+    competitors: list[Competitor]
+    shares: dict[ProjectId, Share]
+
+
+def read_competition(connection: Connection, engine: str, now: datetime) -> Competition:
+    """Return the planned jobs of the engine, a bounded number, and the shares of projects."""
+    is_alive = and_(shards.c.owner.is_not(None), shards.c.lease_expires > now)
+    held = (
+        select(shards.c.job, func.count().label("lanes"))
+        .where(is_alive)
+        .group_by(shards.c.job)
+        .subquery()
+    )
+    waits = exists().where(
+        shards.c.job == jobs.c.id,
+        shards.c.done.is_(False),
+        or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
+    )
+    unfinished = and_(is_unfinished(), jobs.c.planned.is_(True), jobs.c.engine == engine)
+    place = func.row_number().over(
+        partition_by=jobs.c.project, order_by=(jobs.c.priority.desc(), jobs.c.created, jobs.c.id)
+    )
+    ranked = select(jobs.c.id, place.label("place")).where(unfinished).subquery()
+    first = select(ranked.c.id).order_by(ranked.c.place, ranked.c.id).limit(FIRST_MAX)
+    oldest = (
+        select(jobs.c.id).where(unfinished).order_by(jobs.c.created, jobs.c.id).limit(OLDEST_MAX)
+    )
+    query = (
+        select(jobs, func.coalesce(held.c.lanes, 0).label("lanes"), waits.label("waits"))
+        .outerjoin(held, held.c.job == jobs.c.id)
+        .where(or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest)))
+    )
+    competitors = [
+        Competitor(job=job_of(row), lanes=row.lanes, waits=bool(row.waits))
+        for row in connection.execute(query)
+    ]
+    return Competition(competitors=competitors, shares=_read_shares(connection, engine))
+
+
+def begin_turn(connection: Connection, job: Job, share: Share) -> None:
+    """Keep what a turn makes of the share of the job's project; counters never fall."""
+    known = connection.execute(
+        select(shares.c.served, shares.c.started).where(_is_of(job)).with_for_update()
+    ).first()
+    if known is None:
+        connection.execute(
+            insert(shares).values(
+                engine=job.engine,
+                project=job.project,
+                weight=share.weight,
+                served=share.served,
+                started=share.started,
+            )
+        )
+        return
+    connection.execute(
+        update(shares)
+        .where(_is_of(job))
+        .values(
+            weight=share.weight,
+            served=max(share.served, known.served),
+            started=max(share.started, known.started),
+        )
+    )
+
+
+def charge(connection: Connection, job: Job, work: int) -> None:
+    """Add work that was done for the job to the share of its project."""
+    connection.execute(
+        update(shares)
+        .where(_is_of(job))
+        .values(served=shares.c.served + work * WORK_SCALE // shares.c.weight)
+    )
+
+
+def _is_of(job: Job) -> ColumnElement[bool]:
+    return and_(shares.c.engine == job.engine, shares.c.project == job.project)
+
+
+def _read_shares(connection: Connection, engine: str) -> dict[ProjectId, Share]:
+    rows = connection.execute(select(shares).where(shares.c.engine == engine))
+    return {
+        ProjectId(row.project): Share(weight=row.weight, served=row.served, started=row.started)
+        for row in rows
+    }
