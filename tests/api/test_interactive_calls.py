@@ -196,6 +196,8 @@ UNSERVED: dict[type, dict[str, Any]] = {
     GenerateContentRequest: {
         "cachedContent": "cachedContents/abc",
         "store": True,
+        "labels": {"team": "a"},
+        "continuationToken": "AAEC",
     },
     Tool: {
         "codeExecution": {},
@@ -232,6 +234,11 @@ UNSERVED: dict[type, dict[str, Any]] = {
         "videoMetadata": {"fps": 1},
         "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"},
         "mediaProcessing": {},
+        "audioTranscription": {},
+        "audioMetadata": {},
+        "speechMetadata": {},
+        "documentMetadata": {"startPage": 1},
+        "spreadsheetMetadata": {},
     },
 }
 WITHOUT_EFFECT = {"serviceTier": "flex", "mediaResolution": "MEDIA_RESOLUTION_LOW"}

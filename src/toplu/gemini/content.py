@@ -51,6 +51,11 @@ class Part(Message, frozen=True, kw_only=True):
     media_resolution: Any = None
     part_metadata: Any = None
     media_processing: Any = None
+    audio_transcription: Any = None
+    audio_metadata: Any = None
+    speech_metadata: Any = None
+    document_metadata: Any = None
+    spreadsheet_metadata: Any = None
 
 
 class Content(Message, frozen=True, kw_only=True):
@@ -95,6 +100,34 @@ class SafetySetting(Message, frozen=True, kw_only=True):
     threshold: HarmBlockThreshold | None = None
 
 
+class ResponseModality(StrEnum):
+    """What an answer may be made of."""
+
+    MODALITY_UNSPECIFIED = "MODALITY_UNSPECIFIED"
+    TEXT = "TEXT"
+    IMAGE = "IMAGE"
+    AUDIO = "AUDIO"
+    VIDEO = "VIDEO"
+
+
+class MediaResolution(StrEnum):
+    """How closely to look at media."""
+
+    MEDIA_RESOLUTION_UNSPECIFIED = "MEDIA_RESOLUTION_UNSPECIFIED"
+    MEDIA_RESOLUTION_LOW = "MEDIA_RESOLUTION_LOW"
+    MEDIA_RESOLUTION_MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
+    MEDIA_RESOLUTION_HIGH = "MEDIA_RESOLUTION_HIGH"
+
+
+class ServiceTier(StrEnum):
+    """Accepted without effect: all requests are served alike."""
+
+    UNSPECIFIED = "unspecified"
+    FLEX = "flex"
+    STANDARD = "standard"
+    PRIORITY = "priority"
+
+
 class GenerationConfig(Message, frozen=True, kw_only=True):
     """How to sample the answer."""
 
@@ -113,8 +146,8 @@ class GenerationConfig(Message, frozen=True, kw_only=True):
     response_schema: Schema | None = None
     response_json_schema: Any = None
     response_format: Any = None
-    response_modalities: list[str] | None = None
-    media_resolution: str | None = None
+    response_modalities: list[ResponseModality] | None = None
+    media_resolution: MediaResolution | None = None
     thinking_config: ThinkingConfig | None = None
     speech_config: Any = None
     image_config: Any = None
@@ -135,8 +168,10 @@ class GenerateContentRequest(Message, frozen=True, kw_only=True):
     safety_settings: list[SafetySetting] | None = None
     generation_config: GenerationConfig | None = None
     cached_content: str | None = None
-    service_tier: str | None = None
+    service_tier: ServiceTier | None = None
     store: bool | None = None
+    labels: Any = None
+    continuation_token: Any = None
 
 
 class FinishReason(StrEnum):

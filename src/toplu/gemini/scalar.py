@@ -121,9 +121,9 @@ def _read_enum(members: tuple[Enum, ...], value: Any) -> str:
     """Return the name; a number is the position, for enums are declared in proto order."""
     if isinstance(value, str):
         # The front end reads names of enums in either case.
-        name = value.upper()
-        if any(member.value == name for member in members):
-            return name
+        for member in members:
+            if member.value.upper() == value.upper():
+                return str(member.value)
         raise ValueError
     number = _read_integer(value, bits=32)
     if not 0 <= number < len(members):

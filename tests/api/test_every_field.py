@@ -1,0 +1,128 @@
+"""COMPATIBILITY.md names every field of google-genai's types, and says what is true of it."""
+
+import msgspec
+import pytest
+from field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
+from google.genai import types
+
+from toplu.engines import served
+from toplu.gemini import content, embedding, file, grounding, logprobs, model, schema
+from toplu.gemini.tool import (
+    FunctionCallingConfig,
+    FunctionDeclaration,
+    FunctionResponse,
+    GoogleSearch,
+    GoogleSearchRetrieval,
+    Tool,
+    ToolConfig,
+)
+
+ROWS = read_rows(PAGE.read_text(encoding="utf-8"))
+KINDS = reached(ROWS)
+
+
+def statuses(type_name: str) -> dict[str, str]:
+    """Return what the page says of each field of the type."""
+    return {
+        field: row.status
+        for field in fields_of(KINDS[type_name])
+        for row in ROWS
+        if row.names(type_name, field)
+    }
+
+
+def test_every_field_has_exactly_one_row() -> None:
+    counts = {
+        f"{name}.{field}": sum(row.names(name, field) for row in ROWS)
+        for name, kind in KINDS.items()
+        for field in fields_of(kind)
+    }
+    assert {place: count for place, count in counts.items() if count != 1} == {}
+
+
+def test_every_row_names_fields_that_exist_and_says_what_is_done() -> None:
+    assert len(ROWS) > 50
+    for row in ROWS:
+        assert row.status in STATUSES, row
+        assert row.fields, row
+        for name in row.type_names:
+            for field in row.fields:
+                kinds = KINDS.values() if name == "*" else [KINDS.get(name)]
+                assert any(kind and field in fields_of(kind) for kind in kinds), (name, field)
+
+
+def test_a_field_without_a_row_and_a_row_without_a_field_are_found() -> None:
+    assert types.ThinkingConfig.__name__ in KINDS
+    fewer = [row for row in ROWS if "thinkingLevel" not in row.fields]
+    assert not any(row.names("ThinkingConfig", "thinkingLevel") for row in fewer)
+    # What is refused is not looked into.
+    assert "SpeechConfig" not in KINDS
+    more = [*ROWS, Row(type_names=("Tool",), fields=("mcpServers",), status="yes")]
+    assert "McpServer" in reached(more)
+
+
+# Read before the prompt is, by `files.attachments`.
+READ_EARLIER = {"Part.inlineData", "Part.fileData"}
+REQUESTS = {
+    "GenerationConfig": content.GenerationConfig,
+    "Content": content.Content,
+    "Part": content.Part,
+    "Tool": Tool,
+    "ToolConfig": ToolConfig,
+    "FunctionCallingConfig": FunctionCallingConfig,
+    "FunctionDeclaration": FunctionDeclaration,
+    "FunctionResponse": FunctionResponse,
+    "GoogleSearch": GoogleSearch,
+    "GoogleSearchRetrieval": GoogleSearchRetrieval,
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_is_said_of_a_request_is_what_the_server_does(name: str) -> None:
+    kind = REQUESTS[name]
+    wire = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    accepted = {wire[field] for field in served.SERVED[kind]}
+    sometimes = {wire[field] for field in served.HARMLESS.get(kind, {})}
+    for field, status in statuses(name).items():
+        if status in SERVED:
+            assert field in accepted | sometimes or f"{name}.{field}" in READ_EARLIER, field
+        else:
+            assert field not in accepted, field
+            # What the SDK can send is refused by name, not as something unknown.
+            assert status != "no" or field in wire.values(), field
+
+
+RESPONSES: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
+    "GenerateContentResponse": (content.GenerateContentResponse, {}),
+    "Candidate": (content.Candidate, {}),
+    "GenerateContentResponseUsageMetadata": (content.UsageMetadata, {}),
+    "ModalityTokenCount": (content.ModalityTokenCount, {}),
+    "CountTokensResponse": (content.CountTokensResponse, {}),
+    "GroundingMetadata": (grounding.GroundingMetadata, {}),
+    "GroundingChunk": (grounding.GroundingChunk, {}),
+    "GroundingChunkWeb": (grounding.WebChunk, {}),
+    "GroundingSupport": (grounding.GroundingSupport, {}),
+    "Segment": (grounding.Segment, {}),
+    "SearchEntryPoint": (grounding.SearchEntryPoint, {}),
+    "LogprobsResult": (logprobs.LogprobsResult, {}),
+    "LogprobsResultCandidate": (logprobs.LogprobsCandidate, {}),
+    "LogprobsResultTopCandidates": (logprobs.TopCandidates, {}),
+    "EmbedContentResponse": (embedding.BatchEmbedContentsResponse, {}),
+    "ContentEmbedding": (embedding.ContentEmbedding, {}),
+    "File": (file.File, {}),
+    "ListFilesResponse": (file.ListFilesResponse, {}),
+    "Model": (model.Model, {"supportedActions": "supportedGenerationMethods"}),
+    "ListModelsResponse": (model.ListModelsResponse, {}),
+    "Schema": (schema.Schema, {}),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_what_is_said_of_a_message_is_what_the_server_knows_of_it(name: str) -> None:
+    kind, wire_names = RESPONSES[name]
+    known = set(kind.__struct_encode_fields__)
+    said = statuses(name)
+    listed = {wire_names.get(field, field) for field, status in said.items() if status in SERVED}
+    # On the wire there is more than the SDK's types have.
+    assert listed <= known
+    assert not {field for field, status in said.items() if status not in SERVED} & known
