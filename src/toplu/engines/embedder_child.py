@@ -25,8 +25,9 @@ from toplu.engines.minilm_graph import GRAPH_VERSION, build_graph
 from toplu.engines.packing import pack
 
 FRAME_LENGTH = struct.Struct(">I")
-# Tokens and padding that one run computes: beyond this, a larger run is no faster, only larger.
-PADDED_TOKENS_MAX = 4096
+# Tokens and padding that one run computes. A larger one is slower again, because what it computes
+# no longer fits the cache of a core.
+PADDED_TOKENS_MAX = 1024
 # Vectors are single precision; further decimals would be noise that every result carries.
 DECIMALS = 9
 

@@ -54,7 +54,8 @@ class EmbeddingQueue:
             for queue in (self._interactive, self._batch):
                 if queue:
                     group = _group_of_oldest(queue)
-                    queue[:] = [waiting for waiting in queue if waiting not in group]
+                    taken = set(map(id, group))
+                    queue[:] = [waiting for waiting in queue if id(waiting) not in taken]
                     return group
             self._filled.clear()
             await self._filled.wait()

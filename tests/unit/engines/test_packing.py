@@ -1,7 +1,9 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.engines.packing import pack
+from toplu.engines.packing import RUN_TOKENS, pack
 
 LENGTHS = st.lists(st.integers(min_value=1, max_value=300), max_size=60)
 
@@ -13,6 +15,13 @@ def test_every_text_is_in_one_group_of_bounded_size(lengths: list[int], padded_m
     for group in groups:
         longest = max(lengths[index] for index in group)
         assert len(group) * longest <= padded_max or len(group) == 1
+
+
+@given(LENGTHS)
+def test_a_text_pads_those_before_it_for_no_more_than_a_run_costs(lengths: list[int]):
+    for group in pack(lengths, padded_max=10**9):
+        for count, (before, index) in enumerate(itertools.pairwise(group), start=1):
+            assert count * (lengths[index] - lengths[before]) <= RUN_TOKENS
 
 
 def test_texts_of_about_the_same_length_are_together():
