@@ -15,9 +15,9 @@ def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:
     return "\n".join(["[[models]]", *lines, ""])
 
 
-def quick_model(output_tokens_max: int) -> str:
-    """Return the table of the default model, made to answer briefly."""
-    return model_table(output_tokens_max=output_tokens_max)
+def quick_model(output_tokens_max: int, **changes: Any) -> str:
+    """Return the table of the default model, made to answer briefly, with the changes."""
+    return model_table(output_tokens_max=output_tokens_max, **changes)
 
 
 def quick_embedder() -> str:

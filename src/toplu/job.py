@@ -78,6 +78,7 @@ class RequestCounts:
     total: int = 0
     succeeded: int = 0
     failed: int = 0
+    deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
 
     @property
     def pending(self) -> int:
@@ -117,14 +118,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """A slice of consecutive requests of one job, leased as one piece."""
+    """A slice of the order of one job, leased as one piece."""
 
     job: JobId
-    number: int  # shards of a job are numbered from 0 in input order
-    first: int  # index of the first request within the job, from 0
+    number: int  # shards of a job are numbered from 0 in the order of execution
+    first: int  # place of the first request in that order, from 0
     count: int
     succeeded: int = 0
     failed: int = 0
+    deduplicated: int = 0  # of the succeeded
     usage: Usage = NO_TOKENS
     epoch: int = 0  # how often the shard has been leased
 

@@ -65,6 +65,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     output_tokens_max: Positive = 1024
     dimensions: Positive = 384  # of an embedding model's vectors; it has groups, not lanes
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    shared_cache: bool = False  # the engine keeps prefixes for all lanes together
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0
     top_p: Fraction = 0.95
@@ -77,6 +78,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def kind(self) -> Kind:
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
+
+    @property
+    def caches(self) -> int:
+        """How many lanes have to read a prefix each for itself."""
+        return 1 if self.shared_cache or self.kind is Kind.EMBEDDING else self.lanes
 
     @property
     def sees(self) -> bool:

@@ -71,6 +71,9 @@ class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return self.enqueued_tokens_of.get(model, self.enqueued_tokens)
 
 
+Deduplication = Literal["deterministic", "all", "never"]
+
+
 class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where `google_search` searches: in the index of `toplu search`, or on a SearXNG server."""
 
@@ -94,6 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # How
     state_style: Literal["job", "batch"] = "job"  # JOB_STATE_* or BATCH_STATE_* on the wire
+    # Which requests of a batch one answer does for, if they ask the very same; deterministic:
+    # those with temperature 0 or a seed.
+    deduplication: Deduplication = "deterministic"
     input_checks: Literal["lenient", "strict"] = "lenient"  # strict: a bad line refuses the file
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -126,7 +126,9 @@ def test_embeddings_balance_in_every_form(house: RunningHouse, http: httpx.Clien
         json={"requests": [one | {"model": "models/gemini-embedding-001"}] * 4},
     )
     assert several.status_code == 200, several.text
-    batch = {"inputConfig": {"requests": {"requests": [{"request": one}] * 5}}}
+    # Each of its own: of those that ask the same, one is computed for all.
+    different = [{"request": {"content": {"parts": [{"text": f"a b {n}"}]}}} for n in range(5)]
+    batch = {"inputConfig": {"requests": {"requests": different}}}
     created = http.post(f"{EMBEDDING}:asyncBatchEmbedContent", json={"batch": batch})
     assert created.status_code == 200, created.text
     finish(http, created.json()["name"])

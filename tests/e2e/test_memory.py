@@ -2,11 +2,14 @@
 
 import base64
 import hashlib
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from jobs import send_chunk, start_upload
 
+from jobs import create_job_from, operation_of, send_chunk, start_upload, upload
 from model_tables import echo_model
 from server import started_server
 
@@ -34,3 +37,51 @@ def test_an_upload_of_two_gigabytes_needs_little_memory(tmp_path: Path) -> None:
         peak_bytes = server.memory_peak_bytes()
     print(f"peak memory of the server: {peak_bytes / MIB:.0f} MiB")
     assert peak_bytes < MEMORY_BYTES_MAX
+
+
+PLANNED_REQUESTS = 1_000_000
+PLANNING_MEMORY_BYTES_MAX = 250 * MIB  # of the server and the child that orders, together
+PLANNING_SECONDS_MAX = 300.0
+
+
+@pytest.mark.slow
+def test_a_million_requests_are_planned_in_little_memory_while_the_first_run(
+    tmp_path: Path,
+) -> None:
+    content = b"".join(
+        b'{"contents": [{"parts": [{"text": "Question %d of passage %d"}]}]}\n'
+        % (index % 100, index * 7919 % 10_007)
+        for index in range(PLANNED_REQUESTS)
+    )
+    config = echo_model(delay_seconds=30.0)
+    with started_server(tmp_path, config=config, log_level="debug") as server:
+        file = upload(server, content)
+        created = time.monotonic()
+        name = create_job_from(server, file)
+        job = name.removeprefix("batches/")
+        server.wait_for_event("request_started", 30.0, job=job)
+        first_seconds = time.monotonic() - created
+        assert not server.events("job_ordered")
+        peaks: dict[int, int] = {}
+
+        def is_planned() -> bool:
+            for pid in server.child_pids():
+                with suppress(OSError):
+                    peaks[pid] = max(peaks.get(pid, 0), peak_bytes_of(pid))
+            return bool(server.events("job_ordered"))
+
+        server.wait_until(is_planned, PLANNING_SECONDS_MAX, "the order")
+        seconds = time.monotonic() - created
+        stats = operation_of(server, name)["metadata"]["batchStats"]
+        assert stats["requestCount"] == str(PLANNED_REQUESTS)
+        together = server.memory_peak_bytes() + sum(peaks.values())
+    print(f"first request after {first_seconds:.2f} s, order after {seconds:.0f} s")
+    print(f"server and child: {together / MIB:.0f} MiB; children {peaks}")
+    assert together < PLANNING_MEMORY_BYTES_MAX
+
+
+def peak_bytes_of(pid: int) -> int:
+    """Return the most memory that a process had, or raise OSError if it is gone."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(peak[1]) * 1024 if peak else 0

@@ -82,7 +82,8 @@ def kept_results(server: Server, name: str) -> list[dict[str, Any]]:
     lines: dict[int, dict[str, Any]] = {}
     for segment in segments:
         scan = log.scan(job, segment.shard, segment.epoch, segment.committed_bytes)
-        payloads = log.read_payloads(job, segment.shard, segment.epoch, scan.entries)
+        pieces = [(entry.offset, entry.length) for entry in scan.entries]
+        payloads = log.read_payloads(job, segment.shard, segment.epoch, pieces)
         for entry, payload in zip(scan.entries, payloads, strict=True):
             lines[entry.index] = json.loads(payload)
     return list(lines.values())

@@ -77,5 +77,10 @@ def progress(lease: Lease, succeeded: int, failed: int = 0, committed_bytes: int
     )
     usage = Usage(prompt_tokens=10 * succeeded, output_tokens=succeeded)
     return Progress(
-        lease=lease, segments=(segment,), succeeded=succeeded, failed=failed, usage=usage
+        lease=lease,
+        segments=(segment,),
+        succeeded=succeeded,
+        failed=failed,
+        deduplicated=0,
+        usage=usage,
     )

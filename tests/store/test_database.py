@@ -149,7 +149,9 @@ async def test_reading_cannot_change_anything(database: Database) -> None:
 
 
 async def test_foreign_keys_hold(database: Database) -> None:
-    statement = text("INSERT INTO shards VALUES ('none', 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)")
+    statement = text(
+        "INSERT INTO shards VALUES ('none', 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)"
+    )
     with pytest.raises(IntegrityError):
         await database.write(lambda c: c.execute(statement).close())
 

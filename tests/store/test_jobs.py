@@ -68,7 +68,7 @@ async def test_the_oldest_unplanned_job_is_planned_first(jobs: Jobs) -> None:
     await jobs.create(a_job("old", minutes=1), unfinished_max=9)
     await jobs.create(a_job("oldest", minutes=0), unfinished_max=9)
     await jobs.move(JobId("oldest"), JobState.CANCELLED, NOON)
-    found = await jobs.next_unplanned()
+    found = await jobs.next_unplanned(begun=False)
     assert found is not None
     assert found.id == "old"
     shards = some_shards("old", 3, 2)
@@ -77,7 +77,7 @@ async def test_the_oldest_unplanned_job_is_planned_first(jobs: Jobs) -> None:
     planned = await jobs.find(PROJECT, JobId("old"))
     assert planned is not None
     assert (planned.planned, planned.counts.total, planned.updated) == (True, 5, LATER)
-    found = await jobs.next_unplanned()
+    found = await jobs.next_unplanned(begun=False)
     assert found is not None
     assert found.id == "young"
 

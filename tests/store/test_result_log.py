@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from toplu.job import JobId
 from toplu.money import Usage
-from toplu.store.result_log import HEADER, Record, ResultLog
+from toplu.store.result_log import HEADER, Record, ResultLog, Scan
 
 JOB = JobId("job1")
 
@@ -23,6 +24,10 @@ RECORDS = st.lists(
         succeeded=st.booleans(),
         payload=st.binary(max_size=40),
         usage=st.builds(Usage, prompt_tokens=TOKENS, cached_tokens=TOKENS, output_tokens=TOKENS),
+    ).flatmap(
+        lambda record: st.builds(
+            replace, st.just(record), is_copy=st.booleans() if record.succeeded else st.just(False)
+        )
     ),
     min_size=1,
     max_size=6,
@@ -44,9 +49,15 @@ def path_of(root: Path, shard: int = 0, epoch: int = 1) -> Path:
 
 def read_back(log: ResultLog, limit_bytes: int | None = None) -> list[Record]:
     scan = log.scan(JOB, 0, 1, limit_bytes)
-    payloads = list(log.read_payloads(JOB, 0, 1, scan.entries)) if scan.entries else []
+    payloads = list(log.read_payloads(JOB, 0, 1, pieces_of(scan))) if scan.entries else []
     return [
-        Record(index=entry.index, succeeded=entry.succeeded, payload=payload, usage=entry.usage)
+        Record(
+            index=entry.index,
+            succeeded=entry.succeeded,
+            payload=payload,
+            usage=entry.usage,
+            is_copy=entry.is_copy,
+        )
         for entry, payload in zip(scan.entries, payloads, strict=True)
     ]
 
@@ -174,3 +185,7 @@ def test_a_deleted_job_has_no_results(log: ResultLog) -> None:
 def test_a_job_id_that_leads_elsewhere_is_a_bug(log: ResultLog) -> None:
     with pytest.raises(AssertionError):
         log.scan(JobId("../else"), 0, 1)
+
+
+def pieces_of(scan: Scan) -> list[tuple[int, int]]:
+    return [(entry.offset, entry.length) for entry in scan.entries]

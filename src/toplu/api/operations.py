@@ -22,7 +22,7 @@ from toplu.gemini.batch import (
     OperationError,
     TokenTotals,
 )
-from toplu.job import InputForm, Job, JobState, Method, RequestCounts
+from toplu.job import InputForm, Job, JobState, Method
 
 StateStyle = Literal["job", "batch"]
 
@@ -64,7 +64,7 @@ def resource_of(
         create_time=timestamp(job.created),
         update_time=timestamp(job.updated),
         end_time=timestamp(job.ended) if job.ended is not None else None,
-        batch_stats=_stats_of(job.counts) if job.counts.total else None,
+        batch_stats=_stats_of(job) if job.counts.total else None,
         state=f"{style.upper()}_STATE_{job.state}",
         priority=str(job.priority) if job.priority else None,
         toplu=_extension_of(job),
@@ -100,7 +100,12 @@ def _output_for_sdks(job: Job, output: BatchOutput | None) -> BatchOutput | None
     )
 
 
-def _stats_of(counts: RequestCounts) -> BatchStats:
+def _stats_of(job: Job) -> BatchStats | None:
+    """Return the counts, once it is known how many requests there are."""
+    counts = job.counts
+    if not counts.total or not (job.planned or job.input_form is InputForm.INLINE):
+        return None
+
     def shown(count: int) -> str | None:
         return str(count) if count else None
 
@@ -124,4 +129,7 @@ def _extension_of(job: Job) -> BatchExtension:
             currency=job.prices.currency,
             amount=money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
         ),
+        deduplicated_request_count=str(job.counts.deduplicated)
+        if job.counts.deduplicated
+        else None,
     )

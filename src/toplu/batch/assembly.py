@@ -1,33 +1,32 @@
 """Hop 7: puts the results of a finished job into input order and ends the job.
 
-Memory is bounded by one shard: its segments are scanned for where each result stands, and the
-results are copied one after another. The output is written as a whole before the state moves,
-so a crash in between only writes it again.
+The segments of all shards are scanned for where each result stands, which is put down on disk; then
+the results are copied one after another, see `batch.placements`. The output is written as a whole
+before the state moves, so a crash in between only writes it again.
 """
 
 import asyncio
 import hashlib
-import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE
+from toplu.batch.placements import Placements
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import FileSource, StoredFile
 from toplu.store.jobs import Jobs
-from toplu.store.result_log import Entry, ResultLog
+from toplu.store.result_log import Entry, ResultLog, Segment
 
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
 RESULT_MIME_TYPE = "application/jsonl"
-WRITE_BYTES = 1024 * 1024
 
 
 class Assembler:
@@ -90,37 +89,29 @@ class Assembler:
     async def _forget_workings(self, job: Job) -> None:
         """Remove what only an unfinished job needs; its output says everything."""
         await asyncio.to_thread(self._results.delete_job, job.id)
-        await self._blobs.delete(paths.line_index(job.id))
+        await self._blobs.delete(paths.head_order(job.id))
+        await self._blobs.delete(paths.order(job.id))
         await self._blobs.delete(paths.input_lines(job.id))
 
     async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
-        for shard in await self._jobs.shards(job.id):
-            epochs = [
-                (segment.epoch, segment.committed_bytes)
-                for segment in await self._jobs.segments(job.id, shard.number)
-            ]
-            pieces = self._shard_lines(shard, epochs)
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                digest.update(piece)
-                yield piece
+        async with self._blobs.workshop() as folder:
+            with Placements(folder / "placements", job.counts.total) as placements:
+                for shard in await self._jobs.shards(job.id):
+                    segments = await self._jobs.segments(job.id, shard.number)
+                    await asyncio.to_thread(self._place, placements, shard, segments)
+                pieces = placements.output(self._results, job.id)
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                    digest.update(piece)
+                    yield piece
 
-    def _shard_lines(self, shard: Shard, epochs: list[tuple[int, int]]) -> Iterator[bytes]:
-        """Yield the shard's results in order, in pieces of about WRITE_BYTES."""
-        places: dict[int, tuple[int, Entry]] = {}
-        for epoch, committed_bytes in epochs:
-            scan = self._results.scan(shard.job, shard.number, epoch, committed_bytes)
+    def _place(self, placements: Placements, shard: Shard, segments: list[Segment]) -> None:
+        """Put down where the shard's results lie."""
+        entries: dict[int, tuple[int, Entry]] = {}
+        for segment in segments:
+            scan = self._results.scan(
+                shard.job, shard.number, segment.epoch, segment.committed_bytes
+            )
             # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
-            places |= {entry.index: (epoch, entry) for entry in scan.entries}
-        expected = range(shard.first, shard.first + shard.count)
-        assert places.keys() == set(expected), "a shard counted as done lacks results"
-        piece = bytearray()
-        for epoch, run in itertools.groupby(
-            (places[index] for index in expected), key=lambda place: place[0]
-        ):
-            entries = [entry for _, entry in run]
-            for payload in self._results.read_payloads(shard.job, shard.number, epoch, entries):
-                piece += payload + b"\n"
-                if len(piece) >= WRITE_BYTES:
-                    yield bytes(piece)
-                    piece.clear()
-        yield bytes(piece)
+            entries |= {entry.index: (segment.epoch, entry) for entry in scan.entries}
+        assert len(entries) == shard.count, "a shard counted as done lacks results"
+        placements.put(shard.number, entries)

@@ -7,6 +7,7 @@ one with the rest of what that one has.
 
 import structlog
 
+from toplu.batch.failure import fail_job
 from toplu.batch.loop import Bell
 from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
@@ -14,7 +15,7 @@ from toplu.batch.shard_run import ShardRun
 from toplu.batch.stretch import Stretch
 from toplu.clock import Clock
 from toplu.errors import Internal, TopluError
-from toplu.job import Job, JobId, JobState, Lease
+from toplu.job import Job, JobId, Lease
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 # A token that is written takes about as long as so many bytes of a prompt that are read.
 BYTES_PER_OUTPUT_TOKEN = 32
 OUTPUT_TOKENS_AT_FIRST = 64.0  # of an answer, before one has come
-SHARE_OF_LAST = 0.05  # of the last answer, in the running mean of their lengths
+SHARE_OF_LAST = 0.05  # of the last answer in that mean, once there are many
 
 
 class HeldShards:
@@ -55,7 +56,8 @@ class HeldShards:
         self._runs: list[ShardRun] = []
         self._opening: set[Lease] = set()  # leased, and not yet among the runs
         self._wanting: set[int] = set()  # lanes on which nothing runs
-        self._output_tokens = OUTPUT_TOKENS_AT_FIRST
+        self._answers = 0
+        self._output_tokens = OUTPUT_TOKENS_AT_FIRST  # of an answer, in the mean
         self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
 
     def ring(self) -> None:
@@ -65,7 +67,9 @@ class HeldShards:
 
     def note_answer(self, output_tokens: int) -> None:
         """Learn from an answer how long answers are."""
-        self._output_tokens += SHARE_OF_LAST * (output_tokens - self._output_tokens)
+        self._answers += 1
+        share = max(SHARE_OF_LAST, 1 / self._answers)
+        self._output_tokens += share * (output_tokens - self._output_tokens)
 
     @property
     def is_scarce(self) -> bool:
@@ -141,10 +145,7 @@ class HeldShards:
             run.drop()
 
     async def _fail_job(self, job: Job, error: TopluError) -> None:
-        log.error("job_failed", job=job.id, reason=error.message)
-        await self._jobs.move(
-            job.id, JobState.FAILED, self._clock.now(), error=error.as_request_error()
-        )
+        await fail_job(self._jobs, self._clock, job.id, error)
         self.drop_job(job.id)
 
     def drop_job(self, job: JobId) -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import input_check, paths
+from toplu.batch.line_form import FORMS
 from toplu.batch.loop import Bell
-from toplu.batch.methods import FORMS
 from toplu.clock import Clock, random_id
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library

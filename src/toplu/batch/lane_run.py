@@ -1,6 +1,6 @@
 """One lane of an engine at work: it takes requests of its stretch and keeps its places full.
 
-    take → read → answer → write → add      one task per request, `window` of them at a time
+    take → read → answer → write → add      one task for twins, `window` of them at a time
 
 When its stretch has no request left to start, the next one is found while the last answers are
 still coming: a lane never idles between shards or jobs.
@@ -12,8 +12,8 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch.held_shards import HeldShards
-from toplu.batch.line_index import RequestLine
 from toplu.batch.loop import AFTER_A_FAULT
+from toplu.batch.order import RequestLine
 from toplu.batch.request_run import RequestRun
 from toplu.batch.results import ResultWriter
 from toplu.batch.shard_run import ShardRun
@@ -58,9 +58,9 @@ class LaneRun:
                 taken = await self._next_request()
                 if taken is None:
                     return
-                run, line = taken
+                run, twins = taken
                 self._outstanding += 1
-                task = requests.create_task(self._answer(run, line))
+                task = requests.create_task(self._answer(run, twins))
                 run.started(task)
                 task.add_done_callback(self._ended)
 
@@ -74,16 +74,14 @@ class LaneRun:
         self._places.release()
         self._bell.ring()
 
-    async def _next_request(self) -> tuple[ShardRun, RequestLine] | None:
+    async def _next_request(self) -> tuple[ShardRun, tuple[RequestLine, ...]] | None:
         while not self._draining:
             if self._at_hand is not None and len(self._at_hand[1]):
                 if self._outstanding and self._held.is_scarce:
                     await self._bell.wait(IDLE)
                     continue
                 run, stretch = self._at_hand
-                line = stretch.take()
-                assert line is not None, "the stretch has just been seen to have one"
-                return run, line
+                return run, stretch.take()
             if not await self._find_stretch():
                 await self._bell.wait(IDLE)
         return None
@@ -103,17 +101,17 @@ class LaneRun:
             self._after = found[0].lease
         return found is not None
 
-    async def _answer(self, run: ShardRun, line: RequestLine) -> None:
-        """Give the request its one outcome, unless the run is dropped meanwhile."""
+    async def _answer(self, run: ShardRun, twins: tuple[RequestLine, ...]) -> None:
+        """Give each request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
-        log.debug("request_started", job=job.id, index=line.index, lane=self._lane)
         try:
-            record = await self._requests.outcome(job, line, lane=self._lane)
+            async for records in self._requests.outcomes(job, twins, lane=self._lane):
+                if run.dropped:
+                    return
+                self._held.note_answer(records[0].usage.output_tokens)
+                # Together, so that what asks the same is durable together.
+                for record in records:
+                    self._writer.add(run, record)
         except EngineGivenUp as error:
             if not run.dropped:
                 await self._held.give_up(run, error)
-            return
-        log.debug("request_finished", job=job.id, index=line.index, succeeded=record.succeeded)
-        if not run.dropped:
-            self._held.note_answer(record.usage.output_tokens)
-            self._writer.add(run, record)

@@ -1,4 +1,4 @@
-"""The one place where methods differ: what a line of a job asks, and whose answer it gets.
+"""Whose answers the requests of a job get: with `batch.line_form`, all in which methods differ.
 
     line ── form.read ──▶ request ── answers.answer ──▶ response ── jsonl.write_result ──▶ line
 
@@ -14,9 +14,8 @@ from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import Pool
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest
-from toplu.gemini.jsonl import EMBED_LINES, GENERATE_LINES, LineForm
 from toplu.gemini.message import Message
-from toplu.job import Method, ProjectId
+from toplu.job import ProjectId
 from toplu.settings import Kind, ModelSettings
 
 
@@ -92,9 +91,3 @@ def answers_of(model: ModelSettings, *, fleet: Fleet, attachments: Attachments) 
             return Generations(fleet.pool(model.name), attachments)
         case Kind.EMBEDDING:
             return Embeddings(fleet.embedding_pool(model.name))
-
-
-FORMS: dict[Method, LineForm[Any]] = {
-    Method.GENERATE: GENERATE_LINES,
-    Method.EMBED: EMBED_LINES,
-}

@@ -15,7 +15,7 @@ from toplu.batch.janitor import Janitor
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell, repeat
 from toplu.batch.methods import answers_of
-from toplu.batch.plan import Planner
+from toplu.batch.plan import Orderer, Planner
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
@@ -57,9 +57,23 @@ class Middle:
         self._owner = random_id(OWNER_LENGTH)
         self._drained = asyncio.Event()
         self._created = Bell()
+        self._begun = Bell()
         self._complete = Bell()
         self._planner = Planner(
-            settings=settings, clock=clock, jobs=jobs, blobs=blobs, planned=self._ring_runners
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            blobs=blobs,
+            planned=self._ring_runners,
+            begun=self._begun,
+        )
+        self._orderer = Orderer(
+            settings=settings,
+            clock=clock,
+            jobs=jobs,
+            blobs=blobs,
+            planned=self._ring_runners,
+            drop_job=self._drop_job,
         )
         speeds = Speeds()
         self._writer = ResultWriter(
@@ -130,6 +144,7 @@ class Middle:
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._fleet.run())
             loops.create_task(repeat(self._planner.step, self._created, "planner"))
+            loops.create_task(repeat(self._orderer.step, self._begun, "orderer"))
             loops.create_task(repeat(self._writer.step, self._writer.bell, "results"))
             loops.create_task(repeat(self._assembler.step, self._complete, "assembler"))
             loops.create_task(repeat(self._janitor.step, self._janitor.bell, "janitor"))

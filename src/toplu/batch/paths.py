@@ -15,9 +15,14 @@ def input_lines(job: JobId) -> str:
     return f"{folder(job)}/input.jsonl"
 
 
-def line_index(job: JobId) -> str:
-    """Return the blob that says where each line stands in the input; see `batch.line_index`."""
-    return f"{folder(job)}/index"
+def order(job: JobId) -> str:
+    """Return the blob that says in which order the requests run; see `batch.order`."""
+    return f"{folder(job)}/order"
+
+
+def head_order(job: JobId) -> str:
+    """Return the blob of the beginning of the order, of a job that is being ordered."""
+    return f"{folder(job)}/order-head"
 
 
 def output_lines(job: JobId) -> str:

@@ -1,7 +1,10 @@
-"""Hop 3: reads a job's input once, indexes its lines and cuts it into shards.
+"""Hop 3: plans jobs, so that their first requests may run at once and all of them in good order.
 
-Lines are not parsed here: a line that is no request becomes an error result when its turn
-comes. The order is the input's own.
+    input ── small ──▶ whole order ─────────────────────────────▶ planned
+          └─ large ──▶ order of its first requests ──▶ begun ──▶ whole order, in a child ──▶ planned
+
+`Planner` takes what nobody began to plan and never takes long; `Orderer` plans the rest of what
+it began. Lines that are no requests are planned too: they become error results.
 """
 
 import asyncio
@@ -10,13 +13,15 @@ from datetime import timedelta
 
 import structlog
 
-from toplu.batch import line_index, paths
-from toplu.batch.lines import LineGroup
-from toplu.batch.loop import AT_ONCE
+from toplu.batch import paths
+from toplu.batch.failure import fail_job
+from toplu.batch.loop import AT_ONCE, Bell
+from toplu.batch.planning import PlanRules, plan_beginning
+from toplu.batch.planning_child import PlanningTask
+from toplu.batch.planning_process import plan_in_child
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
-from toplu.gemini.line_splitter import LineSpan, LineSplitter
-from toplu.job import Job, JobId, JobState, Shard
+from toplu.job import Job, JobId, Shard
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -24,34 +29,11 @@ from toplu.store.jobs import Jobs
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
-
-
-class ShardCutter:
-    """Cuts consecutive lines into shards that are bounded in requests and in bytes."""
-
-    def __init__(self, job: JobId, *, requests_max: int, bytes_max: int) -> None:
-        self._job = job
-        self._group = LineGroup(lines_max=requests_max, bytes_max=bytes_max)
-        self.shards: list[Shard] = []
-        self.total = 0
-
-    def add(self, span: LineSpan) -> None:
-        if not self._group.has_room(span):
-            self.close_shard()
-        self._group.add(span)
-        self.total += 1
-
-    def close_shard(self) -> None:
-        """End the shard that is being filled; call once more after the last line."""
-        count = len(self._group.take())
-        if count:
-            self.shards.append(
-                Shard(job=self._job, number=len(self.shards), first=self.total - count, count=count)
-            )
+GONE = "The input of the batch is gone."
 
 
 class Planner:
-    """Takes unplanned jobs, oldest first, and plans each."""
+    """Takes jobs that nobody began to plan, oldest first: plans a small one, begins a large one."""
 
     def __init__(
         self,
@@ -61,61 +43,127 @@ class Planner:
         jobs: Jobs,
         blobs: Blobs,
         planned: Callable[[], None],
+        begun: Bell,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
         self._blobs = blobs
         self._planned = planned  # called when there are shards to lease
+        self._begun = begun  # rung when there is a job to go on with
 
     async def step(self) -> timedelta:
-        """Plan one job."""
-        job = await self._jobs.next_unplanned()
+        """Plan one job, or begin to."""
+        job = await self._jobs.next_unplanned(begun=False)
         if job is None:
             return IDLE
         try:
             await self._plan(job)
         except TopluError as error:
-            log.warning("job_unreadable", job=job.id, reason=error.message)
-            await self._fail(job, error)
+            await fail_job(self._jobs, self._clock, job.id, error)
         except FileNotFoundError:
             # The job was deleted while its input was being read, or the folder was tampered with.
-            log.warning("job_input_missing", job=job.id)
-            await self._fail(job, InvalidArgument("The input of the batch is gone."))
+            await fail_job(self._jobs, self._clock, job.id, InvalidArgument(GONE))
+        return AT_ONCE
+
+    async def _plan(self, job: Job) -> None:
+        rules = PlanRules.of(self._settings, job)
+        source = self._blobs.local(paths.input_lines(job.id))
+        beginning = await asyncio.to_thread(plan_beginning, source, rules)
+        if not beginning.shards:
+            raise InvalidArgument("The input file has no requests.")
+        shards = _number(job.id, beginning.shards)
+        # Planning twice, after a crash in between, writes the same again.
+        if beginning.is_whole:
+            await self._blobs.put(paths.order(job.id), _one(beginning.order))
+            total = sum(beginning.shards)
+            kept = await self._jobs.plan(job.id, shards, total, self._clock.now())
+        else:
+            await self._blobs.put(paths.head_order(job.id), _one(beginning.order))
+            kept = await self._jobs.begin_plan(job.id, shards, self._clock.now())
+            self._begun.ring()
+        if kept:
+            log.info("job_planned", job=job.id, shards=len(shards), whole=beginning.is_whole)
+            self._planned()
+
+
+class Orderer:
+    """Takes jobs that the planner has begun, oldest first, and plans the rest of each."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        planned: Callable[[], None],
+        drop_job: Callable[[JobId], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._jobs = jobs
+        self._blobs = blobs
+        self._planned = planned
+        self._drop_job = drop_job
+        self._put_aside: set[JobId] = set()
+
+    async def step(self) -> timedelta:
+        """Plan the rest of one job."""
+        job = await self._jobs.next_unplanned(begun=True, except_for=self._put_aside)
+        if job is None:
+            # What was put aside is tried again, after a pause.
+            self._put_aside.clear()
+            return IDLE
+        try:
+            await self._order(job)
+        except TopluError as error:
+            await self._fail(job, error)
+        except Exception:
+            if await self._blobs.size(paths.input_lines(job.id)) is None:
+                await self._fail(job, InvalidArgument(GONE))
+            else:
+                # The others must not wait for one that has no space to be sorted in, say.
+                log.exception("ordering_failed", job=job.id)
+                self._put_aside.add(job.id)
         return AT_ONCE
 
     async def _fail(self, job: Job, error: TopluError) -> None:
-        await self._jobs.move(
-            job.id, JobState.FAILED, self._clock.now(), error=error.as_request_error()
-        )
+        await fail_job(self._jobs, self._clock, job.id, error)
+        self._drop_job(job.id)
 
-    async def _plan(self, job: Job) -> None:
-        cutter = ShardCutter(
-            job.id,
-            requests_max=self._settings.shard_requests_max,
-            bytes_max=self._settings.shard_bytes_max,
-        )
-        # Planning twice, after a crash in between, writes the same index again.
-        await self._blobs.put(paths.line_index(job.id), self._index(job, cutter))
-        cutter.close_shard()
-        if not cutter.total:
-            raise InvalidArgument("The input file has no requests.")
-        if await self._jobs.plan(job.id, cutter.shards, cutter.total, self._clock.now()):
-            log.info("job_planned", job=job.id, requests=cutter.total, shards=len(cutter.shards))
+    async def _order(self, job: Job) -> None:
+        head = await self._jobs.shards(job.id)
+        async with self._blobs.workshop() as folder:
+            order = folder / "order"
+            answer = await plan_in_child(
+                PlanningTask(
+                    rules=PlanRules.of(self._settings, job),
+                    input_path=str(self._blobs.local(paths.input_lines(job.id))),
+                    head_path=str(self._blobs.local(paths.head_order(job.id))),
+                    head_count=sum(shard.count for shard in head),
+                    folder=str(folder),
+                    order_path=str(order),
+                )
+            )
+            if answer.refusal is not None:
+                raise InvalidArgument(answer.refusal)
+            await self._blobs.adopt(order, paths.order(job.id))
+        shards = _number(job.id, answer.shards, behind=head)
+        if await self._jobs.plan(job.id, shards, answer.total, self._clock.now()):
+            log.info("job_ordered", job=job.id, requests=answer.total, shards=len(shards))
             self._planned()
 
-    async def _index(self, job: Job, cutter: ShardCutter) -> AsyncIterator[bytes]:
-        splitter = LineSplitter()
-        async for chunk in self._blobs.stream(paths.input_lines(job.id)):
-            yield await asyncio.to_thread(self._add, cutter, splitter, chunk)
-        yield await asyncio.to_thread(self._add, cutter, splitter, None)
 
-    def _add(self, cutter: ShardCutter, splitter: LineSplitter, chunk: bytes | None) -> bytes:
-        spans = list(splitter.finish() if chunk is None else splitter.feed(chunk))
-        for span in spans:
-            cutter.add(span)
-        if cutter.total > self._settings.job_requests_max:
-            raise InvalidArgument(
-                f"A batch may have {self._settings.job_requests_max} requests at most."
-            )
-        return line_index.pack(spans)
+def _number(job: JobId, sizes: list[int], behind: list[Shard] | None = None) -> list[Shard]:
+    """Return shards of these sizes, one behind the other and behind those that are there."""
+    shards = list(behind or [])
+    first = sum(shard.count for shard in shards)
+    for size in sizes:
+        shards.append(Shard(job=job, number=len(shards), first=first, count=size))
+        first += size
+    return shards[len(behind or []) :]
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -7,17 +7,23 @@ request, is raised.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
 import structlog
 
-from toplu.batch.line_index import RequestLine
-from toplu.batch.methods import FORMS, Answers
+from toplu.batch.line_form import FORMS
+from toplu.batch.methods import Answers
+from toplu.batch.order import RequestLine
+from toplu.clock import random_id
+from toplu.engines.answer import RESPONSE_ID_LENGTH
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
-from toplu.gemini.message import Message
+from toplu.gemini.content import GenerateContentResponse
+from toplu.gemini.message import FreeForm, Message
 from toplu.gemini.token_usage import usage_of
 from toplu.job import Job
 from toplu.money import NO_TOKENS
@@ -30,6 +36,7 @@ READ_IN_THREAD_FROM_BYTES = 64 * 1024
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
 
 T = TypeVar("T")
+Known = tuple[jsonl.Key, FreeForm | None]  # what the client knows a request by
 
 
 class RequestRun:
@@ -39,22 +46,48 @@ class RequestRun:
         self._answers = answers
         self._line_bytes_max = settings.line_bytes_max
 
-    async def outcome(self, job: Job, line: RequestLine, *, lane: int) -> Record:
-        """Answer the request on the lane, or say what is wrong with it."""
+    async def outcomes(
+        self, job: Job, twins: Sequence[RequestLine], *, lane: int
+    ) -> AsyncIterator[list[Record]]:
+        """Yield the outcomes of requests that ask the very same, some of them at a time.
+
+        The first one's response is right for all. If it has none, the next is the first.
+        """
+        for place, line in enumerate(twins):
+            log.debug("request_started", job=job.id, index=line.index, lane=lane)
+            known, outcome = await self._outcome(job, line, lane)
+            records = [_record(line, known, outcome)]
+            if not isinstance(outcome, RequestError) and (others := twins[place + 1 :]):
+                records += await asyncio.to_thread(_copies, job, others, outcome)
+            for record in records:
+                log.debug(
+                    "request_finished",
+                    job=job.id,
+                    index=record.index,
+                    succeeded=record.succeeded,
+                    is_copy=record.is_copy,
+                )
+            yield records
+            if records[0].succeeded:
+                return
+
+    async def _outcome(
+        self, job: Job, line: RequestLine, lane: int
+    ) -> tuple[Known, Message | RequestError]:
         if line.line is None:
             reason = f"the line is longer than {self._line_bytes_max} bytes"
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
-            return _record(line, None, None, error.as_request_error())
+            return (None, None), error.as_request_error()
         try:
             read = FORMS[job.method].read
             request_line = await _beside_the_loop(read, line.line, line.number)
             _check_model(request_line.request.model, job, line)
         except InvalidArgument as error:
-            key, metadata = await _beside_the_loop(jsonl.identify, line.line)
-            return _record(line, key, metadata, error.as_request_error())
-        outcome: Message | RequestError
+            known = await _beside_the_loop(jsonl.identify, line.line)
+            return known, error.as_request_error()
+        known = (request_line.key, request_line.metadata)
         try:
-            outcome = await self._answers.answer(
+            return known, await self._answers.answer(
                 request_line.request,
                 project=job.project,
                 label=f"{job.id}#{line.index}",
@@ -63,12 +96,25 @@ class RequestRun:
         except EngineGivenUp:
             raise
         except TopluError as error:
-            outcome = error.as_request_error()
+            return known, error.as_request_error()
         except Exception:
             # A bug of ours costs this request its response, not the job its other results.
             log.exception("request_crashed", job=job.id, index=line.index)
-            outcome = Internal(INTERNAL_MESSAGE).as_request_error()
-        return _record(line, request_line.key, request_line.metadata, outcome)
+            return known, Internal(INTERNAL_MESSAGE).as_request_error()
+
+
+def _copies(job: Job, twins: Sequence[RequestLine], response: Message) -> list[Record]:
+    """Return the outcomes of requests that the response is right for too: with it they have one."""
+    copies = []
+    for line in twins:
+        assert line.line is not None, "a line that was not read is nobody's twin"
+        request_line = FORMS[job.method].read(line.line, line.number)
+        own = response
+        if isinstance(own, GenerateContentResponse):
+            own = msgspec.structs.replace(own, response_id=random_id(RESPONSE_ID_LENGTH))
+        record = _record(line, (request_line.key, request_line.metadata), own)
+        copies.append(replace(record, usage=NO_TOKENS, is_copy=True))
+    return copies
 
 
 async def _beside_the_loop(read: Callable[..., T], line: bytes, *further: int) -> T:
@@ -86,15 +132,10 @@ def _check_model(model: str | None, job: Job, line: RequestLine) -> None:
         )
 
 
-def _record(
-    line: RequestLine,
-    key: jsonl.Key,
-    metadata: dict[str, object] | None,
-    outcome: Message | RequestError,
-) -> Record:
+def _record(line: RequestLine, known: Known, outcome: Message | RequestError) -> Record:
     return Record(
         index=line.index,
         succeeded=not isinstance(outcome, RequestError),
-        payload=jsonl.write_result(key, metadata, outcome),
+        payload=jsonl.write_result(*known, outcome),
         usage=NO_TOKENS if isinstance(outcome, RequestError) else usage_of(outcome),
     )

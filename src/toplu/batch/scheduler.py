@@ -18,7 +18,6 @@ from toplu.batch.policy import Contender, Engine, Round
 from toplu.batch.speed import Speeds
 from toplu.clock import Clock
 from toplu.job import Lease, ProjectId, Share
-from toplu.model_settings import Kind
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
 from toplu.store.shares import Competitor
@@ -55,10 +54,7 @@ class Scheduler:
         self._life = timedelta(seconds=settings.lease_seconds)
         self._target = timedelta(seconds=settings.job_target_seconds)
         self._quantum_seconds = settings.quantum_seconds
-        self._lanes = {
-            model.name: 1 if model.kind is Kind.EMBEDDING else model.lanes
-            for model in settings.models
-        }
+        self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Speeds()
         self._weight_of = weight_of
         # One lane after another: the next is to see what the one before has taken.

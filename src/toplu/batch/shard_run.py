@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from toplu.batch import line_index
-from toplu.batch.line_index import RequestLine
+from toplu.batch import order
+from toplu.batch.order import RequestLine
 from toplu.batch.stretch import Stretch
 from toplu.job import Lease
 from toplu.money import NO_TOKENS, Usage
@@ -24,6 +24,7 @@ class ShardRun:
         *,
         sealed: tuple[Segment, ...],
         failed: int,
+        deduplicated: int,
         usage: Usage,
     ) -> None:
         self.lease = lease
@@ -33,6 +34,7 @@ class ShardRun:
         self._committed_bytes = 0  # of this epoch's own segment
         self.failed = failed  # durable outcomes, those of earlier epochs included
         self.succeeded = lease.shard.count - len(lines) - failed
+        self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
         self.dropped = False
 
@@ -63,12 +65,13 @@ class ShardRun:
             # Of two outcomes the later epoch's counts: its holder did not see the other, which a
             # stale one added afterwards.
             finished |= {entry.index: entry for entry in scan.entries}
-        lines = await line_index.read_shard(blobs, shard, settings.line_bytes_max)
+        lines = await order.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
             [line for line in lines if line.index not in finished],
             sealed=tuple(sealed),
             failed=sum(not entry.succeeded for entry in finished.values()),
+            deduplicated=sum(entry.is_copy for entry in finished.values()),
             usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
         )
 
@@ -106,6 +109,7 @@ class ShardRun:
         succeeded = sum(record.succeeded for record in records)
         self.succeeded += succeeded
         self.failed += len(records) - succeeded
+        self.deduplicated += sum(record.is_copy for record in records)
         self.usage = sum((record.usage for record in records), start=self.usage)
 
     def progress(self) -> Progress:
@@ -122,6 +126,7 @@ class ShardRun:
             segments=(*self._sealed, own) if self._committed_bytes else self._sealed,
             succeeded=self.succeeded,
             failed=self.failed,
+            deduplicated=self.deduplicated,
             usage=self.usage,
         )
 

@@ -7,7 +7,7 @@ that is cheaper than to leave a lane idle: at the place where neighbours share l
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from toplu.batch.line_index import RequestLine
+from toplu.batch.order import RequestLine
 
 
 class Stretch:
@@ -19,9 +19,12 @@ class Stretch:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def take(self) -> RequestLine | None:
-        """Return the next request to start, or None when all are started."""
-        return self._lines.popleft() if self._lines else None
+    def take(self) -> tuple[RequestLine, ...]:
+        """Return the next request to start with its twins, or nothing when all are started."""
+        twins: list[RequestLine] = []
+        while self._lines and (not twins or self._lines[0].group == twins[0].group):
+            twins.append(self._lines.popleft())
+        return tuple(twins)
 
     def divide(self, answer_bytes: float) -> "Stretch | None":
         """Keep the first part and return the rest, for another lane; None if it gains nothing.
@@ -44,13 +47,24 @@ def cheapest_cut(lines: Sequence[RequestLine], answer_bytes: float) -> int | Non
     """Return where to divide: about the middle, where neighbours share least.
 
     None where the work behind the cut is less than what another lane has to read again for it.
+    Twins are never parted.
     """
     count = len(lines)
     if not count:
         return None
+
+    def parts_twins(place: int) -> bool:
+        return place > 0 and lines[place].group == lines[place - 1].group
+
     cut = min(
         range(count // 4, min(count, 3 * count // 4 + 1)),
-        key=lambda place: (lines[place].shared_bytes, abs(2 * place - count)),
+        key=lambda place: (
+            parts_twins(place),
+            lines[place].shared_bytes,
+            abs(2 * place - count),
+        ),
     )
+    if parts_twins(cut):
+        return None
     work = sum(line.own_bytes + answer_bytes for line in lines[cut:])
     return cut if work > lines[cut].shared_bytes else None

@@ -100,6 +100,7 @@ class BatchExtension(Message, frozen=True, kw_only=True):
 
     usage: TokenTotals
     cost: Cost
+    deduplicated_request_count: Int64 | None = None
 
 
 class BatchMetadata(Message, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -39,6 +40,18 @@ class Blobs(Protocol):
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only where the blob ends."""
+        ...
+
+    async def read_pieces(self, name: str, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of each (offset, length)."""
+        ...
+
+    def local(self, name: str) -> Path:
+        """Return a file on this machine that has the blob's bytes, for a child process to read."""
+        ...
+
+    def workshop(self) -> AbstractAsyncContextManager[Path]:
+        """Give an empty folder to make files in; what is not adopted from it goes at the end."""
         ...
 
     def stream(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
@@ -95,6 +108,21 @@ class DiskBlobs:
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
         return await asyncio.to_thread(_read, self._path(name), offset, length)
+
+    async def read_pieces(self, name: str, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        return await asyncio.to_thread(_read_pieces, self._path(name), pieces)
+
+    def local(self, name: str) -> Path:
+        return self._path(name)
+
+    @asynccontextmanager
+    async def workshop(self) -> AsyncIterator[Path]:
+        folder = await asyncio.to_thread(self._new_unfinished)
+        await asyncio.to_thread(folder.mkdir)
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(_remove_tree, folder)
 
     async def stream(
         self, name: str, offset: int = 0, length: int | None = None
@@ -170,6 +198,11 @@ def _size(path: Path) -> int | None:
 def _read(path: Path, offset: int, length: int) -> bytes:
     with _open_at(path, offset) as file:
         return file.read(length)
+
+
+def _read_pieces(path: Path, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+    with path.open("rb", buffering=0) as file:
+        return [os.pread(file.fileno(), length, offset) for offset, length in pieces]
 
 
 async def _open_in_thread(path: Path, offset: int) -> BinaryIO:

@@ -5,7 +5,18 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import (
@@ -52,7 +63,12 @@ def job_of(row: AnyRow) -> Job:
         input_form=InputForm(row.input_form),
         input_file=row.input_file,
         state=JobState(row.state),
-        counts=RequestCounts(total=row.total, succeeded=row.succeeded, failed=row.failed),
+        counts=RequestCounts(
+            total=row.total,
+            succeeded=row.succeeded,
+            failed=row.failed,
+            deduplicated=row.deduplicated,
+        ),
         prices=Prices(**_some(row, Prices)),
         usage=Usage(**_some(row, Usage)),
         tokens_estimate=row.tokens_estimate,
@@ -78,6 +94,7 @@ def shard_of(row: AnyRow) -> Shard:
         count=row._asdict()["count"],  # `row.count` is a method of tuples
         succeeded=row.succeeded,
         failed=row.failed,
+        deduplicated=row.deduplicated,
         usage=Usage(**_some(row, Usage)),
         epoch=row.epoch,
     )
@@ -143,10 +160,6 @@ def plan_job(
     connection: Connection, job_id: JobId, cut: list[Shard], total: int, at: datetime
 ) -> bool:
     """Keep the shards; see `Jobs.plan`."""
-    assert sum(shard.count for shard in cut) == total, "the shards hold all requests"
-    assert all(shard.job == job_id and shard.epoch == 0 for shard in cut), (
-        "the shards are untouched"
-    )
     planned = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, is_unfinished(), jobs.c.planned.is_(False))
@@ -154,14 +167,46 @@ def plan_job(
     )
     if not planned.rowcount:
         return False
+    _insert_shards(connection, job_id, cut)
+    assert _requests_in_shards(connection, job_id) == total, "the shards hold all requests"
+    if not total:
+        # No shard will ever be leased, and it is the first lease that sets a job running.
+        move_job(connection, job_id, JobState.RUNNING, at)
+    return True
+
+
+def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
+    """Keep the first shards; see `Jobs.begin_plan`."""
+    count = sum(shard.count for shard in cut)
+    begun = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == job_id,
+            is_unfinished(),
+            jobs.c.planned.is_(False),
+            ~exists().where(shards.c.job == job_id),
+        )
+        .values(total=case((jobs.c.total < count, count), else_=jobs.c.total), updated=at)
+    )
+    if not begun.rowcount:
+        return False
+    _insert_shards(connection, job_id, cut)
+    return True
+
+
+def _requests_in_shards(connection: Connection, job_id: JobId) -> int:
+    count = select(func.coalesce(func.sum(shards.c["count"]), 0)).where(shards.c.job == job_id)
+    return int(connection.execute(count).scalar_one())
+
+
+def _insert_shards(connection: Connection, job_id: JobId, cut: list[Shard]) -> None:
+    assert all(shard.job == job_id and shard.epoch == 0 for shard in cut), (
+        "the shards are untouched"
+    )
     if cut:
         connection.execute(
             insert(shards), [_values_of(shard) | {"done": shard.is_done} for shard in cut]
         )
-    else:
-        # No shard will ever be leased, and it is the first lease that sets a job running.
-        move_job(connection, job_id, JobState.RUNNING, at)
-    return True
 
 
 def _values_of(shard: Shard) -> dict[str, Any]:

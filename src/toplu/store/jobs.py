@@ -55,12 +55,28 @@ class Jobs:
             ]
         )
 
-    async def next_unplanned(self) -> Job | None:
-        """Return the oldest unfinished job that is not planned."""
-        return await self._find(job_rows.is_unfinished(), jobs.c.planned.is_(False))
+    async def next_unplanned(
+        self, *, begun: bool, except_for: Collection[JobId] = ()
+    ) -> Job | None:
+        """Return the oldest unfinished job that is not planned, and begun or not."""
+        has_shards = exists().where(shards.c.job == jobs.c.id)
+        return await self._find(
+            job_rows.is_unfinished(),
+            jobs.c.planned.is_(False),
+            jobs.c.id.not_in(except_for),
+            has_shards if begun else ~has_shards,
+        )
+
+    async def begin_plan(self, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
+        """Keep the first shards of a job, to be leased while the rest is planned.
+
+        False if the job is final or gone, or has shards already. Until it is planned its total is
+        no less than what these hold.
+        """
+        return await self._database.write(lambda c: job_rows.begin_plan(c, job_id, cut, at))
 
     async def plan(self, job_id: JobId, cut: list[Shard], total: int, at: datetime) -> bool:
-        """Keep the shards; False if the job is final, gone or planned already.
+        """Keep the shards, or those behind the first; False if final, gone or planned already.
 
         A job without any request starts running here, so that `next_complete` finds it.
         """

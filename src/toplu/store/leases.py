@@ -45,6 +45,7 @@ class Progress:
     segments: tuple[Segment, ...]
     succeeded: int  # of the whole shard, what earlier leases did included
     failed: int
+    deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
     usage: Usage
 
 
@@ -67,7 +68,6 @@ def lease_shard(
     job = find_job(
         connection,
         is_unfinished(),
-        jobs.c.planned.is_(True),
         jobs.c.engine == engine,
         true() if wanted is None else jobs.c.id == wanted,
         exists().where(shards.c.job == jobs.c.id, free),
@@ -161,7 +161,11 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
         return False
     before = shard_of(row)
     after = replace(
-        before, succeeded=progress.succeeded, failed=progress.failed, usage=progress.usage
+        before,
+        succeeded=progress.succeeded,
+        failed=progress.failed,
+        deduplicated=progress.deduplicated,
+        usage=progress.usage,
     )
     gained = after.usage - before.usage
     assert before.succeeded <= after.succeeded, "an outcome is never taken back"
@@ -174,6 +178,7 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
         .values(
             succeeded=after.succeeded,
             failed=after.failed,
+            deduplicated=after.deduplicated,
             done=after.is_done,
             **asdict(after.usage),
         )
@@ -186,6 +191,7 @@ def _record_one(connection: Connection, progress: Progress, at: datetime) -> boo
         .values(
             succeeded=jobs.c.succeeded + (after.succeeded - before.succeeded),
             failed=jobs.c.failed + (after.failed - before.failed),
+            deduplicated=jobs.c.deduplicated + (after.deduplicated - before.deduplicated),
             **{name: jobs.c[name] + tokens for name, tokens in asdict(gained).items()},
             updated=at,
         )

@@ -1,12 +1,13 @@
 """Results as they come, appended to one file for each lease of a shard.
 
-    record:  length u32 │ crc32 u32 │ index u32 │ succeeded u8 │ tokens u32, u32, u32 │ payload
+    record:  length u32 │ crc32 u32 │ index u32 │ outcome u8 │ tokens u32, u32, u32 │ payload
 
-All little endian. The tokens are those of the prompt, those of them that were cached, and those
-of the output: whoever counts results counts what they used with them. The payload is one output
-line without its newline; the checksum covers everything else in the record. Each lease has a file
-of its own, so a stale worker cannot touch another's results. After a kill -9 the end of a file may
-be torn: reading stops there, and what was committed lies before it. Everything here blocks;
+All little endian. The outcome is 0 for an error, 1 for a response, 2 for the response to another
+request that asked the same. The tokens are those of the prompt, those of them that were cached, and
+those of the output: whoever counts results counts what they used with them. The payload is one
+output line without its newline; the checksum covers everything else in the record. Each lease has a
+file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of a file
+may be torn: reading stops there, and what was committed lies before it. Everything here blocks;
 callers run it in a thread.
 """
 
@@ -15,7 +16,7 @@ import re
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,7 @@ from toplu.job import JobId
 from toplu.money import NO_TOKENS, Usage
 
 HEADER = struct.Struct("<IIIBIII")
+ERROR, RESPONSE, COPY = range(3)
 CHECKED = struct.Struct("<IIBIII")  # the header without the checksum itself
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -35,7 +37,8 @@ class Record:
     index: int  # of the request within its job
     succeeded: bool
     payload: bytes  # the output line, without a newline
-    usage: Usage = NO_TOKENS  # of an error
+    usage: Usage = NO_TOKENS  # of an error, and of what was not computed for this request
+    is_copy: bool = False  # the response to another request that asked the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Entry:
     offset: int
     length: int
     usage: Usage
+    is_copy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +125,13 @@ class ResultLog:
         return payload
 
     def read_payloads(
-        self, job: JobId, shard: int, epoch: int, entries: Sequence[Entry]
+        self, job: JobId, shard: int, epoch: int, pieces: Iterable[tuple[int, int]]
     ) -> Iterator[bytes]:
-        """Yield the payloads of entries that a scan found, opening the file once."""
+        """Yield the payloads of entries that a scan found, each given as (offset, length)."""
         with self._path(job, shard, epoch).open("rb", buffering=0) as file:
-            for entry in entries:
-                payload = os.pread(file.fileno(), entry.length, entry.offset)
-                assert len(payload) == entry.length, "a scanned record is there as a whole"
+            for offset, length in pieces:
+                payload = os.pread(file.fileno(), length, offset)
+                assert len(payload) == length, "a scanned record is there as a whole"
                 yield payload
 
     def jobs(self) -> list[JobId]:
@@ -174,9 +178,10 @@ def _pack(record: Record) -> bytes:
     length = len(record.payload)
     usage = record.usage
     tokens = (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens)
-    checked = CHECKED.pack(length, record.index, record.succeeded, *tokens)
+    outcome = (COPY if record.is_copy else RESPONSE) if record.succeeded else ERROR
+    checked = CHECKED.pack(length, record.index, outcome, *tokens)
     checksum = _checksum(checked, record.payload)
-    header = HEADER.pack(length, checksum, record.index, record.succeeded, *tokens)
+    header = HEADER.pack(length, checksum, record.index, outcome, *tokens)
     return header + record.payload
 
 
@@ -190,21 +195,22 @@ def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
         header = file.read(HEADER.size)
         if len(header) < HEADER.size:
             return
-        length, checksum, index, succeeded, prompt, cached, output = HEADER.unpack(header)
+        length, checksum, index, outcome, prompt, cached, output = HEADER.unpack(header)
         offset = position + HEADER.size
         # Checked before reading: a damaged length may claim gigabytes.
         if offset + length > size_bytes:
             return
         payload = file.read(length)
-        checked = CHECKED.pack(length, index, succeeded, prompt, cached, output)
+        checked = CHECKED.pack(length, index, outcome, prompt, cached, output)
         if len(payload) < length or _checksum(checked, payload) != checksum:
             return
         yield Entry(
             index=index,
-            succeeded=bool(succeeded),
+            succeeded=outcome != ERROR,
             offset=offset,
             length=length,
             usage=Usage(prompt_tokens=prompt, cached_tokens=cached, output_tokens=output),
+            is_copy=outcome == COPY,
         )
         position = offset + length
 

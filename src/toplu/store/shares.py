@@ -37,7 +37,7 @@ class Competition:
 
 
 def read_competition(connection: Connection, engine: str, now: datetime) -> Competition:
-    """Return the planned jobs of the engine, a bounded number, and the shares of projects."""
+    """Return the jobs of the engine that have shards, a bounded number, and the shares."""
     is_alive = and_(shards.c.owner.is_not(None), shards.c.lease_expires > now)
     held = (
         select(shards.c.job, func.count().label("lanes"))
@@ -50,7 +50,8 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
         shards.c.done.is_(False),
         or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
     )
-    unfinished = and_(is_unfinished(), jobs.c.planned.is_(True), jobs.c.engine == engine)
+    has_shards = exists().where(shards.c.job == jobs.c.id)
+    unfinished = and_(is_unfinished(), has_shards, jobs.c.engine == engine)
     place = func.row_number().over(
         partition_by=jobs.c.project, order_by=(jobs.c.priority.desc(), jobs.c.created, jobs.c.id)
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from fake_clock import FakeClock
 from toplu.batch import paths
 from toplu.batch.assembly import Assembler
 from toplu.batch.loop import Bell
-from toplu.batch.plan import Planner
+from toplu.batch.plan import Orderer, Planner
+from toplu.batch.request_run import RequestRun
 from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
@@ -34,6 +35,7 @@ class BatchWorld:
     jobs: Jobs
     blobs: DiskBlobs
     results: ResultLog
+    dropped: list[JobId] = field(default_factory=list)
 
     @classmethod
     async def open(cls, folder: Path, **settings: Any) -> "BatchWorld":
@@ -57,6 +59,17 @@ class BatchWorld:
             jobs=self.jobs,
             blobs=self.blobs,
             planned=lambda: None,
+            begun=Bell(),
+        )
+
+    def orderer(self) -> Orderer:
+        return Orderer(
+            settings=self.settings,
+            clock=self.clock,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            planned=lambda: None,
+            drop_job=self.dropped.append,
         )
 
     def writer(self) -> ResultWriter:
@@ -129,7 +142,7 @@ class BatchWorld:
 
 
 def line_of(index: int) -> bytes:
-    contents = [{"parts": [{"text": f"text {index}"}]}]
+    contents = [{"parts": [{"text": f"text {index:03}"}]}]
     return json.dumps({"key": f"k{index}", "request": {"contents": contents}}).encode()
 
 
@@ -142,6 +155,21 @@ def taken(run: ShardRun) -> list[int]:
     """Take everything that the run would start."""
     (stretch,) = run.stretches
     indexes = []
-    while (line := stretch.take()) is not None:
-        indexes.append(line.index)
+    while twins := stretch.take():
+        indexes += [line.index for line in twins]
     return indexes
+
+
+async def answer_all(world: BatchWorld, requests: RequestRun, writer: ResultWriter) -> None:
+    """Lease and answer until nothing is free."""
+    scheduler = Scheduler(
+        settings=world.settings, clock=world.clock, jobs=world.jobs, owner="server-1"
+    )
+    while (lease := await scheduler.lease_shard("echo", lane=0)) is not None:
+        run = await ShardRun.open(
+            lease, blobs=world.blobs, results=world.results, settings=world.settings
+        )
+        while twins := run.stretches[0].take():
+            async for records in requests.outcomes(lease.job, twins, lane=0):
+                for one in records:
+                    writer.add(run, one)

@@ -164,5 +164,5 @@ async def test_a_job_that_is_dropped_is_dropped_on_every_lane(world: BatchWorld)
         rooms.runner.drop_job(JobId("one"))
         await rooms.settle()
         texts = {text for entries in rooms.pool.on_lane.values() for text, _ in entries}
-        assert texts <= {f"text {index}" for index in range(4)}
+        assert texts <= {f"text {index:03}" for index in range(4)}
         assert texts

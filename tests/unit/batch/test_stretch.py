@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.batch.line_index import RequestLine
+from toplu.batch.order import RequestLine
 from toplu.batch.stretch import Stretch, cheapest_cut
 
 ANSWER_BYTES = 100.0
@@ -12,15 +12,17 @@ SHARED = st.lists(st.integers(0, 2000), max_size=40)
 
 def lines_of(shared: list[int], length: int = 2000) -> list[RequestLine]:
     return [
-        RequestLine(index=index, number=index + 1, line=b"x" * length, shared_bytes=bytes_)
+        RequestLine(
+            index=index, number=index + 1, line=b"x" * length, shared_bytes=bytes_, group=index
+        )
         for index, bytes_ in enumerate(shared)
     ]
 
 
 def indexes(stretch: Stretch) -> list[int]:
     taken = []
-    while (line := stretch.take()) is not None:
-        taken.append(line.index)
+    while twins := stretch.take():
+        taken += [line.index for line in twins]
     return taken
 
 

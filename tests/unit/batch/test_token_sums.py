@@ -84,5 +84,6 @@ async def test_the_entry_of_a_job_balances_with_its_results(world: BatchWorld) -
 
 
 async def answer_all(run: ShardRun, add: object) -> None:
-    while (line := run.stretches[0].take()) is not None:
-        add(run, used(line.index))
+    while twins := run.stretches[0].take():
+        for line in twins:
+            add(run, used(line.index))

@@ -1,0 +1,53 @@
+"""Placements: results are read back in input order, wherever they lie."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from toplu.batch import placements
+from toplu.batch.placements import Placements
+from toplu.job import JobId
+from toplu.store.result_log import Entry, Record, ResultLog
+
+JOB = JobId("one")
+
+
+def put_all(made: Placements, log: ResultLog, shard: int, epochs: int) -> None:
+    entries: dict[int, tuple[int, Entry]] = {}
+    for epoch in range(1, epochs + 1):
+        scan = log.scan(JOB, shard, epoch)
+        entries |= {entry.index: (epoch, entry) for entry in scan.entries}
+    made.put(shard, entries)
+
+
+@pytest.mark.parametrize(("records_at_once", "output_bytes"), [(7, 10**6), (1000, 50), (3, 1)])
+def test_results_are_read_in_input_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records_at_once: int, output_bytes: int
+) -> None:
+    monkeypatch.setattr(placements, "RECORDS_AT_ONCE", records_at_once)
+    monkeypatch.setattr(placements, "OUTPUT_BYTES", output_bytes)
+    log = ResultLog(tmp_path / "results")
+    indexes = list(range(60))
+    random.Random(3).shuffle(indexes)
+    with Placements(tmp_path / "placements", 60) as made:
+        for shard in range(6):
+            own = indexes[10 * shard : 10 * shard + 10]
+            for epoch, part in ((1, own[:4]), (2, own[4:])):
+                records = [
+                    Record(index=index, succeeded=True, payload=b"x" * (index % 5) + b"%d" % index)
+                    for index in part
+                ]
+                log.append(JOB, shard, epoch, records, at=0)
+            put_all(made, log, shard, epochs=2)
+        lines = b"".join(made.output(log, JOB)).splitlines()
+    assert lines == [b"x" * (index % 5) + b"%d" % index for index in range(60)]
+
+
+def test_a_result_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    log = ResultLog(tmp_path / "results")
+    log.append(JOB, 0, 1, [Record(index=1, succeeded=True, payload=b"x")], at=0)
+    with Placements(tmp_path / "placements", 2) as made:
+        put_all(made, log, 0, epochs=1)
+        with pytest.raises(AssertionError, match="lacks results"):
+            list(made.output(log, JOB))
