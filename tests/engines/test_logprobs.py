@@ -66,6 +66,20 @@ async def test_the_numbers_are_the_models_own_whatever_the_sampling(
 
 
 @pytest.mark.model
+async def test_text_that_was_held_back_for_a_stop_sequence_is_told_with_what_follows(
+    running_llama_cpp: RunningEngine,
+):
+    engine = running_llama_cpp.engine
+    free = (await engine.generate(asking(STORY, 1, tokens_max=24), 0)).completions[0]
+    word = free.text.split()[3]
+    prompt = asking(STORY, 1, tokens_max=24, stop=(f"{word} and never this",))
+    held = (await engine.generate(prompt, 0)).completions[0]
+    assert held.text == free.text
+    assert "".join(step.chosen.token for step in held.steps) == held.text
+    assert len(held.steps) < len(free.steps)
+
+
+@pytest.mark.model
 async def test_a_structured_answer_has_steps_that_the_model_found_unlikely(
     running_llama_cpp: RunningEngine,
 ):

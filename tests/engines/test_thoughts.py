@@ -11,8 +11,11 @@ from msgspec.structs import replace as changed
 
 from engines.engines_under_test import ECHO, LLAMA_CPP, a_prompt, launched, structure_of
 from toplu.engines.engine import Piece, Prompt, Thinking
+from toplu.engines.prompt import read_prompt
 from toplu.fleet.llama_cpp_process import start_llama_cpp
 from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
+from toplu.gemini import proto_json
+from toplu.gemini.content import GenerateContentRequest
 from toplu.settings import Settings, ThinkingSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,6 +102,43 @@ async def test_a_structure_holds_the_text_and_leaves_the_thoughts_free(thinker: 
     assert completion.thoughts
     assert "{" not in completion.thoughts
     assert set(json.loads(completion.text)) == {"a"}
+
+
+CALLING = {
+    "contents": [{"parts": [{"text": "How warm is it in Paris?"}]}],
+    "tools": [
+        {
+            "functionDeclarations": [
+                {
+                    "name": "measure",
+                    "parameters": {
+                        "type": "OBJECT",
+                        "properties": {"celsius": {"type": "BOOLEAN"}},
+                        "required": ["celsius"],
+                    },
+                }
+            ]
+        }
+    ],
+    "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
+    "generationConfig": {
+        "temperature": 0,
+        "maxOutputTokens": 200,
+        "thinkingConfig": {"thinkingBudget": BUDGET},
+    },
+}
+
+
+async def test_calls_come_after_thoughts(thinker: RunningEngine):
+    model = changed(LLAMA_CPP, thinking=ThinkingSettings())
+    prompt = read_prompt(proto_json.read_value(GenerateContentRequest, CALLING), model)
+    (completion,) = (await thinker.engine.generate(prompt, 0)).completions
+    assert completion.thoughts
+    assert "measure" not in completion.text
+    assert completion.calls
+    for call in completion.calls:
+        assert call.name == "measure"
+        assert isinstance(call.arguments["celsius"], bool)
 
 
 @pytest.mark.model
