@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from toplu.engines.calling.call_grammar import NO_CALLS
 from toplu.engines.calling.function import Functions
 from toplu.engines.calling.spoken import before_calls, with_calls
 from toplu.engines.calling.tagged import write_turns
@@ -198,7 +199,7 @@ def _heard(completion: Completion, functions: Functions | None) -> Completion:
 
 def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
     """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
-    form = prompt.functions or prompt.structure
+    grammar = _grammar(prompt)
     return {
         "messages": write_messages(write_turns(prompt.turns, prompt.functions)),
         "id_slot": lane,
@@ -207,11 +208,18 @@ def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
         **_sampling(prompt.sampling),
         **_logprobs(prompt.top_logprobs),
         **_thinking(prompt.thinking),
-        **({} if form is None else {"grammar": _grammar(prompt, form.grammar)}),
+        **({} if grammar is None else {"grammar": grammar}),
     }
 
 
-def _grammar(prompt: Prompt, grammar: str) -> str:
+def _grammar(prompt: Prompt) -> str | None:
+    form = prompt.functions or prompt.structure
+    if form is not None:
+        grammar = form.grammar
+    elif any(turn.calls for turn in prompt.turns):
+        grammar = NO_CALLS  # or the model would call as it did before
+    else:
+        return None
     if prompt.thinking is None or prompt.thinking.tokens_max == 0:
         return grammar
     # It would hold the thoughts to the form as well.

@@ -2,6 +2,7 @@
 
 must call:  call (call …)
 otherwise:  text, in which the mark of a call can only be the beginning of one
+no calls:   text without such a mark
 """
 
 import json
@@ -15,6 +16,12 @@ from toplu.engines.structured.shape import Choice, Literals, Member, Record, Sha
 from toplu.engines.structured.until import write_until
 
 MARK = CALL.strip()
+# How the marks of calls and of results begin. The model writes no results: it has to call.
+FAMILY = "<tool_"
+
+
+# Of an answer in a conversation that has calls, but may have no further ones.
+NO_CALLS = f"root ::= text-0\n{write_until(FAMILY, None, 'text', may_end=True)}"
 
 
 def write_call_grammar(
@@ -29,7 +36,8 @@ def write_call_grammar(
     rules = f"after-mark ::= {after_mark}\n{calls}"
     if must_call:
         return f"root ::= {quote(MARK)} after-mark\n{rules}"
-    return f"root ::= text-0\n{write_until(MARK, 'after-mark', 'text', may_end=True)}{rules}"
+    text = write_until(MARK, "after-mark", "text", may_end=True, certain=len(FAMILY))
+    return f"root ::= text-0\n{text}{rules}"
 
 
 def _call(function: Function) -> Record:

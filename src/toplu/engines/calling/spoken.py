@@ -47,10 +47,12 @@ def with_calls(completion: Completion) -> Completion:
     answer = completion.text
     text, mark, _ = answer.partition(MARK)
     if mark:
-        calls, is_whole = _read_calls(answer[len(text) :])
-        return replace(completion, text=text.rstrip(), calls=calls, broken_call=not is_whole)
+        calls, are_whole = _read_calls(answer[len(text) :])
+        # At the limit, a call without an end is what the limit says already.
+        broken_call = not are_whole and not completion.hit_token_limit
+        return replace(completion, text=text.rstrip(), calls=calls, broken_call=broken_call)
     if completion.hit_token_limit and _half_mark(answer):
-        # At the limit, half a mark is half a call.
+        # Half a mark is half a call.
         return replace(completion, text=answer[: _sure_length(answer)])
     return completion
 

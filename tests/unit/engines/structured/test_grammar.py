@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import jsonschema
 import pydantic
 import pytest
-from grammar_walk import Walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_schemas import json_schemas
 
+from grammar_walk import Walk
 from structured_cases import CASES, Case
 from toplu.engines.structured.shape import SchemaFault, Structure
 from toplu.engines.structured.smallest import write_smallest

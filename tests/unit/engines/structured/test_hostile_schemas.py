@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 import pytest
-from grammar_walk import Walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_schemas import json_schemas
 from test_schema_refusals import MODEL, refusal_of
 
+from grammar_walk import Walk
 from toplu.engines.prompt import read_prompt
 from toplu.engines.structured.keywords import ASSERTIONS, COMBINERS
 from toplu.engines.structured.smallest import write_smallest
