@@ -44,6 +44,36 @@ class Walk:
         self._walk(("rule", "root"), choose, said, 0)
         return "".join(said)
 
+    def allows(self, text: str) -> bool:
+        """Return whether the grammar allows exactly this text, which has to be short."""
+        return len(text) in self._ends(("rule", "root"), text, 0)
+
+    def _ends(self, node: Any, text: str, at: int) -> set[int]:
+        """Return where the node may end in the text if it begins here."""
+        kind, value = node
+        if kind == "text":
+            return {at + len(value)} if text.startswith(value, at) else set()
+        if kind == "class":
+            negated, ranges = value
+            fits = at < len(text) and any(low <= ord(text[at]) <= high for low, high in ranges)
+            return {at + 1} if at < len(text) and fits != negated else set()
+        if kind == "rule":
+            return self._ends(self.rules[value], text, at)
+        if kind == "any":
+            return set().union(*(self._ends(option, text, at) for option in value))
+        if kind == "all":
+            ends = {at}
+            for part in value:
+                ends = set().union(*(self._ends(part, text, end) for end in ends))
+            return ends
+        part, fewest, most = value
+        ends, found, count = {at}, {at} if not fewest else set(), 0
+        while ends and (most is None or count < most):
+            ends = set().union(*(self._ends(part, text, end) for end in ends)) - found
+            count += 1
+            found |= ends if count >= fewest else set()
+        return found
+
     def _walk(self, node: Any, choose: random.Random, said: list[str], depth: int) -> None:
         kind, value = node
         if kind == "text":

@@ -194,7 +194,9 @@ def _hearing(listener: Listener | None, functions: Functions | None) -> Listener
 
 
 def _heard(completion: Completion, functions: Functions | None) -> Completion:
-    return completion if functions is None else with_calls(completion)
+    if functions is None:
+        return completion
+    return with_calls(completion, must_call=functions.must_call)
 
 
 def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def before_calls(listener: Listener) -> Listener:
     return hear
 
 
-def with_calls(completion: Completion) -> Completion:
+def with_calls(completion: Completion, *, must_call: bool = False) -> Completion:
     """Return the completion with the calls that stand in its text."""
     answer = completion.text
     text, mark, _ = answer.partition(MARK)
@@ -54,7 +54,8 @@ def with_calls(completion: Completion) -> Completion:
     if completion.hit_token_limit and _half_mark(answer):
         # Half a mark is half a call.
         return replace(completion, text=answer[: _sure_length(answer)])
-    return completion
+    # A vocabulary that keeps the mark from being text would leave calls without one.
+    return replace(completion, broken_call=must_call and not completion.hit_token_limit)
 
 
 def _read_calls(answer: str) -> tuple[tuple[FunctionCall, ...], bool]:

@@ -8,6 +8,7 @@ import pytest
 
 from function_cases import CASES, FunctionCase, functions_of
 from grammar_walk import Walk
+from toplu.engines.calling.call_grammar import NO_CALLS
 from toplu.engines.calling.declared import FUNCTIONS_MAX, NAME_RULE, function_violations
 from toplu.engines.calling.function import CALLS_MAX
 from toplu.engines.calling.spoken import with_calls
@@ -48,11 +49,38 @@ def test_whatever_the_grammar_allows_is_a_valid_call(case: FunctionCase):
         check_calls(completion, {case.name})
 
 
+CALL = '<tool_call>\n{"name": "get_time", "arguments": {}}\n</tool_call>'
+TEXTS = ["", "Hello.\nAnd <b>?", "ends in <tool", "<<tool <tools> </tool_call>", "größe 🎺"]
+
+
 @pytest.mark.parametrize("mode", ["AUTO", "VALIDATED"])
-def test_whatever_comes_after_text_is_a_valid_call(mode: str):
-    functions = functions_of(DECLARATIONS, mode=mode)
-    for seed in range(WALKS):
-        check_calls(said_by(functions.grammar, seed), set(SCHEMAS))
+def test_where_no_call_has_to_be_made_text_may_stand_before_calls(mode: str):
+    walk = Walk.of(functions_of(DECLARATIONS, mode=mode).grammar)
+    for text in TEXTS:
+        assert walk.allows(text), text
+        assert walk.allows(text + CALL), text
+        assert walk.allows("\n".join([text + CALL, *[CALL] * (CALLS_MAX - 1)])), text
+        for end in ("<tool_", "<tool_call>", "<tool_response>", f"{CALL}.", CALL[:-1]):
+            assert not walk.allows(text + end), text + end
+    assert not walk.allows("\n".join([CALL] * (CALLS_MAX + 1)))
+    assert not walk.allows(CALL.replace("{}", '{"a": 1}'))
+    assert not walk.allows(CALL.replace("get_time", "get_date"))
+
+
+def test_where_a_call_has_to_be_made_nothing_else_is_said():
+    walk = Walk.of(functions_of(DECLARATIONS, mode="ANY").grammar)
+    assert walk.allows(CALL)
+    assert walk.allows(f"{CALL}\n{CALL}")
+    for text in ("", "Hello", f"Well {CALL}", f"{CALL} ", CALL[:-1]):
+        assert not walk.allows(text)
+
+
+def test_where_no_call_may_be_made_no_mark_of_one_is_said():
+    walk = Walk.of(NO_CALLS)
+    for text in TEXTS:
+        assert walk.allows(text), text
+        assert not walk.allows(text + CALL)
+        assert not walk.allows(f"{text}<tool_")
 
 
 def declaring(*declarations: Any, **config: Any) -> dict[str, Any]:

@@ -73,6 +73,13 @@ def test_a_call_that_is_none_is_left_out_and_told_of(answer: str, calls: tuple[F
     assert (at_limit.text, at_limit.calls, at_limit.broken_call) == ("", calls, False)
 
 
+def test_an_answer_that_had_to_call_and_does_not_is_broken():
+    completion = Completion(text="Hello", tokens=1, hit_token_limit=False)
+    assert with_calls(completion, must_call=True).broken_call
+    cut_off = Completion(text="", tokens=1, hit_token_limit=True)
+    assert not with_calls(cut_off, must_call=True).broken_call
+
+
 def test_half_a_mark_at_the_limit_is_half_a_call():
     assert spoken("Well \n<tool_c", hit_token_limit=True).text == "Well"
     assert spoken("<", hit_token_limit=True).text == ""
