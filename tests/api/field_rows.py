@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 PAGE = Path(__file__).parents[2] / "docs" / "COMPATIBILITY.md"
 HEADING = "## Every field"
+METHODS = "### Methods"
 QUOTED = re.compile(r"`([^`]+)`")
 SERVED = {"yes", "differs"}
 STATUSES = SERVED | {"no", "unset", "SDK", "Vertex"}
@@ -73,11 +74,15 @@ class Row:
         return field in self.fields and any(fnmatch(type_name, name) for name in self.type_names)
 
 
-def read_rows(page: str) -> list[Row]:
-    """Return the rows of the section about fields."""
+def read_rows(page: str) -> tuple[list[Row], list[Row]]:
+    """Return the rows about methods, whose types are modules, and those about fields."""
     section = page.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("| `")]
-    return [_read_row(line) for line in lines]
+    methods, _, fields = section.partition(f"\n{METHODS}\n")[2].partition("\n### ")
+    return _read_table(methods), _read_table(fields)
+
+
+def _read_table(text: str) -> list[Row]:
+    return [_read_row(line) for line in text.splitlines() if line.startswith("| `")]
 
 
 def _read_row(line: str) -> Row:

@@ -1,5 +1,7 @@
 """COMPATIBILITY.md names every field of google-genai's types, and says what is true of it."""
 
+import google.genai.chats
+import google.genai.client
 import msgspec
 import pytest
 from field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
@@ -17,7 +19,7 @@ from toplu.gemini.tool import (
     ToolConfig,
 )
 
-ROWS = read_rows(PAGE.read_text(encoding="utf-8"))
+METHODS, ROWS = read_rows(PAGE.read_text(encoding="utf-8"))
 KINDS = reached(ROWS)
 
 
@@ -59,6 +61,37 @@ def test_a_field_without_a_row_and_a_row_without_a_field_are_found() -> None:
     assert "SpeechConfig" not in KINDS
     more = [*ROWS, Row(type_names=("Tool",), fields=("mcpServers",), status="yes")]
     assert "McpServer" in reached(more)
+
+
+# The other modules are named as a whole.
+MODULES = {
+    "models": google.genai.models.Models,
+    "chats": google.genai.chats.Chats,
+    "batches": google.genai.batches.Batches,
+    "files": google.genai.files.Files,
+    "caches": google.genai.caches.Caches,
+}
+OF_THE_CLIENT = {"aio", "close", "vertexai", "credentials"}
+
+
+def test_every_method_of_the_sdk_has_exactly_one_row() -> None:
+    methods = {
+        f"{module}.{name}": sum(row.names(module, name) for row in METHODS)
+        for module, kind in MODULES.items()
+        for name in vars(kind)
+        if not name.startswith("_") and name != "with_raw_response"
+    }
+    assert len(methods) > 20
+    assert {place: count for place, count in methods.items() if count != 1} == {}
+    said = {f"{name}.{each}" for row in METHODS for name in row.type_names for each in row.fields}
+    assert said == set(methods)
+
+
+def test_every_module_of_the_sdk_is_named() -> None:
+    clients = (google.genai.Client, google.genai.client.AsyncClient)
+    modules = {name for client in clients for name in dir(client) if not name.startswith("_")}
+    named = {name for row in METHODS for name in row.type_names}
+    assert named == modules - OF_THE_CLIENT - {"aclose"}
 
 
 # Read before the prompt is, by `files.attachments`.

@@ -183,6 +183,8 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
         ("POST", "webhooks"),
         ("GET", "webhooks"),
         ("POST", "webhooks/x:ping"),
+        ("POST", "models/imagen-4:predict"),
+        ("POST", "models/veo-3:predictLongRunning"),
     ],
 )
 def test_a_method_that_is_not_served_says_so(http: httpx.Client, method: str, path: str) -> None:

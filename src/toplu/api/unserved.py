@@ -7,6 +7,8 @@ from starlette.routing import Route
 from toplu.errors import Unimplemented
 
 METHODS = {
+    "/{version:version}/models/{model}:predict": ["POST"],
+    "/{version:version}/models/{model}:predictLongRunning": ["POST"],
     "/{version:version}/files:register": ["POST"],
     "/{version:version}/cachedContents": ["GET", "POST"],
     "/{version:version}/cachedContents/{name}": ["GET", "PATCH", "DELETE"],
