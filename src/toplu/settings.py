@@ -132,7 +132,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     document_memory_bytes_max: Positive = GIB  # addresses of the process that reads one
     document_readers_max: Positive = 2  # documents that are read at a time
     documents_kept_characters_max: Positive = 16_000_000  # texts of files, kept in memory
-    request_documents_max: Positive = 256
+    request_documents_max: Positive = 256  # images among them
+    image_bytes_max: Positive = 20 * MIB  # one image that a request carries or names
+    image_pixels_max: Positive = 64_000_000  # of one image as it is sent
+    image_side_max: Positive = 1536  # the longer side of an image as a model is given it
+    image_readers_max: Positive = 2  # images that are read at a time
+    images_kept_bytes_max: Positive = 64 * MIB  # images of files as models see them, in memory
+    request_images_max: Positive = 64
+    request_image_bytes_max: Positive = 20 * MIB  # of a request together, as models are given them
     stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
 
     # Running

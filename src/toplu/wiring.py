@@ -19,7 +19,6 @@ from toplu.api.models import Models
 from toplu.api.uploads import UploadDoor
 from toplu.batch.middle import Middle
 from toplu.clock import Clock, SystemClock
-from toplu.documents.reader import DocumentReader
 from toplu.engines.catalogue import Catalogue
 from toplu.files.attachments import Attachments
 from toplu.files.library import Library
@@ -73,9 +72,7 @@ class House:
         sessions = UploadSessions(database)
         parts = Parts(data.uploads)
         library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
-        attachments = Attachments(
-            settings=settings, library=library, reader=DocumentReader(settings)
-        )
+        attachments = Attachments(settings=settings, library=library)
         self.middle = Middle(
             settings=settings,
             clock=clock,

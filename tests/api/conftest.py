@@ -8,6 +8,7 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
+from image_calls import BLIND, SEEING
 
 from toplu.clock import Clock
 from toplu.settings import Settings
@@ -34,6 +35,18 @@ def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHo
     """
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("house") / "data", models=(ECHO,), drain_seconds=0.1
+    )
+    with RunningHouse(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def seeing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    """One server with a model that sees, under every Gemini name, and one that does not."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("house") / "data",
+        models=(SEEING, BLIND),
+        drain_seconds=0.1,
     )
     with RunningHouse(settings) as running:
         yield running

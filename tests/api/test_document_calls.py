@@ -220,12 +220,12 @@ PREFIX = "* GenerateContentRequest.contents[0].parts[0]."
         (
             inline(b"x", "image/jpeg"),
             501,
-            "contents[0].parts[0].inlineData is image/jpeg, and this model does not see.",
+            "contents[0].parts[0].inlineData is image/jpeg, and the model echo does not see.",
         ),
         (
             naming("files/x", "video/mp4"),
             501,
-            "contents[0].parts[0].fileData is video/mp4, and this model neither sees nor hears.",
+            "contents[0].parts[0].fileData is video/mp4, and this server does not serve video.",
         ),
         (naming("files/x"), 403, MISSING.format("x")),
     ],

@@ -48,7 +48,7 @@ def places_taken(house: RunningHouse) -> int:
 
 
 def calls_waiting(house: RunningHouse) -> int:
-    return house.house.fleet.pool("slow")._interactive_waiting
+    return house.house.fleet.pool("slow")._patience._waiting
 
 
 def slow_house(open_a_house: OpenHouse, **settings: int) -> RunningHouse:

@@ -234,7 +234,6 @@ UNSERVED: dict[type, dict[str, Any]] = {
         "toolCall": {},
         "toolResponse": {},
         "videoMetadata": {"fps": 1},
-        "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"},
         "mediaProcessing": {},
         "audioTranscription": {},
         "audioMetadata": {},
@@ -243,7 +242,7 @@ UNSERVED: dict[type, dict[str, Any]] = {
         "spreadsheetMetadata": {},
     },
 }
-WITHOUT_EFFECT = {"serviceTier": "flex", "mediaResolution": "MEDIA_RESOLUTION_LOW"}
+WITHOUT_EFFECT = {"serviceTier": "flex"}
 
 
 def request_with(kind: type, field: str, value: Any) -> tuple[dict[str, Any], str]:

@@ -1,12 +1,16 @@
 """Every kind of engine, running: the same tests are run against each."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from engines.engines_under_test import ECHO, LLAMA_CPP, SLOW_ECHO, launched
+from random_projector import write_projector
 from toplu.fleet.running_engine import RunningEngine
+from toplu.settings import ModelSettings
 
 KINDS = ["echo", pytest.param("llama_cpp", marks=pytest.mark.model)]
 
@@ -29,4 +33,30 @@ async def doomed(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]
     """An engine for one test, which may kill it; its answers take long."""
     model = SLOW_ECHO if request.param == "echo" else LLAMA_CPP
     async with launched(model) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_projector(tmp_path_factory.mktemp("projector") / "mmproj.gguf")
+
+
+def _with_sight(request: pytest.FixtureRequest) -> ModelSettings:
+    if request.param == "echo":
+        return msgspec.structs.replace(ECHO, vision=True)
+    projector = request.getfixturevalue("projector")
+    return msgspec.structs.replace(LLAMA_CPP, projector=f"path:{projector}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+    """An engine that is shown images."""
+    async with launched(_with_sight(request)) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=KINDS)
+async def blinded(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+    """An engine that sees, for one test, which kills it."""
+    async with launched(_with_sight(request)) as engine:
         yield engine

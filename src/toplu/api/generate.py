@@ -17,11 +17,8 @@ from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
 from toplu.gemini.content import (
     CountTokensRequest,
-    CountTokensResponse,
     GenerateContentRequest,
     GenerateContentResponse,
-    Modality,
-    ModalityTokenCount,
 )
 from toplu.gemini.token_usage import usage_of
 from toplu.projects.meter import Meter
@@ -128,11 +125,8 @@ class Generate:
         check_model("CountTokensRequest.generate_content_request", request.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
-        tokens = await while_connected(call.request, pool.count_tokens(request, resolve=resolve))
-        details = [ModalityTokenCount(modality=Modality.TEXT, token_count=tokens)]
-        return await json_response(
-            call.request, CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)
-        )
+        count = await while_connected(call.request, pool.count_tokens(request, resolve=resolve))
+        return await json_response(call.request, count)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

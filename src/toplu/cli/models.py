@@ -24,8 +24,13 @@ def list_models(config: ConfigOption = None) -> None:
     settings = load(config)
     table = Table("name", "answers to", "engine", "source", "file")
     for model in settings.models:
-        file = model_source.locate(model, settings.model_dir)
-        here = "not needed" if model.source is None else "here" if file is not None else "missing"
+        projector = model_source.projector_of(model)
+        files = [
+            model_source.locate(each, settings.model_dir)
+            for each in (model, projector)
+            if each is not None
+        ]
+        here = "not needed" if model.source is None else "here" if all(files) else "missing"
         table.add_row(model.name, ", ".join(model.aliases), model.engine, model.source or "", here)
     Console().print(table)
 
@@ -35,13 +40,16 @@ def pull(
     name: Annotated[str, typer.Argument(help="The model's catalogue name.")],
     config: ConfigOption = None,
 ) -> None:
-    """Fetch a model's file and check it; does nothing when it is here."""
+    """Fetch a model's files and check them; does nothing when they are here."""
     settings = load(config)
     model = next((model for model in settings.models if model.name == name), None)
     if model is None:
         names = ", ".join(model.name for model in settings.models)
         raise ConfigurationError(f"{name} is not in the catalogue, which has: {names}")
-    with Progress(transient=True) as progress:
-        progress.add_task(f"fetching {name}", total=None)
-        file = asyncio.run(model_source.pull(model, settings.model_dir))
-    typer.echo(f"{name}: {file}")
+    for each in (model, model_source.projector_of(model)):
+        if each is None:
+            continue
+        with Progress(transient=True) as progress:
+            progress.add_task(f"fetching {name}", total=None)
+            file = asyncio.run(model_source.pull(each, settings.model_dir))
+        typer.echo(f"{name}: {file}")

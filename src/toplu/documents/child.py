@@ -1,7 +1,7 @@
 r"""The process in which hostile documents are read: it limits itself, reads one, and ends.
 
-    stdin    {"reading": …, limits}\n then the bytes
-    stdout   {"text": …} or {"fault": …}, one line
+    stdin    {"type": …, limits}\n then the bytes
+    stdout   {"text": …}, {"image": …} or {"fault": …}, one line
 
 It is a program of its own so that a bomb, a hang or a crash inside a parser costs one document.
 """
@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 from toplu.documents.fault import DocumentFault
+from toplu.documents.image import PlainImage, read_image
+from toplu.documents.image_type import ImageType
 from toplu.documents.media_type import Reading
 
 # pdfium's own numbers of what FPDF_GetLastError may return.
@@ -23,29 +25,43 @@ PDF_PASSWORD_ERRORS = {4, 5}
 class ChildOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What to read, and within which limits."""
 
-    reading: Reading
     size_bytes: int
-    pages_max: int
-    characters_max: int
     memory_bytes_max: int
     cpu_seconds_max: int
 
 
+class DocumentOrder(ChildOrder, frozen=True, kw_only=True, tag="document"):
+    """A document, for its text."""
+
+    reading: Reading
+    pages_max: int
+    characters_max: int
+
+
+class ImageOrder(ChildOrder, frozen=True, kw_only=True, tag="image"):
+    """An image, to be written anew."""
+
+    media_type: ImageType
+    pixels_max: int
+    side_max: int
+
+
 class ChildAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The text, or why there is none."""
+    """The text or the image, or why there is none."""
 
     text: str | None = None
+    image: PlainImage | None = None
     fault: str | None = None
     unserved: bool = False
 
 
 def main() -> None:
-    """Read the one document that stdin has."""
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildOrder)
+    """Read the one document or image that stdin has."""
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=DocumentOrder | ImageOrder)
     _limit(order)
     data = sys.stdin.buffer.read(order.size_bytes)
     try:
-        answer = ChildAnswer(text=_read(order, data))
+        answer = _answer(order, data)
     except DocumentFault as fault:
         answer = ChildAnswer(fault=fault.message, unserved=fault.unserved)
     except (MemoryError, RecursionError):
@@ -68,7 +84,14 @@ def _limit(order: ChildOrder) -> None:
             resource.setrlimit(limit, (value, value))
 
 
-def _read(order: ChildOrder, data: bytes) -> str:
+def _answer(order: DocumentOrder | ImageOrder, data: bytes) -> ChildAnswer:
+    if isinstance(order, DocumentOrder):
+        return ChildAnswer(text=_read(order, data))
+    image = read_image(data, order.media_type, pixels_max=order.pixels_max, side_max=order.side_max)
+    return ChildAnswer(image=image)
+
+
+def _read(order: DocumentOrder, data: bytes) -> str:
     if order.reading is Reading.HTML:
         from toplu.documents.web_page import read_page
 
@@ -84,7 +107,7 @@ def too_long(characters_max: int) -> DocumentFault:
     return DocumentFault(f"has more text than {characters_max} characters.")
 
 
-def _read_pdf(order: ChildOrder, data: bytes) -> str:
+def _read_pdf(order: DocumentOrder, data: bytes) -> str:
     import pypdfium2
 
     try:
@@ -106,7 +129,7 @@ def _read_pdf(order: ChildOrder, data: bytes) -> str:
     text = "\n\n".join(page for page in pages if page)
     if not text:
         raise DocumentFault(
-            "is a PDF without text: its pages are images or empty, and this model does not see.",
+            "is a PDF without text: its pages are images or empty, and of a PDF the text is read.",
             unserved=True,
         )
     return text

@@ -8,13 +8,16 @@ from typing import cast
 
 import msgspec
 
-from toplu.documents.child import ChildAnswer, ChildOrder
+from toplu.documents.child import ChildAnswer, ChildOrder, DocumentOrder, ImageOrder
 from toplu.documents.fault import DocumentFault
+from toplu.documents.image import PlainImage
 
 CHILD_MODULE = "toplu.documents.child"
 STDIN = 0
-# A character is at most six bytes of JSON; the rest is what stands around the text.
+# A character is at most six bytes of JSON; the rest is what stands around the text. No pixel of a
+# PNG or a JPEG that the child writes takes more than its three colours, in base64.
 BYTES_PER_CHARACTER_MAX = 6
+BYTES_PER_PIXEL_MAX = 4
 FRAME_BYTES_MAX = 4096
 # The child counts its own processor time. By the clock it may take longer, on a busy machine.
 CLOCK_SECONDS_PER_CPU_SECOND = 3
@@ -52,11 +55,26 @@ class _Pipes(asyncio.SubprocessProtocol):
             self.transport.kill()
 
 
-async def read_in_child(order: ChildOrder, data: bytes) -> str:
+async def read_in_child(order: DocumentOrder, data: bytes) -> str:
     """Return the text of the document, or raise DocumentFault; no child outlives the call."""
+    answer = await _ask_child(order, data, order.characters_max * BYTES_PER_CHARACTER_MAX)
+    if answer.text is None:
+        raise DocumentFault(answer.fault or SPENT, unserved=answer.unserved)
+    return answer.text
+
+
+async def read_image_in_child(order: ImageOrder, data: bytes) -> PlainImage:
+    """Return the image as the child has written it, or raise DocumentFault."""
+    answer = await _ask_child(order, data, order.side_max**2 * BYTES_PER_PIXEL_MAX)
+    if answer.image is None:
+        raise DocumentFault(answer.fault or SPENT, unserved=answer.unserved)
+    return answer.image
+
+
+async def _ask_child(order: ChildOrder, data: bytes, said_bytes_max: int) -> ChildAnswer:
     loop = asyncio.get_running_loop()
     transport, pipes = await loop.subprocess_exec(
-        lambda: _Pipes(order.characters_max * BYTES_PER_CHARACTER_MAX + FRAME_BYTES_MAX),
+        lambda: _Pipes(said_bytes_max + FRAME_BYTES_MAX),
         sys.executable,
         "-P",
         "-m",
@@ -76,15 +94,8 @@ async def read_in_child(order: ChildOrder, data: bytes) -> str:
         pipes.kill()
         await pipes.ended.wait()
         transport.close()
-    return _text_of(bytes(pipes.said))
-
-
-def _text_of(said: bytes) -> str:
     try:
-        answer = msgspec.json.decode(said, type=ChildAnswer)
+        return msgspec.json.decode(bytes(pipes.said), type=ChildAnswer)
     except msgspec.DecodeError as error:
         # It was killed, by its limits or by the fault that the document found in the parser.
         raise DocumentFault(SPENT) from error
-    if answer.text is None:
-        raise DocumentFault(answer.fault or SPENT, unserved=answer.unserved)
-    return answer.text

@@ -70,10 +70,9 @@ BY_SUFFIX: dict[str, Reading] = {
     "+xml": Reading.XML,
 }
 
-SENSES = {
-    "image/": "this model does not see",
-    "audio/": "this model does not hear",
-    "video/": "this model neither sees nor hears",
+UNSERVED = {
+    "audio/": "this server does not serve audio",
+    "video/": "this server does not serve video",
 }
 
 LENGTH_MAX = 255
@@ -96,8 +95,8 @@ class MediaType:
 
 def read_media_type(mime_type: str) -> MediaType:
     """Return how a document of that type is read, or raise DocumentFault if it is not."""
-    name = mime_type.partition(";")[0].strip().lower()
-    for beginning, reason in SENSES.items():
+    name = name_of(mime_type)
+    for beginning, reason in UNSERVED.items():
         if name.startswith(beginning) and SHAPE.fullmatch(name):
             raise DocumentFault(f"is {name}, and {reason}.", unserved=True)
     reading = _reading_of(name)
@@ -108,9 +107,14 @@ def read_media_type(mime_type: str) -> MediaType:
     return MediaType(name=name, reading=reading, charset=charset[1] if charset else None)
 
 
+def name_of(mime_type: str) -> str:
+    """Return the type in lower case, without its parameters."""
+    return mime_type.partition(";")[0].strip().lower()
+
+
 def is_known(mime_type: str | None) -> bool:
     """Whether the type says anything about the bytes."""
-    return (mime_type or "").partition(";")[0].strip().lower() not in UNKNOWN
+    return name_of(mime_type or "") not in UNKNOWN
 
 
 def _reading_of(name: str) -> Reading | None:

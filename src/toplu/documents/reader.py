@@ -1,27 +1,23 @@
-"""Reads documents to text, a bounded number at a time, and remembers what it has read.
+"""Reads documents to text.
 
-    bytes ──▶ charset ──▶ text                    text, XML, source code, in a thread
-          └─▶ child process ──▶ text              HTML, PDF, whose parsers can be led astray
-
-The lines of a batch often name one file: its text, or why it has none, is kept under a key that
-the caller gives, until younger texts need the room.
+bytes ──▶ charset ──▶ text                    text, XML, source code, in a thread
+      └─▶ child process ──▶ text              HTML, PDF, whose parsers can be led astray
 """
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 
-from toplu.documents.child import ChildOrder, too_long
+from toplu.documents.child import DocumentOrder, too_long
 from toplu.documents.child_process import read_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import MediaType, Reading
 from toplu.documents.plain_text import decode
+from toplu.documents.readings import Readings
 from toplu.settings import Settings
 
 PDF_MARK = b"%PDF-"
 PDF_MARK_WITHIN_BYTES = 1024
-FAULT_CHARACTERS = 256  # what a remembered fault counts for
 
 Fetch = Callable[[], Awaitable[bytes]]
 
@@ -31,9 +27,11 @@ class DocumentReader:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._places = asyncio.Semaphore(settings.document_readers_max)
-        self._kept: OrderedDict[Hashable, str | DocumentFault] = OrderedDict()
-        self._kept_characters = 0
+        self._texts = Readings[str](
+            readers_max=settings.document_readers_max,
+            weight_max=settings.documents_kept_characters_max,
+            weight_of=len,
+        )
 
     async def read(
         self,
@@ -52,22 +50,11 @@ class DocumentReader:
         if size_bytes > bytes_max:
             raise DocumentFault(f"has {size_bytes} bytes; at most {bytes_max} are read.")
         own_key = None if key is None else (key, media_type)
-        if (kept := self._recall(own_key)) is None:
-            async with self._places:
-                # Whoever had the place before may have read the same.
-                if (kept := self._recall(own_key)) is None:
-                    kept = await self._outcome(media_type, await fetch())
-                    self._keep(own_key, kept)
-        if isinstance(kept, DocumentFault):
-            # A new one: an exception grows with each place that it is raised at.
-            raise DocumentFault(kept.message, unserved=kept.unserved)
-        return kept
 
-    async def _outcome(self, media_type: MediaType, data: bytes) -> str | DocumentFault:
-        try:
-            return await self._read(media_type, data)
-        except DocumentFault as fault:
-            return fault
+        async def read() -> str:
+            return await self._read(media_type, await fetch())
+
+        return await self._texts.read(own_key, read)
 
     async def _read(self, media_type: MediaType, data: bytes) -> str:
         characters_max = self._settings.document_characters_max
@@ -86,8 +73,8 @@ class DocumentReader:
             raise too_long(characters_max)
         return text
 
-    def _order(self, reading: Reading, data: bytes) -> ChildOrder:
-        return ChildOrder(
+    def _order(self, reading: Reading, data: bytes) -> DocumentOrder:
+        return DocumentOrder(
             reading=reading,
             size_bytes=len(data),
             pages_max=self._settings.document_pages_max,
@@ -95,22 +82,3 @@ class DocumentReader:
             memory_bytes_max=self._settings.document_memory_bytes_max,
             cpu_seconds_max=math.ceil(self._settings.document_seconds_max),
         )
-
-    def _recall(self, key: Hashable | None) -> str | DocumentFault | None:
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-    def _keep(self, key: Hashable | None, outcome: str | DocumentFault) -> None:
-        if key is None or (isinstance(outcome, DocumentFault) and outcome.passing):
-            return
-        self._kept[key] = outcome
-        self._kept_characters += _weight(outcome)
-        while self._kept_characters > self._settings.documents_kept_characters_max:
-            _, forgotten = self._kept.popitem(last=False)
-            self._kept_characters -= _weight(forgotten)
-
-
-def _weight(outcome: str | DocumentFault) -> int:
-    return FAULT_CHARACTERS + (len(outcome) if isinstance(outcome, str) else 0)

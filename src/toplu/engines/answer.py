@@ -79,6 +79,14 @@ def _usage(generation: Generation) -> UsageMetadata:
     )
 
 
+def prompt_details(tokens: int, image_tokens: int | None) -> list[ModalityTokenCount] | None:
+    """Return the breakdown by modality of a prompt; None if nobody knows it."""
+    if image_tokens is None:
+        return None
+    shown = ModalityTokenCount(modality=Modality.IMAGE, token_count=image_tokens)
+    return [*text_tokens(tokens - image_tokens), *([shown] if image_tokens else [])]
+
+
 def text_tokens(count: int) -> list[ModalityTokenCount]:
     """Return the breakdown by modality of tokens that are all text."""
     return [ModalityTokenCount(modality=Modality.TEXT, token_count=count)]

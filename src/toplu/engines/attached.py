@@ -22,6 +22,7 @@ import msgspec
 from toplu.engines.engine import Image
 from toplu.gemini.content import Blob, Content, GenerateContentRequest, Part
 
+SYSTEM = "system_instruction"
 END = re.compile(r"</(?=document)", re.IGNORECASE)
 NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -32,6 +33,7 @@ class Attached:
 
     path: str
     part: Part
+    role: str  # as the request has it; `system` in the system instruction
 
 
 class Shown(Blob, frozen=True, kw_only=True):
@@ -45,7 +47,8 @@ def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
     for path, content in _contents(request):
         for index, part in enumerate(content.parts or []):
             if part.inline_data is not None or part.file_data is not None:
-                yield Attached(f"{path}.parts[{index}]", part)
+                role = "system" if path == SYSTEM else content.role or ""
+                yield Attached(f"{path}.parts[{index}]", part, role)
 
 
 def with_read(
@@ -53,7 +56,7 @@ def with_read(
 ) -> GenerateContentRequest:
     """Return the request with what was read at each path in the place of what stands there."""
     contents = {path: _filled(path, content, read) for path, content in _contents(request)}
-    system = contents.pop("system_instruction", None)
+    system = contents.pop(SYSTEM, None)
     return msgspec.structs.replace(
         request,
         contents=None if request.contents is None else list(contents.values()),
@@ -71,7 +74,7 @@ def write_document(text: str, *, name: str | None, media_type: str) -> str:
 
 def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
     if request.system_instruction is not None:
-        yield "system_instruction", request.system_instruction
+        yield SYSTEM, request.system_instruction
     for index, content in enumerate(request.contents or []):
         yield f"contents[{index}]", content
 

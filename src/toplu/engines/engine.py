@@ -20,7 +20,7 @@ Role = Literal["system", "user", "assistant"]
 class Image:
     """A picture as engines that see are given it: a file of bounded size that was written here."""
 
-    media_type: Literal["image/png", "image/jpeg"]
+    media_type: str  # image/png or image/jpeg
     width: int
     height: int
     data: bytes = field(repr=False)

@@ -38,6 +38,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to load; it travels by stdin because argv is readable by everybody."""
 
     model_path: str
+    projector_path: str | None  # None: the model does not see
     context_tokens: int  # per lane
     lanes: int
     threads: int | None  # None: every core
@@ -83,12 +84,15 @@ def load_model(parameters: ChildParameters) -> Any:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # noqa: TID251  # libgomp's, not ours
     import xllamacpp
 
-    if not Path(parameters.model_path).is_file():
-        raise RuntimeError("there is no such file")
+    for path in (parameters.model_path, parameters.projector_path):
+        if path is not None and not Path(path).is_file():
+            raise RuntimeError(f"there is no file {path}")
     common = xllamacpp.CommonParams()
     common.model.path = parameters.model_path
     if parameters.chat_template_path is not None:
         common.chat_template = _read_chat_template(Path(parameters.chat_template_path))
+    if parameters.projector_path is not None:
+        common.mmproj.path = parameters.projector_path
     common.n_parallel = parameters.lanes
     common.n_ctx = parameters.lanes * parameters.context_tokens
     common.n_batch = BATCH_TOKENS

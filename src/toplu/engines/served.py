@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from toplu.engines.attached import Shown
-from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
+from toplu.gemini.content import (
+    Content,
+    GenerateContentRequest,
+    GenerationConfig,
+    Part,
+    PartMediaResolution,
+)
 from toplu.gemini.message import Message
 from toplu.gemini.tool import (
     Behavior,
@@ -58,11 +64,13 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "text",
             "function_call",
             "function_response",
+            "media_resolution",
             "thought",
             "thought_signature",
             "part_metadata",
         }
     ),
+    PartMediaResolution: frozenset({"level"}),
     FunctionCall: frozenset({"id", "name", "args"}),
     FunctionResponse: frozenset({"id", "name", "response"}),
     GenerationConfig: frozenset(
@@ -81,6 +89,7 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "response_schema",
             "response_json_schema",
             "thinking_config",
+            "media_resolution",
         }
     ),
 }
@@ -131,7 +140,6 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerationConfig: {
         "response_mime_type": _is_text_or_json,
         "response_modalities": _is_text_only,
-        "media_resolution": _is_anything,  # there are no media
         "enable_enhanced_civic_answers": _is_empty,
         "enable_affective_dialog": _is_empty,
     },

@@ -1,159 +1,164 @@
-"""What the parts of a request refer to, read as text for the project that asks.
+"""What the parts of a request refer to, read for the project that asks and the model asked.
 
-request ──▶ each inlineData: its bytes ──────────────┐
-        └─▶ each fileData: the project's own file ───┴──▶ text ──▶ request of text parts
+request ──▶ each inlineData: its bytes ──────────────┬──▶ text  ──┬──▶ request of texts and of
+        └─▶ each fileData: the project's own file ───┴──▶ image ──┘    images written here
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from toplu.documents.fault import DocumentFault
-from toplu.documents.media_type import MediaType, is_known, read_media_type
+from toplu.documents.image_reader import ImageReader
+from toplu.documents.image_type import ImageType
 from toplu.documents.reader import DocumentReader
 from toplu.engines.attached import Attached, find_attached, with_read, write_document
+from toplu.engines.engine import Image
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
-from toplu.files.library import Library, StoredFile
-from toplu.gemini.content import Blob, FileData, GenerateContentRequest, Part
-from toplu.job import ProjectId
-from toplu.settings import Settings
-
-FILE_URI = re.compile(r"(https?://[^\s?#]+/)?files/[^\s/?#]+", re.IGNORECASE)
-
-# Fields that are the other payloads of a part; one part has one payload.
-OTHER_PAYLOADS = (
-    "text",
-    "function_call",
-    "function_response",
-    "executable_code",
-    "code_execution_result",
-    "tool_call",
-    "tool_response",
+from toplu.files.carried import Carried, find_carried
+from toplu.files.library import Library
+from toplu.gemini.content import (
+    GenerateContentRequest,
+    GenerationConfig,
+    MediaResolution,
+    Part,
 )
+from toplu.job import ProjectId
+from toplu.settings import ModelSettings, Settings
 
-Resolve = Callable[[GenerateContentRequest], Awaitable[GenerateContentRequest]]
+# The part of the longer side that an image is shown with; all others are shown as large as can be.
+SIDE_DIVISORS = {
+    MediaResolution.MEDIA_RESOLUTION_LOW: 4,
+    MediaResolution.MEDIA_RESOLUTION_MEDIUM: 2,
+}
+UNSAID = frozenset({None, MediaResolution.MEDIA_RESOLUTION_UNSPECIFIED})
+# What the roles of the wire are called of which a model can be shown something.
+SHOWING_ROLES = frozenset({"", "user"})
+
+Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
-    text: str
-    name: str | None
-    media_type: MediaType
+class _Asking:
+    """Who asks whom, and how large images are shown where their part does not say."""
+
+    project: ProjectId
+    model: ModelSettings
+    resolution: MediaResolution | None
 
 
 class Attachments:
-    """Puts text in the place of documents, for any project."""
+    """Reads the documents and images of requests, for any project."""
 
-    def __init__(self, *, settings: Settings, library: Library, reader: DocumentReader) -> None:
-        self._documents_max = settings.request_documents_max
-        self._characters_max = settings.document_characters_max
+    def __init__(self, *, settings: Settings, library: Library) -> None:
+        self._settings = settings
         self._library = library
-        self._reader = reader
+        self._documents = DocumentReader(settings)
+        self._images = ImageReader(settings)
 
     def of_project(self, project: ProjectId) -> Resolve:
         """Return what resolves requests with the files of that project, and of no other."""
 
-        async def resolve(request: GenerateContentRequest) -> GenerateContentRequest:
-            return await self.resolve(request, project)
+        async def resolve(
+            request: GenerateContentRequest, model: ModelSettings
+        ) -> GenerateContentRequest:
+            return await self.resolve(request, project, model)
 
         return resolve
 
     async def resolve(
-        self, request: GenerateContentRequest, project: ProjectId
+        self, request: GenerateContentRequest, project: ProjectId, model: ModelSettings
     ) -> GenerateContentRequest:
-        """Return the request with text for every document, or raise what is wrong with one."""
+        """Return the request with what every such part is read as, or raise what is wrong."""
         attached = list(find_attached(request))
-        if len(attached) > self._documents_max:
+        documents_max = self._settings.request_documents_max
+        if len(attached) > documents_max:
             raise InvalidArgument(
                 f"* GenerateContentRequest.contents: {len(attached)} documents; at most "
-                f"{self._documents_max} are read for a request.\n"
+                f"{documents_max} are read for a request.\n"
             )
-        texts: dict[str, str] = {}
-        left = self._characters_max
-        for document in attached:
-            read = await self._read(document, project)
-            left -= len(read.text)
-            if left < 0:
-                raise _refusal(
-                    document,
-                    DocumentFault(
-                        "the documents of the request have more text than "
-                        f"{self._characters_max} characters together."
-                    ),
-                )
-            texts[document.path] = write_document(
-                read.text, name=read.name, media_type=read.media_type.name
-            )
-        return with_read(request, texts)
-
-    async def _read(self, attached: Attached, project: ProjectId) -> _Document:
-        part = attached.part
-        try:
-            # Said first, because it is so whatever else is wrong with the part.
-            for said in (part.inline_data, part.file_data):
-                if said is not None and is_known(said.mime_type):
-                    read_media_type(said.mime_type or "")
-            _check_single(part)
-            if part.inline_data is not None:
-                return await self._read_inline(part.inline_data)
-            assert part.file_data is not None, "an attached part has one of the two"
-            return await self._read_file(part.file_data, project)
-        except DocumentFault as fault:
-            raise _refusal(attached, fault) from fault
-
-    async def _read_inline(self, blob: Blob) -> _Document:
-        if not blob.data:
-            raise DocumentFault("data must not be empty.")
-        if not blob.mime_type:
-            raise DocumentFault("mime_type must be set.")
-        media_type = read_media_type(blob.mime_type)
-        data = blob.data
-
-        async def fetch() -> bytes:
-            return data
-
-        text = await self._reader.read(media_type, len(data), fetch)
-        return _Document(text=text, name=blob.display_name, media_type=media_type)
-
-    async def _read_file(self, named: FileData, project: ProjectId) -> _Document:
-        uri = named.file_uri or ""
-        if FILE_URI.fullmatch(uri) is None:
-            raise DocumentFault(
-                "file_uri must be the name (files/…) or the URI of an uploaded file; nothing else "
-                "is fetched."
-            )
-        file = await self._library.get(project, uri)
-        media_type = _media_type_of(named, file)
-
-        async def fetch() -> bytes:
+        config = request.generation_config or GenerationConfig()
+        asking = _Asking(project=project, model=model, resolution=config.media_resolution)
+        room = _Room(self._settings)
+        read: dict[str, str | Image] = {}
+        for each in attached:
             try:
-                return await self._library.read(file)
-            except FileNotFoundError:
-                # It was deleted since: the library says so, as it does of any missing file.
-                await self._library.get(project, uri)
-                raise
+                read[each.path] = await self._read(each, asking, room)
+            except DocumentFault as fault:
+                raise _refusal(each, fault) from fault
+        return with_read(request, read)
 
-        key = (project, file.id, file.sha256)
-        text = await self._reader.read(media_type, file.size_bytes, fetch, key=key)
-        name = named.display_name or file.display_name
-        return _Document(text=text, name=name, media_type=media_type)
+    async def _read(self, attached: Attached, asking: _Asking, room: "_Room") -> str | Image:
+        part = attached.part
+        carried = await find_carried(part, self._library, asking.project, asking.model)
+        media_type = carried.media_type
+        if isinstance(media_type, ImageType):
+            if attached.role not in SHOWING_ROLES:
+                raise DocumentFault(
+                    f"is {media_type}, and models see only what the user shows.", unserved=True
+                )
+            room.take_place()
+            image = await self._read_image(media_type, carried, part, asking)
+            room.take_image(image)
+            return image
+        text = await self._documents.read(
+            media_type, carried.size_bytes, carried.fetch, key=carried.key
+        )
+        room.take_text(text)
+        return write_document(text, name=carried.name, media_type=media_type.name)
+
+    async def _read_image(
+        self, media_type: ImageType, carried: Carried, part: Part, asking: _Asking
+    ) -> Image:
+        resolution = asking.resolution
+        if part.media_resolution is not None and part.media_resolution.level not in UNSAID:
+            resolution = part.media_resolution.level
+        divisor = 1 if resolution is None else SIDE_DIVISORS.get(resolution, 1)
+        image = await self._images.read(
+            media_type,
+            carried.size_bytes,
+            carried.fetch,
+            side_max=max(1, self._settings.image_side_max // divisor),
+            key=carried.key,
+        )
+        return Image(
+            media_type=image.media_type, width=image.width, height=image.height, data=image.data
+        )
 
 
-def _media_type_of(named: FileData, file: StoredFile) -> MediaType:
-    """Return how the file is read: as the part says, if that fits what the upload said."""
-    if not is_known(named.mime_type):
-        return read_media_type(file.mime_type)
-    asked = read_media_type(named.mime_type or "")
-    if is_known(file.mime_type) and read_media_type(file.mime_type).reading is not asked.reading:
-        raise DocumentFault(f"mime_type is {asked.name}, but the file is {file.mime_type}.")
-    return asked
+class _Room:
+    """What the documents and images of one request may still take together."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._characters = 0
+        self._images = 0
+        self._image_bytes = 0
 
-def _check_single(part: Part) -> None:
-    payloads = [part.inline_data, part.file_data]
-    payloads += [getattr(part, name) for name in OTHER_PAYLOADS]
-    if sum(payload is not None for payload in payloads) > 1:
-        raise DocumentFault("oneof field 'data' is already set.")
+    def take_text(self, text: str) -> None:
+        self._characters += len(text)
+        characters_max = self._settings.document_characters_max
+        if self._characters > characters_max:
+            raise DocumentFault(
+                f"the documents of the request have more text than {characters_max} characters "
+                "together."
+            )
+
+    def take_place(self) -> None:
+        """Count an image before it is read."""
+        self._images += 1
+        if self._images > self._settings.request_images_max:
+            raise DocumentFault(
+                f"a request shows at most {self._settings.request_images_max} images."
+            )
+
+    def take_image(self, image: Image) -> None:
+        self._image_bytes += len(image.data)
+        bytes_max = self._settings.request_image_bytes_max
+        if self._image_bytes > bytes_max:
+            raise DocumentFault(
+                f"the images of the request have more than {bytes_max} bytes together, as they "
+                "are shown."
+            )
 
 
 def _refusal(attached: Attached, fault: DocumentFault) -> TopluError:

@@ -57,7 +57,10 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
                 return RunningEcho(EchoEngine(model))
             case "llama_cpp":
                 path = await _find_model(model, settings.model_dir)
-                return await start_llama_cpp(model, path, settings)
+                projector_path = None
+                if (projector := model_source.projector_of(model)) is not None:
+                    projector_path = await _find_model(projector, settings.model_dir)
+                return await start_llama_cpp(model, path, settings, projector_path=projector_path)
             case "echo_embedder" | "onnx_embedder":
                 raise AssertionError(f"{model.engine} makes no text")
 

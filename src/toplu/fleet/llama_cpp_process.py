@@ -15,12 +15,17 @@ API_KEY_BYTES = 32
 
 
 async def start_llama_cpp(
-    model: ModelSettings, model_path: Path, settings: Settings
+    model: ModelSettings,
+    model_path: Path,
+    settings: Settings,
+    *,
+    projector_path: Path | None = None,
 ) -> RunningChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
     parameters = ChildParameters(
         model_path=str(model_path),
+        projector_path=None if projector_path is None else str(projector_path),
         context_tokens=model.context_tokens,
         lanes=model.lanes,
         threads=model.threads,

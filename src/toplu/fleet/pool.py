@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from toplu.engines.answer import write_answer
+from toplu.engines.answer import prompt_details, write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
 from toplu.engines.engine import Engine, EngineDied, Generation, Piece, Prompt
@@ -25,10 +25,15 @@ from toplu.fleet.lanes import Lanes
 from toplu.fleet.patience import Patience
 from toplu.fleet.quarantine import Quarantine
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
-from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
+from toplu.gemini.content import (
+    CountTokensResponse,
+    GenerateContentRequest,
+    GenerateContentResponse,
+)
 from toplu.settings import ModelSettings, Settings
 from toplu.tools.grounding import Grounded, Grounder
-from toplu.tools.marking import count_asked, mark_answer, part_usage
+from toplu.tools.marking import mark_answer
+from toplu.tools.prompt_parts import count_image_tokens, count_parts, part_usage
 
 __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 
@@ -39,8 +44,8 @@ BROKEN_OFF = "The engine died in the middle of the answer. Please try again late
 T = TypeVar("T")
 Work = Callable[[Engine, int], Awaitable[T]]
 ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
-# Puts text in the place of the documents that a request carries or names.
-Resolve = Callable[[GenerateContentRequest], Awaitable[GenerateContentRequest]]
+# Reads the documents and images that a request to the model carries or names.
+Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
 
 
 class Pool:
@@ -88,10 +93,10 @@ class Pool:
         grounded = await self._ground(request)
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
-            asked_tokens = await count_asked(grounded, engine)
+            parts = await count_parts(grounded, engine)
             generation = _told(await engine.generate(grounded.prompt, lane), grounded.prompt)
             answers = [completion.text for completion in generation.completions]
-            answer = part_usage(write_answer(generation, self._model), asked_tokens)
+            answer = part_usage(write_answer(generation, self._model), parts)
             return mark_answer(answer, grounded.evidence, answers)
 
         return await self._survive(generate, interactive=interactive, label=label, lane=lane)
@@ -113,16 +118,16 @@ class Pool:
         chunks = AnswerChunks(self._model)
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
-            asked_tokens = await count_asked(grounded, engine)
+            parts = await count_parts(grounded, engine)
 
             async def tell(piece: Piece) -> None:
                 if piece.is_thought and not _tells_thoughts(grounded.prompt):
                     return
-                await listener(part_usage(chunks.write_piece(piece), asked_tokens))
+                await listener(part_usage(chunks.write_piece(piece), parts))
 
             generation = _told(await engine.generate(grounded.prompt, lane, tell), grounded.prompt)
             answers = [completion.text for completion in generation.completions]
-            rest = part_usage(chunks.write_rest(generation), asked_tokens)
+            rest = part_usage(chunks.write_rest(generation), parts)
             return mark_answer(rest, grounded.evidence, answers)
 
         rest = await self._survive(
@@ -132,13 +137,15 @@ class Pool:
 
     async def count_tokens(
         self, request: GenerateContentRequest, *, resolve: Resolve | None = None
-    ) -> int:
+    ) -> CountTokensResponse:
         """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
         turns, functions = read_turns(request)
 
-        async def count(engine: Engine, _lane: int) -> int:
-            return await engine.count_tokens(turns, functions)
+        async def count(engine: Engine, _lane: int) -> CountTokensResponse:
+            tokens = await engine.count_tokens(turns, functions)
+            details = prompt_details(tokens, await count_image_tokens(turns, engine))
+            return CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)
 
         return await self._survive(count, interactive=True, label=None)
 
@@ -149,7 +156,7 @@ class Pool:
         if resolve is None or not any(find_attached(request)):
             return request
         async with self._patience.wait() if interactive else nullcontext():
-            return await resolve(request)
+            return await resolve(request, self._model)
 
     async def _ground(self, request: GenerateContentRequest) -> Grounded:
         prompt = read_prompt(request, self._model)

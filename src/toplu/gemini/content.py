@@ -33,6 +33,23 @@ class FileData(Message, frozen=True, kw_only=True):
     display_name: str | None = None
 
 
+class MediaResolution(StrEnum):
+    """How large an image is shown to the model."""
+
+    MEDIA_RESOLUTION_UNSPECIFIED = "MEDIA_RESOLUTION_UNSPECIFIED"
+    MEDIA_RESOLUTION_LOW = "MEDIA_RESOLUTION_LOW"
+    MEDIA_RESOLUTION_MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
+    MEDIA_RESOLUTION_HIGH = "MEDIA_RESOLUTION_HIGH"
+    MEDIA_RESOLUTION_ULTRA_HIGH = "MEDIA_RESOLUTION_ULTRA_HIGH"
+
+
+class PartMediaResolution(Message, frozen=True, kw_only=True):
+    """How large one image is shown."""
+
+    level: MediaResolution | None = None
+    num_tokens: Any = None
+
+
 class Part(Message, frozen=True, kw_only=True):
     """One piece of a turn; exactly one of the payload fields is set."""
 
@@ -48,7 +65,7 @@ class Part(Message, frozen=True, kw_only=True):
     thought: bool | None = None
     thought_signature: bytes | None = None
     video_metadata: Any = None
-    media_resolution: Any = None
+    media_resolution: PartMediaResolution | None = None
     part_metadata: Any = None
     media_processing: Any = None
     audio_transcription: Any = None
@@ -108,15 +125,6 @@ class ResponseModality(StrEnum):
     IMAGE = "IMAGE"
     AUDIO = "AUDIO"
     VIDEO = "VIDEO"
-
-
-class MediaResolution(StrEnum):
-    """How closely to look at media."""
-
-    MEDIA_RESOLUTION_UNSPECIFIED = "MEDIA_RESOLUTION_UNSPECIFIED"
-    MEDIA_RESOLUTION_LOW = "MEDIA_RESOLUTION_LOW"
-    MEDIA_RESOLUTION_MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
-    MEDIA_RESOLUTION_HIGH = "MEDIA_RESOLUTION_HIGH"
 
 
 class ServiceTier(StrEnum):
@@ -197,6 +205,7 @@ class Modality(StrEnum):
     """What tokens were made of."""
 
     TEXT = "TEXT"
+    IMAGE = "IMAGE"
 
 
 class ModalityTokenCount(Message, frozen=True, kw_only=True):
@@ -242,4 +251,4 @@ class CountTokensResponse(Message, frozen=True, kw_only=True):
     """How long a prompt is for the model."""
 
     total_tokens: int
-    prompt_tokens_details: list[ModalityTokenCount]
+    prompt_tokens_details: list[ModalityTokenCount] | None = None

@@ -1,12 +1,10 @@
-"""Marks a response as grounded: its sources, what they bear out, and what reading them cost."""
+"""Marks a response as grounded: its sources, and what they bear out."""
 
 import html
 from collections.abc import Sequence
 
 import msgspec
 
-from toplu.engines.answer import text_tokens
-from toplu.engines.engine import Engine
 from toplu.gemini.content import GenerateContentResponse
 from toplu.gemini.grounding import (
     GroundingChunk,
@@ -14,15 +12,8 @@ from toplu.gemini.grounding import (
     SearchEntryPoint,
     WebChunk,
 )
-from toplu.tools.grounding import Evidence, Grounded
+from toplu.tools.grounding import Evidence
 from toplu.tools.supports import find_supports
-
-
-async def count_asked(grounded: Grounded, engine: Engine) -> int | None:
-    """Return how many tokens the prompt has without what was found; None if nothing was."""
-    if grounded.evidence is None or not grounded.evidence.pages:
-        return None
-    return await engine.count_tokens(grounded.asked)
 
 
 def mark_answer(
@@ -43,29 +34,6 @@ def mark_answer(
             for candidate in response.candidates
         ],
     )
-
-
-def part_usage(
-    response: GenerateContentResponse, asked_tokens: int | None
-) -> GenerateContentResponse:
-    """Return the response with the prompt's tokens parted in what was asked and what was found."""
-    if asked_tokens is None:
-        return response
-    usage = response.usage_metadata
-    asked_tokens = min(asked_tokens, usage.prompt_token_count)
-    found_tokens = usage.prompt_token_count - asked_tokens
-    # Cached tokens are told as a part of the prompt's, and so as no more than these.
-    cached_tokens = min(usage.cached_content_token_count or 0, asked_tokens) or None
-    parted = msgspec.structs.replace(
-        usage,
-        prompt_token_count=asked_tokens,
-        prompt_tokens_details=text_tokens(asked_tokens),
-        cached_content_token_count=cached_tokens,
-        cache_tokens_details=text_tokens(cached_tokens) if cached_tokens else None,
-        tool_use_prompt_token_count=found_tokens,
-        tool_use_prompt_tokens_details=text_tokens(found_tokens),
-    )
-    return msgspec.structs.replace(response, usage_metadata=parted)
 
 
 def _metadata(evidence: Evidence, answer: str) -> GroundingMetadata:

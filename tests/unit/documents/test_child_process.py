@@ -6,14 +6,14 @@ import pytest
 
 from pdf_files import pdf_bomb
 from toplu.documents import child_process
-from toplu.documents.child import ChildOrder
+from toplu.documents.child import DocumentOrder
 from toplu.documents.child_process import SPENT, read_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import Reading
 from toplu.settings import MIB
 
 
-def an_order(**changes: int) -> ChildOrder:
+def an_order(**changes: int) -> DocumentOrder:
     limits = {
         "size_bytes": 1,
         "pages_max": 10,
@@ -21,7 +21,7 @@ def an_order(**changes: int) -> ChildOrder:
         "memory_bytes_max": 256 * MIB,
         "cpu_seconds_max": 1,
     }
-    return ChildOrder(reading=Reading.PDF, **limits | changes)
+    return DocumentOrder(reading=Reading.PDF, **limits | changes)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def rogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "rogue.py"
 
 
-async def fault_of(order: ChildOrder, data: bytes) -> DocumentFault:
+async def fault_of(order: DocumentOrder, data: bytes) -> DocumentFault:
     async with asyncio.timeout(30):
         with pytest.raises(DocumentFault) as raised:
             await read_in_child(order, data)

@@ -85,10 +85,8 @@ async def test_bytes_that_are_not_what_their_type_says_are_a_clear_fault(
 @pytest.mark.parametrize(
     ("mime_type", "message", "unserved"),
     [
-        ("image/png", "is image/png, and this model does not see.", True),
-        ("image/svg+xml", "is image/svg+xml, and this model does not see.", True),
-        ("Audio/MP3; x=y", "is audio/mp3, and this model does not hear.", True),
-        ("video/mp4", "is video/mp4, and this model neither sees nor hears.", True),
+        ("Audio/MP3; x=y", "is audio/mp3, and this server does not serve audio.", True),
+        ("video/mp4", "is video/mp4, and this server does not serve video.", True),
         ("application/zip", "Unsupported MIME type: application/zip", False),
         ("application/octet-stream", "Unsupported MIME type: application/octet-stream", False),
         ("text/x-\n<b>", "Unsupported MIME type: text/x-\n<b>", False),
@@ -109,7 +107,7 @@ async def test_the_pages_of_a_pdf_are_read_in_their_order() -> None:
 async def test_a_pdf_without_text_says_that_it_takes_eyes() -> None:
     fault = await fault_of(pdf_of_streams(b""), PDF)
     assert fault.unserved
-    assert "does not see" in fault.message
+    assert "its pages are images" in fault.message
 
 
 async def test_a_pdf_with_too_many_pages_is_refused() -> None:

@@ -8,13 +8,14 @@ import pytest
 from toplu.engines.attached import with_read
 from toplu.errors import Unavailable, Unimplemented
 from toplu.gemini.content import Blob, Content, GenerateContentRequest, Part
+from toplu.settings import ModelSettings
 from unit.fleet.scripted_engine import a_request
 from unit.fleet.test_pool import World, world
 
 DOCUMENT = GenerateContentRequest(
     contents=[Content(parts=[Part(inline_data=Blob(mime_type="text/plain", data=b"x"))])]
 )
-Resolve = Callable[[GenerateContentRequest], Awaitable[GenerateContentRequest]]
+Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
 
 
 class Reading:
@@ -24,7 +25,9 @@ class Reading:
         self.asked = 0
         self.may_end = asyncio.Event()
 
-    async def resolve(self, request: GenerateContentRequest) -> GenerateContentRequest:
+    async def resolve(
+        self, request: GenerateContentRequest, _model: ModelSettings
+    ) -> GenerateContentRequest:
         self.asked += 1
         await self.may_end.wait()
         return with_read(request, {"contents[0].parts[0]": "read"})
@@ -42,7 +45,8 @@ async def test_the_engine_is_asked_in_text():
         reading = Reading()
         reading.may_end.set()
         assert await ask(here, DOCUMENT, reading.resolve) == "re: read"
-        assert await here.pool.count_tokens(DOCUMENT, resolve=reading.resolve) == 1
+        count = await here.pool.count_tokens(DOCUMENT, resolve=reading.resolve)
+        assert count.total_tokens == 1
 
 
 async def test_a_request_without_documents_waits_for_nobody():

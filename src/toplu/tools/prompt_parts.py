@@ -1,0 +1,68 @@
+"""What the tokens of a prompt are of: what was asked, said and shown, and what was found.
+
+Engines count a prompt as a whole. The parts are counted beside it, before the answer begins, so
+that every chunk of it can tell them.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from toplu.engines.answer import prompt_details, text_tokens
+from toplu.engines.engine import Engine, Turn
+from toplu.gemini.content import GenerateContentResponse
+from toplu.tools.grounding import Grounded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptParts:
+    """What is known of a prompt beside its length."""
+
+    asked_tokens: int | None  # without what was found; None if nothing was
+    image_tokens: int | None  # None if the engine cannot tell
+
+
+async def count_parts(grounded: Grounded, engine: Engine) -> PromptParts:
+    """Return the parts of the prompt; without pages and images nothing has to be counted."""
+    found = grounded.evidence is not None and grounded.evidence.pages
+    return PromptParts(
+        asked_tokens=(
+            await engine.count_tokens(grounded.asked, grounded.prompt.functions) if found else None
+        ),
+        image_tokens=await count_image_tokens(grounded.prompt.turns, engine),
+    )
+
+
+async def count_image_tokens(turns: tuple[Turn, ...], engine: Engine) -> int | None:
+    """Return how many tokens the images of the turns make; None if the engine cannot tell."""
+    if not any(turn.images for turn in turns):
+        return 0
+    return await engine.count_image_tokens(turns)
+
+
+def part_usage(response: GenerateContentResponse, parts: PromptParts) -> GenerateContentResponse:
+    """Return the response with the prompt's tokens told apart."""
+    if parts.asked_tokens is None and parts.image_tokens == 0:
+        return response
+    usage = response.usage_metadata
+    asked_tokens = usage.prompt_token_count
+    if parts.asked_tokens is not None:
+        asked_tokens = min(parts.asked_tokens, asked_tokens)
+        found_tokens = usage.prompt_token_count - asked_tokens
+        usage = msgspec.structs.replace(
+            usage,
+            prompt_token_count=asked_tokens,
+            tool_use_prompt_token_count=found_tokens,
+            tool_use_prompt_tokens_details=text_tokens(found_tokens),
+        )
+    # Cached tokens are told as a part of the prompt's, and so as no more than these.
+    cached_tokens = min(usage.cached_content_token_count or 0, asked_tokens) or None
+    # Which of them are of images, no engine says.
+    tells_cached = parts.image_tokens == 0
+    usage = msgspec.structs.replace(
+        usage,
+        prompt_tokens_details=prompt_details(asked_tokens, parts.image_tokens),
+        cached_content_token_count=cached_tokens,
+        cache_tokens_details=text_tokens(cached_tokens) if cached_tokens and tells_cached else None,
+    )
+    return msgspec.structs.replace(response, usage_metadata=usage)

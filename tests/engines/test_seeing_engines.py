@@ -1,0 +1,79 @@
+"""What every engine promises that is shown images, whatever looks at them inside it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engines.engines_under_test import a_prompt
+from image_files import BLUE, GREEN, RED, image_of
+from toplu.engines.engine import EngineDied, Image, Prompt, Turn
+from toplu.errors import InvalidArgument
+from toplu.fleet.running_engine import RunningEngine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+QUESTION = "What do you see?"
+
+
+def an_image(form: str = "PNG", colour: tuple[int, int, int] = RED) -> Image:
+    data = image_of(form, (64, 48), colour)
+    return Image(media_type=f"image/{form.lower()}", width=64, height=48, data=data)
+
+
+def showing(*parts: str | Image, tokens_max: int = 8) -> Prompt:
+    return replace(a_prompt("", tokens_max=tokens_max), turns=(Turn("user", parts),))
+
+
+async def test_a_picture_is_answered_the_same_each_time(seeing: RunningEngine):
+    prompt = showing(an_image(), QUESTION)
+    first = await seeing.engine.generate(prompt, 0)
+    second = await seeing.engine.generate(prompt, 0)
+    assert first.completions == second.completions
+    assert first.completions[0].text
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(seeing: RunningEngine, form: str):
+    prompt = showing("Look:", an_image(form), "and", an_image(form, BLUE), QUESTION)
+    generation = await seeing.engine.generate(prompt, 0)
+    assert await seeing.engine.count_tokens(prompt.turns) == generation.prompt_tokens
+
+
+async def test_the_tokens_of_images_are_told_apart(seeing: RunningEngine):
+    engine = seeing.engine
+    one = await engine.count_image_tokens(showing(an_image(), QUESTION).turns)
+    assert one
+    turns = (Turn("user", ("a", an_image())), Turn("assistant", "b"), Turn("user", (an_image(),)))
+    assert await engine.count_image_tokens(turns) == 2 * one
+    # What is left is what the texts take by themselves.
+    tokens = await engine.count_tokens(showing(an_image(), QUESTION).turns)
+    assert tokens - one == await engine.count_tokens((Turn("user", QUESTION),))
+
+
+async def test_every_lane_looks_at_the_same_time(seeing: RunningEngine):
+    engine = seeing.engine
+    generations = await asyncio.gather(
+        *(
+            engine.generate(showing(f"{lane}", an_image(colour=colour), QUESTION), lane)
+            for lane in range(engine.lanes)
+            for colour in (RED, GREEN, BLUE)
+        )
+    )
+    assert len({generation.prompt_tokens for generation in generations}) == 1
+
+
+async def test_more_images_than_fit_are_refused(seeing: RunningEngine):
+    prompt = showing(*[an_image()] * 40, "word " * 500, QUESTION)
+    with pytest.raises(InvalidArgument, match="exceeds the maximum number of tokens allowed"):
+        await seeing.engine.generate(prompt, 0)
+    assert await seeing.engine.count_image_tokens(prompt.turns)
+
+
+async def test_a_dead_engine_looks_at_nothing_more(blinded: RunningEngine):
+    blinded.kill()
+    await blinded.wait_for_death()
+    with pytest.raises(EngineDied):
+        await blinded.engine.generate(showing(an_image()), 0)
+    with pytest.raises(EngineDied):
+        await blinded.engine.count_image_tokens(showing(an_image()).turns)

@@ -1,0 +1,49 @@
+"""Images as clients send them: plain ones, odd ones and hostile ones."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+Size = tuple[int, int]
+
+
+def image_of(
+    form: str = "PNG", size: Size = (64, 48), colour: Any = RED, mode: str = "RGB", **options: Any
+) -> bytes:
+    """Return an image of one colour."""
+    return saved(Image.new(mode, size, colour), form, **options)
+
+
+def saved(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def png_bomb(width: int, height: int) -> bytes:
+    """Return a PNG of black dots, each row deflated to next to nothing."""
+    squeezer = zlib.compressobj(9)
+    row = b"\0" + b"\0" * ((width + 7) // 8)
+    pixels = b"".join(squeezer.compress(row) for _ in range(height)) + squeezer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", pixels)
+        + _chunk(b"IEND", b"")
+    )
+
+
+def text_bomb(size_bytes: int) -> bytes:
+    """Return a small PNG whose comment is deflated from so many bytes."""
+    png = image_of()
+    comment = b"Comment\0\0" + zlib.compress(b" " * size_bytes, 9)
+    return png[:33] + _chunk(b"zTXt", comment) + png[33:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
