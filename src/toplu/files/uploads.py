@@ -10,7 +10,7 @@ crash before the last step leaves nothing that the next call or the expiry would
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluErr
 from toplu.files import metadata
 from toplu.files.arrival import Arrival, OffsetMismatch
 from toplu.files.part import PartFile, Parts
+from toplu.files.storage_room import StorageLimit, StorageRoom
 from toplu.gemini.file import FileMetadata
 from toplu.job import ProjectId
 from toplu.settings import Settings
@@ -30,7 +31,6 @@ __all__ = ["OffsetMismatch", "UploadProgress", "UploadState", "Uploads"]
 
 UPLOAD_ID_LENGTH = 48
 FILE_ID_LENGTH = 12
-StorageLimit = Callable[[ProjectId], Awaitable[int]]  # how many bytes a project may keep
 GONE = "The upload does not exist, has expired or its file was deleted."
 
 
@@ -64,6 +64,13 @@ class Uploads:
         self._sessions = sessions
         self._blobs = blobs
         self._parts = parts
+        self._room = StorageRoom(
+            clock=clock,
+            files=files,
+            sessions=sessions,
+            parts=parts,
+            storage_bytes_max=storage_bytes_max,
+        )
 
     async def start(
         self,
@@ -82,9 +89,7 @@ class Uploads:
                 f"The file has {declared_bytes} bytes; a file may have "
                 f"{self._settings.upload_bytes_max} at most."
             )
-        await self._files.check_room(
-            project, file_id, declared_bytes or 0, await self._storage_bytes_max(project)
-        )
+        await self._room.check(project, declared_bytes or 0, file_id)
         upload_id = random_id(UPLOAD_ID_LENGTH)
         now = self._clock.now()
         session = UploadSession(
@@ -118,6 +123,8 @@ class Uploads:
                 offset=offset,
                 limit_bytes=self._limit_bytes(session),
             )
+            if session.declared_bytes is None:
+                chunks = self._room.bound(session.project, chunks)
             try:
                 return await arrival.take(chunks)
             except FileNotFoundError:

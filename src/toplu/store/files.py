@@ -52,11 +52,19 @@ class Files:
         await self._database.write(lambda c: insert_file(c, file, project_bytes_max))
 
     async def check_room(
-        self, project: ProjectId, file_id: str | None, size_bytes: int, project_bytes_max: int
+        self,
+        project: ProjectId,
+        file_id: str | None,
+        size_bytes: int,
+        project_bytes_max: int,
+        *,
+        arriving_bytes: int,
     ) -> None:
-        """Raise what `create` of such a file would raise."""
+        """Raise what `create` would raise of such a file, once `arriving_bytes` are files too."""
         await self._database.read(
-            lambda c: check_room(c, project, file_id, size_bytes, project_bytes_max)
+            lambda c: check_room(
+                c, project, file_id, size_bytes, project_bytes_max, arriving_bytes=arriving_bytes
+            )
         )
 
     async def find(self, project: ProjectId, file_id: str) -> StoredFile | None:
@@ -131,6 +139,8 @@ def check_room(
     file_id: str | None,
     size_bytes: int,
     project_bytes_max: int,
+    *,
+    arriving_bytes: int = 0,
 ) -> None:
     """Raise if the name is taken or the bytes are more than the project may still add."""
     # A deleted file still holds its name until it is forgotten, a moment later.
@@ -145,11 +155,13 @@ def check_room(
         )
     )
     assert used is not None, "a sum is always there"
-    if size_bytes and used + size_bytes > project_bytes_max:
+    if size_bytes and used + arriving_bytes + size_bytes > project_bytes_max:
+        arriving = f", {arriving_bytes} are arriving" if arriving_bytes else ""
         raise ResourceExhausted.of_quota(
             "file_storage_bytes",
             project_bytes_max,
-            f"the files of the project have {used} bytes and {size_bytes} more are asked for.",
+            f"the files of the project have {used} bytes{arriving} and {size_bytes} more are "
+            "asked for.",
             # A file that is too large by itself never fits.
             retry_seconds=RETRY_SECONDS if size_bytes <= project_bytes_max else 0,
         )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from toplu.errors import NotFound, ResourceExhausted
 from toplu.job import ProjectId
@@ -55,6 +55,13 @@ class UploadSessions:
     async def find(self, id_hash: str) -> UploadSession | None:
         return await self._database.read(lambda c: _find(c, id_hash))
 
+    async def open_of(self, project: ProjectId, now: datetime) -> dict[str, int | None]:
+        """Return the project's open sessions by `id_hash`, and how many bytes each declared."""
+        query = select(uploads.c.id_hash, uploads.c.declared_bytes).where(_is_open(project, now))
+        return await self._database.read(
+            lambda c: {row.id_hash: row.declared_bytes for row in c.execute(query)}
+        )
+
     async def finish(self, id_hash: str, file: StoredFile, project_bytes_max: int) -> StoredFile:
         """Make the session FINAL together with the row of its file, and return the file.
 
@@ -86,6 +93,14 @@ def _session_of(values: dict[str, object]) -> UploadSession:
     return UploadSession(**session)  # type: ignore[arg-type]  # the columns are the fields
 
 
+def _is_open(project: ProjectId, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        uploads.c.project == project,
+        uploads.c.state == UploadState.ACTIVE,
+        uploads.c.expires > now,
+    )
+
+
 def _find(connection: Connection, id_hash: str) -> UploadSession | None:
     row = connection.execute(select(uploads).where(uploads.c.id_hash == id_hash)).first()
     return None if row is None else _session_of(row._asdict())
@@ -93,13 +108,7 @@ def _find(connection: Connection, id_hash: str) -> UploadSession | None:
 
 def _create(connection: Connection, session: UploadSession, open_max: int) -> None:
     open_count = connection.scalar(
-        select(func.count())
-        .select_from(uploads)
-        .where(
-            uploads.c.project == session.project,
-            uploads.c.state == UploadState.ACTIVE,
-            uploads.c.expires > session.created,
-        )
+        select(func.count()).select_from(uploads).where(_is_open(session.project, session.created))
     )
     assert open_count is not None, "a count is always there"
     if open_count >= open_max:

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 
+import msgspec
 import pytest
 from upload_world import PROJECT, UploadWorld, chunks
 
@@ -156,18 +157,18 @@ async def test_open_uploads_are_bounded(world: UploadWorld) -> None:
 
 
 async def test_the_room_of_a_project_is_checked_at_both_ends(world: UploadWorld) -> None:
-    first, second = await world.start(3_500_000), await world.start(3_500_000)
-    for upload_id in (first, second):
-        await world.append(upload_id, 0, b"x" * 3_500_000)
-    await world.uploads.finalize(first)
+    upload_id = await world.start(3_500_000)
     with pytest.raises(ResourceExhausted):
         await world.start(3_500_000)
+    await world.append(upload_id, 0, b"x" * 3_500_000)
+    # The project was given less room meanwhile.
+    world.settings = msgspec.structs.replace(world.settings, project_bytes_max=3_000_000)
     with pytest.raises(ResourceExhausted):
-        await world.uploads.finalize(second)
+        await world.uploads.finalize(upload_id)
     # An upload that cannot end well leaves nothing.
-    assert len(world.bytes_left()) == 1
-    assert (await world.uploads.query(second)).state is UploadState.CANCELLED
-    other = await world.uploads.start(ProjectId("b"), FileMetadata(), declared_bytes=3_500_000)
+    assert world.bytes_left() == []
+    assert (await world.uploads.query(upload_id)).state is UploadState.CANCELLED
+    other = await world.uploads.start(ProjectId("b"), FileMetadata(), declared_bytes=3_000_000)
     assert other
 
 
