@@ -1,5 +1,7 @@
 """thinkingConfig: thoughts told or not, counted and paid for; models that do not think."""
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
@@ -7,12 +9,13 @@ import pytest
 from batch_calls import asking, create_inline, finish
 from google import genai
 from google.genai import types
-from house import ECHO, OpenHouse, RunningHouse
+from house import ECHO, OpenHouse, RunningHouse, client_of
 from msgspec.structs import replace
 from stream_calls import events_of
 
+from model_tables import model_table
 from toplu.money import Usage
-from toplu.settings import PriceSettings, ThinkingSettings
+from toplu.settings import DEFAULT_MODEL, PriceSettings, ThinkingSettings, load
 
 FLASH = "gemini-2.5-flash"
 CALL = f"/v1beta/models/{FLASH}"
@@ -114,7 +117,7 @@ def test_a_model_says_whether_it_thinks(client: genai.Client) -> None:
 
 
 def test_a_model_that_does_not_think_takes_every_wish_without_effect(
-    open_a_house: OpenHouse, tmp_path: Any
+    open_a_house: OpenHouse, tmp_path: Path
 ) -> None:
     house = open_a_house(data_dir=tmp_path / "other")
     with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as http:
@@ -125,3 +128,35 @@ def test_a_model_that_does_not_think_takes_every_wish_without_effect(
         level = http.post(f"{CALL}:generateContent", json=thinking(thinkingLevel="GENIUS"))
         assert level.status_code == 400
         assert "thinking_level" in level.json()["error"]["message"]
+
+
+@pytest.mark.model
+def test_a_real_model_streams_its_thoughts_and_then_its_answer(
+    open_a_house: OpenHouse, tmp_path: Path
+) -> None:
+    # As `docs/OPERATING.md` says; `tests/engines/test_thoughts.py` tells of the template.
+    config = tmp_path / "toplu.toml"
+    template = Path(__file__).parents[1] / "engines" / "thinking.jinja"
+    table = model_table(
+        DEFAULT_MODEL, lanes=1, chat_template=str(template), thinking={"budget_tokens": 6}
+    )
+    config.write_text(table, encoding="utf-8")
+    house = open_a_house(data_dir=tmp_path / "real", models=load(config, {}).models)
+    thoughts = types.ThinkingConfig(include_thoughts=True)
+    with contextlib.closing(client_of(house)) as client:
+        stream = client.models.generate_content_stream(
+            model=FLASH,
+            contents="What is the capital of France?",
+            config=types.GenerateContentConfig(thinking_config=thoughts, max_output_tokens=20),
+        )
+        chunks = list(stream)
+    parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts]
+    kinds = [bool(part.thought) for part in parts]
+    assert kinds == sorted(kinds, reverse=True)
+    assert all(any(part.text for part in parts if bool(part.thought) is kind) for kind in kinds)
+    usage = chunks[-1].usage_metadata
+    assert usage.thoughts_token_count > 0
+    assert usage.total_token_count == (
+        usage.prompt_token_count + usage.thoughts_token_count + usage.candidates_token_count
+    )
+    assert usage.thoughts_token_count + usage.candidates_token_count <= 20
