@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from batch_throughput import cpu_seconds
+from arms import cpu_seconds
 from batches import create_batch, wait_until_done
 
 from server import started_server

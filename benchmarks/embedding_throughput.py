@@ -1,44 +1,28 @@
 """How much of the bare embedder's throughput a batch of embeddings gets.
 
 Two arms, interleaved A B B A, each from a fresh process: the bare engine (`bare_embedder`), and
-the same texts as one file batch through `toplu serve`. The time of a batch is from its
-createTime to its endTime: planning, group commits and assembly are in it.
+the same texts as one file batch through `toplu serve`.
 """
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from batch_throughput import cpu_seconds
-from batches import EMBED, create_batch, wait_until_done
+from arms import Figures, interleave, run_bare, run_batch
+from batches import EMBED
 from sentences import sentences
 
 from server import started_server
 
-PAIRS = 2  # of arms, so A B B A
-BARE_SECONDS_MAX = 600
-
-Figures = dict[str, float]
-
 
 def measure() -> dict[str, Any]:
     """Return the medians of both arms and their ratios, toplu over bare."""
-    bare, batch = [], []
-    for pair in range(PAIRS):
-        arms = [(bare, run_bare), (batch, run_batch)]
-        for figures, run in arms if pair % 2 == 0 else reversed(arms):
-            figures.append(run())
-            print(f"  {run.__name__}: {figures[-1]}", flush=True)
+    arms = interleave(partial(run_bare, "bare_embedder.py"), batch_of_sentences)
     count = len(sentences())
-    rates = [
-        statistics.median(count / run["seconds"] for run in figures) for figures in (bare, batch)
-    ]
-    cpus = [statistics.median(run["cpu_seconds"] for run in figures) for figures in (bare, batch)]
+    rates = [statistics.median(count / run["seconds"] for run in figures) for figures in arms]
+    cpus = [statistics.median(run["cpu_seconds"] for run in figures) for figures in arms]
     return {
         "texts": count,
         "bare_embeddings_per_second": rates[0],
@@ -48,20 +32,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def run_bare() -> Figures:
-    script = Path(__file__).with_name("bare_embedder.py")
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=BARE_SECONDS_MAX,
-        check=True,
-    )
-    figures: Figures = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
-def run_batch() -> Figures:
+def batch_of_sentences() -> Figures:
     lines = [
         {"key": f"text-{number}", "request": {"content": {"parts": [{"text": text}]}}}
         for number, text in enumerate(sentences())
@@ -74,18 +45,5 @@ def run_batch() -> Figures:
         body = {"content": {"parts": [{"text": "Warm up."}]}}
         warm = server.call("POST", "/v1beta/models/gemini-embedding-001:embedContent", body)
         assert warm.status == 200, warm.body
-        cpu_before = cpu_seconds(server)
-        operation = wait_until_done(server, create_batch(server, lines, EMBED), poll_seconds=0.5)
-        used = cpu_seconds(server) - cpu_before
-        metadata = operation["metadata"]
-        results = server.call(
-            "GET", f"/v1beta/{operation['response']['responsesFile']}:download?alt=media"
-        ).body.splitlines()
-    counts = [int(json.loads(line)["response"]["tokenCount"]) for line in results]
-    assert len(counts) == len(lines), "every text has a vector"
-    began, ended = (datetime.fromisoformat(metadata[at]) for at in ("createTime", "endTime"))
-    return {
-        "seconds": (ended - began).total_seconds(),
-        "cpu_seconds": used,
-        "tokens": sum(counts),
-    }
+        figures, responses = run_batch(server, lines, EMBED)
+    return figures | {"tokens": sum(int(response["tokenCount"]) for response in responses)}
