@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from engines.engines_under_test import a_prompt
+from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
 from image_files import BLUE, GREEN, RED, image_of
 from toplu.engines.engine import EngineDied, Image, Prompt, Turn
-from toplu.errors import InvalidArgument
-from toplu.fleet.running_engine import RunningEngine
+from toplu.errors import ConfigurationError, InvalidArgument
+from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,3 +79,34 @@ async def test_a_dead_engine_looks_at_nothing_more(blinded: RunningEngine):
         await blinded.engine.generate(showing(an_image()), 0)
     with pytest.raises(EngineDied):
         await blinded.engine.count_image_tokens(showing(an_image()).turns)
+
+
+@pytest.mark.model
+async def test_llama_cpp_finds_a_prefix_with_an_image_in_it(projector: Path):
+    model = msgspec.structs.replace(LLAMA_CPP, projector=f"path:{projector}")
+    async with launched(model) as running:
+        engine, picture = running.engine, an_image()
+        before = await engine.count_tokens(showing("Look at this.").turns)
+        await engine.generate(showing("Look at this.", picture, "Who is it?"), 0)
+        same = await engine.generate(showing("Look at this.", picture, "Where is it?"), 0)
+        assert same.cached_tokens > before
+        other = await engine.generate(showing("Look at this.", an_image(colour=BLUE), "Who?"), 0)
+        assert 0 < other.cached_tokens < before
+
+
+@pytest.mark.model
+async def test_a_projector_that_is_not_there_is_named():
+    model = msgspec.structs.replace(LLAMA_CPP, projector="path:/no/such/mmproj.gguf")
+    with pytest.raises(ConfigurationError, match="there is no file /no/such/mmproj"):
+        async with launched(model):
+            pass
+
+
+@pytest.mark.model
+async def test_a_projector_that_is_none_does_not_start(tmp_path: Path):
+    path = tmp_path / "mmproj.gguf"
+    path.write_bytes(b"GGUF and so on")
+    model = msgspec.structs.replace(LLAMA_CPP, projector=f"path:{path}")
+    with pytest.raises(EngineStartFailed, match="exit code"):
+        async with launched(model):
+            pass
