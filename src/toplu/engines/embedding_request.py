@@ -1,11 +1,16 @@
 """The decode step of embeddings: makes an EmbeddingQuery of a request, or says what is wrong."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.gemini.embedding import EmbedContentConfig, EmbedContentRequest
+from toplu.gemini.proto_json import FAULTS_MAX
 from toplu.settings import ModelSettings
+
+T = TypeVar("T")
 
 # What a part may have beside its text without asking for anything more.
 HARMLESS = frozenset({"text", "thought", "thought_signature", "part_metadata"})
@@ -27,13 +32,13 @@ def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQ
     stands above the text, on a line of its own.
     """
     config = _config_of(request)
-    violations = [*_content_violations(request), *_config_violations(config, model)]
+    violations = _first(_content_violations(request), _config_violations(config, model))
     if violations:
         raise InvalidArgument(
             "".join(violation.description for violation in violations),
             details=InvalidArgument.of_fields(violations).details,
         )
-    if unserved := [*_unserved_parts(request), *_unserved_settings(config)]:
+    if unserved := _first(_unserved_parts(request), _unserved_settings(config)):
         verb = "is" if len(unserved) == 1 else "are"
         raise Unimplemented(f"{', '.join(unserved)} {verb} not served by this server yet.")
     assert request.content is not None, "checked above"
@@ -44,6 +49,11 @@ def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQ
         dimensions=config.output_dimensionality or model.dimensions,
         may_be_cut=config.auto_truncate is not False,
     )
+
+
+def _first(*faults: Iterator[T]) -> list[T]:
+    """Return as many as one answer tells."""
+    return list(itertools.islice(itertools.chain(*faults), FAULTS_MAX))
 
 
 def _config_of(request: EmbedContentRequest) -> EmbedContentConfig:

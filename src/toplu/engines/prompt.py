@@ -4,6 +4,7 @@ A request that breaks a rule is InvalidArgument with every broken rule in it; a 
 asks for what this server does not serve (see `engines.served`) is Unimplemented.
 """
 
+import itertools
 from collections.abc import Iterator
 
 from toplu.engines.attached import Shown
@@ -15,6 +16,7 @@ from toplu.engines.structured.structure import read_structure, structure_violati
 from toplu.engines.thinking import read_thinking, thinking_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
+from toplu.gemini.proto_json import FAULTS_MAX
 from toplu.settings import ModelSettings
 
 CANDIDATES_MAX = 8
@@ -53,11 +55,9 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
     """Return what the engine of `model` is asked; `request.model` is the caller's to check."""
     config = request.generation_config or GenerationConfig()
     _raise_violations(
-        [
-            *_content_violations(request),
-            *_config_violations(config),
-            *_function_violations(request),
-        ]
+        _content_violations(request),
+        _config_violations(config),
+        _function_violations(request),
     )
     _raise_unserved(request)
     return Prompt(
@@ -79,7 +79,7 @@ def read_turns(request: GenerateContentRequest) -> tuple[tuple[Turn, ...], Funct
         tools=request.tools,
         tool_config=request.tool_config,
     )
-    _raise_violations([*_content_violations(request), *_function_violations(request)])
+    _raise_violations(_content_violations(request), _function_violations(request))
     _raise_unserved(request)
     return _turns(request), declared.read_functions(request)
 
@@ -219,15 +219,16 @@ def _violation(field: str, reason: str) -> FieldViolation:
     return FieldViolation(field, f"* GenerateContentRequest.{field}: {reason}\n")
 
 
-def _raise_violations(violations: list[FieldViolation]) -> None:
-    if violations:
+def _raise_violations(*violations: Iterator[FieldViolation]) -> None:
+    found = list(itertools.islice(itertools.chain(*violations), FAULTS_MAX))
+    if found:
         raise InvalidArgument(
-            "".join(violation.description for violation in violations),
-            details=InvalidArgument.of_fields(violations).details,
+            "".join(violation.description for violation in found),
+            details=InvalidArgument.of_fields(found).details,
         )
 
 
 def _raise_unserved(request: GenerateContentRequest) -> None:
-    if unserved := list(find_unserved(request)):
+    if unserved := list(itertools.islice(find_unserved(request), FAULTS_MAX)):
         verb = "is" if len(unserved) == 1 else "are"
         raise Unimplemented(f"{', '.join(unserved)} {verb} not served by this server yet.")
