@@ -25,8 +25,7 @@ from toplu.engines.minilm_graph import GRAPH_VERSION, build_graph
 from toplu.engines.packing import pack
 
 FRAME_LENGTH = struct.Struct(">I")
-# Tokens and padding that one run computes. A larger one is slower again, because what it computes
-# no longer fits the cache of a core.
+# Tokens and padding that one run computes. A larger one took longer per token, on two cores.
 PADDED_TOKENS_MAX = 1024
 # Vectors are single precision; further decimals would be noise that every result carries.
 DECIMALS = 9
