@@ -10,7 +10,11 @@ import pytest_asyncio
 from engines.engines_under_test import ECHO, LLAMA_CPP, SLOW_ECHO, launched
 from random_projector import write_projector
 from toplu.fleet.running_engine import RunningEngine
-from toplu.settings import ModelSettings
+from toplu.settings import ModelSettings, ThinkingSettings
+
+# SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
+# budget ends it: all of llama.cpp's part in thinking is at work.
+THINKING_TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
 KINDS = ["echo", pytest.param("llama_cpp", marks=pytest.mark.model)]
 
@@ -59,4 +63,13 @@ async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]
 async def blinded(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
     """An engine that sees, for one test, which kills it."""
     async with launched(_with_sight(request)) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+async def thinker(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+    thinking = msgspec.structs.replace(
+        LLAMA_CPP, chat_template=str(THINKING_TEMPLATE), thinking=ThinkingSettings()
+    )
+    async with launched(ECHO if request.param == "echo" else thinking) as engine:
         yield engine

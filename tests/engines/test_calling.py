@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace as changed
 
-from engines.engines_under_test import a_prompt, structure_of
+from engines.engines_under_test import LLAMA_CPP, a_prompt, launched, structure_of
 from function_cases import CASES, FunctionCase, functions_of
 from toplu.engines.calling.function import CALLS_MAX, FunctionCall, FunctionResult
-from toplu.engines.engine import Completion, Piece, Prompt, Turn
+from toplu.engines.engine import Completion, Piece, Prompt, Thinking, Turn
 from toplu.fleet.running_engine import RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,3 +174,25 @@ async def test_many_functions_do_not_hold_up_the_engine(running_llama_cpp: Runni
     prompt = replace(calling("Which?", TWO, tokens_max=24), functions=few)
     generation = await running_llama_cpp.engine.generate(prompt, 0)
     assert generation.completions[0].tokens <= 24
+
+
+@pytest.mark.model
+async def test_a_chat_template_that_knows_tools_changes_nothing():
+    model = changed(LLAMA_CPP, chat_template=str(Path(__file__).with_name("tools.jinja")), lanes=1)
+    async with launched(model) as running:
+        forced = calling("What is the weather in Paris?", TWO, tokens_max=40, mode="ANY")
+        (completion,) = (await running.engine.generate(forced, 0)).completions
+        check(completion, *(each["name"] for each in TWO))
+        turns = (*HISTORY, Turn("user", "What is the weather in Paris?"))
+        prompt = replace(calling("", TWO, tokens_max=40), turns=turns)
+        (completion,) = (await running.engine.generate(prompt, 0)).completions
+        assert completion.calls[0].name == "get_weather"
+
+
+async def test_a_model_thinks_before_it_calls(thinker: RunningEngine):
+    prompt = calling("Which function would you call?", TWO, tokens_max=64, mode="ANY")
+    (completion,) = (
+        await thinker.engine.generate(replace(prompt, thinking=Thinking(tokens_max=4)), 0)
+    ).completions
+    assert completion.thoughts
+    check(completion, *(each["name"] for each in TWO))

@@ -1,15 +1,13 @@
 """What engines of models that think promise: thoughts first, counted apart, within the budget."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace as changed
 
-from engines.engines_under_test import ECHO, LLAMA_CPP, a_prompt, launched, structure_of
+from engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
 from toplu.engines.engine import Piece, Prompt, Thinking
 from toplu.engines.prompt import read_prompt
 from toplu.fleet.llama_cpp_process import start_llama_cpp
@@ -20,26 +18,8 @@ from toplu.settings import Settings, ThinkingSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
-# budget ends it: all of llama.cpp's part in thinking is at work.
-TEMPLATE = Path(__file__).with_name("thinking.jinja")
 QUESTION = "What is the capital of France? Tell me all about it."
 BUDGET = 6
-
-
-@pytest_asyncio.fixture(
-    scope="module",
-    loop_scope="module",
-    params=["echo", pytest.param("llama_cpp", marks=pytest.mark.model)],
-)
-async def thinker(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
-    model = (
-        ECHO
-        if request.param == "echo"
-        else changed(LLAMA_CPP, chat_template=str(TEMPLATE), thinking=ThinkingSettings())
-    )
-    async with launched(model) as engine:
-        yield engine
 
 
 def thinking_prompt(budget: int | None, **values) -> Prompt:

@@ -6,7 +6,6 @@ model is small: that it calls at all is shown to it by one turn of the conversat
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
@@ -15,6 +14,7 @@ from examples import API_KEY, Examples, given
 from google import genai
 from google.genai import types
 
+import jobs
 from function_cases import CASES, FunctionCase
 from model_tables import quick_model
 from server import Server, started_server
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.model
 
 FLASH = "gemini-2.5-flash"
 ANSWER_TOKENS = 72
-LANES = 4
+BATCH_SECONDS = 900.0
 ROUNDS = 9  # of every function
 QUESTION = "What is the weather in Paris?"
 HISTORY: list[dict[str, Any]] = [
@@ -148,18 +148,16 @@ def check(case: FunctionCase, response: dict[str, Any]) -> int:
 def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server) -> None:
     asked = [(case, seed) for seed in range(ROUNDS) for case in CASES]
     assert len(asked) == 54
-
-    def answer(case: FunctionCase, seed: int) -> dict[str, Any]:
-        path = f"/v1beta/models/{FLASH}:generateContent"
-        reply = server.call("POST", path, request_of(case, seed))
-        assert reply.status == 200, reply.body
-        response: dict[str, Any] = reply.json()
-        return response
-
-    with ThreadPoolExecutor(LANES) as callers:
-        answers = list(callers.map(answer, *zip(*asked, strict=True)))
+    lines = [
+        {"key": f"request-{index}", "request": request_of(case, seed)}
+        for index, (case, seed) in enumerate(asked)
+    ]
+    name = jobs.create_job(server, lines)
+    jobs.finished_job(server, name, seconds=BATCH_SECONDS)
+    results = jobs.results_of(server, name)
+    jobs.check_every_request_has_one_outcome(results, len(asked))
     calls = dict.fromkeys((case.name for case in CASES), 0)
-    for (case, _), response in zip(asked, answers, strict=True):
-        calls[case.name] += check(case, response)
+    for (case, _), result in zip(asked, results, strict=True):
+        calls[case.name] += check(case, result["response"])
     print(calls)
     assert sum(calls.values()) >= 50, calls
