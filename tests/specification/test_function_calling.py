@@ -22,7 +22,7 @@ from server import Server, started_server
 pytestmark = pytest.mark.model
 
 FLASH = "gemini-2.5-flash"
-ANSWER_TOKENS = 72
+ANSWER_TOKENS = 96
 BATCH_SECONDS = 900.0
 ROUNDS = 9  # of every function
 QUESTION = "What is the weather in Paris?"
@@ -160,4 +160,6 @@ def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server)
     for (case, _), result in zip(asked, results, strict=True):
         calls[case.name] += check(case, result["response"])
     print(calls)
+    # One that is cut off within its first call has none; most have one, some have more.
     assert sum(calls.values()) >= 50, calls
+    assert all(calls.values()), calls
