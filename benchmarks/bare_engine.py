@@ -16,7 +16,7 @@ import msgspec
 from questions import questions
 
 from toplu.engines import model_source
-from toplu.engines.llama_cpp import chat_body
+from toplu.engines.llama_cpp_body import chat_body
 from toplu.engines.llama_cpp_child import ChildParameters, load_model
 from toplu.engines.prompt import read_prompt
 from toplu.gemini.jsonl import read_line

@@ -14,7 +14,7 @@ from bare_engine import load
 from questions import questions
 
 from toplu.engines.engine import Prompt
-from toplu.engines.llama_cpp import chat_body
+from toplu.engines.llama_cpp_body import chat_body
 from toplu.engines.prompt import read_prompt
 from toplu.gemini.jsonl import read_line
 

@@ -141,6 +141,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     request_images_max: Positive = 64
     request_image_bytes_max: Positive = 20 * MIB  # of a request together, as models are given them
     stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
+    cache_life_seconds: Seconds = HOUR  # where a client names no ttl and no expireTime
+    cache_tokens_min: Positive = 32  # the hosted service wants 1024 and more
+    cache_bytes_max: Positive = 20 * MIB  # of one cache, with the text of its documents
+    caches_max: Positive = 100  # per project
+    caches_loaded_bytes_max: Positive = 64 * MIB  # caches in use, kept in memory
+    kept_prefix_bytes_max: Positive = 4 * GIB  # on disk, what an engine computed of caches
 
     # Running
     shard_requests_max: Positive = 1024

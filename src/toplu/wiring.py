@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from toplu.api.app import build_app
 from toplu.api.batches import Batches
+from toplu.api.caches import Caches
 from toplu.api.embed import Embed
 from toplu.api.files import Files
 from toplu.api.gate import Gate
@@ -18,6 +19,7 @@ from toplu.api.model_names import ModelNames
 from toplu.api.models import Models
 from toplu.api.uploads import UploadDoor
 from toplu.batch.middle import Middle
+from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock, SystemClock
 from toplu.engines.catalogue import Catalogue
 from toplu.files.attachments import Attachments
@@ -31,6 +33,7 @@ from toplu.projects.meter import Meter
 from toplu.projects.quotas import Quotas
 from toplu.settings import SearchSettings, Settings
 from toplu.store.blobs import DiskBlobs
+from toplu.store.caches import Caches as KeptCaches
 from toplu.store.data_dir import DataDir
 from toplu.store.database import Database
 from toplu.store.files import Files as KeptFiles
@@ -73,6 +76,13 @@ class House:
         parts = Parts(data.uploads)
         library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
         attachments = Attachments(settings=settings, library=library)
+        caches = CacheLibrary(
+            settings=settings,
+            clock=clock,
+            caches=KeptCaches(database),
+            fleet=self.fleet,
+            attachments=attachments,
+        )
         self.middle = Middle(
             settings=settings,
             clock=clock,
@@ -82,6 +92,7 @@ class House:
             library=library,
             fleet=self.fleet,
             attachments=attachments,
+            caches=caches,
             quotas=self.quotas,
         )
         names = ModelNames(catalogue)
@@ -116,8 +127,10 @@ class House:
                 names=names,
                 fleet=self.fleet,
                 attachments=attachments,
+                caches=caches,
                 meter=meter,
             ),
+            caches=Caches(settings=settings, names=names, library=caches, meter=meter),
             embed=Embed(settings=settings, names=names, fleet=self.fleet, meter=meter),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
             body_silence_seconds_max=settings.body_silence_seconds_max,

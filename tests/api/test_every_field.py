@@ -8,7 +8,16 @@ from field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_row
 from google.genai import types
 
 from toplu.engines import served
-from toplu.gemini import content, embedding, file, grounding, logprobs, model, schema
+from toplu.gemini import (
+    cached_content,
+    content,
+    embedding,
+    file,
+    grounding,
+    logprobs,
+    model,
+    schema,
+)
 from toplu.gemini.tool import (
     FunctionCallingConfig,
     FunctionDeclaration,
@@ -150,6 +159,11 @@ RESPONSES: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
     "ListFilesResponse": (file.ListFilesResponse, {}),
     "Model": (model.Model, {"supportedActions": "supportedGenerationMethods"}),
     "ListModelsResponse": (model.ListModelsResponse, {}),
+    "CreateCachedContentConfig": (cached_content.CachedContent, {}),
+    "UpdateCachedContentConfig": (cached_content.CachedContent, {}),
+    "CachedContent": (cached_content.CachedContent, {}),
+    "CachedContentUsageMetadata": (cached_content.CachedContentUsage, {}),
+    "ListCachedContentsResponse": (cached_content.ListCachedContentsResponse, {}),
     "Schema": (schema.Schema, {}),
 }
 

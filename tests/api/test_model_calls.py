@@ -7,7 +7,13 @@ from google.genai import errors
 from house import RunningHouse
 
 NAMES = ["models/echo", "models/gemini-2.5-flash", "models/gemini-2.5-pro"]
-METHODS = ["generateContent", "streamGenerateContent", "countTokens", "batchGenerateContent"]
+METHODS = [
+    "generateContent",
+    "streamGenerateContent",
+    "countTokens",
+    "createCachedContent",
+    "batchGenerateContent",
+]
 
 
 @pytest.fixture(scope="module")

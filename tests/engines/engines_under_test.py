@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from toplu.engines.engine import Prompt, Sampling, Turn
@@ -55,8 +57,9 @@ def structure_of(config: dict[str, Any]) -> Structure:
 
 @asynccontextmanager
 async def launched(model: ModelSettings) -> AsyncIterator[RunningEngine]:
-    running = await launch_of(model, Settings())()
-    try:
-        yield running
-    finally:
-        await running.stop()
+    with TemporaryDirectory() as folder:
+        running = await launch_of(model, Settings(data_dir=Path(folder)))()
+        try:
+            yield running
+        finally:
+            await running.stop()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -24,8 +25,8 @@ def a_request(text: str) -> GenerateContentRequest:
 
 
 @pytest.mark.model
-async def test_a_killed_engine_costs_no_request_its_answer():
-    settings = Settings()
+async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path)
     supervisor = Supervisor(
         name="m",
         launch=launch_of(LLAMA_CPP, settings),

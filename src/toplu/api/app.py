@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 
 from toplu.api import docs_page, unserved
 from toplu.api.batches import Batches
+from toplu.api.caches import Caches
 from toplu.api.embed import Embed
 from toplu.api.error_responses import render
 from toplu.api.files import Files
@@ -39,6 +40,7 @@ def build_app(
     uploads: UploadDoor,
     models: Models,
     generate: Generate,
+    caches: Caches,
     embed: Embed,
     health: Health,
     body_silence_seconds_max: float,
@@ -51,6 +53,7 @@ def build_app(
             *docs_page.routes(),
             *unserved.routes(),
             *generate.routes(gate),
+            *caches.routes(gate),
             *embed.routes(gate),
             *batches.routes(gate),
             *models.routes(gate),

@@ -12,6 +12,7 @@ from toplu.api.gate import Call, Gate
 from toplu.api.model_names import ModelNames, check_model
 from toplu.api.responses import json_response
 from toplu.api.stream import Listener, StreamedAnswer, in_its_form
+from toplu.caches.library import CacheLibrary
 from toplu.errors import Cancelled, InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
@@ -39,9 +40,11 @@ class Generate:
         names: ModelNames,
         fleet: Fleet,
         attachments: Attachments,
+        caches: CacheLibrary,
         meter: Meter,
     ) -> None:
         self._settings = settings
+        self._caches = caches
         self._attachments = attachments
         self._names = names
         self._fleet = fleet
@@ -74,9 +77,10 @@ class Generate:
         check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
+        cached = await self._caches.of_request(body, project=call.project, model=name)
         await self._meter.admit(call.project, model)
         response = await while_connected(
-            call.request, pool.answer(body, interactive=True, resolve=resolve)
+            call.request, pool.answer(body, interactive=True, resolve=resolve, cached=cached)
         )
         await self._meter.charge(call.project, model, usage_of(response))
         return await json_response(call.request, response)
@@ -89,6 +93,7 @@ class Generate:
         check_model("GenerateContentRequest", body.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
+        cached = await self._caches.of_request(body, project=call.project, model=name)
         await self._meter.admit(call.project, model)
 
         async def work(listener: Listener) -> None:
@@ -100,7 +105,9 @@ class Generate:
                 await listener(chunk)
 
             try:
-                await while_connected(call.request, pool.stream(body, tell, resolve=resolve))
+                await while_connected(
+                    call.request, pool.stream(body, tell, resolve=resolve, cached=cached)
+                )
             finally:
                 # The last chunk has the usage of the whole answer; one that is broken off costs
                 # what its client was told last.
@@ -125,7 +132,10 @@ class Generate:
         check_model("CountTokensRequest.generate_content_request", request.model, name)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
-        count = await while_connected(call.request, pool.count_tokens(request, resolve=resolve))
+        cached = await self._caches.of_request(request, project=call.project, model=name)
+        count = await while_connected(
+            call.request, pool.count_tokens(request, resolve=resolve, cached=cached)
+        )
         return await json_response(call.request, count)
 
 

@@ -9,6 +9,7 @@ METHODS = {
         "generateContent",
         "streamGenerateContent",
         "countTokens",
+        "createCachedContent",
         "batchGenerateContent",
     ),
     Kind.EMBEDDING: ("embedContent", "batchEmbedContents", "asyncBatchEmbedContent"),
@@ -31,7 +32,9 @@ class ModelNames:
         # After a colon stands a method, unless the name is known as a whole: no glob may take
         # GET models/x:generateContent for a model.
         is_method = ":" in name and name not in self._literals
-        if model is None or is_method or method not in (None, *METHODS[model.kind]):
+        # A name of another service, such as publishers/google/models/x, is nobody's here.
+        is_path = "/" in name and name not in self._literals
+        if model is None or is_method or is_path or method not in (None, *METHODS[model.kind]):
             raise NotFound(
                 f"models/{name} is not found for API version {version}, or is not supported for "
                 f"{method or 'generateContent'}. Call ListModels to see the list of available "

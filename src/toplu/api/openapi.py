@@ -14,6 +14,7 @@ from toplu.gemini.batch import (
     ListOperationsResponse,
     Operation,
 )
+from toplu.gemini.cached_content import CachedContent, ListCachedContentsResponse
 from toplu.gemini.content import (
     CountTokensRequest,
     CountTokensResponse,
@@ -67,7 +68,7 @@ UPLOAD_HEADERS = (
 
 FAILURES = {
     400: "the call is wrong, or its key is",
-    403: "no key, or no such file",
+    403: "no key, or no such file or cache",
     404: "no such model, batch or method",
     409: "the name is taken",
     429: "a limit of the project is reached",
@@ -183,6 +184,31 @@ CALLS = (
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
     Operated("post", "/{version}/batches/{batch}:delete", "Delete a batch."),
     Operated("get", "/{version}/batches/{batch}:delete", "Delete a batch, as the docs' curl does."),
+    Operated(
+        "post",
+        "/{version}/cachedContents",
+        "Keep contents to put before requests.",
+        takes=CachedContent,
+        gives=CachedContent,
+        fails=ANSWERING,
+    ),
+    Operated(
+        "get",
+        "/{version}/cachedContents",
+        "List caches.",
+        gives=ListCachedContentsResponse,
+        query=PAGE,
+    ),
+    Operated("get", "/{version}/cachedContents/{cache}", "Get a cache.", gives=CachedContent),
+    Operated(
+        "patch",
+        "/{version}/cachedContents/{cache}",
+        "Change when a cache expires.",
+        takes=CachedContent,
+        gives=CachedContent,
+        query=("updateMask",),
+    ),
+    Operated("delete", "/{version}/cachedContents/{cache}", "Delete a cache."),
     Operated(
         "post",
         "/upload/{version}/files",

@@ -10,8 +10,6 @@ METHODS = {
     "/{version:version}/models/{model}:predict": ["POST"],
     "/{version:version}/models/{model}:predictLongRunning": ["POST"],
     "/{version:version}/files:register": ["POST"],
-    "/{version:version}/cachedContents": ["GET", "POST"],
-    "/{version:version}/cachedContents/{name}": ["GET", "PATCH", "DELETE"],
     "/{version:version}/webhooks": ["GET", "POST"],
     "/{version:version}/webhooks/{name}": ["GET", "POST", "PATCH", "DELETE"],
 }

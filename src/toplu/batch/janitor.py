@@ -11,6 +11,7 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import Bell
+from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
 from toplu.files.library import Library
@@ -35,6 +36,7 @@ class Janitor:
         clock: Clock,
         jobs: Jobs,
         library: Library,
+        caches: CacheLibrary,
         blobs: Blobs,
         results: ResultLog,
         drop_job: Callable[[JobId], None],
@@ -43,6 +45,7 @@ class Janitor:
         self._clock = clock
         self._jobs = jobs
         self._library = library
+        self._caches = caches
         self._blobs = blobs
         self._results = results
         self._drop_job = drop_job
@@ -74,6 +77,7 @@ class Janitor:
         for job_id in await self._jobs.deleted():
             await self._clear(job_id)
         await self._library.forget_expired(now)
+        await self._caches.forget_expired(now)
         return ROUND
 
     async def _expire(self, job: Job) -> None:

@@ -7,6 +7,7 @@ Everything else of a job's life is the same for all of them.
 
 from typing import Any, Protocol
 
+from toplu.caches.library import CacheLibrary
 from toplu.files.attachments import Attachments
 from toplu.fleet.embedding_pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
@@ -32,17 +33,23 @@ class Answers(Protocol):
         """How many requests keep a lane busy."""
         ...
 
-    async def answer(self, request: Any, *, project: ProjectId, label: str, lane: int) -> Message:
-        """Answer a request of the project, or raise the TopluError that is its outcome."""
+    async def answer(
+        self, request: Any, *, project: ProjectId, model: str, label: str, lane: int
+    ) -> Message:
+        """Answer a request of the project, or raise the TopluError that is its outcome.
+
+        `model` is the name that the batch asked for.
+        """
         ...
 
 
 class Generations:
-    """Answers of a model that generates; a request may refer to files of its project."""
+    """Answers of a model that generates; a request may refer to what its project keeps."""
 
-    def __init__(self, pool: Pool, attachments: Attachments) -> None:
+    def __init__(self, pool: Pool, attachments: Attachments, caches: CacheLibrary) -> None:
         self._pool = pool
         self._attachments = attachments
+        self._caches = caches
 
     @property
     def lanes(self) -> int:
@@ -53,11 +60,18 @@ class Generations:
         return PLACES_PER_LANE
 
     async def answer(
-        self, request: GenerateContentRequest, *, project: ProjectId, label: str, lane: int
+        self,
+        request: GenerateContentRequest,
+        *,
+        project: ProjectId,
+        model: str,
+        label: str,
+        lane: int,
     ) -> Message:
         resolve = self._attachments.of_project(project)
+        cached = await self._caches.of_request(request, project=project, model=model)
         return await self._pool.answer(
-            request, interactive=False, label=label, resolve=resolve, lane=lane
+            request, interactive=False, label=label, resolve=resolve, cached=cached, lane=lane
         )
 
 
@@ -78,16 +92,19 @@ class Embeddings:
         request: EmbedContentRequest,
         *,
         project: ProjectId,  # noqa: ARG002  # nothing of it is referred to
+        model: str,  # noqa: ARG002  # only caches are of one name
         label: str,
         lane: int,  # noqa: ARG002  # there is one
     ) -> Message:
         return await self._pool.answer(request, interactive=False, label=label)
 
 
-def answers_of(model: ModelSettings, *, fleet: Fleet, attachments: Attachments) -> Answers:
+def answers_of(
+    model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheLibrary
+) -> Answers:
     """Return what answers the jobs of a catalogue model."""
     match model.kind:
         case Kind.GENERATION:
-            return Generations(fleet.pool(model.name), attachments)
+            return Generations(fleet.pool(model.name), attachments, caches)
         case Kind.EMBEDDING:
             return Embeddings(fleet.embedding_pool(model.name))

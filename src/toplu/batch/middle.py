@@ -21,6 +21,7 @@ from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
 from toplu.batch.withdrawal import Withdrawal
+from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock, random_id
 from toplu.files.attachments import Attachments
 from toplu.files.library import Library
@@ -49,6 +50,7 @@ class Middle:
         library: Library,
         fleet: Fleet,
         attachments: Attachments,
+        caches: CacheLibrary,
         quotas: Quotas,
     ) -> None:
         self._settings = settings
@@ -95,7 +97,7 @@ class Middle:
         self._runners = [
             Runner(
                 engine=model.name,
-                answers=answers_of(model, fleet=fleet, attachments=attachments),
+                answers=answers_of(model, fleet=fleet, attachments=attachments, caches=caches),
                 settings=settings,
                 clock=clock,
                 scheduler=scheduler,
@@ -114,6 +116,7 @@ class Middle:
             clock=clock,
             jobs=jobs,
             library=library,
+            caches=caches,
             blobs=blobs,
             results=results,
             drop_job=self._drop_job,

@@ -90,6 +90,7 @@ class RequestRun:
             return known, await self._answers.answer(
                 request_line.request,
                 project=job.project,
+                model=job.model,
                 label=f"{job.id}#{line.index}",
                 lane=lane,
             )

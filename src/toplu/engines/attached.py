@@ -64,6 +64,26 @@ def with_read(
     )
 
 
+def with_bytes(request: GenerateContentRequest) -> GenerateContentRequest:
+    """Return the request with the bytes of the images that it shows, as it can be kept."""
+
+    def kept(content: Content) -> Content:
+        parts = [
+            msgspec.structs.replace(part, inline_data=_blob(part.inline_data.image))
+            if isinstance(part.inline_data, Shown)
+            else part
+            for part in content.parts or []
+        ]
+        return msgspec.structs.replace(content, parts=parts)
+
+    contents = [kept(content) for content in request.contents or []]
+    return msgspec.structs.replace(request, contents=contents or None)
+
+
+def _blob(image: Image) -> Blob:
+    return Blob(mime_type=image.media_type, data=image.data)
+
+
 def write_document(text: str, *, name: str | None, media_type: str) -> str:
     """Return the text as the model is shown it."""
     shown = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""

@@ -94,6 +94,15 @@ class EchoEngine:
         self._raise_if_dead()
         return sum(len(turn.images) for turn in turns)
 
+    async def count_prefix(self, prompt: Prompt) -> int:
+        return await self.count_tokens(prompt.turns, prompt.functions)
+
+    async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
+        pass
+
+    async def forget_prefix(self, prefix_id: str) -> None:
+        pass
+
     async def close(self) -> None:
         self.dead.set()
 

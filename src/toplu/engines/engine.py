@@ -86,6 +86,15 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPrefix:
+    """The beginning of a prompt that other prompts share, worth keeping once it is computed."""
+
+    id: str  # of [a-z0-9]; another prefix has another one
+    turns: int  # how many of the prompt's turns it is, from the first
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What an engine is asked."""
 
@@ -96,6 +105,7 @@ class Prompt:
     functions: Functions | None = None  # None: the answer has no calls; never beside a structure
     thinking: Thinking | None = None  # None: the model does not think
     top_logprobs: int | None = None  # likeliest tokens of each step; None: not even the chosen
+    kept_prefix: KeptPrefix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +208,18 @@ class Engine(Protocol):
 
         It is asked of turns with images alone, and so of models that see.
         """
+        ...
+
+    async def count_prefix(self, prompt: Prompt) -> int:
+        """Return how many tokens the prompt has without the invitation to answer it."""
+        ...
+
+    async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
+        """Compute the prompt's kept prefix on a lane, once; an engine that keeps none need not."""
+        ...
+
+    async def forget_prefix(self, prefix_id: str) -> None:
+        """Let go of what was kept of a prefix; idempotent."""
         ...
 
     async def close(self) -> None:

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, S
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 
-from toplu.engines.calling.call_grammar import NO_CALLS
 from toplu.engines.calling.function import Functions
 from toplu.engines.calling.spoken import before_calls, with_calls
 from toplu.engines.calling.tagged import write_turns
@@ -29,26 +29,24 @@ from toplu.engines.engine import (
     Image,
     Listener,
     Prompt,
-    Sampling,
-    Thinking,
     Turn,
 )
+from toplu.engines.kept_prefixes import KeptPrefixes
+from toplu.engines.lane_order import LaneOrder
+from toplu.engines.llama_cpp_body import chat_body, prefix_body
 from toplu.engines.llama_cpp_child import connections_max
 from toplu.engines.llama_cpp_reply import (
     Reply,
+    StateMoved,
     TokenCount,
     read_refusal,
     read_reply,
 )
-from toplu.engines.thinking import write_thoughts_before
 from toplu.errors import DeadlineExceeded
 
 HTTP_OK = 200
 # llama.cpp reads this seed as a wish for a random one.
 SEED_RANDOM = 2**32 - 1
-# Penalties look at so many last tokens. A longer window would count the words of the prompt.
-PENALTY_WINDOW_TOKENS = 64
-UNBOUNDED = -1
 
 
 class LlamaCppEngine:
@@ -62,9 +60,15 @@ class LlamaCppEngine:
         lanes: int,
         request_seconds_max: float,
         control_tokens: Sequence[str] = (),
+        prefix_folder: Path | None = None,
+        prefix_bytes_max: int = 0,
     ) -> None:
         self._lanes = lanes
         self._control_tokens = ControlTokens(control_tokens)
+        self._order = LaneOrder(lanes)
+        self._prefixes = KeptPrefixes(
+            self, folder=prefix_folder, bytes_max=prefix_bytes_max, lanes=lanes
+        )
         self._request_seconds_max = request_seconds_max
         self._session = aiohttp.ClientSession(
             base_url=address,
@@ -88,10 +92,20 @@ class LlamaCppEngine:
         first_seed = secrets.randbelow(SEED_RANDOM) if seed is None else seed
         replies: list[Reply] = []
         # The request before it on the lane may take as long as any.
-        async with self._deadline(2 * self._request_seconds_max) as restart_deadline:
+        async with (
+            self._deadline(2 * self._request_seconds_max) as restart_deadline,
+            self._order.next_on(lane) as let_next,
+        ):
+            await self._prefixes.bring(prompt, lane)
             for index in range(prompt.candidate_count):
                 body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
-                on_start = restart_deadline if index == 0 else _do_nothing
+                is_last = index + 1 == prompt.candidate_count
+
+                def on_start(is_last: bool = is_last) -> None:
+                    restart_deadline()
+                    if is_last:
+                        let_next()
+
                 replies.append(
                     await self._complete_chat(
                         body,
@@ -114,13 +128,17 @@ class LlamaCppEngine:
     async def count_tokens(
         self, turns: tuple[Turn, ...], functions: Functions | None = None
     ) -> int:
-        path = "/v1/chat/completions/input_tokens"
-        body = {"messages": write_messages(write_turns(turns, functions))}
-        async with (
-            self._deadline(self._request_seconds_max),
-            self._answer_to(path, body) as response,
-        ):
-            return msgspec.json.decode(await response.read(), type=TokenCount).input_tokens
+        return await self._count({"messages": write_messages(write_turns(turns, functions))})
+
+    async def count_prefix(self, prompt: Prompt) -> int:
+        return await self._count(prefix_body(prompt))
+
+    async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
+        async with self._deadline(2 * self._request_seconds_max), self._order.next_on(lane):
+            await self._prefixes.bring(prompt, lane)
+
+    async def forget_prefix(self, prefix_id: str) -> None:
+        await self._prefixes.forget(prefix_id)
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
         # llama.cpp tells no images apart. Where each stands twice, each adds its own tokens.
@@ -143,6 +161,25 @@ class LlamaCppEngine:
         async with self._answer_to("/v1/chat/completions", body) as response:
             return await read(response.content)
 
+    async def _count(self, body: dict[str, Any]) -> int:
+        path = "/v1/chat/completions/input_tokens"
+        async with (
+            self._deadline(self._request_seconds_max),
+            self._answer_to(path, body) as response,
+        ):
+            return msgspec.json.decode(await response.read(), type=TokenCount).input_tokens
+
+    async def read_prefix(self, prompt: Prompt, lane: int) -> None:
+        """Leave the beginning of the prompt on the lane, and nothing else."""
+        body = prefix_body(prompt) | {"id_slot": lane, "cache_prompt": True, "max_tokens": 0}
+        await self._complete_chat(body, partial(read_reply, on_start=_do_nothing))
+
+    async def move_state(self, action: str, file_name: str, lane: int) -> StateMoved:
+        """Save what the lane holds to a file of the engine, or restore it from there."""
+        body = {"filename": file_name}
+        async with self._answer_to(f"/slots/{lane}?action={action}", body) as response:
+            return msgspec.json.decode(await response.read(), type=StateMoved)
+
     @asynccontextmanager
     async def _answer_to(
         self, path: str, body: dict[str, Any]
@@ -150,7 +187,8 @@ class LlamaCppEngine:
         """Yield an answer that is OK; leaving early closes the connection and frees the slot."""
         if self._session.closed:
             raise EngineDied("The engine is closed.")
-        body |= {"messages": self._control_tokens.break_in(body["messages"])}
+        if (messages := body.get("messages")) is not None:
+            body |= {"messages": self._control_tokens.break_in(messages)}
         try:
             async with self._session.post(path, data=msgspec.json.encode(body)) as response:
                 if response.status != HTTP_OK:
@@ -197,65 +235,3 @@ def _heard(completion: Completion, functions: Functions | None) -> Completion:
     if functions is None:
         return completion
     return with_calls(completion, must_call=functions.must_call)
-
-
-def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
-    """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
-    grammar = _grammar(prompt)
-    return {
-        "messages": write_messages(write_turns(prompt.turns, prompt.functions)),
-        "id_slot": lane,
-        "cache_prompt": True,
-        "seed": seed,
-        **_sampling(prompt.sampling),
-        **_logprobs(prompt.top_logprobs),
-        **_thinking(prompt.thinking),
-        **({} if grammar is None else {"grammar": grammar}),
-    }
-
-
-def _grammar(prompt: Prompt) -> str | None:
-    form = prompt.functions or prompt.structure
-    if form is not None:
-        grammar = form.grammar
-    elif any(turn.calls for turn in prompt.turns):
-        grammar = NO_CALLS  # or the model would call as it did before
-    else:
-        return None
-    if prompt.thinking is None or prompt.thinking.tokens_max == 0:
-        return grammar
-    # It would hold the thoughts to the form as well.
-    return write_thoughts_before(grammar, prompt.thinking.end)
-
-
-def _logprobs(top_logprobs: int | None) -> dict[str, Any]:
-    # Asked for none of the likeliest, llama.cpp does not tell of the chosen one either.
-    return {} if top_logprobs is None else {"logprobs": True, "top_logprobs": max(top_logprobs, 1)}
-
-
-def _thinking(thinking: Thinking | None) -> dict[str, Any]:
-    if thinking is None:
-        return {}
-    return {
-        "reasoning_format": "deepseek",  # thoughts apart from the text
-        "chat_template_kwargs": {"enable_thinking": thinking.tokens_max != 0},
-        # Its own way of thinking nothing leaves half of the end in the thoughts.
-        "reasoning_budget_tokens": UNBOUNDED if not thinking.tokens_max else thinking.tokens_max,
-        "timings_per_token": True,  # tells where the thoughts end
-    }
-
-
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "min_p": 0.0,
-        "typical_p": 1.0,
-        "repeat_penalty": 1.0,
-        "repeat_last_n": PENALTY_WINDOW_TOKENS,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "stop": sampling.stop_sequences,
-        "max_tokens": sampling.output_tokens_max,
-    }

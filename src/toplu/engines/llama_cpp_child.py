@@ -44,6 +44,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None  # None: every core
     api_key: str
     chat_template_path: str | None = None  # None: the model's own
+    prefix_folder: str | None = None  # where states of lanes may be saved
 
 
 class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +113,9 @@ def load_model(parameters: ChildParameters) -> Any:
     common.n_threads_http = connections_max(parameters.lanes)
     common.ui = False
     common.endpoint_slots = True
+    if parameters.prefix_folder is not None:
+        # A file name is put behind it as it is.
+        common.slot_save_path = parameters.prefix_folder + os.sep
     common.verbosity = VERBOSITY_WARNINGS
     return xllamacpp.Server(common)
 

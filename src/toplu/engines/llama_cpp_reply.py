@@ -108,6 +108,13 @@ class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
 
 
+class StateMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a lane's state was saved to a file, or restored from it."""
+
+    n_written: int = 0
+    n_read: int = 0
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that is no stream."""
 

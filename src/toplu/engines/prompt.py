@@ -6,6 +6,9 @@ asks for what this server does not serve (see `engines.served`) is Unimplemented
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
 
 from toplu.engines.attached import Shown
 from toplu.engines.calling import declared, dialogue
@@ -69,6 +72,17 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
         top_logprobs=(config.logprobs or 0) if config.response_logprobs else None,
         functions=declared.read_functions(request),
     )
+
+
+def read_prefix(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
+    """Return the prompt of what stands before other requests: a system text alone will do."""
+    if request.contents or request.system_instruction is None:
+        return read_prompt(request, model)
+    # What is asked after it is another request's to say.
+    question = Content(parts=[Part(text="?")])
+    asking = msgspec.structs.replace(request, contents=[question])
+    prompt = read_prompt(asking, model)
+    return replace(prompt, turns=prompt.turns[:-1])
 
 
 def read_turns(request: GenerateContentRequest) -> tuple[tuple[Turn, ...], Functions | None]:

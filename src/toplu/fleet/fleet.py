@@ -79,6 +79,11 @@ class Fleet:
         """Return the pool of a catalogue model; the catalogue has resolved the name before."""
         return self._pools[engine_name]
 
+    async def forget_cache(self, engine_name: str, cache_id: str) -> None:
+        """Forget what was computed of a cache; its model may have left the catalogue since."""
+        if (pool := self._pools.get(engine_name)) is not None:
+            await pool.forget(cache_id)
+
     def embedding_pool(self, engine_name: str) -> EmbeddingPool:
         """Return the pool of a catalogue model that makes vectors."""
         return self._embedding_pools[engine_name]

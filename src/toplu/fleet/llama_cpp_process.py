@@ -1,5 +1,6 @@
 """A child process with llama.cpp in it, and the client that speaks to its HTTP server."""
 
+import asyncio
 import secrets
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from toplu.engines.llama_cpp import LlamaCppEngine
 from toplu.engines.llama_cpp_child import ChildParameters, ChildReady
 from toplu.fleet.child import Child, ChildPipes, RunningChild
 from toplu.settings import ModelSettings, Settings
+from toplu.store.data_dir import DataDir
 
 CHILD_MODULE = "toplu.engines.llama_cpp_child"
 API_KEY_BYTES = 32
@@ -23,6 +25,8 @@ async def start_llama_cpp(
 ) -> RunningChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
+    data = DataDir(settings.data_dir)
+    prefix_folder = await asyncio.to_thread(data.new_prefix_folder, model.name)
     parameters = ChildParameters(
         model_path=str(model_path),
         projector_path=None if projector_path is None else str(projector_path),
@@ -31,6 +35,7 @@ async def start_llama_cpp(
         threads=model.threads,
         api_key=api_key,
         chat_template_path=model.chat_template,
+        prefix_folder=str(prefix_folder),
     )
     child = await Child.start(
         CHILD_MODULE,
@@ -45,5 +50,7 @@ async def start_llama_cpp(
         api_key=api_key,
         lanes=model.lanes,
         request_seconds_max=settings.request_seconds_max,
+        prefix_folder=prefix_folder,
+        prefix_bytes_max=settings.kept_prefix_bytes_max,
     )
     return RunningChild(child, engine)

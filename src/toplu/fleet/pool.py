@@ -11,15 +11,17 @@ is condemned: the crash becomes its outcome, and everybody else is answered.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
 
-from toplu.engines.answer import prompt_details, write_answer
+from toplu.engines.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
+from toplu.engines.cached import Cached
 from toplu.engines.engine import Engine, EngineDied, Generation, Piece, Prompt
-from toplu.engines.prompt import read_prompt, read_turns
+from toplu.engines.prompt import read_prefix, read_prompt, read_turns
 from toplu.errors import Internal, Unavailable
 from toplu.fleet.lanes import Lanes
 from toplu.fleet.patience import Patience
@@ -82,19 +84,21 @@ class Pool:
         interactive: bool,
         label: str | None = None,
         resolve: Resolve | None = None,
+        cached: Cached | None = None,
         lane: int | None = None,
     ) -> GenerateContentResponse:
         """Answer the request, or raise the TopluError that is its outcome.
 
-        EngineGivenUp alone says nothing about the request. `label` names it in the log. A call
-        that names no lane has the emptiest.
+        EngineGivenUp alone says nothing about the request. `label` names it in the log; what is
+        `cached` stands before it. A call that names no lane has the emptiest.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
-        grounded = await self._ground(request)
+        grounded = await self._ground(request, cached)
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
             parts = await count_parts(grounded, engine)
-            generation = _told(await engine.generate(grounded.prompt, lane), grounded.prompt)
+            generation = await engine.generate(grounded.prompt, lane)
+            generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
             answer = part_usage(write_answer(generation, self._model), parts)
             return mark_answer(answer, grounded.evidence, answers)
@@ -107,6 +111,7 @@ class Pool:
         listener: ChunkListener,
         *,
         resolve: Resolve | None = None,
+        cached: Cached | None = None,
     ) -> None:
         """Answer an interactive request chunk by chunk, or raise the TopluError that ends it.
 
@@ -114,7 +119,7 @@ class Pool:
         first chunk ends the answer, because another engine would not go on in the same words.
         """
         request = await self._resolved(request, resolve, interactive=True)
-        grounded = await self._ground(request)
+        grounded = await self._ground(request, cached)
         chunks = AnswerChunks(self._model)
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
@@ -125,7 +130,8 @@ class Pool:
                     return
                 await listener(part_usage(chunks.write_piece(piece), parts))
 
-            generation = _told(await engine.generate(grounded.prompt, lane, tell), grounded.prompt)
+            generation = await engine.generate(grounded.prompt, lane, tell)
+            generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
             rest = part_usage(chunks.write_rest(generation), parts)
             return mark_answer(rest, grounded.evidence, answers)
@@ -136,18 +142,66 @@ class Pool:
         await listener(rest)
 
     async def count_tokens(
-        self, request: GenerateContentRequest, *, resolve: Resolve | None = None
+        self,
+        request: GenerateContentRequest,
+        *,
+        resolve: Resolve | None = None,
+        cached: Cached | None = None,
     ) -> CountTokensResponse:
         """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
+        if cached is not None:
+            request = cached.before(request, self._model)
         turns, functions = read_turns(request)
 
         async def count(engine: Engine, _lane: int) -> CountTokensResponse:
             tokens = await engine.count_tokens(turns, functions)
             details = prompt_details(tokens, await count_image_tokens(turns, engine))
-            return CountTokensResponse(total_tokens=tokens, prompt_tokens_details=details)
+            shows = any(turn.images for turn in turns)
+            return CountTokensResponse(
+                total_tokens=tokens,
+                cached_content_token_count=cached.tokens if cached else None,
+                prompt_tokens_details=details,
+                cache_tokens_details=text_tokens(cached.tokens) if cached and not shows else None,
+            )
 
         return await self._survive(count, interactive=True, label=None)
+
+    async def prepare_cache(
+        self, cache_id: str, request: GenerateContentRequest, *, resolve: Resolve | None = None
+    ) -> Cached:
+        """Return what the request's contents are before other requests, and how long."""
+        request = await self._resolved(request, resolve, interactive=True)
+        prompt = read_prefix(request, self._model)
+
+        async def count(engine: Engine, _lane: int) -> int:
+            return await engine.count_prefix(prompt)
+
+        tokens = await self._survive(count, interactive=True, label=None)
+        return Cached(id=cache_id, request=request, turns=prompt.turns, tokens=tokens)
+
+    async def load_cache(
+        self, cache_id: str, request: GenerateContentRequest, tokens: int, *, resolve: Resolve
+    ) -> Cached:
+        """Return what `prepare_cache` returned when the cache was made."""
+        request = await self._resolved(request, resolve, interactive=False)
+        turns = read_prefix(request, self._model).turns
+        return Cached(id=cache_id, request=request, turns=turns, tokens=tokens)
+
+    async def keep_warm(self, cached: Cached) -> None:
+        """Have the engine compute what is cached, if it can keep it."""
+        prompt = cached.mark(read_prefix(cached.request, self._model))
+
+        async def keep(engine: Engine, lane: int) -> None:
+            await engine.keep_prefix(prompt, lane)
+
+        await self._survive(keep, interactive=True, label=None)
+
+    async def forget(self, cache_id: str) -> None:
+        """Let the engine forget what it computed of a cache; one that is down has forgotten."""
+        engine = self._supervisor.engine
+        if engine is not None:
+            await engine.forget_prefix(cache_id)
 
     async def _resolved(
         self, request: GenerateContentRequest, resolve: Resolve | None, *, interactive: bool
@@ -158,9 +212,14 @@ class Pool:
         async with self._patience.wait() if interactive else nullcontext():
             return await resolve(request, self._model)
 
-    async def _ground(self, request: GenerateContentRequest) -> Grounded:
+    async def _ground(self, request: GenerateContentRequest, cached: Cached | None) -> Grounded:
+        if cached is not None:
+            request = cached.before(request, self._model)
         prompt = read_prompt(request, self._model)
-        return await self._grounder.ground(request, prompt, self._model)
+        grounded = await self._grounder.ground(request, prompt, self._model)
+        if cached is not None:
+            grounded = replace(grounded, prompt=cached.mark(grounded.prompt))
+        return grounded
 
     async def _survive(
         self,
@@ -221,6 +280,8 @@ def _tells_thoughts(prompt: Prompt) -> bool:
     return prompt.thinking is not None and prompt.thinking.is_told
 
 
-def _told(generation: Generation, prompt: Prompt) -> Generation:
+def _told(generation: Generation, prompt: Prompt, cached: Cached | None) -> Generation:
     """Return what of the generation its client asked to be told."""
+    if cached is not None:
+        generation = cached.count(generation)
     return generation if _tells_thoughts(prompt) else generation.without_thoughts()

@@ -74,6 +74,11 @@ class Supervisor(Generic[AnyEngine]):
         """Return the process of the engine, if it has one at the moment."""
         return None if self._running is None else self._running.pid
 
+    @property
+    def engine(self) -> AnyEngine | None:
+        """Return the engine if it is ready at the moment; nothing is started for it."""
+        return None if self._running is None else self._running.engine
+
     async def run(self) -> None:
         """Keep the engine alive until cancelled; return only when it is given up."""
         try:

@@ -251,4 +251,6 @@ class CountTokensResponse(Message, frozen=True, kw_only=True):
     """How long a prompt is for the model."""
 
     total_tokens: int
+    cached_content_token_count: int | None = None
     prompt_tokens_details: list[ModalityTokenCount] | None = None
+    cache_tokens_details: list[ModalityTokenCount] | None = None

@@ -7,10 +7,12 @@ data/
   blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
   uploads/        files that are still arriving
   results/        the result log: one append-only file for each lease of a shard
+  prefixes/       what engines computed of caches; emptied at each start and at the end
 """
 
 import contextlib
 import fcntl
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ class DataDir:
         self.blobs = root / "blobs"
         self.uploads = root / "uploads"
         self.results = root / "results"
+        self.prefixes = root / "prefixes"
 
     def create(self) -> None:
         """Make the folders, readable by the owner alone."""
@@ -49,4 +52,15 @@ class DataDir:
                 raise ConfigurationError(
                     f"data_dir {self.root}: is owned by another server that is running"
                 ) from None
-            yield
+            shutil.rmtree(self.prefixes, ignore_errors=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.prefixes, ignore_errors=True)
+
+    def new_prefix_folder(self, engine: str) -> Path:
+        """Return an empty folder, readable by the owner alone, for one life of an engine."""
+        folder = self.prefixes / engine
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=0o700)
+        return folder.resolve()

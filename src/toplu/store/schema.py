@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -133,6 +134,24 @@ files = Table(
     Index("files_of_project", "project", "created", "id"),
     Index("files_expiring", "expires"),
     Index("files_deleted", "deleted"),
+)
+
+caches = Table(
+    "caches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("display_name", Text),
+    Column("tokens", BigInteger, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    # A GenerateContentRequest of what is put before requests, as JSON.
+    Column("contents", LargeBinary, nullable=False),
+    Index("caches_of_project", "project", "created", "id"),
+    Index("caches_expiring", "expires"),
 )
 
 uploads = Table(

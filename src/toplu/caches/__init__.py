@@ -1,0 +1,1 @@
+"""Caches: contents that are kept to be put before requests, computed once and kept warm."""
