@@ -6,7 +6,8 @@ Calls that came without an id get one, so that every engine can tell them apart.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from toplu.engines.calling.function import FunctionCall, FunctionResult
@@ -107,19 +108,30 @@ def pair_results(turns: Iterable[Turn]) -> Iterator[Turn]:
 def _paired(
     calls: Sequence[FunctionCall], results: Sequence[FunctionResult]
 ) -> tuple[FunctionResult, ...]:
+    by_id: dict[str | None, deque[int]] = defaultdict(deque)
+    by_name: dict[str, deque[int]] = defaultdict(deque)
+    for at, call in enumerate(calls):
+        by_id[call.id].append(at)
+        by_name[call.name].append(at)
     found: dict[int, FunctionResult] = {}
     for result in results:
-        unanswered = [at for at in range(len(calls)) if at not in found]
-        at = next((at for at in unanswered if calls[at].id == result.id), None)
-        if at is None:
-            at = next((at for at in unanswered if calls[at].name == result.name), None)
-        if at is None:
+        place = _first(by_id[result.id], found)
+        if place is None:
+            place = _first(by_name[result.name], found)
+        if place is None:
             raise _error(TOO_MANY, f"{result.name} has not been called there.")
-        found[at] = replace(result, id=calls[at].id or "")
+        found[place] = replace(result, id=calls[place].id or "")
     for at, call in enumerate(calls):
         if at not in found:
             raise _error(TOO_FEW, f"{call.name} has no response.")
     return tuple(found[at] for at in range(len(calls)))
+
+
+def _first(places: deque[int], taken: Container[int]) -> int | None:
+    """Return the first place that is not taken; those before it are never looked at again."""
+    while places and places[0] in taken:
+        places.popleft()
+    return places[0] if places else None
 
 
 def _error(rule: str, reason: str) -> InvalidArgument:

@@ -1,5 +1,6 @@
 """Calls and results of a history: which belong together, and what is missing."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -140,3 +141,13 @@ def test_an_instruction_calls_nothing():
     fields = {"contents": [text("a")], "systemInstruction": call("f")}
     with pytest.raises(InvalidArgument, match=r"system_instruction\.parts\[0\]\.function_call: "):
         read_prompt(msgspec.convert(fields, GenerateContentRequest), MODEL)
+
+
+def test_pairing_takes_a_step_for_each_call():
+    names = ["f"] * 20_000
+    contents = [text("a"), call(*names), result(*names)]
+    before = time.process_time()
+    (_, _, answers) = turns_of(*contents)
+    assert len(answers.results) == len(names)
+    # Looking through all calls for each result takes several times as long.
+    assert time.process_time() - before < 5
