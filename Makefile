@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup model demo check test test-fast bench fix lock clean
+.PHONY: help setup model demo check test test-fast simulate bench fix lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -77,8 +77,13 @@ FUZZ_EXAMPLES ?= 200
 fuzz: setup ## try many fresh hostile calls, bodies, lines and schemas; `make test` tries the same few
 	TOPLU_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q $$(grep -rl 'from fuzzing import' tests)
 
+SEEDS ?= 20
+simulate: setup ## histories of a server in virtual time; SEED=7 tells one, SEEDS=100 runs as many
+	PYTHONHASHSEED=0 PYTHONPATH=tests:tests/simulation $(BIN)/python tests/simulation/simulate.py \
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(BUG),--bug $(BUG))
+
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
-	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
+	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py
 
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

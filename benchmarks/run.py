@@ -6,6 +6,7 @@ import batch_throughput
 import control_plane
 import embedding_throughput
 import first_token
+import scheduling
 import structured_decoding
 
 BENCHMARKS = {
@@ -13,6 +14,7 @@ BENCHMARKS = {
     "embeddings over the bare engine": embedding_throughput.measure,
     "control plane with the echo engine": control_plane.measure,
     "streaming first-token latency over the bare engine": first_token.measure,
+    "scheduling in virtual time": scheduling.measure,
     "structured over free decoding": structured_decoding.measure,
 }
 

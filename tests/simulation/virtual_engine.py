@@ -146,8 +146,13 @@ class VirtualEngine:
     quantum_seconds: float = 30.0
     weights: dict[str, int] = field(default_factory=dict)
     gap: Gap = field(default_factory=Gap)
-    idle_lane_seconds: float = 0.0  # while something waited
     watched: bool = False  # look at the gap, which takes time
+
+    @property
+    def gap_bound(self) -> float:
+        """The work that may be on the lanes at once, of each of two projects."""
+        on_lanes = self.quantum_seconds * WORK_PER_SECOND  # the engine's, in one quantum
+        return 2 * on_lanes * WORK_SCALE
 
     def run(self, loads: Sequence[Load], until: float = float("inf")) -> list[Load]:
         """Return the loads with their ends; one that did not end by `until` has none."""

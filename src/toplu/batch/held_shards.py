@@ -5,6 +5,8 @@ wherever the scheduler sends it. When nothing is to be leased, a lane that is id
 one with the rest of what that one has.
 """
 
+from datetime import datetime
+
 import structlog
 
 from toplu.batch.failure import fail_job
@@ -58,6 +60,7 @@ class HeldShards:
         self._wanting: set[int] = set()  # lanes on which nothing runs
         self._answers = 0
         self._output_tokens = OUTPUT_TOKENS_AT_FIRST  # of an answer, in the mean
+        self._begun: dict[int, datetime] = {}  # when the lane's quantum began
         self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
 
     def ring(self) -> None:
@@ -79,6 +82,25 @@ class HeldShards:
         """
         return sum(run.unstarted for run in self._runs) <= len(self._wanting)
 
+    async def keeps_turn(self, lane: int, run: ShardRun) -> bool:
+        """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
+        now = self._clock.now()
+        since = self._begun.setdefault(lane, now)
+        if since <= now < since + self._scheduler.quantum:
+            return True
+        self._begun[lane] = now
+        try:
+            if await self._scheduler.keeps_turn(run.lease):
+                return True
+        except Exception:
+            # The database is away, say. It is asked again after the next quantum.
+            log.exception("turn_not_asked", job=run.lease.job.id)
+            return True
+        log.info("shard_put_down", job=run.lease.job.id, shard=run.lease.shard.number, lane=lane)
+        run.put_down(self.ring)
+        self._writer.note(run)
+        return False
+
     async def next_stretch(
         self, lane: int, after: Lease | None, *, idle: bool
     ) -> tuple[ShardRun, Stretch] | None:
@@ -87,6 +109,7 @@ class HeldShards:
         `after` is the lease that it worked under; `idle` says that nothing runs on the lane.
         """
         self._forget_ended()
+        await self._give_back_settled()
         if idle:
             self._wanting.add(lane)
         lease = await self._scheduler.lease_shard(self._engine, lane, after)
@@ -98,10 +121,17 @@ class HeldShards:
             self.bells[lane].ring()  # there may be others
             return None
         if found is not None:
+            self._begun[lane] = self._clock.now()
             self._wanting.discard(lane)
             # Who found nothing meanwhile may help, and who held back need not.
             self.ring()
         return found
+
+    async def _give_back_settled(self) -> None:
+        """Let others have what was put down, once all that was started of it is durable."""
+        for run in [run for run in self._runs if run.is_settled]:
+            await self._scheduler.give_back(run.lease)
+            run.drop()
 
     def _divide(self) -> tuple[ShardRun, Stretch] | None:
         """Take over a part of what the lane has whose rest is longest."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import Bell
+from toplu.batch.loop import AT_ONCE, Bell
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
@@ -27,7 +27,7 @@ ROUND = timedelta(seconds=30)
 
 
 class Janitor:
-    """Makes its round every half minute, or when told that something was deleted."""
+    """Makes its round every half minute, when a batch expires, or when one was deleted."""
 
     def __init__(
         self,
@@ -78,7 +78,18 @@ class Janitor:
             await self._clear(job_id)
         await self._library.forget_expired(now)
         await self._caches.forget_expired(now)
-        return ROUND
+        return await self._until_next_round()
+
+    async def _until_next_round(self) -> timedelta:
+        """Return how long until something expires, half a minute at most.
+
+        A batch that is made meanwhile cannot expire before that, whatever its life.
+        """
+        longest = min(ROUND, timedelta(seconds=self._settings.job_life_seconds))
+        expires = await self._jobs.next_expiry()
+        if expires is None:
+            return longest
+        return max(AT_ONCE, min(longest, expires - self._clock.now()))
 
     async def _expire(self, job: Job) -> None:
         hours = self._settings.job_life_seconds / 3600

@@ -81,7 +81,9 @@ class LaneRun:
                     await self._bell.wait(IDLE)
                     continue
                 run, stretch = self._at_hand
-                return run, stretch.take()
+                if await self._held.keeps_turn(self._lane, run) and len(stretch):
+                    return run, stretch.take()
+                continue
             if not await self._find_stretch():
                 await self._bell.wait(IDLE)
         return None

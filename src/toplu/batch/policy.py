@@ -7,7 +7,7 @@ the answer is the same. Pure: what is known is passed in, and the same question 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from toplu.batch.deadlines import Due, Outlook, look_ahead
@@ -84,6 +84,16 @@ class Round:
             weight=self.shares.weight(chosen.project),
             served=self.shares.served(chosen.project),
             started=self.shares.floor(it.project for it in waiting),
+        )
+
+    def without_lane(self, job: JobId) -> "Round":
+        """Return the round in which one of the job's lanes is free and its work waits."""
+        return replace(
+            self,
+            contenders=[
+                replace(it, lanes=max(it.lanes - 1, 0), waits=True) if it.job == job else it
+                for it in self.contenders
+            ],
         )
 
     def outlook(self) -> Outlook:

@@ -150,3 +150,5 @@ class ResultWriter:
                 run.drop()
             elif run.is_done:
                 self._done.ring()
+            else:
+                run.note_durable()

@@ -61,6 +61,11 @@ class Scheduler:
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
+    def quantum(self) -> timedelta:
+        """How long a lane works before it asks whether it keeps its turn."""
+        return timedelta(seconds=self._quantum_seconds)
+
+    @property
     def renewal(self) -> timedelta:
         """How often leases must be renewed: two renewals may fail before one lapses."""
         return self._life / 3
@@ -85,6 +90,13 @@ class Scheduler:
             lane=lane,
         )
         return lease
+
+    async def keeps_turn(self, lease: Lease) -> bool:
+        """Whether a lane that has used up its quantum is to go on with the job of its lease."""
+        engine = lease.job.engine
+        round_ = await self._round(engine, self._clock.now())
+        turn = round_.without_lane(lease.job.id).turn()
+        return turn is None or turn.job == lease.job.id
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases; return those that are still ours."""

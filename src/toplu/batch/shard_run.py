@@ -1,7 +1,7 @@
 """One leased shard while it is being worked on: what is left, what is running, what is durable."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from toplu.batch import order
 from toplu.batch.order import RequestLine
@@ -37,6 +37,8 @@ class ShardRun:
         self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
         self.dropped = False
+        self._left = 0  # requests that were not started when it was put down
+        self._settled: Callable[[], None] | None = None
 
     @classmethod
     async def open(
@@ -134,6 +136,29 @@ class ShardRun:
     def is_done(self) -> bool:
         """Whether every request has a durable outcome."""
         return self.succeeded + self.failed == self.lease.shard.count
+
+    def put_down(self, settled: Callable[[], None]) -> None:
+        """Start nothing more, for others have their turn; what runs is finished.
+
+        `settled` is called when all of that is durable.
+        """
+        if self._settled is not None:
+            return
+        self._left = self.unstarted
+        self._settled = settled
+        for stretch in self.stretches:
+            stretch.clear()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was put down, and every request that was started has a durable outcome."""
+        outcomes = self.succeeded + self.failed
+        return self._settled is not None and outcomes + self._left == self.lease.shard.count
+
+    def note_durable(self) -> None:
+        """Take note that the database has what the log has."""
+        if self._settled is not None and self.is_settled:
+            self._settled()
 
     def stop(self) -> None:
         """Stop everything that runs and start nothing more; what is answered is kept."""

@@ -7,7 +7,7 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
@@ -184,6 +184,11 @@ class Jobs:
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
         return await self._list(job_rows.is_unfinished(), jobs.c.expires <= now)
+
+    async def next_expiry(self) -> datetime | None:
+        """Return when the first unfinished job expires."""
+        query = select(func.min(jobs.c.expires)).where(job_rows.is_unfinished())
+        return await self._database.read(lambda c: c.scalar(query))
 
     async def ended_before(self, moment: datetime) -> list[Job]:
         """Return final jobs that ended before `moment`, a bounded number at a time."""

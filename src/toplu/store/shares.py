@@ -5,14 +5,28 @@ and with each group of results by the work of these, in the transaction that cou
 work is charged once, whoever did it. Each function runs inside a transaction.
 """
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from toplu.job import WORK_SCALE, Job, ProjectId, Share
 from toplu.store.job_rows import is_unfinished, job_of
-from toplu.store.schema import jobs, shards, shares
+from toplu.store.schema import Moment, jobs, shards, shares
 
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768
@@ -38,10 +52,21 @@ class Competition:
 
 def read_competition(connection: Connection, engine: str, now: datetime) -> Competition:
     """Return the jobs of the engine that have shards, a bounded number, and the shares."""
-    is_alive = and_(shards.c.owner.is_not(None), shards.c.lease_expires > now)
+    bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
+    rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
+    competitors = [
+        Competitor(job=job_of(row), lanes=row.lanes, waits=bool(row.waits)) for row in rows
+    ]
+    return Competition(competitors=competitors, shares=_read_shares(connection, engine))
+
+
+@functools.cache
+def _competitors() -> Select[Any]:
+    """Return the statement; every lease asks it, and it takes longer to build than to run."""
+    now = bindparam("now", type_=Moment)
     held = (
         select(shards.c.job, func.count().label("lanes"))
-        .where(is_alive)
+        .where(shards.c.owner.is_not(None), shards.c.lease_expires > now)
         .group_by(shards.c.job)
         .subquery()
     )
@@ -51,25 +76,23 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
         or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
     )
     has_shards = exists().where(shards.c.job == jobs.c.id)
-    unfinished = and_(is_unfinished(), has_shards, jobs.c.engine == engine)
+    unfinished = and_(is_unfinished(), has_shards, jobs.c.engine == bindparam("engine"))
     place = func.row_number().over(
         partition_by=jobs.c.project, order_by=(jobs.c.priority.desc(), jobs.c.created, jobs.c.id)
     )
     ranked = select(jobs.c.id, place.label("place")).where(unfinished).subquery()
-    first = select(ranked.c.id).order_by(ranked.c.place, ranked.c.id).limit(FIRST_MAX)
+    first = select(ranked.c.id).order_by(ranked.c.place, ranked.c.id).limit(bindparam("first_max"))
     oldest = (
-        select(jobs.c.id).where(unfinished).order_by(jobs.c.created, jobs.c.id).limit(OLDEST_MAX)
+        select(jobs.c.id)
+        .where(unfinished)
+        .order_by(jobs.c.created, jobs.c.id)
+        .limit(bindparam("oldest_max"))
     )
-    query = (
+    return (
         select(jobs, func.coalesce(held.c.lanes, 0).label("lanes"), waits.label("waits"))
         .outerjoin(held, held.c.job == jobs.c.id)
         .where(or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest)))
     )
-    competitors = [
-        Competitor(job=job_of(row), lanes=row.lanes, waits=bool(row.waits))
-        for row in connection.execute(query)
-    ]
-    return Competition(competitors=competitors, shares=_read_shares(connection, engine))
 
 
 def begin_turn(connection: Connection, job: Job, share: Share) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
-from batch_world import BatchWorld
+from batch_world import BatchWorld, line_of
 
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
@@ -15,7 +16,7 @@ from toplu.gemini.content import (
     GenerateContentResponse,
     UsageMetadata,
 )
-from toplu.job import JobId
+from toplu.job import JobId, ProjectId
 from toplu.store.jobs import Jobs
 
 PATIENCE_SECONDS = 5
@@ -92,9 +93,16 @@ class LanesWorld:
         while seen != len(self.pool.begun):
             seen = len(self.pool.begun)
             for _ in range(20):
-                # Leasing writes, and opening reads in a thread: both take turns with these.
+                # Leasing reads and writes, opening reads in a thread: they take turns with these.
+                await self.jobs.known()
                 await self.jobs.give_back_all_of_others("server-1")
                 await asyncio.to_thread(int)
+
+    async def settle_with(self, begun: int) -> None:
+        """Let it do so until it has begun so many requests."""
+        while len(self.pool.begun) < begun:
+            await self.settle()
+        await self.settle()
 
 
 async def test_every_lane_begins_at_once_on_requests_of_its_own(world: BatchWorld) -> None:
@@ -166,3 +174,33 @@ async def test_a_job_that_is_dropped_is_dropped_on_every_lane(world: BatchWorld)
         texts = {text for entries in rooms.pool.on_lane.values() for text, _ in entries}
         assert texts <= {f"text {index:03}" for index in range(4)}
         assert texts
+
+
+async def test_a_lane_puts_its_shard_down_when_its_quantum_is_over_and_others_wait(
+    world: BatchWorld,
+) -> None:
+    await world.keep_job("large", [line_of(index) for index in range(4)])
+    await world.planner().step()
+    rooms = LanesWorld(world, lanes=1)
+    async with rooms.running():
+        await rooms.settle_with(begun=2)
+        lines = [line_of(index) for index in range(100, 102)]
+        await world.keep_job("small", lines, project=ProjectId("team-b"))
+        await world.planner().step()
+        rooms.pool.answer_one(0)
+        await rooms.settle_with(begun=3)
+        assert rooms.pool.begun[-1] == (0, "text 002"), "the quantum is not over"
+        world.clock.advance(timedelta(seconds=11))
+        await rooms.writer.flush()
+        rooms.pool.answer_one(0)
+        await rooms.settle_with(begun=4)
+        assert rooms.pool.begun[-1] == (0, "text 100"), "the other project had nothing yet"
+        while (await world.job("large")).counts.pending:
+            for lane in list(rooms.pool.outstanding()):
+                rooms.pool.answer_one(lane)
+            await rooms.settle()
+            await rooms.writer.flush()
+            await rooms.settle()
+    assert (await world.job("large")).counts.succeeded == 4
+    texts = [text for _, text in rooms.pool.begun]
+    assert len(texts) == len(set(texts)) == 6, "nothing ran twice"

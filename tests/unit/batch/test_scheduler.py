@@ -52,15 +52,15 @@ async def find(world: BatchWorld, name: str) -> Job:
     return found[0]
 
 
-async def finish(world: BatchWorld, held: Lease) -> None:
-    """Record that the whole shard was answered, with ten tokens each."""
+async def finish(world: BatchWorld, held: Lease, tokens: int = 10) -> None:
+    """Record that the whole shard was answered, with so many tokens each."""
     count = held.shard.count
     done = Progress(
         lease=held,
         segments=(),
         succeeded=count,
         failed=0,
-        usage=Usage(output_tokens=10 * count),
+        usage=Usage(output_tokens=tokens * count),
     )
     assert await world.jobs.record([done], world.clock.now()) == []
 
@@ -145,3 +145,24 @@ async def test_what_is_nearly_late_goes_first_once_the_speed_is_known(world: Bat
 
 async def test_with_nothing_to_lease_there_is_no_turn(world: BatchWorld) -> None:
     assert await scheduler_of(world).lease_shard("echo", 0) is None
+
+
+async def test_a_lane_keeps_its_turn_until_another_project_had_less(world: BatchWorld) -> None:
+    await keep(world, "one", 80, project=A)
+    scheduler = scheduler_of(world)
+    held = await lease(scheduler)
+    assert await scheduler.keeps_turn(held), "nobody else waits"
+    await keep(world, "two", 80, project=B)
+    await finish(world, held, tokens=1000)
+    again = await lease(scheduler)
+    assert again.job.id == "two"
+    assert await scheduler.keeps_turn(again)
+    other = await world.jobs.lease_shard(
+        engine="echo",
+        owner="server-1",
+        now=world.clock.now(),
+        expires=world.clock.now() + HOUR,
+        job=JobId("one"),
+    )
+    assert other is not None
+    assert not await scheduler.keeps_turn(other), "project a had a whole shard more"

@@ -1,0 +1,128 @@
+"""B6, B8 and B9 in virtual time: makespan, deadlines and fair shares of the product's own policy.
+
+Nothing is timed: the same seeds give the same figures on every machine. The engines and the
+policies of others are in `tests/simulation`.
+"""
+
+import statistics
+from collections.abc import Iterable
+
+from days import a_mix, fewest_late
+from makespan import Lanes, Roofline, block_by_block, bound, conversations, in_stretches, in_turn
+from peers import deadline_ramp, fair_only, fifo
+from virtual_engine import Load, Policy, VirtualEngine, ours
+
+POLICIES: tuple[Policy, ...] = (ours, fifo, fair_only, deadline_ramp)
+SEEDS = range(4)
+FEASIBLE = (0.5, 0.7, 0.8)
+OVERLOADED = (0.9, 1.0, 1.2)
+QUANTUM_SECONDS = 600.0  # of a day's simulation; a lane is asked for its next turn so often
+SMALL_QUANTUM_SECONDS = 10.0
+
+
+def measure() -> dict[str, float | str]:
+    """Return the figures of all three."""
+    return {**makespan(), **deadlines(), **fair_shares()}
+
+
+def makespan() -> dict[str, float | str]:
+    """B6: the time of a job over the bound, alone and with a second job behind it."""
+    roofline = Roofline()
+    figures: dict[str, float | str] = {}
+    for count in (200, 2000):
+        for lanes in (4, 16, 64):
+            ratios: dict[str, list[float]] = {"toplu": [], "file order": [], "blocks": []}
+            for seed in SEEDS:
+                requests = conversations(seed, count)
+                limit = bound(requests, lanes, roofline)
+                stretches = Lanes(lanes, roofline).run(in_stretches(requests, lanes))
+                ratios["toplu"].append(stretches / limit)
+                ratios["file order"].append(Lanes(lanes, roofline).run(in_turn(requests)) / limit)
+                ratios["blocks"].append(block_by_block(requests, lanes, roofline) / limit)
+            figures[f"B6 {count} requests, {lanes} lanes"] = _shown(ratios)
+    with_second = []
+    for seed in SEEDS:
+        both = [*conversations(seed, 200), *conversations(seed + 100, 2000)]
+        limit = bound(both, 16, roofline)
+        with_second.append(Lanes(16, roofline).run(in_stretches(both, 16)) / limit)
+    figures["B6 with a second job, 16 lanes"] = statistics.mean(with_second)
+    return figures
+
+
+def deadlines() -> dict[str, float | str]:
+    """B8: late jobs of days of work, over the fewest of a plan that knows the future."""
+    figures: dict[str, float | str] = {}
+    for rhos in (FEASIBLE, OVERLOADED):
+        kind = f"rho {rhos[0]} to {rhos[-1]}"
+        for doubt in (0.0, 0.3):
+            late: dict[str, float] = {"optimum": 0.0}
+            jobs = 0
+            for rho in rhos:
+                for seed in SEEDS:
+                    # What comes within a few hours and within a day.
+                    for days in (0.2, 1.0):
+                        jobs += len(a_mix(seed, rho, days))
+                        late["optimum"] += fewest_late(a_mix(seed, rho, days))
+                        for policy in POLICIES:
+                            loads = a_mix(seed, rho, days, doubt)
+                            engine = VirtualEngine(policy=policy, quantum_seconds=QUANTUM_SECONDS)
+                            count = sum(load.is_late for load in engine.run(loads))
+                            late[_name(policy)] = late.get(_name(policy), 0.0) + count
+            known = "sizes known" if not doubt else "sizes off by 30 %"
+            figures[f"B8 late of {jobs}, {kind}, {known}"] = ", ".join(
+                f"{name} {count:.0f}" for name, count in late.items()
+            )
+    return figures
+
+
+def fair_shares() -> dict[str, float | str]:
+    """B9: a small job beside ten million rows, over twice its time alone; and the counters' gap."""
+    figures: dict[str, float | str] = {}
+    for seconds in (10.0, 60.0, 3600.0):
+        ratios: dict[str, list[float]] = {}
+        for policy in POLICIES:
+            for huge_seconds in (60_000.0, 80_000.0, 500_000.0):
+                ratio = _small_beside(policy, seconds, huge_seconds)
+                ratios.setdefault(_name(policy), []).append(ratio)
+        figures[f"B9 a job of {seconds:.0f} s of the engine"] = _shown(ratios, worst=True)
+    figures["B9 gap of the counters over its bound"] = _widest_gap()
+    return figures
+
+
+def _small_beside(policy: Policy, seconds: float, huge_seconds: float) -> float:
+    def small() -> Load:
+        return Load(name="small", project="small", arrives=1000.0, seconds=seconds)
+
+    alone = small()
+    VirtualEngine(policy=policy, quantum_seconds=SMALL_QUANTUM_SECONDS).run([alone])
+    beside = small()
+    huge = Load(name="huge", project="huge", arrives=0.0, seconds=huge_seconds)
+    engine = VirtualEngine(policy=policy, quantum_seconds=SMALL_QUANTUM_SECONDS)
+    until = 100_000.0
+    engine.run([huge, beside], until=until)
+    took = until if beside.ended is None else beside.took
+    return took / (2 * alone.took)
+
+
+def _widest_gap() -> float:
+    """Return the gap of projects that wait all the time, over what may be on the lanes of both."""
+    loads = [
+        Load(name=f"{project}-{part}", project=project, arrives=0.0, seconds=4000.0 / parts)
+        for project, parts in (("one", 1), ("two", 40), ("three", 200))
+        for part in range(parts)
+    ]
+    engine = VirtualEngine(policy=ours, quantum_seconds=SMALL_QUANTUM_SECONDS, watched=True)
+    engine.run(loads, until=10_000.0)
+    return engine.gap.widest / engine.gap_bound
+
+
+def _shown(ratios: dict[str, list[float]], *, worst: bool = False) -> str:
+    def one(values: Iterable[float]) -> float:
+        return max(values) if worst else statistics.mean(values)
+
+    return ", ".join(f"{name} {one(values):.3f}" for name, values in ratios.items())
+
+
+def _name(policy: Policy) -> str:
+    name = getattr(policy, "__name__", "")
+    return "toplu" if policy is ours else name.replace("_", " ")

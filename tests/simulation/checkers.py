@@ -1,0 +1,156 @@
+"""What must hold after every step, read from the disk as a stranger would read it."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toplu.job import WORK_SCALE
+from toplu.money import WORK_OF_REQUEST, Usage
+from toplu.store.data_dir import DataDir
+
+FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"}
+TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
+
+
+class Violated(AssertionError):
+    """Something that must always hold did not."""
+
+
+def hold(*, that: bool, so: str) -> None:
+    if not that:
+        raise Violated(so)
+
+
+@dataclass
+class Checker:
+    """Remembers what it saw, for what may only grow and what must stay."""
+
+    data: DataDir
+    states: dict[str, str] = field(default_factory=dict)
+    epochs: dict[tuple[str, int], int] = field(default_factory=dict)
+    outcomes: dict[tuple[str, int], int] = field(default_factory=dict)
+    charged: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Raise Violated if something does not hold at this moment."""
+        with _reading(self.data.database) as database:
+            jobs = {row["id"]: row for row in database.execute("SELECT * FROM jobs")}
+            shards = list(database.execute("SELECT * FROM shards"))
+            ledger = list(database.execute("SELECT * FROM ledger"))
+            shares = list(database.execute("SELECT * FROM shares"))
+        for job in jobs.values():
+            self._look_at_job(job, [shard for shard in shards if shard["job"] == job["id"]])
+        for shard in shards:
+            self._look_at_shard(shard)
+        self._look_at_ledger(jobs, ledger)
+        self._look_at_shares(jobs, shares)
+
+    def _look_at_job(self, job: sqlite3.Row, shards: Sequence[sqlite3.Row]) -> None:
+        name, state = job["id"], job["state"]
+        before = self.states.get(name)
+        hold(
+            that=before not in FINAL or before == state,
+            so=f"{name} was {before} and is {state}",
+        )
+        self.states[name] = state
+        hold(that=(job["ended"] is not None) == (state in FINAL), so=f"{name}: {state} and ended")
+        if not shards:
+            return
+        for column in ("succeeded", "failed", *TOKENS):
+            total = sum(shard[column] for shard in shards)
+            hold(
+                that=job[column] == total,
+                so=f"{name} counts {job[column]} {column}, and its shards {total}",
+            )
+        done = job["succeeded"] + job["failed"]
+        hold(that=done <= job["total"], so=f"{name} has {done} outcomes of {job['total']} requests")
+
+    def _look_at_shard(self, shard: sqlite3.Row) -> None:
+        key = (shard["job"], shard["number"])
+        done = shard["succeeded"] + shard["failed"]
+        hold(that=shard["epoch"] >= self.epochs.get(key, 0), so=f"{key}: an epoch went back")
+        hold(that=done >= self.outcomes.get(key, 0), so=f"{key}: an outcome was taken back")
+        hold(that=done <= shard["count"], so=f"{key}: {done} outcomes of {shard['count']}")
+        self.epochs[key], self.outcomes[key] = shard["epoch"], done
+
+    def _look_at_ledger(self, jobs: dict[str, sqlite3.Row], ledger: Sequence[sqlite3.Row]) -> None:
+        entries = Counter(entry["id"] for entry in ledger)
+        for job in jobs.values():
+            wanted = 1 if job["state"] in FINAL or job["deleted"] else 0
+            name = job["id"]
+            hold(that=entries[name] == wanted, so=f"{name} has {entries[name]} ledger entries")
+        for entry in ledger:
+            job = jobs.get(entry["id"])
+            for column in TOKENS if job is not None else ():
+                hold(
+                    that=entry[column] == job[column],
+                    so=f"{entry['id']}: the ledger has {entry[column]} {column}",
+                )
+
+    def _look_at_shares(self, jobs: dict[str, sqlite3.Row], shares: Sequence[sqlite3.Row]) -> None:
+        for job in jobs.values():
+            usage = Usage(**{name: job[name] for name in TOKENS})
+            work = usage.work + WORK_OF_REQUEST * (job["succeeded"] + job["failed"])
+            self.charged[job["project"], job["id"]] = work
+        for share in shares:
+            project = share["project"]
+            work = sum(work for (owner, _), work in self.charged.items() if owner == project)
+            served = share["served"] / WORK_SCALE
+            hold(that=served >= work, so=f"{project} was charged {served} for work of {work}")
+            # With nobody else there is nobody to be lifted to.
+            if len(shares) == 1:
+                hold(that=served == work, so=f"{project} was charged {served} for work of {work}")
+
+
+def read_output(data: DataDir, job: str) -> list[dict[str, Any]]:
+    """Return the results of a job that succeeded."""
+    path = Path(data.blobs) / "jobs" / job / "output.jsonl"
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def check_output(
+    output: Sequence[dict[str, Any]], lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]
+) -> None:
+    """Every line has one outcome, in its place, with its key and the answer to its own text."""
+    hold(that=len(output) == len(lines), so=f"{len(output)} results of {len(lines)} lines")
+    failed = 0
+    for place, (result, line) in enumerate(zip(output, lines, strict=True)):
+        failed += "error" in result
+        try:
+            asked = json.loads(line)
+        except ValueError:
+            hold(that="error" in result, so=f"line {place} is no JSON and has a response")
+            continue
+        key = asked["key"]
+        hold(that=result.get("key") == key, so=f"line {place}: {result.get('key')} is not {key}")
+        if "error" in result:
+            continue
+        said = result["response"]["candidates"][0]["content"]["parts"][0]["text"]
+        text = asked["request"]["contents"][0]["parts"][0]["text"]
+        hold(that=said == text, so=f"line {place} has the answer to another: {said}")
+    hold(that=job["failed"] == failed, so=f"{job['failed']} failed, and {failed} results")
+    succeeded = len(lines) - failed
+    hold(that=job["succeeded"] == succeeded, so=f"{job['succeeded']} succeeded of {succeeded}")
+
+
+def rows_of_jobs(data: DataDir) -> list[sqlite3.Row]:
+    with _reading(data.database) as database:
+        return list(database.execute("SELECT * FROM jobs"))
+
+
+class _reading:  # noqa: N801  # used as a statement
+    """A connection that only reads, closed at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self._database.row_factory = sqlite3.Row
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._database
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()

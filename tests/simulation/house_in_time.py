@@ -1,0 +1,135 @@
+"""A whole server without its doors, in virtual time: it lives, is killed, and lives again.
+
+Everything is the product's own but the loop, the clock, the engine and the faults. A kill is the
+end of the loop in the middle of whatever it was doing: nothing is tidied up.
+"""
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+from checkers import Violated
+from faults import FaultyBlobs, FaultyDatabase, FaultyLog, RooflineEngine, VirtualClock, Weather
+from virtual_loop import VirtualLoop
+
+from toplu import wiring
+from toplu.fleet import launch
+from toplu.model_settings import ModelSettings
+from toplu.settings import Settings
+from toplu.store.data_dir import DataDir
+from toplu.store.passages import Passages
+from toplu.tools.grounding import Grounder
+from toplu.tools.local_index import LocalIndex
+from toplu.wiring import House
+
+T = TypeVar("T")
+
+# What a killed server leaves is never looked at again, nor may it run when it is collected.
+_GRAVEYARD: list[Any] = []
+
+
+class HouseInTime:
+    """One data folder and the lives of the servers on it."""
+
+    def __init__(self, folder: Path, chance: random.Random, weather: Weather) -> None:
+        self.settings = Settings(
+            data_dir=folder / "data",
+            models=(ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=4),),
+            shard_requests_max=8,
+            request_seconds_max=300.0,
+        )
+        self.chance = chance
+        self.weather = weather
+        self.clock = VirtualClock()
+        self.data = DataDir(self.settings.data_dir)
+        self.data.create()
+        self.started: Counter[str] = Counter()  # how often each text was begun
+        self.lives = 0
+        self._now = 0.0
+        self._loop: VirtualLoop | None = None
+        self.house: House | None = None
+        self._database: FaultyDatabase | None = None
+
+    @contextlib.contextmanager
+    def simulated(self) -> Iterator[None]:
+        """Put the simulated parts in the places of the real ones."""
+
+        def engine(model: ModelSettings) -> RooflineEngine:
+            return RooflineEngine(model, self.weather, self._note_start)
+
+        FaultyLog.weather = FaultyBlobs.weather = FaultyDatabase.weather = self.weather
+        with (
+            mock.patch.object(launch, "EchoEngine", engine),
+            mock.patch.object(wiring, "ResultLog", FaultyLog),
+            mock.patch.object(wiring, "DiskBlobs", FaultyBlobs),
+            mock.patch.object(secrets, "randbelow", self.chance.randrange),
+        ):
+            yield
+
+    @property
+    def clock_seconds(self) -> float:
+        """How long the simulation has been going on."""
+        return self._now if self._loop is None else self._loop.now
+
+    def _note_start(self, text: str) -> None:
+        self.started[text] += 1
+
+    def begin_life(self) -> None:
+        """Start the server, as after a kill."""
+        self.lives += 1
+        self._loop = VirtualLoop(self.chance, self._now)
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._open())
+
+    async def _open(self) -> None:
+        self._database = await FaultyDatabase.open(self.data.database)  # type: ignore[assignment]
+        self.house = House(
+            settings=self.settings,
+            clock=self.clock,
+            data=self.data,
+            database=self._database,
+            grounder=Grounder(
+                provider=LocalIndex(Passages(self.data.search)), settings=self.settings.search
+            ),
+            any_key_until_first=True,
+        )
+        while True:
+            # A server that cannot begin ends, and whoever runs it starts it again.
+            with contextlib.suppress(Exception):
+                await self.house.middle.recover()
+                break
+        self._working = asyncio.ensure_future(self.house.middle.work())
+
+    def pass_time(self, seconds: float, do: Callable[[], Awaitable[T]] | None = None) -> T | None:
+        """Let the server live for so long, doing something meanwhile if told to."""
+        assert self._loop is not None
+
+        async def meanwhile() -> T | None:
+            result = None if do is None else await do()
+            await asyncio.wait([self._working], timeout=seconds)
+            if self._working.done():
+                self._working.result()
+            return result
+
+        result = self._loop.run_until_complete(meanwhile())
+        if self._loop.broken:
+            raise Violated(str(self._loop.broken[0])) from self._loop.broken[0]
+        return result
+
+    def kill(self) -> None:
+        """End the life between two steps of the loop."""
+        assert self._loop is not None
+        assert self._database is not None
+        self._now = self._loop.now
+        for task in asyncio.all_tasks(self._loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            _GRAVEYARD.append(task)
+        _GRAVEYARD.append(self._loop)
+        self._database._close()
+        asyncio.set_event_loop(None)

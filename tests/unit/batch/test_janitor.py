@@ -1,0 +1,80 @@
+"""When the janitor makes its next round."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from batch_world import PROJECT, BatchWorld
+
+from toplu.batch.janitor import ROUND, Janitor
+from toplu.caches.library import CacheLibrary
+from toplu.files.library import Library
+from toplu.files.part import Parts
+from toplu.job import JobId, JobState
+from toplu.settings import Settings
+from toplu.store.caches import Caches
+from toplu.store.files import Files
+from toplu.store.uploads import UploadSessions
+
+SECOND = timedelta(seconds=1)
+
+
+def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None) -> Janitor:
+    library = Library(
+        clock=world.clock,
+        files=Files(world.database),
+        sessions=UploadSessions(world.database),
+        blobs=world.blobs,
+        parts=Parts(folder / "uploads"),
+    )
+    # Caches are only forgotten here: nothing reads one for an engine.
+    nobody: Any = None
+    caches = CacheLibrary(
+        settings=world.settings,
+        clock=world.clock,
+        caches=Caches(world.database),
+        fleet=nobody,
+        attachments=nobody,
+    )
+    return Janitor(
+        settings=settings or world.settings,
+        clock=world.clock,
+        jobs=world.jobs,
+        library=library,
+        caches=caches,
+        blobs=world.blobs,
+        results=world.results,
+        drop_job=lambda _: None,
+    )
+
+
+async def test_with_nothing_to_expire_it_comes_every_half_minute(
+    world: BatchWorld, tmp_path: Path
+) -> None:
+    assert await janitor_of(world, tmp_path).step() == ROUND
+    await world.keep_job("one", [b"{}"])
+    assert await janitor_of(world, tmp_path).step() == ROUND
+
+
+async def test_it_comes_when_the_next_batch_expires(world: BatchWorld, tmp_path: Path) -> None:
+    expires = world.clock.now() + 7 * SECOND
+    await world.keep_job("one", [b"{}"], expires=expires)
+    janitor = janitor_of(world, tmp_path)
+    wait = await janitor.step()
+    assert world.clock.now() + wait == expires
+    world.clock.advance(wait)
+    assert await janitor.step() == ROUND
+    assert (await world.job("one")).state is JobState.EXPIRED
+
+
+async def test_what_is_over_is_not_waited_for(world: BatchWorld, tmp_path: Path) -> None:
+    await world.keep_job("one", [b"{}"], expires=world.clock.now() + 7 * SECOND)
+    await world.jobs.mark_deleted(PROJECT, JobId("one"), world.clock.now())
+    assert await janitor_of(world, tmp_path).step() == ROUND
+
+
+async def test_a_batch_of_a_short_life_that_is_made_meanwhile_is_not_missed(
+    world: BatchWorld, tmp_path: Path
+) -> None:
+    settings = Settings(job_life_seconds=3.0)
+    assert await janitor_of(world, tmp_path, settings).step() == 3 * SECOND
