@@ -7,6 +7,7 @@ import msgspec
 
 from toplu import money
 from toplu.bounds import FileName, Fraction, Positive, Sha256Hex
+from toplu.remote_settings import RemoteSettings, ServerSettings
 
 # Of a million tokens, as a decimal number: a TOML float would not be exact.
 Price = Annotated[str, msgspec.Meta(pattern=money.PRICE_PATTERN)]
@@ -52,7 +53,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     aliases: tuple[str, ...] = ()
     display_name: str | None = None
     # The last two make vectors, the others text.
-    engine: Literal["llama_cpp", "echo", "onnx_embedder", "echo_embedder"]
+    engine: Literal["llama_cpp", "echo", "openai_server", "onnx_embedder", "echo_embedder"]
+    servers: tuple[ServerSettings, ...] = ()  # of `openai_server`
+    remote: RemoteSettings = RemoteSettings()  # how they are used
     lazy: bool = False  # started by the first request for it; /readyz does not wait for it
     source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
     sha256: Sha256Hex | None = None  # of the model file
@@ -80,9 +83,14 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
 
     @property
+    def is_remote(self) -> bool:
+        return self.engine.endswith("_server")
+
+    @property
     def caches(self) -> int:
         """How many lanes have to read a prefix each for itself."""
-        return 1 if self.shared_cache or self.kind is Kind.EMBEDDING else self.lanes
+        shares = self.shared_cache or self.is_remote or self.kind is Kind.EMBEDDING
+        return 1 if shares else self.lanes
 
     @property
     def sees(self) -> bool:

@@ -32,6 +32,7 @@ from toplu.model_settings import (
     PriceSettings,
     ThinkingSettings,
 )
+from toplu.remote_settings import check_servers
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -199,6 +200,8 @@ def load(
         raise ConfigurationError("search: provider searxng needs the url of the server")
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
+    for model in settings.models:
+        check_servers(model.name, model.servers, remote=model.is_remote)
     _check_tiers(settings)
     for model in settings.models:
         _check_sight(model)

@@ -1,28 +1,33 @@
 """Every kind of engine, running: the same tests are run against each."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_asyncio
 
-from engines.engines_under_test import ECHO, LLAMA_CPP, SLOW_ECHO, launched
+from engines.engines_under_test import (
+    ECHO,
+    KINDS,
+    LLAMA_CPP,
+    SLOW_ECHO,
+    launched,
+    launched_kind,
+)
 from random_projector import write_projector
 from toplu.fleet.running_engine import RunningEngine
-from toplu.settings import ModelSettings, ThinkingSettings
+from toplu.settings import ThinkingSettings
 
 # SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
 # budget ends it: all of llama.cpp's part in thinking is at work.
 THINKING_TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
-KINDS = ["echo", pytest.param("llama_cpp", marks=pytest.mark.model)]
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
 async def running(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
-    model = ECHO if request.param == "echo" else LLAMA_CPP
-    async with launched(model) as engine:
+    async with launched_kind(request.param) as engine:
         yield engine
 
 
@@ -35,8 +40,7 @@ async def running_llama_cpp() -> AsyncIterator[RunningEngine]:
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
 async def doomed(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
     """An engine for one test, which may kill it; its answers take long."""
-    model = SLOW_ECHO if request.param == "echo" else LLAMA_CPP
-    async with launched(model) as engine:
+    async with launched_kind(request.param, SLOW_ECHO) as engine:
         yield engine
 
 
@@ -45,24 +49,25 @@ def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_projector(tmp_path_factory.mktemp("projector") / "mmproj.gguf")
 
 
-def _with_sight(request: pytest.FixtureRequest) -> ModelSettings:
+def _with_sight(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RunningEngine]:
     if request.param == "echo":
-        return msgspec.structs.replace(ECHO, vision=True)
+        return launched(msgspec.structs.replace(ECHO, vision=True))
     projector = request.getfixturevalue("projector")
-    return msgspec.structs.replace(LLAMA_CPP, projector=f"path:{projector}")
+    model = msgspec.structs.replace(LLAMA_CPP, projector=f"path:{projector}")
+    return launched_kind(request.param, llama_cpp=model)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
 async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
     """An engine that is shown images."""
-    async with launched(_with_sight(request)) as engine:
+    async with _with_sight(request) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
 async def blinded(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
     """An engine that sees, for one test, which kills it."""
-    async with launched(_with_sight(request)) as engine:
+    async with _with_sight(request) as engine:
         yield engine
 
 
@@ -71,5 +76,5 @@ async def thinker(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine
     thinking = msgspec.structs.replace(
         LLAMA_CPP, chat_template=str(THINKING_TEMPLATE), thinking=ThinkingSettings()
     )
-    async with launched(ECHO if request.param == "echo" else thinking) as engine:
+    async with launched_kind(request.param, llama_cpp=thinking) as engine:
         yield engine

@@ -6,13 +6,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from toplu.engines.engine import Prompt, Sampling, Turn
+import msgspec
+import pytest
+
+from toplu.engines.engine import EngineDied, Prompt, Sampling, Turn
+from toplu.engines.server_fault import ServerFault
 from toplu.engines.structured.shape import Structure
 from toplu.engines.structured.structure import read_structure
 from toplu.fleet.launch import launch_of
-from toplu.fleet.running_engine import RunningEngine
+from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.running_engine import Death, RunningEngine
 from toplu.gemini import proto_json
 from toplu.gemini.content import GenerationConfig
+from toplu.remote_settings import RemoteSettings, ServerSettings
 from toplu.settings import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
 
 CONTEXT_TOKENS = 512
@@ -53,6 +59,79 @@ def structure_of(config: dict[str, Any]) -> Structure:
     structure = read_structure(proto_json.read_value(GenerationConfig, config))
     assert structure is not None
     return structure
+
+
+# llama.cpp's own server as one that somebody else runs.
+OPENAI_SERVER = ModelSettings(
+    name="remote",
+    engine="openai_server",
+    servers=(ServerSettings(url="http://127.0.0.1:1/v1"),),
+    context_tokens=CONTEXT_TOKENS,
+    remote=RemoteSettings(structured="grammar", always_stream=True),
+)
+
+# What a call raises whose engine goes away, for whatever reason.
+GONE = (EngineDied, ServerFault)
+KINDS = [
+    "echo",
+    pytest.param("llama_cpp", marks=pytest.mark.model),
+    pytest.param("openai_server", marks=pytest.mark.model),
+]
+
+
+class RunningRemote:
+    """A remote engine whose server a test may kill."""
+
+    def __init__(self, server: RunningEngine, servers: RunningEngine) -> None:
+        self._server = server
+        self._servers = servers
+        self.engine = servers.engine
+        self.pid = server.pid
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    async def wait_for_death(self) -> Death:
+        return await self._server.wait_for_death()
+
+    async def stop(self) -> None:
+        await self._servers.stop()
+
+
+@asynccontextmanager
+async def launched_kind(
+    kind: str, echo: ModelSettings = ECHO, llama_cpp: ModelSettings = LLAMA_CPP
+) -> AsyncIterator[RunningEngine]:
+    """Yield an engine of the kind, with the first model or the second."""
+    match kind:
+        case "echo":
+            async with launched(echo) as running:
+                yield running
+        case "openai_server":
+            async with launched(llama_cpp) as server, remote_of(server) as running:
+                yield running
+        case _:
+            async with launched(llama_cpp) as running:
+                yield running
+
+
+@asynccontextmanager
+async def remote_of(
+    server: RunningEngine, model: ModelSettings = OPENAI_SERVER
+) -> AsyncIterator[RunningEngine]:
+    """Yield the remote engine that a running llama.cpp is to whoever has its address and key."""
+    url = f"{server.engine.address}/v1"
+    with TemporaryDirectory() as folder:
+        key_file = Path(folder) / "key"
+        key_file.write_text(server.engine.api_key)
+        model = msgspec.structs.replace(
+            model, servers=(ServerSettings(url=url, key_file=key_file),)
+        )
+        running = await launch_servers(servers_of(model, Settings()))()
+    try:
+        yield RunningRemote(server, running)
+    finally:
+        await running.stop()
 
 
 @asynccontextmanager

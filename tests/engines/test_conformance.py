@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from engines.engines_under_test import CONTEXT_TOKENS, a_prompt
-from toplu.engines.engine import EngineDied, Turn
+from engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
+from toplu.engines.engine import Turn
 from toplu.errors import InvalidArgument
 from toplu.fleet.running_engine import RunningEngine
 
@@ -80,7 +80,7 @@ async def test_an_answer_ends_where_the_context_ends(running: RunningEngine):
 
 async def test_a_call_fails_when_its_engine_dies(doomed: RunningEngine):
     async def answer() -> None:
-        with pytest.raises(EngineDied):
+        with pytest.raises(GONE):
             await doomed.engine.generate(a_prompt("Tell me a long story.", tokens_max=400), 0)
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
@@ -95,13 +95,13 @@ async def test_a_call_fails_when_its_engine_dies(doomed: RunningEngine):
 async def test_a_dead_engine_answers_nothing_more(doomed: RunningEngine):
     doomed.kill()
     await doomed.wait_for_death()
-    with pytest.raises(EngineDied):
+    with pytest.raises(GONE):
         await doomed.engine.generate(a_prompt("Hi"), 0)
-    with pytest.raises(EngineDied):
+    with pytest.raises(GONE):
         await doomed.engine.count_tokens((Turn("user", "Hi"),))
 
 
 async def test_a_closed_engine_answers_nothing_more(doomed: RunningEngine):
     await doomed.engine.close()
-    with pytest.raises(EngineDied):
+    with pytest.raises(GONE):
         await doomed.engine.generate(a_prompt("Hi"), 0)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
-from toplu.engines.engine import EngineDied, Listener, Piece
+from engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
+from toplu.engines.engine import Listener, Piece
 from toplu.errors import Cancelled
 from toplu.fleet.running_engine import RunningEngine
 from toplu.settings import EchoSettings, ModelSettings
@@ -38,15 +38,12 @@ class Gate:
         await self.open.wait()
 
 
-KINDS = ["echo", pytest.param("llama_cpp", marks=pytest.mark.model)]
-
-
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
 async def talking(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
     """An engine for one test that has begun to speak long before it ends."""
     slow = EchoSettings(word_seconds=600)
     echo = ModelSettings(name="echo", engine="echo", lanes=2, echo=slow)
-    async with launched(echo if request.param == "echo" else LLAMA_CPP) as engine:
+    async with launched_kind(request.param, echo) as engine:
         yield engine
 
 
@@ -123,7 +120,7 @@ async def test_an_engine_that_dies_while_it_speaks_fails_the_call(talking: Runni
     gate = Gate()
 
     async def listen_to_the_end() -> None:
-        with pytest.raises(EngineDied):
+        with pytest.raises(GONE):
             await talking.engine.generate(a_prompt(STORY, tokens_max=400), 0, gate)
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
+from engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
 from image_files import BLUE, GREEN, RED, image_of
-from toplu.engines.engine import EngineDied, Image, Prompt, Turn
+from toplu.engines.engine import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
 
@@ -75,9 +75,9 @@ async def test_more_images_than_fit_are_refused(seeing: RunningEngine):
 async def test_a_dead_engine_looks_at_nothing_more(blinded: RunningEngine):
     blinded.kill()
     await blinded.wait_for_death()
-    with pytest.raises(EngineDied):
+    with pytest.raises(GONE):
         await blinded.engine.generate(showing(an_image()), 0)
-    with pytest.raises(EngineDied):
+    with pytest.raises(GONE):
         await blinded.engine.count_image_tokens(showing(an_image()).turns)
 
 

@@ -1,6 +1,7 @@
 """Health: whether the process lives, and whether it is ready for work."""
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,8 +36,10 @@ class Health:
         engines = self._fleet.status()
         draining = self._is_draining()
         ready = not draining and self._fleet.is_ready
-        body = {
+        body: dict[str, Any] = {
             "status": "draining" if draining else "ready" if ready else "starting",
             "engines": engines,
         }
+        if reasons := self._fleet.reasons():
+            body["reasons"] = reasons
         return await json_response(request, body, status=200 if ready else 503)

@@ -11,7 +11,6 @@ from toplu.caches.library import CacheLibrary
 from toplu.files.attachments import Attachments
 from toplu.fleet.embedding_pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import Pool
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest
@@ -57,7 +56,7 @@ class Generations:
 
     @property
     def window(self) -> int:
-        return PLACES_PER_LANE
+        return self._pool.window
 
     async def answer(
         self,

@@ -1,6 +1,8 @@
 """A conversation as chat servers take it: OpenAI's messages, with images as data URIs."""
 
 import base64
+import itertools
+from dataclasses import replace
 from typing import Any
 
 from toplu.engines.engine import Image, Turn
@@ -15,6 +17,21 @@ def write_messages(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
         }
         for turn in turns
     ]
+
+
+def with_images_twice(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Return the turns with each image a second time, so that what it adds can be counted."""
+    return tuple(
+        replace(
+            turn,
+            content=tuple(
+                itertools.chain.from_iterable(
+                    (part, part) if isinstance(part, Image) else (part,) for part in turn.parts
+                )
+            ),
+        )
+        for turn in turns
+    )
 
 
 def _part(part: str | Image) -> dict[str, Any]:

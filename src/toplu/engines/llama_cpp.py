@@ -5,11 +5,9 @@ left there, and waits in the server while another one holds it.
 """
 
 import asyncio
-import itertools
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +16,14 @@ import aiohttp
 import msgspec
 
 from toplu.engines.calling.function import Functions
-from toplu.engines.calling.spoken import before_calls, with_calls
+from toplu.engines.calling.spoken import heard, hearing
 from toplu.engines.calling.tagged import write_turns
-from toplu.engines.chat_messages import write_messages
+from toplu.engines.chat_messages import with_images_twice, write_messages
+from toplu.engines.chat_reply import Reply
 from toplu.engines.control_tokens import ControlTokens
 from toplu.engines.engine import (
-    Completion,
     EngineDied,
     Generation,
-    Image,
     Listener,
     Prompt,
     Turn,
@@ -36,7 +33,6 @@ from toplu.engines.lane_order import LaneOrder
 from toplu.engines.llama_cpp_body import chat_body, prefix_body
 from toplu.engines.llama_cpp_child import connections_max
 from toplu.engines.llama_cpp_reply import (
-    Reply,
     StateMoved,
     TokenCount,
     read_refusal,
@@ -63,6 +59,8 @@ class LlamaCppEngine:
         prefix_folder: Path | None = None,
         prefix_bytes_max: int = 0,
     ) -> None:
+        self.address = address
+        self.api_key = api_key
         self._lanes = lanes
         self._control_tokens = ControlTokens(control_tokens)
         self._order = LaneOrder(lanes)
@@ -112,7 +110,7 @@ class LlamaCppEngine:
                         partial(
                             read_reply,
                             on_start=on_start,
-                            listener=_hearing(listener, prompt.functions),
+                            listener=hearing(listener, prompt.functions),
                             index=index,
                             top_logprobs=prompt.top_logprobs or 0,
                         ),
@@ -120,9 +118,9 @@ class LlamaCppEngine:
                 )
         usage = replies[0].usage
         return Generation(
-            completions=tuple(_heard(reply.completion, prompt.functions) for reply in replies),
+            completions=tuple(heard(reply.completion, prompt.functions) for reply in replies),
             prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.prompt_tokens_details.cached_tokens,
+            cached_tokens=usage.cached_tokens,
         )
 
     async def count_tokens(
@@ -142,7 +140,7 @@ class LlamaCppEngine:
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
         # llama.cpp tells no images apart. Where each stands twice, each adds its own tokens.
-        twice = await self.count_tokens(tuple(_with_images_twice(turn) for turn in turns))
+        twice = await self.count_tokens(with_images_twice(turns))
         return twice - await self.count_tokens(turns)
 
     async def close(self) -> None:
@@ -220,18 +218,3 @@ class LlamaCppEngine:
 
 def _do_nothing() -> None:
     pass
-
-
-def _with_images_twice(turn: Turn) -> Turn:
-    parts = [(part, part) if isinstance(part, Image) else (part,) for part in turn.parts]
-    return replace(turn, content=tuple(itertools.chain.from_iterable(parts)))
-
-
-def _hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
-    return listener if listener is None or functions is None else before_calls(listener)
-
-
-def _heard(completion: Completion, functions: Functions | None) -> Completion:
-    if functions is None:
-        return completion
-    return with_calls(completion, must_call=functions.must_call)

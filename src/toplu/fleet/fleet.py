@@ -5,11 +5,14 @@ from typing import Any
 
 from toplu.clock import Clock
 from toplu.engines.catalogue import Catalogue
-from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
 from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.lanes import Places
 from toplu.fleet.launch import launch_embedder_of, launch_of
 from toplu.fleet.pool import Pool
+from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.running_engine import AnyEngine, Launch
 from toplu.fleet.supervisor import EngineState, Supervisor
 from toplu.settings import Kind, ModelSettings, Settings
 from toplu.tools.grounding import Grounder
@@ -35,33 +38,40 @@ class Fleet:
                     self._add_embedder(model)
 
     def _add_engine(self, model: ModelSettings) -> None:
-        supervisor: Supervisor[Engine] = Supervisor(
-            name=model.name,
-            launch=launch_of(model, self._settings),
-            clock=self._clock,
-            start_attempts_max=self._settings.engine_start_attempts_max,
-            lazy=model.lazy,
-        )
-        self._supervisors[model.name] = supervisor
+        places: Places | None = None
+        launch = launch_of(model, self._settings)
+        if model.is_remote:
+            servers = servers_of(model, self._settings)
+            places, launch = ServerGate(servers, lanes=model.lanes), launch_servers(servers)
+        supervisor: Supervisor[Engine] = self._supervisor_of(model, launch)
         self._pools[model.name] = Pool(
             model=model,
             supervisor=supervisor,
+            places=places,
             settings=self._settings,
             grounder=self._grounder,
         )
 
     def _add_embedder(self, model: ModelSettings) -> None:
-        supervisor: Supervisor[Embedder] = Supervisor(
-            name=model.name,
-            launch=launch_embedder_of(model, self._settings),
-            clock=self._clock,
-            start_attempts_max=self._settings.engine_start_attempts_max,
-            lazy=model.lazy,
-        )
-        self._supervisors[model.name] = supervisor
+        supervisor = self._supervisor_of(model, launch_embedder_of(model, self._settings))
         self._embedding_pools[model.name] = EmbeddingPool(
             model=model, supervisor=supervisor, settings=self._settings
         )
+
+    def _supervisor_of(
+        self, model: ModelSettings, launch: Launch[AnyEngine]
+    ) -> Supervisor[AnyEngine]:
+        # A server that is away comes back, however long it takes.
+        attempts_max = None if model.is_remote else self._settings.engine_start_attempts_max
+        supervisor = Supervisor(
+            name=model.name,
+            launch=launch,
+            clock=self._clock,
+            start_attempts_max=attempts_max,
+            lazy=model.lazy,
+        )
+        self._supervisors[model.name] = supervisor
+        return supervisor
 
     async def run(self) -> None:
         """Keep the engines alive until cancelled; every child has ended when this returns.
@@ -91,6 +101,12 @@ class Fleet:
     def status(self) -> dict[str, EngineState]:
         """Return where each engine stands, by catalogue name."""
         return {name: supervisor.state for name, supervisor in self._supervisors.items()}
+
+    def reasons(self) -> dict[str, str]:
+        """Return why engines are not ready, or get no further, by catalogue name."""
+        told = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
+        told |= {name: pool.reason for name, pool in self._pools.items() if pool.reason}
+        return {name: reason for name, reason in told.items() if reason}
 
     @property
     def is_ready(self) -> bool:

@@ -9,9 +9,35 @@ prefix is.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 PLACES_PER_LANE = 2
+
+
+class Places(Protocol):
+    """Where requests for an engine wait until it has a place for them."""
+
+    @property
+    def count(self) -> int:
+        """How many lanes a batch is spread over."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """How many requests keep a lane busy."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why there is none at the moment, where that is not simply that others have them."""
+        ...
+
+    def place(
+        self, *, interactive: bool, lane: int | None = None
+    ) -> AbstractAsyncContextManager[int]:
+        """Hold a place, on this lane if one is named; yield the lane that it is on."""
+        ...
 
 
 class Lanes:
@@ -22,6 +48,9 @@ class Lanes:
         self._interactive: deque[asyncio.Future[int]] = deque()
         self._pinned: list[deque[asyncio.Future[int]]] = [deque() for _ in range(count)]
         self._batch: deque[asyncio.Future[int]] = deque()  # that may run on any lane
+
+    window = PLACES_PER_LANE
+    reason = ""
 
     @property
     def count(self) -> int:

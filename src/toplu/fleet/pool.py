@@ -8,11 +8,9 @@ A request whose engine died is run again, alone. One that brings the engine down
 is condemned: the crash becomes its outcome, and everybody else is answered.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import TypeVar
 
 import structlog
 
@@ -20,13 +18,12 @@ from toplu.engines.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
 from toplu.engines.cached import Cached
-from toplu.engines.engine import Engine, EngineDied, Generation, Piece, Prompt
+from toplu.engines.engine import Engine, Generation, Piece, Prompt
 from toplu.engines.prompt import read_prefix, read_prompt, read_turns
-from toplu.errors import Internal, Unavailable
-from toplu.fleet.lanes import Lanes
+from toplu.fleet.lanes import Lanes, Places
 from toplu.fleet.patience import Patience
-from toplu.fleet.quarantine import Quarantine
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.fleet.survival import Survival
 from toplu.gemini.content import (
     CountTokensResponse,
     GenerateContentRequest,
@@ -41,10 +38,6 @@ __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 
 log = structlog.get_logger()
 
-BROKEN_OFF = "The engine died in the middle of the answer. Please try again later."
-
-T = TypeVar("T")
-Work = Callable[[Engine, int], Awaitable[T]]
 ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
 # Reads the documents and images that a request to the model carries or names.
 Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
@@ -60,22 +53,40 @@ class Pool:
         supervisor: Supervisor[Engine],
         settings: Settings,
         grounder: Grounder,
+        places: Places | None = None,  # None: the engine's lanes
     ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._grounder = grounder
+        self._places = places or Lanes(model.lanes)
         self._patience = Patience(
             waiting_max=settings.interactive_waiting_max,
-            seconds_max=settings.request_seconds_max,
-            reason=lambda: supervisor.reason,
+            seconds_max=(
+                model.remote.patience_seconds if model.is_remote else settings.request_seconds_max
+            ),
+            reason=lambda: self.reason,
         )
-        self._crashes_max = settings.engine_crashes_per_request_max
-        self._lanes = Lanes(model.lanes)
-        self._quarantine = Quarantine()
+        self._survival = Survival(
+            model=model,
+            supervisor=supervisor,
+            places=self._places,
+            patience=self._patience,
+            crashes_max=settings.engine_crashes_per_request_max,
+        )
 
     @property
     def lanes(self) -> int:
-        return self._lanes.count
+        return self._places.count
+
+    @property
+    def window(self) -> int:
+        """Return how many batch calls keep a lane busy; more would only wait here."""
+        return self._places.window
+
+    @property
+    def reason(self) -> str:
+        """Return why requests only wait; nothing if they do not."""
+        return self._supervisor.reason or self._places.reason
 
     async def answer(
         self,
@@ -103,7 +114,7 @@ class Pool:
             answer = part_usage(write_answer(generation, self._model), parts)
             return mark_answer(answer, grounded.evidence, answers)
 
-        return await self._survive(generate, interactive=interactive, label=label, lane=lane)
+        return await self._survival.do(generate, interactive=interactive, label=label, lane=lane)
 
     async def stream(
         self,
@@ -136,7 +147,7 @@ class Pool:
             rest = part_usage(chunks.write_rest(generation), parts)
             return mark_answer(rest, grounded.evidence, answers)
 
-        rest = await self._survive(
+        rest = await self._survival.do(
             generate, interactive=True, label=None, may_repeat=lambda: not chunks.begun
         )
         await listener(rest)
@@ -165,7 +176,7 @@ class Pool:
                 cache_tokens_details=text_tokens(cached.tokens) if cached and not shows else None,
             )
 
-        return await self._survive(count, interactive=True, label=None)
+        return await self._survival.do(count, interactive=True, label=None)
 
     async def prepare_cache(
         self, cache_id: str, request: GenerateContentRequest, *, resolve: Resolve | None = None
@@ -177,7 +188,7 @@ class Pool:
         async def count(engine: Engine, _lane: int) -> int:
             return await engine.count_prefix(prompt)
 
-        tokens = await self._survive(count, interactive=True, label=None)
+        tokens = await self._survival.do(count, interactive=True, label=None)
         return Cached(id=cache_id, request=request, turns=prompt.turns, tokens=tokens)
 
     async def load_cache(
@@ -195,7 +206,7 @@ class Pool:
         async def keep(engine: Engine, lane: int) -> None:
             await engine.keep_prefix(prompt, lane)
 
-        await self._survive(keep, interactive=True, label=None)
+        await self._survival.do(keep, interactive=True, label=None)
 
     async def forget(self, cache_id: str) -> None:
         """Let the engine forget what it computed of a cache; one that is down has forgotten."""
@@ -220,60 +231,6 @@ class Pool:
         if cached is not None:
             grounded = replace(grounded, prompt=cached.mark(grounded.prompt))
         return grounded
-
-    async def _survive(
-        self,
-        work: Work[T],
-        *,
-        interactive: bool,
-        label: str | None,
-        lane: int | None = None,
-        may_repeat: Callable[[], bool] = lambda: True,
-    ) -> T:
-        """Do the work, and again alone each time the engine dies of it or of its neighbours."""
-        told = log.bind(engine=self._model.name, label=label)
-        crashes = 0
-        while True:
-            try:
-                async with self._placed(
-                    interactive=interactive, alone=crashes > 0, lane=lane
-                ) as placed:
-                    if crashes:
-                        told.info("request_runs_alone", crashes=crashes)
-                    return await work(*placed)
-            except EngineDied as error:
-                if not may_repeat():
-                    told.warning("answer_broken_off")
-                    raise Unavailable(BROKEN_OFF) from error
-                crashes += 1
-            except EngineStopped:
-                if interactive:
-                    raise
-                # Not an outcome of the request, so none is returned: whoever stopped the engine
-                # is about to cancel this call, and another life of the server will answer it.
-                await asyncio.Event().wait()
-            if crashes >= self._crashes_max:
-                told.error("request_condemned", crashes=crashes)
-                raise Internal(f"The engine crashed {crashes} times on this request.")
-            told.warning("request_suspected", crashes=crashes)
-
-    @asynccontextmanager
-    async def _placed(
-        self, *, interactive: bool, alone: bool, lane: int | None
-    ) -> AsyncIterator[tuple[Engine, int]]:
-        """Hold a lane of a ready engine; the body tells the supervisor if the engine dies."""
-        async with AsyncExitStack() as held:
-            async with self._patience.wait() if interactive else nullcontext():
-                await held.enter_async_context(self._quarantine.pass_through(alone=alone))
-                place = self._lanes.place(interactive=interactive, lane=lane)
-                taken = await held.enter_async_context(place)
-                engine = await self._supervisor.ready()
-            try:
-                yield engine, taken
-            except EngineDied:
-                # Before the place is free, so that nobody else is sent to the dead engine.
-                self._supervisor.report_death(engine)
-                raise
 
 
 def _tells_thoughts(prompt: Prompt) -> bool:

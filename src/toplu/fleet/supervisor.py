@@ -53,7 +53,7 @@ class Supervisor(Generic[AnyEngine]):
         name: str,
         launch: Launch[AnyEngine],
         clock: Clock,
-        start_attempts_max: int,
+        start_attempts_max: int | None,  # None: it is never given up
         lazy: bool = False,
     ) -> None:
         self.name = name
@@ -120,7 +120,7 @@ class Supervisor(Generic[AnyEngine]):
             running = await self._start(failed_starts + 1)
             if running is None:
                 failed_starts += 1
-                if failed_starts >= self._start_attempts_max:
+                if self._start_attempts_max and failed_starts >= self._start_attempts_max:
                     log.error("engine_given_up", engine=self.name, reason=self.reason)
                     self._become(EngineState.GIVEN_UP, self.reason)
                     return

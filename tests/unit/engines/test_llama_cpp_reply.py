@@ -43,7 +43,7 @@ async def test_the_pieces_are_put_together():
     assert reply.completion.tokens == 2
     assert not reply.completion.hit_token_limit
     assert reply.usage.prompt_tokens == 9
-    assert reply.usage.prompt_tokens_details.cached_tokens == 0
+    assert reply.usage.cached_tokens == 0
     assert starts == 5
 
 

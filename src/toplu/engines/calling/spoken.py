@@ -11,11 +11,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from toplu.engines.calling.function import FunctionCall
+from toplu.engines.calling.function import FunctionCall, Functions
 from toplu.engines.calling.tagged import BETWEEN_CALLS, CALL, CALL_END
 from toplu.engines.engine import Completion, DecodingStep, Listener, Piece
 
 MARK = CALL.strip()
+
+
+def hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
+    """Return who is to hear an answer that may have calls."""
+    return listener if listener is None or functions is None else before_calls(listener)
+
+
+def heard(completion: Completion, functions: Functions | None) -> Completion:
+    """Return the completion with its calls, if it may have any."""
+    if functions is None:
+        return completion
+    return with_calls(completion, must_call=functions.must_call)
 
 
 def before_calls(listener: Listener) -> Listener:

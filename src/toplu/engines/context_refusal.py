@@ -1,0 +1,56 @@
+"""How servers say that a prompt, or a prompt and its answer, is longer than their context.
+
+| server    | words                                                                              |
+|-----------|------------------------------------------------------------------------------------|
+| llama.cpp | request (P tokens) exceeds the available context size (C tokens)                   |
+| vLLM      | maximum context length is C tokens … (P in the messages, … or … P input tokens     |
+| SGLang    | maximum context length of C tokens … P tokens from the input                       |
+|           | The input (P tokens) is longer than the model's context length (C tokens)          |
+| TGI       | must be <= C. Given: P `inputs` tokens, or: must have less than C tokens. Given: P |
+"""
+
+import re
+from dataclasses import dataclass
+
+CONTEXT = re.compile(
+    r"maximum context length (?:is|of) (\d+)|context (?:length|size) \((\d+) tokens\)"
+    r"|must be <= (\d+)|must have less than (\d+) tokens"
+)
+PROMPT = re.compile(
+    r"(\d+) in the messages|(\d+) input tokens|(\d+) tokens from the input"
+    r"|(?:input|request) \((\d+) tokens\)|Given: (\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlength:
+    """What a server said of a request that is too long for it."""
+
+    prompt_tokens: int
+    context_tokens: int
+
+    @property
+    def room(self) -> int:
+        """Return how many tokens the answer may have."""
+        return max(0, self.context_tokens - self.prompt_tokens)
+
+    @property
+    def message(self) -> str:
+        """Return what a client is told, in the words of the hosted service."""
+        return (
+            f"The input token count ({self.prompt_tokens}) exceeds the maximum number of "
+            # The answer needs room for one token at least.
+            f"tokens allowed ({self.context_tokens - 1})."
+        )
+
+
+def read_overlength(message: str) -> Overlength | None:
+    """Return what the message says, None if it is about something else."""
+    context, prompt = CONTEXT.search(message), PROMPT.search(message)
+    if context is None or prompt is None:
+        return None
+    return Overlength(_number(prompt), _number(context))
+
+
+def _number(found: re.Match[str]) -> int:
+    return int(next(group for group in found.groups() if group is not None))

@@ -1,0 +1,60 @@
+"""What goes wrong between a request and a remote server, and is not the request's fault.
+
+ServerFault
+├── ServerBusy    the server takes no request at the moment: 429, 503
+├── ServerAway    it cannot be reached, or takes none of ours: refused, unknown key or model
+└── AnswerLost    it took the request, and the answer did not come whole
+
+None of them is an outcome while another try may succeed. The first two cost the request nothing;
+of the third it may be the cause, so that it is tried a bounded number of times.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from toplu.errors import TopluError, Unavailable
+
+
+class ServerFault(Unavailable):
+    """A server did not answer; the message says why, without its key and its address."""
+
+
+class ServerBusy(ServerFault):
+    """The server takes no request at the moment."""
+
+    def __init__(self, message: str, *, retry_seconds: float | None) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds  # as the server wishes; None: it does not say
+
+
+class ServerAway(ServerFault):
+    """The server cannot be reached, or refuses whoever we are; it has done nothing."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status  # with which it refused, if it said anything
+
+
+class AnswerLost(ServerFault):
+    """The server took the request, and the answer did not come whole."""
+
+    def __init__(self, message: str, *, outcome: TopluError, overloaded: bool) -> None:
+        super().__init__(message)
+        self.outcome = outcome  # of a request that has no more tries
+        self.overloaded = overloaded  # too many requests at a time may be the cause
+
+
+def read_retry_after(value: str | None, now: datetime, seconds_max: float) -> float | None:
+    """Return the seconds that a `Retry-After` asks for, given as seconds or as a date."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    # Written so that NaN, which compares with nothing, is no time to wait for.
+    return min(seconds, seconds_max) if seconds > 0 else 0.0

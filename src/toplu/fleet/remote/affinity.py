@@ -1,0 +1,77 @@
+"""Keeps requests that begin alike on one server, where what they share has been computed.
+
+Each server has a rank for each beginning, by a hash of the two; the first in the ranking that has
+room is asked. A server that comes or goes moves only what it gains or had (rendezvous hashing),
+and none gets more than a quarter above its share while others have room (bounded loads).
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from toplu.engines.engine import Prompt
+
+BEGINNING_CHARACTERS = 1024
+LOAD_FACTOR = 1.25
+HASH_BYTES = 8
+
+
+class Candidate(Protocol):
+    """A server that may be asked."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def weight(self) -> float: ...
+
+    @property
+    def in_flight(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What requests have in common that are best answered by the same server."""
+
+    text: str
+
+
+def beginning_of(prompt: Prompt) -> Beginning:
+    """Return the first words of the conversation, those of its instructions first."""
+    text = ""
+    for turn in prompt.turns:
+        text += f"{turn.role}\n{turn.text}\n"
+        if len(text) >= BEGINNING_CHARACTERS:
+            break
+    return Beginning(text[:BEGINNING_CHARACTERS])
+
+
+def ranked(candidates: Sequence[Candidate], beginning: Beginning) -> list[int]:
+    """Return the places of the candidates, the best for this beginning first."""
+    scores = [_score(candidate, beginning) for candidate in candidates]
+    return sorted(range(len(candidates)), key=lambda place: scores[place], reverse=True)
+
+
+def choose(
+    candidates: Sequence[Candidate], rooms: Sequence[int], beginning: Beginning
+) -> int | None:
+    """Return the place of the candidate to ask, None if none has room; `rooms`: free places."""
+    places = [place for place in ranked(candidates, beginning) if rooms[place] > 0]
+    weights = sum(candidates[place].weight for place in places)
+    in_flight = 1 + sum(candidates[place].in_flight for place in places)
+    for place in places:
+        share = candidates[place].weight / weights
+        if candidates[place].in_flight < math.ceil(LOAD_FACTOR * in_flight * share):
+            return place
+    return None
+
+
+def _score(candidate: Candidate, beginning: Beginning) -> float:
+    hashed = hashlib.blake2b(
+        f"{candidate.name}\n{beginning.text}".encode(), digest_size=HASH_BYTES
+    ).digest()
+    # In the middle of its step, so that it is neither 0 nor 1.
+    fraction = (int.from_bytes(hashed) + 0.5) / 256**HASH_BYTES
+    return candidate.weight / -math.log(fraction)

@@ -1,0 +1,168 @@
+"""All servers of one model: which is asked, and whether any can be.
+
+place ──▶ choose a server ──▶ ask ──▶ note how it went
+  ▲                                        │
+  └── room: a limit grew, a pause ended, ◀─┘
+      a request ended, a server came back
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic
+
+import structlog
+
+from toplu.engines.server_fault import ServerBusy, ServerFault
+from toplu.errors import TopluError
+from toplu.fleet.remote.affinity import Beginning, choose
+from toplu.fleet.remote.breaker import BreakerState
+from toplu.fleet.remote.server import AnyClient, Server
+from toplu.fleet.running_engine import Death, EngineStartFailed
+from toplu.model_settings import ModelSettings
+from toplu.remote_settings import ServerSettings
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Call(Generic[AnyClient]):
+    """A request that is on its way to a server."""
+
+    client: AnyClient
+    work: float = 0.0  # that the answer took, for the caller to say; 0: not comparable
+
+
+class ServerGroup(Generic[AnyClient]):
+    """The servers, over all their lives."""
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        connect: Callable[[ServerSettings], AnyClient],
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        self._model = model
+        self._connect = connect
+        self.now = now
+        self.servers: Sequence[Server[AnyClient]] = [
+            Server(server, model.remote, model=model.name, now=now) for server in model.servers
+        ]
+        self.on_room: Callable[[], None] = lambda: None  # called when there may be room
+        self._changed = asyncio.Event()
+
+    @property
+    def lanes(self) -> int:
+        return self._model.lanes
+
+    @property
+    def capacity(self) -> int:
+        """Return how many requests may be on their way, those on closed ways among them."""
+        return sum(max(server.capacity, server.in_flight) for server in self.servers)
+
+    @property
+    def capacity_max(self) -> int:
+        """Return what `capacity` can never exceed."""
+        return self._model.remote.requests_max * len(self.servers)
+
+    @property
+    def opens_at(self) -> float | None:
+        """Return when the first pause ends, None if no server pauses."""
+        moments = [server.opens_at for server in self.servers]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    @property
+    def reason(self) -> str:
+        """Return why no server is asked; nothing if one is."""
+        if any(server.capacity for server in self.servers):
+            return ""
+        reasons = dict.fromkeys(server.reason for server in self.servers if server.reason)
+        return f"No server of the model takes requests: {'; '.join(reasons)}."
+
+    async def connect(self) -> None:
+        """Look at all servers, with new clients; raise EngineStartFailed if none is fit."""
+        for server in self.servers:
+            server.client = self._connect(_settings_of(self._model, server.name))
+        await asyncio.gather(*(server.look() for server in self.servers))
+        if self._all_open:
+            reason = self.reason
+            await self.retire()
+            raise EngineStartFailed(reason)
+
+    async def watch(self) -> Death:
+        """Look at the servers from time to time; return when none is fit."""
+        async with asyncio.TaskGroup() as group:
+            looks = [group.create_task(self._keep_looking(server)) for server in self.servers]
+            while not self._all_open:
+                await self._changed.wait()
+                self._changed.clear()
+            for task in looks:
+                task.cancel()
+        return Death(exit_code=None, last_words=self.reason)
+
+    async def retire(self) -> None:
+        """Let the clients go, each as soon as it has no call in flight."""
+        for server in self.servers:
+            if server.client is not None:
+                await server.client.retire()
+                server.client = None
+
+    async def close(self) -> None:
+        """Break off all calls."""
+        for server in self.servers:
+            if server.client is not None:
+                await server.client.close()
+
+    @asynccontextmanager
+    async def call(self, beginning: Beginning) -> AsyncIterator[Call[AnyClient]]:
+        """Hold a place at a server for one request; what the body raises is noted."""
+        server = self._choose(beginning)
+        assert server.client is not None, "it takes requests"
+        started = self.now()
+        server.in_flight += 1
+        full = server.room <= 0
+        call = Call(client=server.client)
+        try:
+            yield call
+            server.answered(started=started, work=call.work, full=full or server.room <= 0)
+        except ServerFault as fault:
+            server.failed(fault, started=started)
+            raise
+        except TopluError:
+            server.answered(started=started, work=0.0, full=False)
+            raise
+        finally:
+            server.in_flight -= 1
+            self._tell()
+
+    @property
+    def _all_open(self) -> bool:
+        return all(server.breaker.state is BreakerState.OPEN for server in self.servers)
+
+    def _choose(self, beginning: Beginning) -> Server[AnyClient]:
+        candidates = [server for server in self.servers if server.client is not None]
+        place = choose(candidates, [server.room for server in candidates], beginning)
+        if place is None:
+            # The room went away after it was given: the request waits again.
+            raise ServerBusy(self.reason or "no server has room", retry_seconds=None)
+        return candidates[place]
+
+    async def _keep_looking(self, server: Server[AnyClient]) -> None:
+        while True:
+            seconds = self._model.remote.health_seconds
+            if server.breaker.state is BreakerState.OPEN:
+                seconds = max(0.0, server.breaker.look_at - self.now())
+            await asyncio.sleep(seconds)
+            if server.client is not None and not server.in_flight:
+                await server.look()
+                self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self.on_room()
+
+
+def _settings_of(model: ModelSettings, url: str) -> ServerSettings:
+    return next(server for server in model.servers if server.url == url)

@@ -1,0 +1,135 @@
+"""One server as the fleet sees it: its client, how much it is asked, and whether it is."""
+
+import random
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from toplu.engines.server_fault import AnswerLost, ServerAway, ServerBusy, ServerFault
+from toplu.fleet.remote.breaker import Breaker, BreakerState
+from toplu.fleet.remote.limiter import Limiter
+from toplu.remote_settings import RemoteSettings, ServerSettings
+
+log = structlog.get_logger()
+
+# A busy server that names no time is asked again after a while that doubles.
+BUSY_SECONDS_FIRST = 0.1
+BUSY_SECONDS_MAX = 30.0
+
+
+class Client(Protocol):
+    """What asks one server; an engine or an embedder besides."""
+
+    async def check(self) -> None:
+        """Return if the server is fit to be asked, or raise ServerFault."""
+        ...
+
+    async def retire(self) -> None:
+        """Close as soon as no call is in flight."""
+        ...
+
+    async def close(self) -> None:
+        """Break off the calls in flight and close."""
+        ...
+
+
+AnyClient = TypeVar("AnyClient", bound=Client)
+
+
+class Server(Generic[AnyClient]):
+    """What is known of one server; it outlives its clients."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        remote: RemoteSettings,
+        *,
+        model: str,
+        now: Callable[[], float],
+    ) -> None:
+        self.name = settings.url
+        self.weight = settings.weight
+        self.in_flight = 0
+        self.client: AnyClient | None = None
+        self.reason = ""  # why it is not asked
+        self.limiter = Limiter(first=remote.requests_first, most=remote.requests_max)
+        self.breaker = Breaker(failures_max=remote.failures_max)
+        self._log = log.bind(engine=model, server=self.name)
+        self._now = now
+        self._paused_until = 0.0
+        self._refusals = 0  # in a row
+        # Jitter, no secret.
+        self._random = random.Random()  # noqa: S311
+
+    @property
+    def capacity(self) -> int:
+        """Return how many requests it may be asked at the same time, at this moment."""
+        match self.breaker.state:
+            case BreakerState.OPEN:
+                return 0
+            case BreakerState.HALF_OPEN:
+                return 1
+            case BreakerState.CLOSED:
+                return 0 if self._now() < self._paused_until else self.limiter.limit
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.in_flight
+
+    @property
+    def opens_at(self) -> float | None:
+        """Return when a pause ends, None if it is not paused."""
+        return self._paused_until if self._now() < self._paused_until else None
+
+    def answered(self, *, started: float, work: float, full: bool) -> None:
+        """Note an answer; `work` is 0 of one that tells nothing of the server's pace."""
+        self.breaker.succeeded()
+        self._refusals = 0
+        if work:
+            self.limiter.finished(started=started, ended=self._now(), work=work, full=full)
+
+    def failed(self, fault: ServerFault, *, started: float) -> None:
+        """Note a request that came back without an answer."""
+        now = self._now()
+        self.reason = fault.message
+        match fault:
+            case ServerBusy(retry_seconds=retry_seconds):
+                self.limiter.overloaded(started=started, now=now)
+                self._pause(retry_seconds)
+                self._log.info("server_busy", reason=fault.message, limit=self.limiter.limit)
+            case AnswerLost(overloaded=overloaded):
+                if overloaded:
+                    self.limiter.overloaded(started=started, now=now)
+                self._noticed(lambda: self.breaker.failed(now))
+            case _:
+                self._noticed(lambda: self.breaker.trip(now))
+
+    async def look(self) -> None:
+        """Ask the server how it is."""
+        assert self.client is not None, "a server that is looked at has a client"
+        try:
+            await self.client.check()
+        except ServerBusy:
+            # It is there, and will say so itself to whoever asks for more.
+            self._noticed(lambda: self.breaker.looked(self._now(), fit=True))
+        except (ServerAway, AnswerLost) as fault:
+            self.reason = fault.message
+            self._noticed(lambda: self.breaker.looked(self._now(), fit=False))
+        else:
+            self._noticed(lambda: self.breaker.looked(self._now(), fit=True))
+
+    def _pause(self, retry_seconds: float | None) -> None:
+        if retry_seconds is None:
+            longest = min(BUSY_SECONDS_FIRST * 2**self._refusals, BUSY_SECONDS_MAX)
+            retry_seconds = longest * self._random.uniform(0.5, 1.0)
+            self._refusals = min(self._refusals + 1, 16)
+        self._paused_until = max(self._paused_until, self._now() + retry_seconds)
+
+    def _noticed(self, change: Callable[[], None]) -> None:
+        before = self.breaker.state
+        change()
+        after = self.breaker.state
+        if after is not before:
+            tell = self._log.warning if after is BreakerState.OPEN else self._log.info
+            tell("server_breaker", state=after, reason=self.reason)

@@ -1,0 +1,106 @@
+"""Does work on an engine, and again when the engine does not survive it.
+
+quarantine ──▶ place ──▶ ready engine ──▶ work
+    ▲ alone                                │
+    └──────────── suspect ◀── engine died ─┘
+
+What a remote server did not take is done again as often as it must, what it did not answer whole
+a bounded number of times.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from typing import TypeVar
+
+import structlog
+
+from toplu.engines.engine import Engine, EngineDied
+from toplu.engines.server_fault import ServerFault
+from toplu.errors import Unavailable
+from toplu.fleet.lanes import Places
+from toplu.fleet.patience import Budget, Patience
+from toplu.fleet.quarantine import Quarantine
+from toplu.fleet.supervisor import EngineStopped, Supervisor
+from toplu.fleet.tries import Tries
+from toplu.model_settings import ModelSettings
+
+log = structlog.get_logger()
+
+BROKEN_OFF = "The engine died in the middle of the answer. Please try again later."
+
+T = TypeVar("T")
+Work = Callable[[Engine, int], Awaitable[T]]
+
+
+class Survival:
+    """The tries of all requests for one model."""
+
+    def __init__(
+        self,
+        *,
+        model: ModelSettings,
+        supervisor: Supervisor[Engine],
+        places: Places,
+        patience: Patience,
+        crashes_max: int,
+    ) -> None:
+        self._model = model
+        self._supervisor = supervisor
+        self._places = places
+        self._patience = patience
+        self._crashes_max = crashes_max
+        self._quarantine = Quarantine()
+
+    async def do(
+        self,
+        work: Work[T],
+        *,
+        interactive: bool,
+        label: str | None,
+        lane: int | None = None,
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> T:
+        """Do the work, and again alone each time the engine dies of it or of its neighbours."""
+        told = log.bind(engine=self._model.name, label=label)
+        patience = self._patience.budget() if interactive else None
+        tries = Tries(crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max)
+        while True:
+            try:
+                async with self._placed(patience, alone=tries.crashes > 0, lane=lane) as placed:
+                    if tries.crashes:
+                        told.info("request_runs_alone", crashes=tries.crashes)
+                    return await work(*placed)
+            except (EngineDied, ServerFault) as error:
+                if not may_repeat():
+                    told.warning("answer_broken_off", reason=error.message)
+                    raise Unavailable(BROKEN_OFF) from error
+                tries.note(error, told)
+            except EngineStopped:
+                if interactive:
+                    raise
+                # Not an outcome of the request, so none is returned: whoever stopped the engine
+                # is about to cancel this call, and another life of the server will answer it.
+                await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def _placed(
+        self, patience: Budget | None, *, alone: bool, lane: int | None
+    ) -> AsyncIterator[tuple[Engine, int]]:
+        """Hold a lane of a ready engine; the body tells the supervisor if the engine dies.
+
+        A call without a budget is one of a batch, and waits as long as it takes.
+        """
+        interactive = patience is not None
+        async with AsyncExitStack() as held:
+            async with self._patience.wait(patience) if interactive else nullcontext():
+                await held.enter_async_context(self._quarantine.pass_through(alone=alone))
+                place = self._places.place(interactive=interactive, lane=lane)
+                taken = await held.enter_async_context(place)
+                engine = await self._supervisor.ready()
+            try:
+                yield engine, taken
+            except EngineDied:
+                # Before the place is free, so that nobody else is sent to the dead engine.
+                self._supervisor.report_death(engine)
+                raise

@@ -1,0 +1,90 @@
+"""A server in virtual time: what it yields depends on how many requests it runs together."""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from toplu.fleet.remote.limiter import Limiter
+
+Yield = Callable[[int, float], float]  # of requests at a time, at a moment: tokens a second
+
+
+def flat_from(knee: int) -> Yield:
+    """More requests gain up to the knee, and wait for each other beyond it."""
+    return lambda level, _now: 100.0 * min(level, knee)
+
+
+def thrashing_from(knee: int) -> Yield:
+    """Beyond the knee requests push each other out of memory, down to a quarter of the yield."""
+    return lambda level, _now: (
+        100.0 * level if level <= knee else 100.0 * knee * max(0.25, (knee / level) ** 2)
+    )
+
+
+def saturating(half: int) -> Yield:
+    """Each further request gains less; the last tokens a second cost many of them."""
+    return lambda level, _now: 6000.0 * level / (level + half)
+
+
+@dataclass
+class VirtualServer:
+    """Runs one request after another at the limiter's limit, as a queue that never empties."""
+
+    limiter: Limiter
+    tokens_a_second: Yield
+    seed: int = 0
+    room: int = 10**6  # beyond it the server answers 429
+    now: float = 0.0
+    done: int = 0
+    lost: int = 0
+    refused: int = 0
+    work: float = 0.0
+    peak: int = 0
+    _running: list[tuple[float, int, float, float, bool]] = field(default_factory=list)
+    _served: float = 0.0  # tokens that each place has made so far: a clock of the work
+    _number: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def run(self, *, windows: int | None = None, seconds: float | None = None) -> float:
+        """Serve until so much has passed; return tokens a second."""
+        begun, work, windows_begun = self.now, self.work, self.limiter.windows
+        while (windows is None or self.limiter.windows - windows_begun < windows) and (
+            seconds is None or self.now - begun < seconds
+        ):
+            self._step()
+        return (self.work - work) / (self.now - begun)
+
+    def _step(self) -> None:
+        self._fill()
+        in_flight = len(self._running)
+        self.peak = max(self.peak, in_flight)
+        pace = self.tokens_a_second(in_flight, self.now) / in_flight
+        ends_at, _, started, tokens, full = heapq.heappop(self._running)
+        self.now += (ends_at - self._served) / pace
+        self._served = ends_at
+        self.done += 1
+        self.work += tokens
+        self.limiter.finished(started=started, ended=self.now, work=tokens, full=full)
+
+    def _fill(self) -> None:
+        while len(self._running) < self.limiter.limit:
+            if len(self._running) >= self.room:
+                self.refused += 1
+                limit = self.limiter.limit
+                self.limiter.overloaded(started=self.now, now=self.now)
+                assert self.limiter.limit < limit or limit == 1
+                return
+            tokens = self._random.expovariate(1 / 200) + 20
+            full = len(self._running) + 1 >= self.limiter.limit
+            self._number += 1
+            heapq.heappush(
+                self._running, (self._served + tokens, self._number, self.now, tokens, full)
+            )
+
+
+def best_fixed(tokens_a_second: Yield, most: int, now: float = 0.0) -> float:
+    """Return what the best limit yields that is never changed."""
+    return max(tokens_a_second(level, now) for level in range(1, most + 1))
