@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from google import genai
 from google.genai import errors
+
 from jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -16,7 +17,6 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-
 from model_tables import quick_model
 from server import Server, started_server
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from jobs import create_job_from, json_lines, question, results_of, upload
 
+from jobs import create_job_from, json_lines, question, results_of, upload
 from model_tables import echo_model
 from server import TOPLU, Reply, Server, clean_environment, started_server
 

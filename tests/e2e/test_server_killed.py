@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -14,7 +15,6 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-
 from model_tables import echo_model, quick_model
 from server import Server, started_server
 

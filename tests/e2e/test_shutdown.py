@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -13,7 +14,6 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-
 from model_tables import echo_model
 from server import started_server
 

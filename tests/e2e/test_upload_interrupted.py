@@ -14,7 +14,6 @@ from jobs import (
     send_chunk,
     start_upload,
 )
-
 from model_tables import echo_model
 from server import Server, started_server
 
