@@ -6,6 +6,8 @@ import batch_throughput
 import control_plane
 import embedding_throughput
 import first_token
+import ingest
+import prefix_reuse
 import scheduling
 import structured_decoding
 
@@ -15,6 +17,8 @@ BENCHMARKS = {
     "control plane with the echo engine": control_plane.measure,
     "streaming first-token latency over the bare engine": first_token.measure,
     "scheduling in virtual time": scheduling.measure,
+    "prefix reuse of a batch over the limit": prefix_reuse.measure,
+    "ingest: order over the least that reads": ingest.measure,
     "structured over free decoding": structured_decoding.measure,
 }
 

@@ -39,6 +39,7 @@ class HeldShards:
         *,
         engine: str,
         lanes: int,
+        share_cache: bool,
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
@@ -48,6 +49,7 @@ class HeldShards:
         writer: ResultWriter,
     ) -> None:
         self._engine = engine
+        self._share_cache = share_cache
         self._settings = settings
         self._clock = clock
         self._scheduler = scheduler
@@ -146,7 +148,11 @@ class HeldShards:
         self._opening.add(lease)
         try:
             run = await ShardRun.open(
-                lease, blobs=self._blobs, results=self._results, settings=self._settings
+                lease,
+                blobs=self._blobs,
+                results=self._results,
+                settings=self._settings,
+                share_cache=self._share_cache,
             )
         except FileNotFoundError:
             await self._fail_job(lease.job, Internal("The input of the batch is gone."))

@@ -58,9 +58,9 @@ class LaneRun:
                 taken = await self._next_request()
                 if taken is None:
                     return
-                run, twins = taken
+                run, stretch, twins = taken
                 self._outstanding += 1
-                task = requests.create_task(self._answer(run, twins))
+                task = requests.create_task(self._answer(run, stretch, twins))
                 run.started(task)
                 task.add_done_callback(self._ended)
 
@@ -74,15 +74,20 @@ class LaneRun:
         self._places.release()
         self._bell.ring()
 
-    async def _next_request(self) -> tuple[ShardRun, tuple[RequestLine, ...]] | None:
+    async def _next_request(
+        self,
+    ) -> tuple[ShardRun, Stretch, tuple[RequestLine, ...]] | None:
         while not self._draining:
             if self._at_hand is not None and len(self._at_hand[1]):
-                if self._outstanding and self._held.is_scarce:
-                    await self._bell.wait(IDLE)
-                    continue
                 run, stretch = self._at_hand
-                if await self._held.keeps_turn(self._lane, run) and len(stretch):
-                    return run, stretch.take()
+                is_scarce = self._outstanding and self._held.is_scarce
+                if not is_scarce:
+                    if not await self._held.keeps_turn(self._lane, run):
+                        continue
+                    if twins := stretch.take():
+                        return run, stretch, twins
+                # Held back: the bell rings when one of those that run is further.
+                await self._bell.wait(IDLE)
                 continue
             if not await self._find_stretch():
                 await self._bell.wait(IDLE)
@@ -103,11 +108,20 @@ class LaneRun:
             self._after = found[0].lease
         return found is not None
 
-    async def _answer(self, run: ShardRun, twins: tuple[RequestLine, ...]) -> None:
+    async def _answer(
+        self, run: ShardRun, stretch: Stretch, twins: tuple[RequestLine, ...]
+    ) -> None:
         """Give each request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
+
+        def note_read() -> None:
+            if stretch.note_read(twins[0]):
+                self._bell.ring()
+
         try:
-            async for records in self._requests.outcomes(job, twins, lane=self._lane):
+            async for records in self._requests.outcomes(
+                job, twins, lane=self._lane, begun=note_read
+            ):
                 if run.dropped:
                     return
                 self._held.note_answer(records[0].usage.output_tokens)
@@ -117,3 +131,5 @@ class LaneRun:
         except EngineGivenUp as error:
             if not run.dropped:
                 await self._held.give_up(run, error)
+        finally:
+            note_read()

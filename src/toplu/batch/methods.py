@@ -5,6 +5,7 @@
 Everything else of a job's life is the same for all of them.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from toplu.caches.library import CacheLibrary
@@ -32,12 +33,25 @@ class Answers(Protocol):
         """How many requests keep a lane busy."""
         ...
 
+    @property
+    def share_cache(self) -> bool:
+        """Whether a prefix that one request has read is there for all."""
+        ...
+
     async def answer(
-        self, request: Any, *, project: ProjectId, model: str, label: str, lane: int
+        self,
+        request: Any,
+        *,
+        project: ProjectId,
+        model: str,
+        label: str,
+        lane: int,
+        begun: Callable[[], None] | None = None,
     ) -> Message:
         """Answer a request of the project, or raise the TopluError that is its outcome.
 
-        `model` is the name that the batch asked for.
+        `model` is the name that the batch asked for. `begun` is called when the prompt is read, if
+        that can be told before the end.
         """
         ...
 
@@ -45,18 +59,21 @@ class Answers(Protocol):
 class Generations:
     """Answers of a model that generates; a request may refer to what its project keeps."""
 
-    def __init__(self, pool: Pool, attachments: Attachments, caches: CacheLibrary) -> None:
+    def __init__(
+        self, pool: Pool, attachments: Attachments, caches: CacheLibrary, *, share_cache: bool
+    ) -> None:
         self._pool = pool
         self._attachments = attachments
         self._caches = caches
+        self.share_cache = share_cache
 
     @property
     def lanes(self) -> int:
-        return self._pool.lanes
+        return 1 if self.share_cache else self._pool.lanes
 
     @property
     def window(self) -> int:
-        return self._pool.window
+        return self._pool.window * self._pool.lanes // self.lanes
 
     async def answer(
         self,
@@ -66,11 +83,16 @@ class Generations:
         model: str,
         label: str,
         lane: int,
+        begun: Callable[[], None] | None = None,
     ) -> Message:
-        resolve = self._attachments.of_project(project)
-        cached = await self._caches.of_request(request, project=project, model=model)
         return await self._pool.answer(
-            request, interactive=False, label=label, resolve=resolve, cached=cached, lane=lane
+            request,
+            interactive=False,
+            label=label,
+            resolve=self._attachments.of_project(project),
+            cached=await self._caches.of_request(request, project=project, model=model),
+            lane=None if self.share_cache else lane,
+            begun=begun if self.share_cache else None,
         )
 
 
@@ -78,6 +100,7 @@ class Embeddings:
     """Answers of a model that embeds; its requests are text alone."""
 
     lanes = 1
+    share_cache = False
 
     def __init__(self, pool: EmbeddingPool) -> None:
         self._pool = pool
@@ -94,6 +117,7 @@ class Embeddings:
         model: str,  # noqa: ARG002  # only caches are of one name
         label: str,
         lane: int,  # noqa: ARG002  # there is one
+        begun: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is reused
     ) -> Message:
         return await self._pool.answer(request, interactive=False, label=label)
 
@@ -104,6 +128,8 @@ def answers_of(
     """Return what answers the jobs of a catalogue model."""
     match model.kind:
         case Kind.GENERATION:
-            return Generations(fleet.pool(model.name), attachments, caches)
+            return Generations(
+                fleet.pool(model.name), attachments, caches, share_cache=model.shared_cache
+            )
         case Kind.EMBEDDING:
             return Embeddings(fleet.embedding_pool(model.name))

@@ -47,15 +47,21 @@ class RequestRun:
         self._line_bytes_max = settings.line_bytes_max
 
     async def outcomes(
-        self, job: Job, twins: Sequence[RequestLine], *, lane: int
+        self,
+        job: Job,
+        twins: Sequence[RequestLine],
+        *,
+        lane: int,
+        begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[list[Record]]:
         """Yield the outcomes of requests that ask the very same, some of them at a time.
 
-        The first one's response is right for all. If it has none, the next is the first.
+        The first one's response is right for all. If it has none, the next is the first. `begun`
+        is as for `Answers.answer`.
         """
         for place, line in enumerate(twins):
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
-            known, outcome = await self._outcome(job, line, lane)
+            known, outcome = await self._outcome(job, line, lane, begun)
             records = [_record(line, known, outcome)]
             if not isinstance(outcome, RequestError) and (others := twins[place + 1 :]):
                 records += await asyncio.to_thread(_copies, job, others, outcome)
@@ -72,7 +78,7 @@ class RequestRun:
                 return
 
     async def _outcome(
-        self, job: Job, line: RequestLine, lane: int
+        self, job: Job, line: RequestLine, lane: int, begun: Callable[[], None] | None
     ) -> tuple[Known, Message | RequestError]:
         if line.line is None:
             reason = f"the line is longer than {self._line_bytes_max} bytes"
@@ -93,6 +99,7 @@ class RequestRun:
                 model=job.model,
                 label=f"{job.id}#{line.index}",
                 lane=lane,
+                begun=begun,
             )
         except EngineGivenUp:
             raise

@@ -1,9 +1,11 @@
 """One leased shard while it is being worked on: what is left, what is running, what is durable."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 
 from toplu.batch import order
+from toplu.batch.led_stretch import LedStretch
 from toplu.batch.order import RequestLine
 from toplu.batch.stretch import Stretch
 from toplu.job import Lease
@@ -12,6 +14,8 @@ from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Progress
 from toplu.store.result_log import Entry, Record, ResultLog, Segment
+
+NO_BOUND = 2**32
 
 
 class ShardRun:
@@ -26,9 +30,11 @@ class ShardRun:
         failed: int,
         deduplicated: int,
         usage: Usage,
+        share_cache: bool,
     ) -> None:
         self.lease = lease
-        self.stretches = [Stretch(lines)]  # what is left to start, of each lane that helps
+        stretch = LedStretch(lines) if share_cache else Stretch(lines)
+        self.stretches = [stretch]  # what is left to start, of each lane that helps
         self._running: set[asyncio.Task[None]] = set()
         self._sealed = sealed  # segments of earlier epochs, up to where they are valid
         self._committed_bytes = 0  # of this epoch's own segment
@@ -42,7 +48,13 @@ class ShardRun:
 
     @classmethod
     async def open(
-        cls, lease: Lease, *, blobs: Blobs, results: ResultLog, settings: Settings
+        cls,
+        lease: Lease,
+        *,
+        blobs: Blobs,
+        results: ResultLog,
+        settings: Settings,
+        share_cache: bool = False,
     ) -> "ShardRun":
         """Read the shard's lines and what earlier holders of it have finished.
 
@@ -70,11 +82,12 @@ class ShardRun:
         lines = await order.read_shard(blobs, shard, settings.line_bytes_max)
         return cls(
             lease,
-            [line for line in lines if line.index not in finished],
+            _unfinished(lines, finished),
             sealed=tuple(sealed),
             failed=sum(not entry.succeeded for entry in finished.values()),
             deduplicated=sum(entry.is_copy for entry in finished.values()),
             usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
+            share_cache=share_cache,
         )
 
     @property
@@ -171,3 +184,15 @@ class ShardRun:
         """Stop, and let go of what is not durable yet: the shard is no longer ours."""
         self.dropped = True
         self.stop()
+
+
+def _unfinished(lines: Sequence[RequestLine], finished: Container[int]) -> list[RequestLine]:
+    """Return the lines that have no outcome; each shares with the one before it that is left."""
+    left = []
+    shared_bytes = NO_BOUND
+    for line in lines:
+        shared_bytes = min(shared_bytes, line.shared_bytes)
+        if line.index not in finished:
+            left.append(replace(line, shared_bytes=shared_bytes))
+            shared_bytes = NO_BOUND
+    return left

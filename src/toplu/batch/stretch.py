@@ -26,6 +26,10 @@ class Stretch:
             twins.append(self._lines.popleft())
         return tuple(twins)
 
+    def note_read(self, line: RequestLine) -> bool:  # noqa: ARG002  # nobody waits for it here
+        """Take note that the request's prompt is read; return whether another may go for it."""
+        return False
+
     def divide(self, answer_bytes: float) -> "Stretch | None":
         """Keep the first part and return the rest, for another lane; None if it gains nothing.
 

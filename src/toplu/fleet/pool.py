@@ -18,7 +18,7 @@ from toplu.engines.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
 from toplu.engines.cached import Cached
-from toplu.engines.engine import Engine, Generation, Piece, Prompt
+from toplu.engines.engine import Engine, Generation, Listener, Piece, Prompt
 from toplu.engines.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.lanes import Lanes, Places
 from toplu.fleet.patience import Patience
@@ -97,18 +97,21 @@ class Pool:
         resolve: Resolve | None = None,
         cached: Cached | None = None,
         lane: int | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> GenerateContentResponse:
         """Answer the request, or raise the TopluError that is its outcome.
 
         EngineGivenUp alone says nothing about the request. `label` names it in the log; what is
-        `cached` stands before it. A call that names no lane has the emptiest.
+        `cached` stands before it. A call that names no lane has the emptiest. `begun` is called
+        with each piece of the answer.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
         grounded = await self._ground(request, cached)
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
             parts = await count_parts(grounded, engine)
-            generation = await engine.generate(grounded.prompt, lane)
+            listener = None if begun is None else _calling(begun)
+            generation = await engine.generate(grounded.prompt, lane, listener)
             generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
             answer = part_usage(write_answer(generation, self._model), parts)
@@ -242,3 +245,10 @@ def _told(generation: Generation, prompt: Prompt, cached: Cached | None) -> Gene
     if cached is not None:
         generation = cached.count(generation)
     return generation if _tells_thoughts(prompt) else generation.without_thoughts()
+
+
+def _calling(begun: Callable[[], None]) -> Listener:
+    async def listen(_: Piece) -> None:
+        begun()
+
+    return listen

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,10 @@ from toplu.gemini.content import (
     GenerateContentResponse,
     UsageMetadata,
 )
-from toplu.job import JobId, ProjectId
+from toplu.job import ProjectId
 from toplu.store.jobs import Jobs
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30
 ANSWER = GenerateContentResponse(
     candidates=[],
     usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
@@ -32,11 +33,13 @@ class LanePool:
     """Answers the oldest request of a lane when it is told to."""
 
     window = 2
+    share_cache = False
 
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
         self.on_lane: dict[int, list[tuple[str, asyncio.Future[None]]]] = defaultdict(list)
         self.begun: list[tuple[int, str]] = []
+        self.answered = 0
 
     async def answer(
         self, request: GenerateContentRequest, *, lane: int, **_: Any
@@ -50,6 +53,7 @@ class LanePool:
             await answered
         finally:
             self.on_lane[lane].remove(entry)
+        self.answered += 1
         return ANSWER
 
     def answer_one(self, lane: int) -> None:
@@ -64,9 +68,12 @@ class LanesWorld:
         self.pool = LanePool(lanes)
         self.writer = world.writer()
         self.jobs: Jobs = world.jobs
-        self.runner = Runner(
+        self.runner = self.runner_of(world, self.pool)
+
+    def runner_of(self, world: BatchWorld, pool: LanePool) -> Runner:
+        return Runner(
             engine="echo",
-            answers=self.pool,
+            answers=pool,
             settings=world.settings,
             clock=world.clock,
             scheduler=Scheduler(
@@ -98,6 +105,11 @@ class LanesWorld:
                 await self.jobs.give_back_all_of_others("server-1")
                 await asyncio.to_thread(int)
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when the runner has come so far; `running` bounds the time."""
+        while not condition():
+            await self.jobs.known()
+
     async def settle_with(self, begun: int) -> None:
         """Let it do so until it has begun so many requests."""
         while len(self.pool.begun) < begun:
@@ -109,8 +121,7 @@ async def test_every_lane_begins_at_once_on_requests_of_its_own(world: BatchWorl
     await world.planned_job("one", 32)  # eight shards of four
     rooms = LanesWorld(world, lanes=4)
     async with rooms.running():
-        await rooms.settle()
-        assert rooms.pool.outstanding() == {0: 2, 1: 2, 2: 2, 3: 2}
+        await rooms.until(lambda: rooms.pool.outstanding() == {0: 2, 1: 2, 2: 2, 3: 2})
         shards = {
             lane: {int(text.removeprefix("text ")) // 4 for text, _ in entries}
             for lane, entries in rooms.pool.on_lane.items()
@@ -121,29 +132,30 @@ async def test_every_lane_begins_at_once_on_requests_of_its_own(world: BatchWorl
 async def test_a_lane_goes_on_with_the_shard_behind_its_own(world: BatchWorld) -> None:
     await world.planned_job("one", 32)
     rooms = LanesWorld(world, lanes=2)
+
+    def begun() -> list[int]:
+        return [int(text.removeprefix("text ")) for lane, text in rooms.pool.begun if lane == 0]
+
     async with rooms.running():
-        await rooms.settle()
-        for _ in range(8):
+        await rooms.until(lambda: rooms.pool.outstanding() == {0: 2, 1: 2})
+        for answered in range(1, 9):
             rooms.pool.answer_one(0)
-            await rooms.settle()
-        texts = [int(text.removeprefix("text ")) for lane, text in rooms.pool.begun if lane == 0]
-        assert texts == list(range(texts[0], texts[0] + 10))
+            await rooms.until(lambda count=2 + answered: len(begun()) == count)
+        assert begun() == list(range(begun()[0], begun()[0] + 10))
 
 
 async def test_an_idle_lane_takes_over_a_part_of_what_another_has(world: BatchWorld) -> None:
     await world.planned_job("one", 4)  # one shard
     rooms = LanesWorld(world, lanes=2)
     async with rooms.running():
-        await rooms.settle()
-        assert rooms.pool.outstanding() in ({0: 2, 1: 2}, {0: 1, 1: 2}, {0: 2, 1: 1})
-        assert {lane for lane, _ in rooms.pool.begun} == {0, 1}
+        await rooms.until(lambda: {lane for lane, _ in rooms.pool.begun} == {0, 1})
 
 
 async def test_no_request_waits_behind_another_while_a_lane_is_idle(world: BatchWorld) -> None:
     await world.planned_job("one", 3)
     rooms = LanesWorld(world, lanes=3)
     async with rooms.running():
-        await rooms.settle()
+        await rooms.until(lambda: len(rooms.pool.begun) == 3)
         assert rooms.pool.outstanding() == {0: 1, 1: 1, 2: 1}
 
 
@@ -151,29 +163,26 @@ async def test_all_results_of_divided_shards_are_counted(world: BatchWorld) -> N
     await world.planned_job("one", 10)
     rooms = LanesWorld(world, lanes=3)
     async with rooms.running():
-        await rooms.settle()
-        while lanes := list(rooms.pool.outstanding()):
-            rooms.pool.answer_one(lanes[-1])
-            await rooms.settle()
+        for answered in range(10):
+            await rooms.until(lambda count=answered + 1: len(rooms.pool.begun) >= count)
+            rooms.pool.answer_one(list(rooms.pool.outstanding())[-1])
+            await rooms.until(lambda count=answered + 1: rooms.pool.answered == count)
     await rooms.writer.flush()
     assert (await world.job("one")).counts.succeeded == 10
     assert len(rooms.pool.begun) == 10
 
 
 async def test_a_job_that_is_dropped_is_dropped_on_every_lane(world: BatchWorld) -> None:
-    await world.planned_job("one", 32)
+    one = await world.planned_job("one", 32)
     await world.planned_job("two", 4)
     rooms = LanesWorld(world, lanes=2)
     async with rooms.running():
-        await rooms.settle()
-        await world.jobs.mark_deleted(
-            (await world.job("one")).project, JobId("one"), world.clock.now()
-        )
-        rooms.runner.drop_job(JobId("one"))
-        await rooms.settle()
+        await rooms.until(lambda: rooms.pool.outstanding() == {0: 2, 1: 2})
+        await world.jobs.mark_deleted(one.project, one.id, world.clock.now())
+        rooms.runner.drop_job(one.id)
+        await rooms.until(lambda: len(rooms.pool.outstanding()) == 2 < len(rooms.pool.begun) - 4)
         texts = {text for entries in rooms.pool.on_lane.values() for text, _ in entries}
         assert texts <= {f"text {index:03}" for index in range(4)}
-        assert texts
 
 
 async def test_a_lane_puts_its_shard_down_when_its_quantum_is_over_and_others_wait(
@@ -204,3 +213,42 @@ async def test_a_lane_puts_its_shard_down_when_its_quantum_is_over_and_others_wa
     assert (await world.job("large")).counts.succeeded == 4
     texts = [text for _, text in rooms.pool.begun]
     assert len(texts) == len(set(texts)) == 6, "nothing ran twice"
+
+
+class SharedPool(LanePool):
+    """One stream to an engine with one cache for all; tells when a prompt is read."""
+
+    share_cache = True
+    window = 4
+
+    def __init__(self) -> None:
+        super().__init__(lanes=1)
+        self.read: dict[str, Callable[[], None]] = {}
+
+    async def answer(
+        self, request: GenerateContentRequest, *, begun: Callable[[], None], **how: Any
+    ) -> GenerateContentResponse:
+        text = (request.contents or [])[0].parts[0].text
+        self.read[text[-1]] = begun
+        return await super().answer(request, **how)
+
+
+async def test_with_a_shared_cache_a_leader_goes_first_and_the_others_when_it_is_read(
+    world: BatchWorld,
+) -> None:
+    passages = ["x" * 500, "y" * 500]
+    lines = [
+        json.dumps({"request": {"contents": [{"parts": [{"text": passage + letter}]}]}}).encode()
+        for passage, letters in zip(passages, ("ab", "cd"), strict=True)
+        for letter in letters
+    ]
+    await world.keep_job("one", lines)
+    await world.planner().step()
+    rooms = LanesWorld(world, lanes=1)
+    rooms.pool = SharedPool()
+    rooms.runner = rooms.runner_of(world, rooms.pool)
+    async with rooms.running():
+        await rooms.until(lambda: sorted(rooms.pool.read) == ["a", "c"])
+        rooms.pool.read["c"]()
+        await rooms.until(lambda: len(rooms.pool.read) > 2)
+        assert sorted(rooms.pool.read) == ["a", "c", "d"]

@@ -40,6 +40,7 @@ class HeldPool:
 
     lanes = 1
     window = 2
+    share_cache = False
     given_up = False
 
     def __init__(self) -> None:

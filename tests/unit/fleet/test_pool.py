@@ -262,3 +262,13 @@ async def fail(call: Awaitable[str]) -> None:
 
 def texts_of(chunks: list[GenerateContentResponse]) -> list[str | None]:
     return [(chunk.candidates[0].content.parts or [])[0].text for chunk in chunks]
+
+
+async def test_a_batch_call_tells_when_its_answer_begins():
+    begun: list[str] = []
+    async with world() as here:
+        response = await here.pool.answer(
+            a_request("a"), interactive=False, begun=lambda: begun.append("a")
+        )
+        assert texts_of([response]) == ["re: a"]
+    assert begun == ["a"]
