@@ -85,6 +85,16 @@ simulate: setup ## histories of a server in virtual time; SEED=7 tells one, SEED
 bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
 	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py
 
+# What people run instead of us, to compare with: not linked to ours, so it has its own place.
+.peers/ready: benchmarks/peers/peers.lock setup
+	$(PYTHON) -m venv .peers
+	$(BIN)/uv pip sync --quiet --python .peers/bin/python --require-hashes $<
+	touch $@
+
+.PHONY: bench-full
+bench-full: model .peers/ready ## every benchmark, those beside other systems too; ONLY=word selects
+	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py --full $(ONLY)
+
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -96,4 +106,4 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  --no-emit-package google-genai $(sdks)/dependencies.in -o $(sdks)/dependencies.lock
 
 clean: ## remove everything that was made
-	rm -rf .venv .searxng .sdks tests/specification/node_modules toplu-data
+	rm -rf .venv .searxng .peers .sdks tests/specification/node_modules toplu-data

@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their figures; `make bench` is the command."""
+"""Runs the benchmarks and prints their figures; the commands are `make bench` and `make bench-full`."""
 
 import sys
 
@@ -7,6 +7,8 @@ import control_plane
 import embedding_throughput
 import first_token
 import ingest
+import peer_control
+import peer_job
 import prefix_reuse
 import scheduling
 import structured_decoding
@@ -22,11 +24,19 @@ BENCHMARKS = {
     "structured over free decoding": structured_decoding.measure,
 }
 
+# These need what people run instead, see `make .peers/ready`, and text that is fetched.
+BESIDE_PEERS = {
+    "peers: questions about shared passages": peer_job.measure_shared,
+    "peers: questions that share nothing": peer_job.measure_control,
+    "peers: control plane": peer_control.measure,
+}
+
 
 def main() -> None:
-    """Run those that the command line names a part of, or all."""
-    wanted = sys.argv[1:]
-    for title, measure in BENCHMARKS.items():
+    """Run those that the command line names a part of, or all; with --full those beside peers too."""
+    wanted = [word for word in sys.argv[1:] if word != "--full"]
+    benchmarks = BENCHMARKS | BESIDE_PEERS if "--full" in sys.argv else BENCHMARKS
+    for title, measure in benchmarks.items():
         if wanted and not any(word in title for word in wanted):
             continue
         print(title, flush=True)
