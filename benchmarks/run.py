@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their figures; the commands are `make bench` and `make bench-full`."""
+"""Runs the benchmarks and prints their figures: `make bench` and `make bench-full`."""
 
 import sys
 
@@ -33,7 +33,7 @@ BESIDE_PEERS = {
 
 
 def main() -> None:
-    """Run those that the command line names a part of, or all; with --full those beside peers too."""
+    """Run those that the command line names a part of, or all; those beside peers with --full."""
     wanted = [word for word in sys.argv[1:] if word != "--full"]
     benchmarks = BENCHMARKS | BESIDE_PEERS if "--full" in sys.argv else BENCHMARKS
     for title, measure in benchmarks.items():
