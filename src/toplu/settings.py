@@ -123,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     open_uploads_max: Positive = 100  # per project
     upload_life_seconds: Seconds = 48 * HOUR
     body_silence_seconds_max: Seconds = 60.0  # between two pieces of a request's body
+    result_scans_max: Positive = 2  # result logs of batches that are read through at a time
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     request_seconds_max: Seconds = 600.0  # one request on an engine

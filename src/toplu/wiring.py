@@ -8,6 +8,7 @@ from datetime import timedelta
 from starlette.applications import Starlette
 
 from toplu.api.app import build_app
+from toplu.api.batch_extensions import BatchExtensions
 from toplu.api.batches import Batches
 from toplu.api.caches import Caches
 from toplu.api.embed import Embed
@@ -107,6 +108,7 @@ class House:
                 withdrawal=self.middle.withdrawal,
                 amendment=self.middle.amendment,
             ),
+            batch_extensions=BatchExtensions(settings=settings, results=self.middle.kept_results),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(
                 settings=settings,

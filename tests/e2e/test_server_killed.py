@@ -1,5 +1,6 @@
 """kill -9 of the server: nothing is lost, nothing is doubled, little is done twice."""
 
+import json
 import random
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def test_a_server_that_is_killed_while_it_starts_recovers_all_the_same(tmp_path:
             server.kill()
         server.start()
         check_every_request_has_one_outcome(results_of(server, name), REQUESTS)
+
+
+def test_what_was_read_of_a_running_job_is_there_after_a_kill(tmp_path: Path) -> None:
+    config = echo_model(delay_seconds=0.05, lanes=LANES)
+    with started_server(tmp_path, config=config, log_level="debug") as server:
+        name = create_job(server, [question(index) for index in range(REQUESTS)])
+        wait_for_answers(server, name, 60)
+        before = server.call("GET", f"/v1beta/{name}:results").body.splitlines()
+        assert before
+        server.kill()
+        server.start()
+        assert server.call("POST", f"/v1beta/{name}:cancel").status == 200
+        reply = server.call("GET", f"/v1beta/{name}:results")
+        after = reply.body.splitlines()
+        assert set(before) <= set(after)
+        assert reply.headers["x-toplu-result-count"] == str(len(after))
+        numbers = [json.loads(line)["line"] for line in after]
+        assert numbers == sorted(set(numbers))
 
 
 def test_finished_work_and_cancellations_survive_a_kill(tmp_path: Path) -> None:

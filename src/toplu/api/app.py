@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from toplu.api import docs_page, unserved
+from toplu.api.batch_extensions import BatchExtensions
 from toplu.api.batches import Batches
 from toplu.api.caches import Caches
 from toplu.api.embed import Embed
@@ -36,6 +37,7 @@ def build_app(
     *,
     gate: Gate,
     batches: Batches,
+    batch_extensions: BatchExtensions,
     files: Files,
     uploads: UploadDoor,
     models: Models,
@@ -55,6 +57,7 @@ def build_app(
             *generate.routes(gate),
             *caches.routes(gate),
             *embed.routes(gate),
+            *batch_extensions.routes(gate),
             *batches.routes(gate),
             *models.routes(gate),
             *uploads.routes(),

@@ -48,6 +48,7 @@ class Operated:
     streams: bool = False  # gives many, as a list or as events
     uploads: bool = False  # takes bytes of any type as well, and may give nothing
     downloads: bool = False  # gives bytes
+    gives_lines: bool = False  # gives JSON lines
 
     @property
     def is_health(self) -> bool:
@@ -181,6 +182,12 @@ CALLS = (
     ),
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
+    Operated(
+        "get",
+        "/{version}/batches/{batch}:results",
+        "Get the results of a batch so far, as JSON lines.",
+        gives_lines=True,
+    ),
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
     Operated("post", "/{version}/batches/{batch}:delete", "Delete a batch."),
     Operated("get", "/{version}/batches/{batch}:delete", "Delete a batch, as the docs' curl does."),

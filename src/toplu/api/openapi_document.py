@@ -99,6 +99,8 @@ def _responses(call: Operated) -> dict[str, Any]:
 def _given(call: Operated) -> dict[str, Any]:
     if call.downloads:
         return {"application/octet-stream": ANY_BYTES}
+    if call.gives_lines:
+        return {"application/jsonl": ANY_BYTES}
     if call.gives is None:
         return {JSON: NOTHING}
     given = _reference(call.gives)

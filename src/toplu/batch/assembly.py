@@ -14,14 +14,14 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE
-from toplu.batch.placements import Placements
+from toplu.batch.placements import Placements, entries_of
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import FileSource, StoredFile
 from toplu.store.jobs import Jobs
-from toplu.store.result_log import Entry, ResultLog, Segment
+from toplu.store.result_log import ResultLog, Segment
 
 log = structlog.get_logger()
 
@@ -106,12 +106,6 @@ class Assembler:
 
     def _place(self, placements: Placements, shard: Shard, segments: list[Segment]) -> None:
         """Put down where the shard's results lie."""
-        entries: dict[int, tuple[int, Entry]] = {}
-        for segment in segments:
-            scan = self._results.scan(
-                shard.job, shard.number, segment.epoch, segment.committed_bytes
-            )
-            # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
-            entries |= {entry.index: (segment.epoch, entry) for entry in scan.entries}
+        entries = entries_of(self._results, shard, segments)
         assert len(entries) == shard.count, "a shard counted as done lacks results"
         placements.put(shard.number, entries)

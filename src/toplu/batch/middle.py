@@ -12,6 +12,7 @@ from toplu.batch.amendment import Amendment
 from toplu.batch.assembly import Assembler
 from toplu.batch.intake import Intake
 from toplu.batch.janitor import Janitor
+from toplu.batch.kept_results import KeptResults
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell, repeat
 from toplu.batch.methods import answers_of
@@ -131,6 +132,9 @@ class Middle:
             created=self._created,
         )
         self.lookup = Lookup(jobs=jobs, blobs=blobs)
+        self.kept_results = KeptResults(
+            settings=settings, jobs=jobs, blobs=blobs, results=results, lookup=self.lookup
+        )
         self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell

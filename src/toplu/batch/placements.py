@@ -11,13 +11,14 @@ import itertools
 import os
 import struct
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from toplu.job import JobId
-from toplu.store.result_log import Entry, ResultLog
+from toplu.gemini import jsonl
+from toplu.job import JobId, Shard
+from toplu.store.result_log import Entry, ResultLog, Segment
 
 RECORD = struct.Struct("<IIQI")
 RECORDS_AT_ONCE = 32 * 1024
@@ -28,10 +29,23 @@ OUTPUT_BYTES = 8 * 1024 * 1024  # about so much of the output is in memory
 class Placement:
     """Where one result lies in the result log; epoch 0 is no result."""
 
+    index: int  # of the request within its job
     shard: int
     epoch: int
     offset: int
     length: int
+
+
+def entries_of(
+    results: ResultLog, shard: Shard, segments: Sequence[Segment]
+) -> dict[int, tuple[int, Entry]]:
+    """Return the epoch and the entry of each request of the shard that has a counted outcome."""
+    entries: dict[int, tuple[int, Entry]] = {}
+    for segment in segments:
+        scan = results.scan(shard.job, shard.number, segment.epoch, segment.committed_bytes)
+        # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
+        entries |= {entry.index: (segment.epoch, entry) for entry in scan.entries}
+    return entries
 
 
 class Placements:
@@ -62,15 +76,17 @@ class Placements:
             os.pwrite(descriptor, records, together[0] * RECORD.size)
 
     def _stretches(self) -> Iterator[list[Placement]]:
-        """Yield all placements in input order, as many at a time as results go into memory."""
+        """Yield the placements in input order, as many at a time as results go into memory."""
         descriptor = self._file.fileno()
         stretch: list[Placement] = []
         size_bytes = 0
         for first in range(0, self._total, RECORDS_AT_ONCE):
             count = min(RECORDS_AT_ONCE, self._total - first)
             records = os.pread(descriptor, count * RECORD.size, first * RECORD.size)
-            for placement in itertools.starmap(Placement, RECORD.iter_unpack(records)):
-                assert placement.epoch, "a job counted as done lacks results"
+            for index, fields in enumerate(RECORD.iter_unpack(records), start=first):
+                placement = Placement(index, *fields)
+                if not placement.epoch:
+                    continue
                 stretch.append(placement)
                 size_bytes += placement.length
                 if size_bytes >= OUTPUT_BYTES:
@@ -81,12 +97,27 @@ class Placements:
                 stretch, size_bytes = [], 0
 
     def output(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
-        """Yield the output lines in input order, some of them at a time."""
+        """Yield the output lines in input order, some of them at a time; none may be missing."""
+        following = 0
         for stretch in self._stretches():
-            yield _read(results, job, stretch)
+            indexes = [placement.index for placement in stretch]
+            expected = list(range(following, following + len(stretch)))
+            assert indexes == expected, "a job counted as done lacks results"
+            following += len(stretch)
+            yield b"".join(line + b"\n" for line in _read(results, job, stretch))
+        assert following == self._total, "a job counted as done lacks results"
+
+    def numbered(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
+        """Yield the output lines that there are, each with the number of its request."""
+        for stretch in self._stretches():
+            lines = _read(results, job, stretch)
+            yield b"".join(
+                jsonl.with_number(line, placement.index + 1) + b"\n"
+                for placement, line in zip(stretch, lines, strict=True)
+            )
 
 
-def _read(results: ResultLog, job: JobId, stretch: list[Placement]) -> bytes:
+def _read(results: ResultLog, job: JobId, stretch: list[Placement]) -> list[bytes]:
     """Return the lines of the placements; each segment is opened once."""
     places_of: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, placement in enumerate(stretch):
@@ -97,4 +128,4 @@ def _read(results: ResultLog, job: JobId, stretch: list[Placement]) -> bytes:
         payloads = results.read_payloads(job, shard, epoch, spans)
         for place, payload in zip(places, payloads, strict=True):
             lines[place] = payload
-    return b"".join(line + b"\n" for line in lines)
+    return lines

@@ -222,6 +222,11 @@ def write_result(key: Key, metadata: FreeForm | None, outcome: Message | Request
     return _encode(_Outcome(response=outcome, key=key, metadata=texts))
 
 
+def with_number(line: bytes, number: int) -> bytes:
+    """Return an output line that says first which request of the batch it answers, from 1."""
+    return b'{"line":%d,' % number + line[1:]
+
+
 def _as_texts(metadata: FreeForm) -> dict[str, str]:
     # The SDKs take strings only.
     return {

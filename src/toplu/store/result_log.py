@@ -134,6 +134,18 @@ class ResultLog:
                 assert len(payload) == length, "a scanned record is there as a whole"
                 yield payload
 
+    def snapshot(self, job: JobId, segments: Iterable[Segment], folder: Path) -> "ResultLog":
+        """Return a log in the folder that has these segments, whatever is deleted meanwhile.
+
+        FileNotFoundError: one of them is gone already.
+        """
+        snapshot = ResultLog(folder)
+        snapshot._folder(job).mkdir(parents=True)
+        for segment in segments:
+            place = (job, segment.shard, segment.epoch)
+            snapshot._path(*place).hardlink_to(self._path(*place))
+        return snapshot
+
     def jobs(self) -> list[JobId]:
         """Return every job that has results here."""
         try:

@@ -1,0 +1,119 @@
+"""`batches/…:results`: what is done can be read before the end, and after a bad one."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from batch_calls import asking, create_from_file, create_inline, finish, operation, upload_lines
+from house import OpenHouse, RunningHouse, http_of
+
+from fake_clock import FakeClock
+from toplu.job import ProjectId
+from toplu.settings import EchoSettings, ModelSettings
+from waiting import eventually
+
+# Its one lane answers a word in no time, and is busy for minutes with what is long.
+SLOW_READER = ModelSettings(
+    name="slow",
+    aliases=("gemini-*",),
+    engine="echo",
+    lanes=1,
+    echo=EchoSettings(word_seconds=0.05, fail_pattern="please fail"),
+)
+LONG = "word " * 2000
+
+
+def file_lines(*texts: str) -> list[bytes]:
+    return [
+        json.dumps({"key": f"k{index}", "request": asking(text)}).encode()
+        for index, text in enumerate(texts)
+    ]
+
+
+def results_so_far(http: httpx.Client, name: str) -> tuple[httpx.Response, list[dict[str, Any]]]:
+    reply = http.get(f"/v1beta/{name}:results")
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["Content-Type"] == "application/jsonl"
+    lines = [json.loads(line) for line in reply.content.splitlines()]
+    assert reply.headers["X-Toplu-Result-Count"] == str(len(lines))
+    return reply, lines
+
+
+def ids(lines: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    return [(line["line"], line["key"]) for line in lines]
+
+
+def half_done(http: httpx.Client, *, clock: FakeClock | None = None) -> str:
+    """Return a batch of which all is durable but the long request, its second."""
+    lines = file_lines("one", LONG, "please fail", "four")
+    name = create_from_file(http, upload_lines(http, lines)).json()["name"]
+
+    def others_done() -> bool:
+        if clock is not None:
+            clock.advance(timedelta(seconds=1))
+        return len(results_so_far(http, name)[1]) == 3
+
+    eventually(others_done)
+    return name
+
+
+def test_results_are_read_while_the_batch_runs_and_after_it_is_cancelled(
+    open_a_house: OpenHouse,
+) -> None:
+    with http_of(open_a_house(models=(SLOW_READER,))) as http:
+        name = half_done(http)
+        assert operation(http, name)["metadata"]["state"] == "JOB_STATE_RUNNING"
+        reply, running = results_so_far(http, name)
+        assert reply.headers["X-Toplu-Complete"] == "false"
+        assert ids(running) == [(1, "k0"), (3, "k2"), (4, "k3")]
+        assert ["error" in line for line in running] == [False, True, False]
+        http.post(f"/v1beta/{name}:cancel")
+        assert results_so_far(http, name)[1] == running
+        http.delete(f"/v1beta/{name}")
+        assert http.get(f"/v1beta/{name}:results").status_code == 404
+
+
+def test_results_outlive_the_expiry_of_their_batch(open_a_house: OpenHouse) -> None:
+    clock = FakeClock()
+    house = open_a_house(models=(SLOW_READER,), clock=clock)
+    with http_of(house) as http:
+        name = half_done(http, clock=clock)
+        clock.advance(timedelta(hours=49))
+        house.call(house.house.middle.tidy())
+        assert operation(http, name)["metadata"]["state"] == "JOB_STATE_EXPIRED"
+        assert ids(results_so_far(http, name)[1]) == [(1, "k0"), (3, "k2"), (4, "k3")]
+
+
+@pytest.mark.parametrize("form", ["inline", "file"])
+def test_of_a_batch_that_succeeded_they_are_the_results(http: httpx.Client, form: str) -> None:
+    texts = [f"text {index}" for index in range(20)]
+    if form == "file":
+        created = create_from_file(http, upload_lines(http, file_lines(*texts))).json()
+    else:
+        created = create_inline(http, [{"request": asking(text)} for text in texts])
+    done = finish(http, created["name"])
+    reply, lines = results_so_far(http, created["name"])
+    assert reply.headers["X-Toplu-Complete"] == "true"
+    assert [line.pop("line") for line in lines] == list(range(1, 21))
+    if form == "inline":
+        assert lines == done["response"]["inlinedResponses"]["inlinedResponses"]
+    else:
+        file_name = done["response"]["responsesFile"]
+        content = http.get(f"/download/v1beta/{file_name}:download?alt=media").content
+        assert lines == [json.loads(line) for line in content.splitlines()]
+
+
+def test_the_results_of_another_project_look_missing(house: RunningHouse) -> None:
+    keys = [
+        house.call(house.house.keys.create(ProjectId(project), "")) for project in ("one", "two")
+    ]
+    with http_of(house, keys[0]) as owner, http_of(house, keys[1]) as other:
+        name = create_inline(owner, [{"request": asking("x")}])["name"]
+        finish(owner, name)
+        foreign = other.get(f"/v1beta/{name}:results")
+        missing = other.get("/v1beta/batches/never-was:results")
+        assert (foreign.status_code, foreign.json()) == (missing.status_code, missing.json())
+        assert foreign.status_code == 404
+        assert owner.get(f"/v1beta/{name}:results").status_code == 200
