@@ -86,7 +86,7 @@ class Gate:
 
     def __init__(self, *, keys: Keys, any_key_until_first: bool) -> None:
         self._keys = keys
-        self._any_key_until_first = any_key_until_first
+        self._takes_any_key = any_key_until_first
 
     def endpoint(
         self,
@@ -122,11 +122,14 @@ class Gate:
         key = _key_of(request)
         if not key:
             raise PermissionDenied(NO_KEY)
+        if self._takes_any_key:
+            if not await self._keys.any_exist():
+                return DEFAULT_PROJECT
+            # The first key shuts this door for good, even when it is revoked.
+            self._takes_any_key = False
         project = await self._keys.project_of(key)
         if project is not None:
             return project
-        if self._any_key_until_first and not await self._keys.any_exist():
-            return DEFAULT_PROJECT
         raise InvalidArgument(
             BAD_KEY,
             details=(

@@ -38,11 +38,11 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to load; it travels by stdin because argv is readable by everybody."""
 
     model_path: str
-    projector_path: str | None  # None: the model does not see
     context_tokens: int  # per lane
     lanes: int
     threads: int | None  # None: every core
     api_key: str
+    projector_path: str | None = None  # None: the model does not see
     chat_template_path: str | None = None  # None: the model's own
     prefix_folder: str | None = None  # where states of lanes may be saved
 
