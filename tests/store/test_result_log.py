@@ -74,7 +74,7 @@ def whole_before(records: list[Record], position: int) -> list[Record]:
     return whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=RECORDS, data=st.data())
 def test_a_file_cut_anywhere_yields_the_whole_records_before_the_cut(
     records: list[Record], data: st.DataObject
@@ -91,7 +91,7 @@ def test_a_file_cut_anywhere_yields_the_whole_records_before_the_cut(
         assert scan.valid_bytes + scan.damaged_bytes == cut
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=RECORDS, data=st.data())
 def test_a_changed_byte_anywhere_yields_the_records_before_it(
     records: list[Record], data: st.DataObject

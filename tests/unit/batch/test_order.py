@@ -94,7 +94,6 @@ def test_an_order_is_a_permutation_with_twins_and_prefixes_side_by_side(lines: l
     assert sorted(groups) == sorted(expected.values())
 
 
-@settings(deadline=None)
 @given(lines=LINES, memory_bytes=st.integers(1, 2000))
 def test_an_order_on_disk_is_the_order_in_memory(lines: list[bytes], memory_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +101,6 @@ def test_an_order_on_disk_is_the_order_in_memory(lines: list[bytes], memory_byte
     assert on_disk == places_of(lines)
 
 
-@settings(deadline=None)
 @given(items=st.lists(st.binary(max_size=8), max_size=300))
 def test_many_runs_are_merged_some_at_a_time(items: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +159,7 @@ def test_tools_and_cached_contents_come_before_the_conversation() -> None:
 
 
 @given(depth=st.integers(0, 5 * KEY_BYTES_MAX))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_long_prompts_share_is_never_overstated_and_at_most_halved(depth: int) -> None:
     length = 6 * KEY_BYTES_MAX
     one, other = (
