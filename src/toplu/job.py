@@ -109,6 +109,10 @@ class Job:
     priority: int = 0  # among the jobs of its project, the higher first
     expires: datetime  # when the job turns EXPIRED unless it is final by then
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
+    input_sha256: str | None = None  # of the input as it came, or of its lines if it came inline
+    output_sha256: str | None = None  # of the results in input order
+    retry_of: JobId | None = None  # the job that this one runs the rest of
+    retried_by: JobId | None = None  # the job that runs the rest of this one
     error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED
 
     @property

@@ -108,7 +108,13 @@ class House:
                 withdrawal=self.middle.withdrawal,
                 amendment=self.middle.amendment,
             ),
-            batch_extensions=BatchExtensions(settings=settings, results=self.middle.kept_results),
+            batch_extensions=BatchExtensions(
+                settings=settings,
+                names=names,
+                lookup=self.middle.lookup,
+                results=self.middle.kept_results,
+                retry=self.middle.retry,
+            ),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(
                 settings=settings,

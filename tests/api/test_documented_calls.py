@@ -10,7 +10,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 import schemathesis
-from batch_calls import asking
+from batch_calls import asking, finish
 from house import ECHO, RunningHouse, http_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +40,7 @@ def batch_of(request: Any) -> Any:
     return {"batch": {"inputConfig": {"requests": {"requests": [{"request": request}]}}}}
 
 
+CACHE = {"model": "models/gemini-2.5-flash", **asking("word " * 100)}
 PLAIN_BODIES: dict[str, Any] = {
     "generateContent": asking("x"),
     "streamGenerateContent": asking("x"),
@@ -49,6 +50,9 @@ PLAIN_BODIES: dict[str, Any] = {
     "batchEmbedContents": {"requests": [EMBED]},
     "asyncBatchEmbedContent": batch_of(EMBED),
     "updateGenerateContentBatch": {"displayName": "x"},
+    "retry": {"displayName": "x"},
+    "/{version}/cachedContents": CACHE,
+    "/{version}/cachedContents/{cache}": {"ttl": "60s"},
     "updateEmbedContentBatch": {"displayName": "x"},
 }
 EMBEDDINGS = {
@@ -57,6 +61,7 @@ EMBEDDINGS = {
     "asyncBatchEmbedContent",
     "updateEmbedContentBatch",
 }
+OF_ENDED_BATCHES = {"retry"}
 REFUSED_FOR_GOOD = {("post", "/{version}/files")}
 
 
@@ -85,6 +90,17 @@ class Doors:
         created = self._http.post(f"/v1beta/models/{method}", json=body)
         assert created.status_code == 200, created.text
         return str(created.json()["name"]).removeprefix("batches/")
+
+    def new_failed_batch(self) -> str:
+        """Return a batch of one request, which failed."""
+        body = batch_of(asking("please fail"))
+        created = self._http.post("/v1beta/models/echo:batchGenerateContent", json=body)
+        return str(finish(self._http, created.json()["name"])["name"]).removeprefix("batches/")
+
+    def new_cache(self) -> str:
+        created = self._http.post("/v1beta/cachedContents", json=CACHE)
+        assert created.status_code == 200, created.text
+        return str(created.json()["name"]).removeprefix("cachedContents/")
 
     def new_file(self) -> str:
         return str(upload_raw(self._http, b"x")["name"]).removeprefix("files/")
@@ -115,7 +131,10 @@ def test_a_plain_call_is_answered_as_the_document_says(doors: Doors, call: Opera
     model = "echo-embedder" if verb in EMBEDDINGS else "echo"
     names = {"version": "v1beta", "model": model}
     if "{batch}" in call.path:
-        names["batch"] = doors.new_batch(verb)
+        ended = verb in OF_ENDED_BATCHES
+        names["batch"] = doors.new_failed_batch() if ended else doors.new_batch(verb)
+    if "{cache}" in call.path:
+        names["cache"] = doors.new_cache()
     if "{file}" in call.path:
         names["file"] = doors.new_file()
     given_body: dict[str, Any] = {}

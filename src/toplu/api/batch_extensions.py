@@ -7,10 +7,18 @@ from starlette.routing import Route
 
 from toplu.api.gate import Call, Gate
 from toplu.api.json_lines import JsonLines
+from toplu.api.model_names import ModelNames
+from toplu.api.operations import operation_of
+from toplu.api.responses import json_response
+from toplu.api.state_style import state_style_of
 from toplu.batch.kept_results import KeptResults
-from toplu.job import JobId
+from toplu.batch.lookup import Lookup
+from toplu.batch.retry import Retry
+from toplu.gemini.batch import RetryBatchRequest
+from toplu.job import JobId, Method
 from toplu.settings import Settings
 
+CREATED_BY = {Method.GENERATE: "batchGenerateContent", Method.EMBED: "asyncBatchEmbedContent"}
 COUNT_HEADER = "X-Toplu-Result-Count"
 COMPLETE_HEADER = "X-Toplu-Complete"
 
@@ -18,13 +26,27 @@ COMPLETE_HEADER = "X-Toplu-Complete"
 class BatchExtensions:
     """The door to the calls of our own on `batches/…`."""
 
-    def __init__(self, *, settings: Settings, results: KeptResults) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        names: ModelNames,
+        lookup: Lookup,
+        results: KeptResults,
+        retry: Retry,
+    ) -> None:
         self._settings = settings
+        self._names = names
+        self._lookup = lookup
+        self._retry = retry
         self._results = results
 
     def routes(self, gate: Gate) -> list[Route]:
         batch = "/{version:version}/batches/{batch}"
-        return [Route(f"{batch}:results", gate.endpoint(self.results), methods=["GET"])]
+        return [
+            Route(f"{batch}:results", gate.endpoint(self.results), methods=["GET"]),
+            Route(f"{batch}:retry", gate.endpoint(self.retry), methods=["POST"]),
+        ]
 
     async def results(self, call: Call) -> Response:
         """Answer with the results so far, in input order, whatever the state of the batch."""
@@ -41,3 +63,12 @@ class BatchExtensions:
                 },
                 stall_seconds_max=self._settings.stream_stall_seconds_max,
             )
+
+    async def retry(self, call: Call) -> Response:
+        """Make a batch of the requests that failed or were not reached; the reply is that batch."""
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(RetryBatchRequest, self._settings.inline_bytes_max)
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
+        retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
+        return await json_response(call.request, operation_of(retry, style=style))

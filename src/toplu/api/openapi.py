@@ -13,6 +13,7 @@ from toplu.gemini.batch import (
     GenerateContentBatch,
     ListOperationsResponse,
     Operation,
+    RetryBatchRequest,
 )
 from toplu.gemini.cached_content import CachedContent, ListCachedContentsResponse
 from toplu.gemini.content import (
@@ -187,6 +188,15 @@ CALLS = (
         "/{version}/batches/{batch}:results",
         "Get the results of a batch so far, as JSON lines.",
         gives_lines=True,
+    ),
+    Operated(
+        "post",
+        "/{version}/batches/{batch}:retry",
+        "Create a batch of the requests of an ended one that failed or were not reached.",
+        takes=RetryBatchRequest,
+        gives=Operation,
+        headers=STYLE,
+        fails=(429,),
     ),
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
     Operated("post", "/{version}/batches/{batch}:delete", "Delete a batch."),

@@ -22,7 +22,7 @@ from toplu.gemini.batch import (
     OperationError,
     TokenTotals,
 )
-from toplu.job import InputForm, Job, JobState, Method
+from toplu.job import InputForm, Job, JobId, JobState, Method
 
 StateStyle = Literal["job", "batch"]
 
@@ -58,7 +58,7 @@ def resource_of(
         model=f"models/{job.model}",
         display_name=job.display_name,
         input_config=InputConfig(file_name=f"files/{job.input_file}")
-        if job.input_form is InputForm.FILE
+        if job.input_file is not None
         else None,
         output=_output_for_sdks(job, _output_of(job, results)),
         create_time=timestamp(job.created),
@@ -132,4 +132,10 @@ def _extension_of(job: Job) -> BatchExtension:
         deduplicated_request_count=str(job.counts.deduplicated)
         if job.counts.deduplicated
         else None,
+        retry_of=_name_of(job.retry_of),
+        retried_by=_name_of(job.retried_by),
     )
+
+
+def _name_of(job: JobId | None) -> str | None:
+    return None if job is None else f"batches/{job}"

@@ -76,9 +76,9 @@ class Assembler:
                 source=FileSource.GENERATED,
                 blob=paths.output_lines(job.id),
             )
-        finished = await self._jobs.succeed(job.id, now, file)
+        finished = await self._jobs.succeed(job.id, now, file, digest.hexdigest())
         if finished is not None:
-            await self._forget_workings(job)
+            await self._forget_workings(finished)
             log.info(
                 "job_succeeded",
                 job=job.id,
@@ -87,11 +87,13 @@ class Assembler:
             )
 
     async def _forget_workings(self, job: Job) -> None:
-        """Remove what only an unfinished job needs; its output says everything."""
+        """Remove what only an unfinished job needs; its output says everything else."""
         await asyncio.to_thread(self._results.delete_job, job.id)
         await self._blobs.delete(paths.head_order(job.id))
         await self._blobs.delete(paths.order(job.id))
-        await self._blobs.delete(paths.input_lines(job.id))
+        # What failed may be run again.
+        if not job.counts.failed:
+            await self._blobs.delete(paths.input_lines(job.id))
 
     async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
         async with self._blobs.workshop() as folder:

@@ -1,14 +1,13 @@
 """What is wrong with an input file, told at create rather than line by line in the results."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
-from toplu.batch.lines import LineGroup, read_lines
+from toplu.batch.lines import read_lines, span_groups
 from toplu.errors import InvalidArgument
 from toplu.gemini import jsonl
 from toplu.gemini.jsonl import LineForm
-from toplu.gemini.line_splitter import LineSpan, LineSplitter
+from toplu.gemini.line_splitter import LineSpan
 from toplu.settings import MIB, Settings
 from toplu.store.blobs import Blobs
 from toplu.store.files import StoredFile
@@ -27,7 +26,8 @@ async def check_file(
     """
     faults: list[str] = []
     is_first = True
-    async for group in _groups(blobs, file):
+    groups = span_groups(blobs, file.blob, lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
+    async for group in groups:
         lines = await read_lines(blobs, file.blob, group, settings.line_bytes_max)
         if is_first:
             # In a thread, for a long line with a fault keeps its reader busy for seconds.
@@ -67,19 +67,3 @@ def _faults(
 
 def _too_long(span: LineSpan, line_bytes_max: int) -> str:
     return f"Error on line {span.number}: the line is longer than {line_bytes_max} bytes"
-
-
-async def _groups(blobs: Blobs, file: StoredFile) -> AsyncIterator[list[LineSpan]]:
-    splitter = LineSplitter()
-    group = LineGroup(lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
-    async for chunk in blobs.stream(file.blob):
-        for span in splitter.feed(chunk):
-            if not group.has_room(span):
-                yield group.take()
-            group.add(span)
-    for span in splitter.finish():
-        if not group.has_room(span):
-            yield group.take()
-        group.add(span)
-    if group.spans:
-        yield group.take()

@@ -3,36 +3,25 @@
 A call that is refused leaves nothing behind. Calling twice makes two jobs, as specified.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
-
-import structlog
 
 from toplu.batch import input_check, paths
+from toplu.batch.admission import Admission, Candidate, new_job_id
 from toplu.batch.line_form import FORMS
-from toplu.batch.loop import Bell
-from toplu.clock import Clock, random_id
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library
 from toplu.gemini import jsonl
 from toplu.gemini.batch import GenerateContentBatch, InlinedRequest
 from toplu.gemini.embedding import EmbedContentBatch, InlinedEmbedContentRequest
-from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
-from toplu.projects.quotas import Quotas
+from toplu.job import InputForm, Job, Method, ProjectId
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
-from toplu.store.jobs import Jobs
-
-log = structlog.get_logger()
 
 AnyBatch = GenerateContentBatch | EmbedContentBatch
 AnyInlinedRequest = InlinedRequest | InlinedEmbedContentRequest
 
-# With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
-JOB_ID_LENGTH = 34
 DISPLAY_NAME_LENGTH_MAX = 512
-# An estimate, for the quota of enqueued tokens: the input is not read before it is accepted.
-BYTES_OF_A_TOKEN = 4
 
 # What the hosted service calls the body of the create call.
 BODIES = {
@@ -45,24 +34,12 @@ class Intake:
     """Turns create calls into jobs."""
 
     def __init__(
-        self,
-        *,
-        settings: Settings,
-        clock: Clock,
-        jobs: Jobs,
-        library: Library,
-        blobs: Blobs,
-        quotas: Quotas,
-        created: Bell,
+        self, *, settings: Settings, library: Library, blobs: Blobs, admission: Admission
     ) -> None:
         self._settings = settings
-        self._quotas = quotas
-        self._prices = {model.name: settings.prices_of(model) for model in settings.models}
-        self._clock = clock
-        self._jobs = jobs
         self._library = library
         self._blobs = blobs
-        self._created = created  # rung when there is a job to plan
+        self._admission = admission
 
     async def create(self, *, project: ProjectId, model: str, engine: str, batch: AnyBatch) -> Job:
         """Return the PENDING job, durable with its input.
@@ -73,7 +50,7 @@ class Intake:
         _check_batch(batch, model, method)
         config = batch.input_config
         assert config is not None, "checked above"
-        job_id = JobId(random_id(JOB_ID_LENGTH))
+        job_id = new_job_id()
         input_file = None
         total = 0  # of a file, until it is planned
         if config.file_name is not None:
@@ -86,49 +63,41 @@ class Intake:
                 # Deleted meanwhile: this says so, as it would have a moment later.
                 await self._library.get(project, config.file_name)
                 raise
-            size_bytes = stored.size_bytes
+            size_bytes, sha256 = stored.size_bytes, stored.sha256
         else:
             assert config.requests is not None, "checked above"
             requests: Sequence[AnyInlinedRequest] = config.requests.requests or []
             _check_requests(requests, model, method)
             total = len(requests)
-            size_bytes = await self._blobs.put(paths.input_lines(job_id), _lines(requests))
-        now = self._clock.now()
-        job = Job(
-            id=job_id,
-            project=project,
-            model=model,
-            engine=engine,
-            method=method,
-            display_name=batch.display_name,
-            input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
-            input_file=input_file,
-            counts=RequestCounts(total=total),
-            prices=self._prices[engine],
-            priority=int(batch.priority or 0),
-            tokens_estimate=-(-size_bytes // BYTES_OF_A_TOKEN),
-            created=now,
-            updated=now,
-            expires=now + timedelta(seconds=self._settings.job_life_seconds),
-        )
-        try:
-            tier = await self._quotas.tier_of(project)
-            await self._jobs.create(
-                job,
-                unfinished_max=await self._quotas.concurrent_batches_max(project),
-                enqueued_tokens_max=tier.enqueued_tokens_for(engine),
+            digest = hashlib.sha256()
+            lines = _lines(requests, digest)
+            size_bytes = await self._blobs.put(paths.input_lines(job_id), lines)
+            sha256 = digest.hexdigest()
+        return await self._admission.admit(
+            Candidate(
+                id=job_id,
+                project=project,
+                model=model,
+                engine=engine,
+                method=method,
+                display_name=batch.display_name,
+                input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
+                input_file=input_file,
+                input_sha256=sha256,
+                size_bytes=size_bytes,
+                total=total,
+                priority=int(batch.priority or 0),
             )
-        except BaseException:
-            await self._blobs.delete_folder(paths.folder(job_id))
-            raise
-        log.info("job_created", job=job.id, model=model, input=str(job.input_form))
-        self._created.ring()
-        return job
+        )
 
 
-async def _lines(requests: Sequence[AnyInlinedRequest]) -> AsyncIterator[bytes]:
+async def _lines(
+    requests: Sequence[AnyInlinedRequest], digest: "hashlib._Hash"
+) -> AsyncIterator[bytes]:
     for request in requests:
-        yield jsonl.write_inlined(request) + b"\n"
+        line = jsonl.write_inlined(request) + b"\n"
+        digest.update(line)
+        yield line
 
 
 def _check_batch(batch: AnyBatch, model: str, method: Method) -> None:

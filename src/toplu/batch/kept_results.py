@@ -16,6 +16,7 @@ from pathlib import Path
 from toplu.batch import paths
 from toplu.batch.lookup import MISSING, Lookup
 from toplu.batch.placements import Placements, entries_of
+from toplu.batch.tally import Tally
 from toplu.errors import NotFound
 from toplu.gemini import jsonl
 from toplu.job import Job, JobId, JobState, ProjectId, Shard
@@ -89,6 +90,20 @@ class KeptResults:
                     pieces=_in_thread(placements.numbered(snapshot.results, job_id)),
                 )
 
+    async def tally(self, job: Job) -> Tally:
+        """Count the outcomes of a job that has ended anew."""
+        async with self._blobs.workshop() as folder, self._scans:
+            snapshot = await self.snapshot(job, folder)
+            if snapshot is not None:
+                return await asyncio.to_thread(_tally, snapshot)
+            tally = Tally()
+            index = 0
+            async for lines in self.output(job.id):
+                for line in lines:
+                    tally.add(index, jsonl.error_code_of(line))
+                    index += 1
+            return tally
+
     async def snapshot(self, job: Job, folder: Path) -> Snapshot | None:
         """Return the log as it stands, its files in the folder; None: the output says it all."""
         if job.state is JobState.SUCCEEDED:
@@ -135,6 +150,20 @@ class KeptResults:
             ]
             number += len(lines)
             yield b"".join(numbered)
+
+
+def _tally(snapshot: Snapshot) -> Tally:
+    tally = Tally()
+    for shard, entries in snapshot.entries():
+        for index, (epoch, entry) in entries.items():
+            code = None
+            if not entry.succeeded:
+                place = (shard.job, shard.number, epoch, entry.offset, entry.length)
+                code = jsonl.error_code_of(snapshot.results.read(*place))
+            tally.add(index, code)
+            tally.deduplicated += entry.is_copy
+            tally.usage += entry.usage
+    return tally
 
 
 def _place_all(placements: Placements, snapshot: Snapshot) -> int:

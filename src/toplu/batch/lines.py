@@ -1,6 +1,8 @@
 """Consecutive lines of an input, taken in groups of bounded size and read in one piece."""
 
-from toplu.gemini.line_splitter import LineSpan
+from collections.abc import AsyncIterator, Callable
+
+from toplu.gemini.line_splitter import LineSpan, LineSplitter
 from toplu.store.blobs import Blobs
 
 
@@ -27,6 +29,40 @@ class LineGroup:
         """Return the lines and begin an empty group."""
         spans, self.spans, self._bytes = self.spans, [], 0
         return spans
+
+
+def every(_: int) -> bool:
+    """Want every line."""
+    return True
+
+
+async def span_groups(
+    blobs: Blobs,
+    blob: str,
+    *,
+    lines_max: int,
+    bytes_max: int,
+    wants: Callable[[int], bool] = every,
+) -> AsyncIterator[list[LineSpan]]:
+    """Yield the lines of a blob in groups; `wants` chooses by the index of the request, from 0."""
+    splitter = LineSplitter()
+    group = LineGroup(lines_max=lines_max, bytes_max=bytes_max)
+    index = 0
+    async for spans in _spans(blobs, blob, splitter):
+        for span in spans:
+            if wants(index):
+                if not group.has_room(span):
+                    yield group.take()
+                group.add(span)
+            index += 1
+    if group.spans:
+        yield group.take()
+
+
+async def _spans(blobs: Blobs, blob: str, splitter: LineSplitter) -> AsyncIterator[list[LineSpan]]:
+    async for chunk in blobs.stream(blob):
+        yield splitter.feed(chunk)
+    yield splitter.finish()
 
 
 async def read_lines(

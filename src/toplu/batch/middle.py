@@ -8,6 +8,7 @@ Each is a loop that would find its work anyway; the bells only spare the wait.
 
 import asyncio
 
+from toplu.batch.admission import Admission
 from toplu.batch.amendment import Amendment
 from toplu.batch.assembly import Assembler
 from toplu.batch.intake import Intake
@@ -18,6 +19,7 @@ from toplu.batch.loop import Bell, repeat
 from toplu.batch.methods import answers_of
 from toplu.batch.plan import Orderer, Planner
 from toplu.batch.results import ResultWriter
+from toplu.batch.retry import Retry
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
@@ -122,19 +124,20 @@ class Middle:
             results=results,
             drop_job=self._drop_job,
         )
-        self.intake = Intake(
+        admission = Admission(
             settings=settings,
             clock=clock,
             jobs=jobs,
-            library=library,
             blobs=blobs,
             quotas=quotas,
             created=self._created,
         )
+        self.intake = Intake(settings=settings, library=library, blobs=blobs, admission=admission)
         self.lookup = Lookup(jobs=jobs, blobs=blobs)
         self.kept_results = KeptResults(
             settings=settings, jobs=jobs, blobs=blobs, results=results, lookup=self.lookup
         )
+        self.retry = Retry(blobs=blobs, results=self.kept_results, admission=admission)
         self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell

@@ -55,6 +55,12 @@ class BatchGenerateContentRequest(Message, frozen=True, kw_only=True):
     batch: GenerateContentBatch | None = None
 
 
+class RetryBatchRequest(Message, frozen=True, kw_only=True):
+    """The body of `:retry`, a call of our own."""
+
+    display_name: str | None = None
+
+
 class BatchStats(Message, frozen=True, kw_only=True):
     """Counts of requests; a zero is left out."""
 
@@ -101,6 +107,8 @@ class BatchExtension(Message, frozen=True, kw_only=True):
     usage: TokenTotals
     cost: Cost
     deduplicated_request_count: Int64 | None = None
+    retry_of: str | None = None
+    retried_by: str | None = None
 
 
 class BatchMetadata(Message, frozen=True, kw_only=True):

@@ -70,6 +70,13 @@ class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
     metadata: dict[str, str] | None = None
 
 
+class _Failed(msgspec.Struct):
+    """An output line with an error; the rest of it does not matter."""
+
+    error: RequestError
+
+
+_failed_decoder = msgspec.json.Decoder(_Failed)
 _object_decoder = msgspec.json.Decoder(_Object)
 _identity_decoder = msgspec.json.Decoder(_Identity)
 _encoder = msgspec.json.Encoder()
@@ -220,6 +227,14 @@ def write_result(key: Key, metadata: FreeForm | None, outcome: Message | Request
     if isinstance(outcome, RequestError):
         return _encode(_Outcome(error=outcome, key=key, metadata=texts))
     return _encode(_Outcome(response=outcome, key=key, metadata=texts))
+
+
+def error_code_of(line: bytes) -> int | None:
+    """Return the google.rpc number of an output line's error, or None if it is a response."""
+    # As it is written: what has an error begins with it, and has no response.
+    if not line.startswith(b'{"error":'):
+        return None
+    return _failed_decoder.decode(line).error.code
 
 
 def with_number(line: bytes, number: int) -> bytes:

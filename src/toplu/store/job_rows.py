@@ -33,6 +33,7 @@ from toplu.job import (
 )
 from toplu.money import Prices, Usage
 from toplu.store.ledger import insert_batch_entry
+from toplu.store.retries import link_retry
 from toplu.store.schema import jobs, shards
 
 RETRY_SECONDS = 60  # a batch ends when it ends; asking more often than this is no use
@@ -79,6 +80,10 @@ def job_of(row: AnyRow) -> Job:
         ended=row.ended,
         expires=row.expires,
         output_file=row.output_file,
+        input_sha256=row.input_sha256,
+        output_sha256=row.output_sha256,
+        retry_of=row.retry_of,
+        retried_by=row.retried_by,
         error=None
         if row.error_code is None
         else RequestError(code=row.error_code, message=row.error_message),
@@ -135,6 +140,8 @@ def insert_job(
     assert values.pop("error") is None, "a job begins without an error"
     parts = values.pop("counts") | values.pop("prices") | values.pop("usage")
     connection.execute(insert(jobs).values(**values, **parts, deleted=False))
+    if job.retry_of is not None:
+        link_retry(connection, job)
 
 
 def _check_enqueued_tokens(connection: Connection, job: Job, limit: int) -> None:
@@ -236,6 +243,7 @@ def move_job(
     *,
     error: RequestError | None = None,
     output_file: str | None = None,
+    output_sha256: str | None = None,
 ) -> Job | None:
     """Move the job if `job.MOVES` allows it; see `Jobs.move`.
 
@@ -246,8 +254,8 @@ def move_job(
         values["ended"] = at
     if error is not None:
         values |= {"error_code": error.code, "error_message": error.message}
-    if output_file is not None:
-        values["output_file"] = output_file
+    outputs = {"output_file": output_file, "output_sha256": output_sha256}
+    values |= {name: value for name, value in outputs.items() if value is not None}
     moved = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, is_visible(), jobs.c.state.in_(sorted(sources_of(target))))

@@ -18,6 +18,7 @@ from toplu.store.leases import Progress
 from toplu.store.ledger import insert_batch_entry
 from toplu.store.pages import PageMark, newest_first
 from toplu.store.result_log import Segment
+from toplu.store.retries import unlink_retry
 from toplu.store.schema import files, jobs, segments, shards
 from toplu.store.shares import Competition, read_competition
 
@@ -176,10 +177,14 @@ class Jobs:
         )
 
     async def succeed(
-        self, job_id: JobId, at: datetime, results: StoredFile | None = None
+        self,
+        job_id: JobId,
+        at: datetime,
+        results: StoredFile | None = None,
+        output_sha256: str | None = None,
     ) -> Job | None:
         """Move to SUCCEEDED together with the row of the results file; None as for `move`."""
-        return await self._database.write(lambda c: _succeed(c, job_id, at, results))
+        return await self._database.write(lambda c: _succeed(c, job_id, at, results, output_sha256))
 
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
@@ -223,10 +228,20 @@ class Jobs:
 
 
 def _succeed(
-    connection: Connection, job_id: JobId, at: datetime, results: StoredFile | None
+    connection: Connection,
+    job_id: JobId,
+    at: datetime,
+    results: StoredFile | None,
+    output_sha256: str | None,
 ) -> Job | None:
-    output_file = None if results is None else results.id
-    job = job_rows.move_job(connection, job_id, JobState.SUCCEEDED, at, output_file=output_file)
+    job = job_rows.move_job(
+        connection,
+        job_id,
+        JobState.SUCCEEDED,
+        at,
+        output_file=None if results is None else results.id,
+        output_sha256=output_sha256,
+    )
     if job is not None and results is not None:
         replace_file(connection, results)
     return job
@@ -238,6 +253,7 @@ def _mark_deleted(
     job = job_rows.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if job is not None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
+        unlink_retry(connection, job)
         if not job.is_final:
             insert_batch_entry(connection, job, at)
         results = update(files).where(is_file(project, job.output_file))

@@ -73,6 +73,10 @@ jobs = Table(
     Column("ended", Moment),
     Column("expires", Moment, nullable=False),
     Column("output_file", String(64)),
+    Column("input_sha256", String(64)),
+    Column("output_sha256", String(64)),
+    Column("retry_of", String(64)),
+    Column("retried_by", String(64)),
     Column("error_code", BigInteger),
     Column("error_message", Text),
     # A deleted job is invisible; its row stays until its blobs and results are gone.

@@ -9,7 +9,10 @@ from typing import Any
 
 from fake_clock import FakeClock
 from toplu.batch import paths
+from toplu.batch.admission import Admission
 from toplu.batch.assembly import Assembler
+from toplu.batch.kept_results import KeptResults
+from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell
 from toplu.batch.plan import Orderer, Planner
 from toplu.batch.request_run import RequestRun
@@ -18,10 +21,12 @@ from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.clock import SystemClock
 from toplu.job import InputForm, Job, JobId, ProjectId
+from toplu.projects.quotas import Quotas
 from toplu.settings import Settings
 from toplu.store.blobs import DiskBlobs
 from toplu.store.database import Database
 from toplu.store.jobs import Jobs
+from toplu.store.projects import ProjectRows
 from toplu.store.result_log import Record, ResultLog
 
 PROJECT = ProjectId("team-a")
@@ -80,6 +85,30 @@ class BatchWorld:
             jobs=self.jobs,
             results=self.results,
             done=Bell(),
+        )
+
+    def admission(self) -> Admission:
+        return Admission(
+            settings=self.settings,
+            clock=self.clock,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            quotas=Quotas(
+                settings=self.settings, clock=self.clock, rows=ProjectRows(self.database)
+            ),
+            created=Bell(),
+        )
+
+    def lookup(self) -> Lookup:
+        return Lookup(jobs=self.jobs, blobs=self.blobs)
+
+    def kept_results(self) -> KeptResults:
+        return KeptResults(
+            settings=self.settings,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            results=self.results,
+            lookup=self.lookup(),
         )
 
     def assembler(self) -> Assembler:

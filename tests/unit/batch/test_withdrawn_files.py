@@ -8,16 +8,13 @@ from batch_world import PROJECT, BatchWorld
 from toplu.batch import paths
 from toplu.batch.intake import Intake
 from toplu.batch.lookup import Lookup
-from toplu.batch.loop import Bell
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
 from toplu.files.part import Parts
 from toplu.gemini.batch import GenerateContentBatch, InputConfig
 from toplu.job import JobId
-from toplu.projects.quotas import Quotas
 from toplu.store.blobs import DiskBlobs
 from toplu.store.files import Files, FileSource, StoredFile
-from toplu.store.projects import ProjectRows
 from toplu.store.uploads import UploadSessions
 
 
@@ -63,13 +60,7 @@ async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(
     )
     await files.create(file, 1000)
     intake = Intake(
-        settings=world.settings,
-        clock=world.clock,
-        jobs=world.jobs,
-        library=library,
-        blobs=blobs,
-        quotas=Quotas(settings=world.settings, clock=world.clock, rows=ProjectRows(world.database)),
-        created=Bell(),
+        settings=world.settings, library=library, blobs=blobs, admission=world.admission()
     )
     batch = GenerateContentBatch(input_config=InputConfig(file_name="files/questions"))
     with pytest.raises(PermissionDenied):
