@@ -146,8 +146,8 @@ class History:
         )
         intake = middle.intake
         await intake._blobs.put(paths.input_lines(job.id), chunks())
-        await intake._jobs.create(job, unfinished_max=100)
-        intake._created.ring()
+        await intake._admission._jobs.create(job, unfinished_max=100)
+        intake._admission._created.ring()
 
     def _withdraw(self, name: str) -> None:
         row = next(row for row in rows_of_jobs(self.house.data) if row["id"] == name)
