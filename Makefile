@@ -86,7 +86,7 @@ bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS
 	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py
 
 # What people run instead of us, to compare with: not linked to ours, so it has its own place.
-.peers/ready: benchmarks/peers/peers.lock setup
+.peers/ready: benchmarks/peer_programs/peers.lock setup
 	$(PYTHON) -m venv .peers
 	$(BIN)/uv pip sync --quiet --python .peers/bin/python --require-hashes $<
 	touch $@

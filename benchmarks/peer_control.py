@@ -8,7 +8,7 @@ results in order.
 from typing import Any
 
 import control_plane
-from peers import programs
+from peer_programs import run_peers
 
 REQUESTS = {"script": 1000, "litellm": 300, "ray_data": 1000}
 IN_FLIGHT = 32
@@ -17,7 +17,7 @@ RAY_ACTORS = 2
 
 def measure() -> dict[str, Any]:
     """Return the rates of all, and toplu's over the best of the others."""
-    with programs.started("instant_server.py", python=programs.PYTHON) as (address, _):
+    with run_peers.started("instant_server.py", python=run_peers.PYTHON) as (address, _):
         rates = {}
         for name, count in REQUESTS.items():
             bodies = [
@@ -26,11 +26,11 @@ def measure() -> dict[str, Any]:
             ]
             match name:
                 case "script":
-                    figures = programs.run_script(address, bodies, in_flight=IN_FLIGHT)
+                    figures = run_peers.run_script(address, bodies, in_flight=IN_FLIGHT)
                 case "litellm":
-                    figures = programs.run_litellm(address, bodies, in_flight=IN_FLIGHT)
+                    figures = run_peers.run_litellm(address, bodies, in_flight=IN_FLIGHT)
                 case _:
-                    figures = programs.run_ray_data(address, bodies, concurrency=RAY_ACTORS)
+                    figures = run_peers.run_ray_data(address, bodies, concurrency=RAY_ACTORS)
             rates[name] = count / figures["seconds"]
     ours = control_plane.measure()
     return {

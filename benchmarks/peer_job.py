@@ -15,7 +15,7 @@ from typing import Any
 import bigbench
 import msgspec
 from arms import Figures, run_batch
-from peers import programs
+from peer_programs import run_peers
 from prefix_bound import shareable, tokens_of
 
 from server import started_server
@@ -44,9 +44,9 @@ def measure_control() -> dict[str, Any]:
 def _measure(lines: Lines) -> dict[str, Any]:
     bodies = [_body(line) for line in lines]
     peers: dict[str, Callable[[str], Figures]] = {
-        "script": lambda address: programs.run_script(address, bodies, in_flight=IN_FLIGHT),
-        "litellm": lambda address: programs.run_litellm(address, bodies, in_flight=IN_FLIGHT),
-        "ray_data": lambda address: programs.run_ray_data(address, bodies, concurrency=RAY_ACTORS),
+        "script": lambda address: run_peers.run_script(address, bodies, in_flight=IN_FLIGHT),
+        "litellm": lambda address: run_peers.run_litellm(address, bodies, in_flight=IN_FLIGHT),
+        "ray_data": lambda address: run_peers.run_ray_data(address, bodies, concurrency=RAY_ACTORS),
     }
     runs: dict[str, list[Figures]] = {"toplu": [], **{name: [] for name in peers}}
     bound = 0
@@ -56,11 +56,11 @@ def _measure(lines: Lines) -> dict[str, Any]:
                 runs[name].append(_run_toplu(lines))
             else:
                 python = Path(sys.executable)
-                with programs.started("stock_server.py", python=python) as (address, pid):
+                with run_peers.started("stock_server.py", python=python) as (address, pid):
                     bound = bound or shareable(tokens_of(address, bodies))
-                    before = programs.cpu_seconds(pid)
+                    before = run_peers.cpu_seconds(pid)
                     figures = peers[name](address)
-                    figures["cpu_seconds"] += programs.cpu_seconds(pid) - before
+                    figures["cpu_seconds"] += run_peers.cpu_seconds(pid) - before
                     runs[name].append(figures)
             print(f"  {name}: {runs[name][-1]}", flush=True)
     return _figures(runs, bound)

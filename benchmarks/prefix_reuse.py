@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from batch_throughput import cpu_seconds
+from arms import cpu_seconds
 from batches import create_batch, wait_until_done
 from passages import lines
 

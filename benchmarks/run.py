@@ -9,9 +9,12 @@ import first_token
 import ingest
 import peer_control
 import peer_job
+import polling
 import prefix_reuse
+import repeated_requests
 import scheduling
 import structured_decoding
+import tiny_job
 
 BENCHMARKS = {
     "batch throughput over the bare engine": batch_throughput.measure,
@@ -22,6 +25,9 @@ BENCHMARKS = {
     "prefix reuse of a batch over the limit": prefix_reuse.measure,
     "ingest: order over the least that reads": ingest.measure,
     "structured over free decoding": structured_decoding.measure,
+    "repeated requests run once": repeated_requests.measure,
+    "polling beside a large job": polling.measure,
+    "a batch of one request over the call": tiny_job.measure,
 }
 
 # These need what people run instead, see `make .peers/ready`, and text that is fetched.

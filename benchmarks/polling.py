@@ -1,0 +1,67 @@
+"""How long `batches.get` takes while a large job is planned and run, over an idle server (B14)."""
+
+import http.client
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from batches import create_batch
+
+from server import Server, started_server
+
+REQUESTS = 200_000
+POLLS = 1000
+PAUSE_SECONDS = 0.01
+CATALOGUE = """
+[[models]]
+name = "echo"
+aliases = ["gemini-*"]
+engine = "echo"
+lanes = 4
+echo = { delay_seconds = 0.02 }
+"""
+
+
+def measure() -> dict[str, Any]:
+    """Return percentiles in milliseconds, idle and beside the job."""
+    lines = [
+        {"key": f"k{number}", "request": {"contents": [{"parts": [{"text": f"line {number}"}]}]}}
+        for number in range(REQUESTS)
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,
+        started_server(Path(folder), config=CATALOGUE) as server,
+    ):
+        small = create_batch(server, lines[:1])
+        idle = poll(server, small)
+        large = create_batch(server, lines)
+        busy = poll(server, large)
+    return {
+        "requests": REQUESTS,
+        "idle_p50_ms": statistics.median(idle) * 1000,
+        "idle_p99_ms": percentile(idle, 99) * 1000,
+        "busy_p50_ms": statistics.median(busy) * 1000,
+        "busy_p99_ms": percentile(busy, 99) * 1000,
+    }
+
+
+def poll(server: Server, name: str) -> list[float]:
+    """Return the seconds of each look, on one connection, as a client's pool would have it."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    taken = []
+    for _ in range(POLLS):
+        began = time.perf_counter()
+        connection.request("GET", f"/v1beta/{name}", headers={"x-goog-api-key": "any"})
+        answer = connection.getresponse()
+        answer.read()
+        taken.append(time.perf_counter() - began)
+        assert answer.status == http.HTTPStatus.OK
+        time.sleep(PAUSE_SECONDS)
+    connection.close()
+    return taken
+
+
+def percentile(values: list[float], rank: int) -> float:
+    return statistics.quantiles(values, n=100)[rank - 1]

@@ -1,0 +1,46 @@
+"""How many requests are run of a job that asks the same again (B4): at best each once."""
+
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from batches import create_batch, wait_until_done
+from control_plane import CATALOGUE
+
+from server import started_server
+
+DISTINCT = 2000
+COPIES = 857  # three in ten of all
+
+
+def measure() -> dict[str, Any]:
+    """Return requests run over distinct ones, as the server's log counts them."""
+    texts = [f"question {number}" for number in range(DISTINCT)]
+    random = Random(4)
+    asked = texts + random.choices(texts, k=COPIES)
+    random.shuffle(asked)
+    lines = [
+        {
+            "key": f"k{number}",
+            "request": {
+                "contents": [{"parts": [{"text": text}]}],
+                "generationConfig": {"temperature": 0},
+            },
+        }
+        for number, text in enumerate(asked)
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,
+        started_server(Path(folder), config=CATALOGUE, log_level="debug") as server,
+    ):
+        metadata = wait_until_done(server, create_batch(server, lines), poll_seconds=0.2)[
+            "metadata"
+        ]
+        run = len(server.events("request_started"))
+    return {
+        "requests": len(lines),
+        "distinct": DISTINCT,
+        "run_over_distinct": run / DISTINCT,
+        "told_deduplicated": int(metadata["toplu"]["deduplicatedRequestCount"]),
+    }
