@@ -39,4 +39,6 @@ def _toml(value: Any) -> str:
             if item is not None
         )
         return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value)  # strings, numbers, truth values and lists are written alike

@@ -43,7 +43,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     url: str
     model: str | None = None  # its name there; None: the first that the server lists
     key_env: str | None = None  # the variable of the environment that has the key
-    key_file: Path | None = None  # or the file
+    key_file: str | None = None  # or the file
     weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0  # its share beside other servers
 
     def read_key(self, environment: Mapping[str, str] | None = None) -> Secret | None:
@@ -53,12 +53,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             place = f"the variable {self.key_env}"
         elif self.key_file is not None:
             try:
-                key = self.key_file.read_text(encoding="utf-8")
+                key = Path(self.key_file).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(
                     f"key_file {self.key_file} cannot be read: {type(error).__name__}"
                 ) from None
-            place = str(self.key_file)
+            place = self.key_file
         else:
             return None
         key = (key or "").strip()

@@ -125,7 +125,7 @@ async def remote_of(
         key_file = Path(folder) / "key"
         key_file.write_text(server.engine.api_key)
         model = msgspec.structs.replace(
-            model, servers=(ServerSettings(url=url, key_file=key_file),)
+            model, servers=(ServerSettings(url=url, key_file=str(key_file)),)
         )
         running = await launch_servers(servers_of(model, Settings()))()
     try:

@@ -1,6 +1,7 @@
 """HTTP to one server that answers requests: every wait and every answer has a bound."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -167,4 +168,8 @@ def _telling_used_connections() -> aiohttp.TraceConfig:
 def _reason(error: Exception) -> str:
     """Return what happened, without the address that aiohttp would name."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return getattr(cause, "strerror", None) or type(error).__name__
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number is None:
+        return type(cause).__name__
+    # asyncio's own words would have the address again; those of a resolver have negative numbers.
+    return os.strerror(number) if number > 0 else "its name is not known"

@@ -43,6 +43,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None  # None: every core
     api_key: str
     projector_path: str | None = None  # None: the model does not see
+    port: int = 0  # 0: any that is free
     chat_template_path: str | None = None  # None: the model's own
     prefix_folder: str | None = None  # where states of lanes may be saved
 
@@ -108,7 +109,7 @@ def load_model(parameters: ChildParameters) -> Any:
     # A conversation that ends with the model's turn is answered, not continued in mid-sentence.
     common.prefill_assistant = False
     common.hostnames = ["127.0.0.1"]
-    common.port = 0
+    common.port = parameters.port
     common.api_keys = [parameters.api_key]
     common.n_threads_http = connections_max(parameters.lanes)
     common.ui = False

@@ -86,7 +86,7 @@ class Pool:
     @property
     def reason(self) -> str:
         """Return why requests only wait; nothing if they do not."""
-        return self._supervisor.reason or self._places.reason
+        return self._places.reason or self._supervisor.reason
 
     async def answer(
         self,

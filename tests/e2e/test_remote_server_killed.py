@@ -1,0 +1,63 @@
+"""kill -9 of somebody else's server: the batch waits for it, and every line gets its answer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import (
+    check_every_request_has_one_outcome,
+    create_job,
+    operation_of,
+    question,
+    results_of,
+    text_of,
+    wait_for_answers,
+)
+from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
+from model_tables import model_table
+from server import started_server
+from toplu.remote_settings import RemoteSettings, ServerSettings
+from toplu.settings import ModelSettings
+
+pytestmark = pytest.mark.model
+
+REQUESTS = 24
+LONG = "Count from one to one thousand."
+
+
+def remote_model(url: str, key_file: Path, **remote: Any) -> str:
+    return model_table(
+        ModelSettings(
+            name="remote",
+            aliases=("gemini-*",),
+            engine="openai_server",
+            servers=(ServerSettings(url=url),),
+            context_tokens=CONTEXT_TOKENS,
+            output_tokens_max=40,
+            remote=RemoteSettings(always_stream=True, requests_first=4, **remote),
+        ),
+        servers=[{"url": url, "key_file": str(key_file)}],
+    )
+
+
+def test_a_killed_server_costs_no_line_its_answer(tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    with listening_llama_cpp() as llama:
+        config = remote_model(llama.url, key_file)
+        with started_server(tmp_path, config=config, log_level="debug") as server:
+            name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
+            for answers in (3, 10):
+                wait_for_answers(server, name, answers)
+                llama.kill()
+                server.wait_for_event("engine_died", 30.0, engine="remote")
+                ready = server.call("GET", "/readyz")
+                assert ready.status == 503
+                assert "cannot be reached" in ready.json()["reasons"]["remote"]
+                assert operation_of(server, name)["done"] is False
+                llama.start()
+            results = results_of(server, name)
+            check_every_request_has_one_outcome(results, REQUESTS)
+            assert all(text_of(result).strip() for result in results)
+            assert not any(KEY in line for line in server.log_lines)

@@ -1,0 +1,130 @@
+"""A chat server that does what a test tells it to, most of it wrong."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from aiohttp import web
+
+Behaviour = Callable[["MisbehavingServer", web.Request, dict[str, Any]], Awaitable[web.Response]]
+
+
+class MisbehavingServer:
+    """It answers with the last text; `script` decides how each request is treated."""
+
+    def __init__(
+        self, script: Callable[[str, int], Behaviour] | None = None, port: int = 0
+    ) -> None:
+        self.script = script or (lambda _text, _number: right)
+        self.port = port
+        self.bodies: list[dict[str, Any]] = []
+        self.asked: Counter[str] = Counter()  # by text
+        self.keys: set[str] = set()
+        self.running = 0
+        self.running_max = 0
+        self.arrived = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[Self]:
+        application = web.Application()
+        application.router.add_get("/v1/models", self._list_models)
+        application.router.add_post("/v1/chat/completions", self._answer)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _list_models(self, _request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": "the-model"}]})
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        text = body["messages"][-1]["content"]
+        self.bodies.append(body)
+        self.asked[text] += 1
+        self.keys.add(request.headers.get("Authorization", ""))
+        self.running += 1
+        self.running_max = max(self.running, self.running_max)
+        self.arrived.set()
+        try:
+            return await self.script(text, self.asked[text])(self, request, body)
+        finally:
+            self.running -= 1
+
+
+def completion(text: str, **message: Any) -> dict[str, Any]:
+    return {
+        "choices": [{"message": {"content": text, **message}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": None},
+    }
+
+
+async def right(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
+    return web.json_response(completion(f"re: {body['messages'][-1]['content']}"))
+
+
+def saying(text: str, **message: Any) -> Behaviour:
+    async def say(_server: Any, _request: Any, _body: Any) -> web.Response:
+        return web.json_response(completion(text, **message))
+
+    return say
+
+
+def refusing(status: int, text: str = "no", **headers: str) -> Behaviour:
+    async def refuse(_server: Any, _request: Any, _body: Any) -> web.Response:
+        body = {"error": {"message": text}}
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.json_response(body, status=status, headers=names)
+
+    return refuse
+
+
+async def slow(server: MisbehavingServer, request: web.Request, body: Any) -> web.Response:
+    await asyncio.sleep(0.05)
+    return await right(server, request, body)
+
+
+async def silent(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:
+    await asyncio.sleep(600)
+    raise AssertionError("nobody waits so long")
+
+
+async def reset(_server: MisbehavingServer, request: web.Request, _body: Any) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def half(_server: MisbehavingServer, request: web.Request, body: Any) -> web.Response:
+    """Break off in the middle of the body."""
+    whole = json.dumps(completion(f"re: {body['messages'][-1]['content']}")).encode()
+    response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
+    await response.prepare(request)
+    await response.write(whole[: len(whole) // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response  # type: ignore[return-value]
+
+
+async def no_json(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:
+    return web.Response(text="<html>It works!</html>", content_type="text/html")
+
+
+async def other_json(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:
+    return web.json_response({"choices": "none"})
+
+
+async def empty(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:
+    return web.json_response({})

@@ -1,0 +1,287 @@
+"""What servers do wrong costs no request its answer, and no two answers get mixed up."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.misbehaving_server import (
+    Behaviour,
+    MisbehavingServer,
+    empty,
+    half,
+    no_json,
+    other_json,
+    refusing,
+    reset,
+    right,
+    saying,
+    silent,
+    slow,
+)
+from toplu.clock import SystemClock
+from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
+from toplu.fleet.pool import Pool
+from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.supervisor import EngineState, Supervisor
+from toplu.gemini.content import GenerateContentRequest, GenerationConfig
+from toplu.remote_settings import RemoteSettings, ServerSettings
+from toplu.settings import ModelSettings, Settings
+from unit.fleet.scripted_engine import NO_GROUNDER, a_request, captured_logs
+
+KEY = "sk-this-must-not-be-told"
+ALL_FAULTS: list[Behaviour] = [
+    slow,
+    refusing(429),
+    refusing(429, Retry_After="0"),
+    refusing(503),
+    refusing(500),
+    refusing(502),
+    reset,
+    half,
+    no_json,
+    other_json,
+    empty,
+]
+
+
+class World:
+    """A pool before some servers."""
+
+    def __init__(
+        self, *servers: MisbehavingServer, key_file: Path | None = None, **remote: Any
+    ) -> None:
+        values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
+        self.model = ModelSettings(
+            name="m",
+            engine="openai_server",
+            servers=tuple(
+                ServerSettings(url=server.url, key_file=key_file and str(key_file))
+                for server in servers
+            ),
+            remote=RemoteSettings(**values),
+        )
+        settings = Settings(request_seconds_max=5.0)
+        self.servers = servers_of(self.model, settings)
+        self.supervisor = Supervisor(
+            name="m",
+            launch=launch_servers(self.servers),
+            clock=SystemClock(),
+            start_attempts_max=None,
+        )
+        self.pool = Pool(
+            model=self.model,
+            supervisor=self.supervisor,
+            settings=settings,
+            grounder=NO_GROUNDER,
+            places=ServerGate(self.servers, lanes=4),
+        )
+
+    async def ask(
+        self, text: str, *, interactive: bool = False, config: GenerationConfig | None = None
+    ) -> str:
+        asked = a_request(text)
+        request = GenerateContentRequest(contents=asked.contents, generation_config=config)
+        response = await self.pool.answer(request, interactive=interactive, label=text)
+        parts = response.candidates[0].content.parts
+        assert parts is not None
+        return parts[0].text or ""
+
+
+@asynccontextmanager
+async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        for server in servers:
+            await stack.enter_async_context(server.listening())
+        made = World(*servers, **options)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            run = group.create_task(made.supervisor.run())
+            yield made
+            run.cancel()
+
+
+async def answers_of(here: World, count: int) -> list[str]:
+    return await asyncio.gather(*(here.ask(f"question {number}") for number in range(count)))
+
+
+def right_answers(count: int) -> list[str]:
+    return [f"re: question {number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_request_of_many_gets_its_one_right_answer(seed: int):
+    chance = random.Random(seed)
+
+    def script(_text: str, _number: int) -> Behaviour:
+        return chance.choice(ALL_FAULTS) if chance.random() < 0.3 else right
+
+    async with world(MisbehavingServer(script)) as here:
+        assert await answers_of(here, 200) == right_answers(200)
+
+
+@pytest.mark.parametrize("fault", [reset, half, no_json, other_json, empty, refusing(500)])
+async def test_a_request_that_is_never_answered_whole_has_an_outcome(fault: Behaviour):
+    server = MisbehavingServer(lambda text, _: fault if text == "bad" else right)
+    async with world(server, attempts_max=3) as here:
+        with pytest.raises(Internal, match="The request was not answered"):
+            await here.ask("bad")
+        # Sent into a connection that was used before, a reset looks like an idle one's end.
+        assert server.asked["bad"] == 3 or (fault is reset and server.asked["bad"] <= 6)
+        assert await here.ask("good") == "re: good"
+
+
+async def test_a_request_that_takes_too_long_each_time_is_told_so():
+    async with world(MisbehavingServer(lambda *_: silent), attempts_max=1) as here:
+        with pytest.raises(DeadlineExceeded, match="within 5 seconds"):
+            await here.ask("bad")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(status: int):
+    server = MisbehavingServer(lambda *_: refusing(status, "temperature is too hot"))
+    async with world(server) as here:
+        with pytest.raises(InvalidArgument, match=r"^temperature is too hot$"):
+            await here.ask("bad")
+        assert server.asked["bad"] == 1
+
+
+async def test_a_busy_server_is_left_alone_for_as_long_as_it_wishes():
+    moments: list[float] = []
+
+    def script(_text: str, number: int) -> Behaviour:
+        moments.append(asyncio.get_running_loop().time())
+        return refusing(429, Retry_After="1") if number == 1 else right
+
+    async with world(MisbehavingServer(script)) as here:
+        assert await here.ask("a") == "re: a"
+    assert 0.95 < moments[1] - moments[0] < 3
+
+
+async def test_while_a_server_stays_busy_calls_give_up_and_batches_wait():
+    is_busy = True
+    server = MisbehavingServer(lambda *_: refusing(429) if is_busy else right)
+    async with world(server, patience_seconds=0.5) as here, asyncio.TaskGroup() as group:
+        waiting = group.create_task(here.ask("batch"))
+        with pytest.raises(Unavailable, match="Please try again later"):
+            await here.ask("call", interactive=True)
+        assert not waiting.done()
+        is_busy = False
+        assert await waiting == "re: batch"
+
+
+async def test_a_server_that_is_not_there_is_waited_for_with_a_reason():
+    server = MisbehavingServer()
+    async with server.listening():
+        pass
+    made = World(server)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        run = group.create_task(made.supervisor.run())
+        waiting = group.create_task(made.ask("batch"))
+        while not made.pool.reason:
+            await asyncio.sleep(0.01)
+        assert "cannot be reached" in made.pool.reason
+        assert str(server.port) not in made.pool.reason
+        assert made.supervisor.state is not EngineState.READY
+        async with server.listening():
+            assert await waiting == "re: batch"
+            assert not made.pool.reason
+            run.cancel()
+
+
+async def test_a_server_that_goes_away_is_replaced_by_another():
+    first, second = MisbehavingServer(), MisbehavingServer()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(second.listening())
+        leaving = AsyncExitStack()
+        await leaving.enter_async_context(first.listening())
+        made = World(first, second)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            run = group.create_task(made.supervisor.run())
+            assert await answers_of(made, 50) == right_answers(50)
+            assert first.bodies
+            assert second.bodies
+            await leaving.aclose()
+            assert await answers_of(made, 50) == right_answers(50)
+            run.cancel()
+
+
+async def test_what_begins_alike_goes_to_one_server():
+    servers = [MisbehavingServer() for _ in range(3)]
+    async with world(*servers) as here:
+        beginning = "The rules of this house are many. " * 50
+        for number in range(12):
+            await here.ask(f"{beginning}{number}")
+        assert sorted(len(server.bodies) for server in servers) == [0, 0, 12]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_key_is_told_to_nobody_else(tmp_path: Path, status: int):
+    key_file = tmp_path / "key"
+    key_file.write_text(f"{KEY}\n")
+    is_wrong = True
+
+    def script(text: str, _number: int) -> Behaviour:
+        if text == "bad":
+            return refusing(400, f"you sent {KEY}")
+        return refusing(status, f"the key {KEY} is wrong") if is_wrong else right
+
+    server = MisbehavingServer(script)
+    with captured_logs() as logs:
+        async with world(server, key_file=key_file) as here, asyncio.TaskGroup() as group:
+            waiting = group.create_task(here.ask("good"))
+            await server.arrived.wait()
+            while not here.pool.reason:
+                await asyncio.sleep(0.01)
+            assert KEY not in here.pool.reason
+            is_wrong = False
+            assert await waiting == "re: good"
+            with pytest.raises(InvalidArgument) as refusal:
+                await here.ask("bad")
+            assert KEY not in refusal.value.message
+            assert KEY not in repr(here.model)
+        assert KEY not in repr(logs)
+        assert any(entry["event"] == "server_breaker" for entry in logs)
+    assert server.keys == {f"Bearer {KEY}"}
+
+
+async def test_a_redirect_is_not_followed():
+    elsewhere = MisbehavingServer()
+    async with elsewhere.listening():
+        to = f"{elsewhere.url}/chat/completions"
+        server = MisbehavingServer(
+            lambda _, number: refusing(307, Location=to) if number == 1 else right
+        )
+        async with world(server) as here:
+            assert await here.ask("a") == "re: a"
+    assert not elsewhere.bodies
+
+
+async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passed_on():
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
+    wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
+    server = MisbehavingServer(lambda text, n: wrong if text == "bad" or n < 3 else valid)
+    async with world(server) as here:
+        assert json.loads(await here.ask("good", config=form)) == {"age": 7}
+        assert len({body["seed"] for body in server.bodies}) == 3
+        with pytest.raises(Internal, match="does not follow the schema"):
+            await here.ask("bad", config=form)
+    (sent,) = {json.dumps(body["response_format"]) for body in server.bodies}
+    assert json.loads(sent)["json_schema"]["schema"] == {**schema, "additionalProperties": False}
+
+
+async def test_an_answer_that_might_not_fit_is_asked_to_be_shorter():
+    words = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context "
+        "length is 600 tokens and your request has 100 input tokens (1024 > 600 - 100)."
+    )
+    server = MisbehavingServer(lambda _, number: refusing(400, words) if number == 1 else right)
+    async with world(server) as here:
+        assert await here.ask("a") == "re: a"
+    assert [body["max_tokens"] for body in server.bodies] == [1024, 500]

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from toplu.errors import ConfigurationError
+from toplu.remote_settings import Secret, ServerSettings
+from toplu.settings import load
+
+URL = "https://llm.example.com/v1"
+
+
+def loaded(tmp_path: Path, servers: str, engine: str = "openai_server"):
+    config = tmp_path / "toplu.toml"
+    config.write_text(f'[[models]]\nname = "m"\nengine = "{engine}"\nservers = [{servers}]\n')
+    return load(config, {})
+
+
+def test_servers_are_read(tmp_path: Path):
+    (model,) = loaded(tmp_path, f'{{ url = "{URL}", key_file = "/k", weight = 2 }}').models
+    assert model.servers == (ServerSettings(url=URL, key_file="/k", weight=2.0),)
+
+
+@pytest.mark.parametrize(
+    ("servers", "told"),
+    [
+        ("", "needs one server at least"),
+        ('{ url = "ftp://a/v1" }', "no http"),
+        ('{ url = "a.example.com" }', "no http"),
+        ('{ url = "http://a:0/v1" }', "no http"),
+        ('{ url = "http://a:99999/v1" }', "is none"),
+        ('{ url = "http://user:secret@a/v1" }', "credentials"),
+        ('{ url = "http://a/v1?key=secret" }', "query"),
+        ('{ url = "http://a", key_env = "A", key_file = "b" }', "both key_env and key_file"),
+        ('{ url = "http://a" }, { url = "http://a" }', "same url"),
+        ('{ url = "http://a", key = "secret" }', "key"),
+    ],
+)
+def test_a_wrong_server_is_refused_without_its_secrets(tmp_path: Path, servers: str, told: str):
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        loaded(tmp_path, servers)
+    assert "secret" not in str(refusal.value)
+
+
+def test_servers_of_an_engine_that_has_none_are_refused(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="has no servers"):
+        loaded(tmp_path, f'{{ url = "{URL}" }}', engine="echo")
+
+
+def test_a_key_is_found_where_it_is_said_to_be(tmp_path: Path):
+    key_file = tmp_path / "key"
+    key_file.write_text("from-file\n")
+    from_file = ServerSettings(url=URL, key_file=str(key_file)).read_key()
+    from_env = ServerSettings(url=URL, key_env="LLM_KEY").read_key({"LLM_KEY": "from-env"})
+    assert [key and key.reveal() for key in (from_file, from_env)] == ["from-file", "from-env"]
+    assert ServerSettings(url=URL).read_key() is None
+
+
+@pytest.mark.parametrize("key", ["", " \n", "two\nlines", "ключ"])
+def test_a_key_that_is_none_is_refused_and_not_shown(tmp_path: Path, key: str):
+    key_file = tmp_path / "key"
+    key_file.write_text(key, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="has no key") as refusal:
+        ServerSettings(url=URL, key_file=str(key_file)).read_key()
+    assert not key.strip() or key.strip() not in str(refusal.value)
+
+
+def test_a_key_that_is_missing_is_named():
+    with pytest.raises(ConfigurationError, match="variable LLM_KEY"):
+        ServerSettings(url=URL, key_env="LLM_KEY").read_key({})
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ServerSettings(url=URL, key_file="/no/such/file").read_key()
+
+
+def test_a_secret_shows_itself_to_nobody():
+    secret = Secret("abc")
+    assert "abc" not in f"{secret} {secret!r} {[secret]}"
+    assert secret.remove_from("the key abc is wrong") == "the key … is wrong"
