@@ -2,25 +2,18 @@ import pytest
 
 from toplu.engines.context_refusal import read_overlength
 
+VLLM = "This model's maximum context length is 512 tokens. However, you requested 641 tokens "
+VLLM_LATER = (
+    "'max_tokens' or 'max_completion_tokens' is too large: 10. This model's maximum context "
+)
+SGLANG = "Requested token count exceeds the model's maximum context length of 512 tokens. You "
 CASES = [
     "request (631 tokens) exceeds the available context size (512 tokens), try increasing it",
-    (
-        "This model's maximum context length is 512 tokens. However, you requested 641 tokens (631 in "
-        "the messages, 10 in the completion). Please reduce the length of the messages or completion."
-    ),
-    (
-        "'max_tokens' or 'max_completion_tokens' is too large: 10. This model's maximum context length "
-        "is 512 tokens and your request has 631 input tokens (10 > 512 - 631)."
-    ),
-    (
-        "Requested token count exceeds the model's maximum context length of 512 tokens. You requested "
-        "a total of 641 tokens: 631 tokens from the input messages and 10 tokens for the completion."
-    ),
+    VLLM + "(631 in the messages, 10 in the completion). Please reduce the length.",
+    VLLM_LATER + "length is 512 tokens and your request has 631 input tokens (10 > 512 - 631).",
+    SGLANG + "requested a total of 641 tokens: 631 tokens from the input messages and 10 tokens",
     "The input (631 tokens) is longer than the model's context length (512 tokens).",
-    (
-        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 512. Given: 631 "
-        "`inputs` tokens and 10 `max_new_tokens`"
-    ),
+    "`inputs` tokens + `max_new_tokens` must be <= 512. Given: 631 `inputs` tokens and 10",
 ]
 
 
