@@ -68,7 +68,8 @@ class House:
         blobs = DiskBlobs(data.blobs)
         catalogue = Catalogue(settings.models)
         self.keys = Keys(clock=clock, issued=IssuedKeys(database))
-        self.ledger = Ledger(clock=clock, rows=LedgerRows(database))
+        ledger_rows = LedgerRows(database)
+        self.ledger = Ledger(clock=clock, rows=ledger_rows)
         self.quotas = Quotas(settings=settings, clock=clock, rows=ProjectRows(database))
         meter = Meter(settings=settings, clock=clock, quotas=self.quotas, ledger=self.ledger)
         self.fleet = Fleet(settings, catalogue, clock, grounder)
@@ -95,6 +96,7 @@ class House:
             attachments=attachments,
             caches=caches,
             quotas=self.quotas,
+            ledger=ledger_rows,
         )
         names = ModelNames(catalogue)
         gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
@@ -114,6 +116,7 @@ class House:
                 lookup=self.middle.lookup,
                 results=self.middle.kept_results,
                 retry=self.middle.retry,
+                receipts=self.middle.receipts,
             ),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(

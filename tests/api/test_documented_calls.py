@@ -61,7 +61,7 @@ EMBEDDINGS = {
     "asyncBatchEmbedContent",
     "updateEmbedContentBatch",
 }
-OF_ENDED_BATCHES = {"retry"}
+OF_ENDED_BATCHES = {"receipt", "retry"}
 REFUSED_FOR_GOOD = {("post", "/{version}/files")}
 
 

@@ -156,6 +156,7 @@ def test_the_calls_that_answer_with_batches_take_the_spelling_of_states(
         ("/{version}/models/{model}:batchGenerateContent", "post"),
         ("/{version}/batches", "get"),
         ("/{version}/batches/{batch}", "get"),
+        ("/{version}/batches/{batch}:receipt", "get"),
         ("/{version}/batches/{batch}:retry", "post"),
         ("/{version}/batches/{batch}:updateEmbedContentBatch", "patch"),
         ("/{version}/batches/{batch}:updateGenerateContentBatch", "patch"),

@@ -9,10 +9,12 @@ from toplu.api.gate import Call, Gate
 from toplu.api.json_lines import JsonLines
 from toplu.api.model_names import ModelNames
 from toplu.api.operations import operation_of
+from toplu.api.receipts import receipt_of
 from toplu.api.responses import json_response
 from toplu.api.state_style import state_style_of
 from toplu.batch.kept_results import KeptResults
 from toplu.batch.lookup import Lookup
+from toplu.batch.receipt import Receipts
 from toplu.batch.retry import Retry
 from toplu.gemini.batch import RetryBatchRequest
 from toplu.job import JobId, Method
@@ -34,11 +36,13 @@ class BatchExtensions:
         lookup: Lookup,
         results: KeptResults,
         retry: Retry,
+        receipts: Receipts,
     ) -> None:
         self._settings = settings
         self._names = names
         self._lookup = lookup
         self._retry = retry
+        self._receipts = receipts
         self._results = results
 
     def routes(self, gate: Gate) -> list[Route]:
@@ -46,6 +50,7 @@ class BatchExtensions:
         return [
             Route(f"{batch}:results", gate.endpoint(self.results), methods=["GET"]),
             Route(f"{batch}:retry", gate.endpoint(self.retry), methods=["POST"]),
+            Route(f"{batch}:receipt", gate.endpoint(self.receipt), methods=["GET"]),
         ]
 
     async def results(self, call: Call) -> Response:
@@ -72,3 +77,10 @@ class BatchExtensions:
         model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
         retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
         return await json_response(call.request, operation_of(retry, style=style))
+
+    async def receipt(self, call: Call) -> Response:
+        """Answer with what a batch that has ended was, its outcomes counted anew."""
+        style = state_style_of(call, default=self._settings.state_style)
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        receipt = await self._receipts.write(job)
+        return await json_response(call.request, receipt_of(receipt, style=style))

@@ -10,6 +10,7 @@ from toplu.api.state_style import STATE_STYLE_HEADER
 from toplu.gemini.batch import (
     BatchGenerateContentRequest,
     BatchMetadata,
+    BatchReceipt,
     GenerateContentBatch,
     ListOperationsResponse,
     Operation,
@@ -197,6 +198,13 @@ CALLS = (
         gives=Operation,
         headers=STYLE,
         fails=(429,),
+    ),
+    Operated(
+        "get",
+        "/{version}/batches/{batch}:receipt",
+        "Get the receipt of an ended batch, its outcomes counted anew.",
+        gives=BatchReceipt,
+        headers=STYLE,
     ),
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
     Operated("post", "/{version}/batches/{batch}:delete", "Delete a batch."),

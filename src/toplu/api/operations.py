@@ -65,10 +65,15 @@ def resource_of(
         update_time=timestamp(job.updated),
         end_time=timestamp(job.ended) if job.ended is not None else None,
         batch_stats=_stats_of(job) if job.counts.total else None,
-        state=f"{style.upper()}_STATE_{job.state}",
+        state=state_of(job, style),
         priority=str(job.priority) if job.priority else None,
         toplu=_extension_of(job),
     )
+
+
+def state_of(job: Job, style: StateStyle) -> str:
+    """Return the state as the client wants it spelled."""
+    return f"{style.upper()}_STATE_{job.state}"
 
 
 def _output_of(job: Job, results: list[bytes] | None) -> BatchOutput | None:
@@ -120,22 +125,33 @@ def _stats_of(job: Job) -> BatchStats | None:
 def _extension_of(job: Job) -> BatchExtension:
     """Return what the batch used so far, and all in all once it is final."""
     return BatchExtension(
-        usage=TokenTotals(
-            prompt_token_count=str(job.usage.prompt_tokens),
-            cached_content_token_count=str(job.usage.cached_tokens),
-            output_token_count=str(job.usage.output_tokens),
-        ),
-        cost=Cost(
-            currency=job.prices.currency,
-            amount=money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
-        ),
+        usage=usage_of(job),
+        cost=cost_of(job),
         deduplicated_request_count=str(job.counts.deduplicated)
         if job.counts.deduplicated
         else None,
-        retry_of=_name_of(job.retry_of),
-        retried_by=_name_of(job.retried_by),
+        retry_of=name_of(job.retry_of),
+        retried_by=name_of(job.retried_by),
     )
 
 
-def _name_of(job: JobId | None) -> str | None:
+def usage_of(job: Job) -> TokenTotals:
+    """Return the tokens that were used for the batch."""
+    return TokenTotals(
+        prompt_token_count=str(job.usage.prompt_tokens),
+        cached_content_token_count=str(job.usage.cached_tokens),
+        output_token_count=str(job.usage.output_tokens),
+    )
+
+
+def cost_of(job: Job) -> Cost:
+    """Return what the batch cost, at the prices of its creation."""
+    return Cost(
+        currency=job.prices.currency,
+        amount=money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
+    )
+
+
+def name_of(job: JobId | None) -> str | None:
+    """Return the resource name of a batch that may not be."""
     return None if job is None else f"batches/{job}"

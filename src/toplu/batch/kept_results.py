@@ -20,6 +20,7 @@ from toplu.batch.tally import Tally
 from toplu.errors import NotFound
 from toplu.gemini import jsonl
 from toplu.job import Job, JobId, JobState, ProjectId, Shard
+from toplu.money import NO_TOKENS
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
@@ -154,6 +155,7 @@ class KeptResults:
 
 def _tally(snapshot: Snapshot) -> Tally:
     tally = Tally()
+    used, copies = NO_TOKENS, 0
     for shard, entries in snapshot.entries():
         for index, (epoch, entry) in entries.items():
             code = None
@@ -161,8 +163,9 @@ def _tally(snapshot: Snapshot) -> Tally:
                 place = (shard.job, shard.number, epoch, entry.offset, entry.length)
                 code = jsonl.error_code_of(snapshot.results.read(*place))
             tally.add(index, code)
-            tally.deduplicated += entry.is_copy
-            tally.usage += entry.usage
+            copies += entry.is_copy
+            used += entry.usage
+    tally.tokens = used, copies
     return tally
 
 

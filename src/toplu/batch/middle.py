@@ -18,6 +18,7 @@ from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell, repeat
 from toplu.batch.methods import answers_of
 from toplu.batch.plan import Orderer, Planner
+from toplu.batch.receipt import Receipts
 from toplu.batch.results import ResultWriter
 from toplu.batch.retry import Retry
 from toplu.batch.runner import Runner
@@ -34,6 +35,7 @@ from toplu.projects.quotas import Quotas
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Jobs
+from toplu.store.ledger import LedgerRows
 from toplu.store.result_log import ResultLog
 
 OWNER_LENGTH = 16
@@ -55,6 +57,7 @@ class Middle:
         attachments: Attachments,
         caches: CacheLibrary,
         quotas: Quotas,
+        ledger: LedgerRows,
     ) -> None:
         self._settings = settings
         self._fleet = fleet
@@ -138,6 +141,7 @@ class Middle:
             settings=settings, jobs=jobs, blobs=blobs, results=results, lookup=self.lookup
         )
         self.retry = Retry(blobs=blobs, results=self.kept_results, admission=admission)
+        self.receipts = Receipts(jobs=jobs, ledger=ledger, results=self.kept_results)
         self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell

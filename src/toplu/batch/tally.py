@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import Usage
 
 
 @dataclass(slots=True, kw_only=True)
@@ -12,9 +12,9 @@ class Tally:
 
     responses: bytearray = field(default_factory=bytearray)  # 1 at the index of each response
     succeeded: int = 0
-    deduplicated: int = 0  # of the succeeded; not told by an output
     failed: Counter[int] = field(default_factory=Counter)  # by the google.rpc number
-    usage: Usage = NO_TOKENS  # not told by an output
+    # What was used, and how many responses are copies; None: an output does not tell.
+    tokens: tuple[Usage, int] | None = None
 
     def add(self, index: int, error_code: int | None) -> None:
         """Count an outcome; None is a response."""

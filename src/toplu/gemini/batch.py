@@ -101,6 +101,44 @@ class Cost(Message, frozen=True, kw_only=True, omit_defaults=False):
     amount: str
 
 
+class Outcomes(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How many requests ended how; together they are all of the batch."""
+
+    succeeded: Int64
+    failed: dict[str, Int64]  # by the name of the error's google.rpc code
+    not_reached: Int64
+
+
+class Attempts(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How often work was handed out."""
+
+    shard_count: Int64
+    lease_count: Int64  # more than shards where work was put down for others or taken over
+
+
+class BatchReceipt(Message, frozen=True, kw_only=True):
+    """What a batch that has ended was."""
+
+    name: str
+    display_name: str | None = None
+    state: str
+    model: str  # as it was asked for
+    answered_by: str  # the model of the catalogue that this stood for
+    create_time: str
+    end_time: str | None = None
+    input_sha256: str | None = None
+    output_sha256: str | None = None
+    request_count: Int64
+    outcomes: Outcomes
+    attempts: Attempts
+    usage: TokenTotals
+    deduplicated_request_count: Int64
+    cost: Cost
+    retry_of: str | None = None
+    retried_by: str | None = None
+    balances: bool
+
+
 class BatchExtension(Message, frozen=True, kw_only=True):
     """What the hosted service does not tell; SDKs pass over it."""
 

@@ -6,7 +6,7 @@ the batch; see `store.job_rows`.
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -113,6 +113,14 @@ class LedgerRows:
             .order_by(*key)
         )
         return await self._database.read(lambda c: [_total_of(row) for row in c.execute(query)])
+
+    async def usage_of(self, entry_id: str) -> Usage | None:
+        """Return what an entry says was used, or None if there is no such entry."""
+        query = select(*(ledger.c[field.name] for field in fields(Usage))).where(
+            ledger.c.id == entry_id
+        )
+        row = await self._database.read(lambda c: c.execute(query).first())
+        return None if row is None else Usage(**row._asdict())
 
 
 SUMMED = (

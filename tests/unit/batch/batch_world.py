@@ -21,6 +21,7 @@ from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.clock import SystemClock
 from toplu.job import InputForm, Job, JobId, ProjectId
+from toplu.money import NO_TOKENS, Usage
 from toplu.projects.quotas import Quotas
 from toplu.settings import Settings
 from toplu.store.blobs import DiskBlobs
@@ -178,6 +179,15 @@ def line_of(index: int) -> bytes:
 def record(index: int, *, succeeded: bool = True) -> Record:
     payload = json.dumps({"index": index, "succeeded": succeeded}).encode()
     return Record(index=index, succeeded=succeeded, payload=payload)
+
+
+def result_of(index: int, *, succeeded: bool = True, usage: Usage = NO_TOKENS) -> Record:
+    """Return an outcome whose line is written as the server writes it."""
+    outcome: dict[str, Any] = {"response": {}}
+    if not succeeded:
+        outcome = {"error": {"code": 13, "message": "no"}}
+    payload = json.dumps(outcome, separators=(",", ":")).encode()
+    return Record(index=index, succeeded=succeeded, payload=payload, usage=usage)
 
 
 def taken(run: ShardRun) -> list[int]:

@@ -1,28 +1,17 @@
 """What a job left is run again, and nothing else, byte for byte."""
 
 import hashlib
-import json
-from typing import Any
 
 import pytest
-from batch_world import PROJECT, BatchWorld, line_of, taken
+from batch_world import PROJECT, BatchWorld, line_of, result_of, taken
 
 from toplu.batch import lines as input_lines
 from toplu.batch import paths, retry
 from toplu.batch.retry import Retry
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
-from toplu.store.result_log import Record
 
 ONE = JobId("one")
-
-
-def result_of(index: int, *, succeeded: bool) -> Record:
-    outcome: dict[str, Any] = {"response": {}}
-    if not succeeded:
-        outcome = {"error": {"code": 13, "message": "no"}}
-    payload = json.dumps(outcome, separators=(",", ":")).encode()
-    return Record(index=index, succeeded=succeeded, payload=payload)
 
 
 async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bool]) -> None:
