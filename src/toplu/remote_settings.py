@@ -89,7 +89,6 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     structured_attempts_max: Positive = 3  # of an answer that is not of the form asked for
     only_openai_fields: bool = False  # no top_k, min_p or repetition penalties
     always_stream: bool = False  # a server that notices a client that is gone by writing alone
-    texts_max: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 32  # of one call for embeddings
 
 
 def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bool) -> None:
