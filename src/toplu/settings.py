@@ -161,6 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_start_attempts_max: Positive = 8  # in a row, before the engine is given up
     engine_start_seconds_max: Seconds = 300.0
     engine_crashes_per_request_max: Positive = 3
+    engine_silence_seconds_max: Seconds = 60.0  # of one that is asked something; then it is ended
 
     search: SearchSettings = SearchSettings()
     models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)

@@ -1,4 +1,4 @@
-"""kill -9 of the engine's process: the API stays up and every request gets its outcome."""
+"""The engine's process is killed or hangs: the API stays up, every request gets its outcome."""
 
 import os
 import signal
@@ -70,6 +70,29 @@ def test_a_request_that_brings_the_engine_down_each_time_gets_an_error_alone(
         }
 
 
+def test_an_engine_that_hangs_is_replaced_and_costs_no_request_its_answer(tmp_path: Path) -> None:
+    config = quick_model(48)
+    with started_server(
+        tmp_path, config=config, log_level="debug", engine_silence_seconds_max=3
+    ) as server:
+        name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
+        wait_for_answers(server, name, 2)
+        hung = stop_engine(server)
+        died = server.wait_for_event("engine_died", 60.0, pid=hung)
+        assert died["reason"] == "The engine does not answer."
+        assert died["exit_code"] == -signal.SIGKILL
+        assert server.call("GET", "/healthz").status == 200
+        results = results_of(server, name)
+        check_every_request_has_one_outcome(results, REQUESTS)
+        assert all(text_of(result).strip() for result in results)
+        # Nobody asks it anything: what tells is that it does not say how it is.
+        server.wait_until(lambda: server.call("GET", "/readyz").status == 200, 60.0, "an engine")
+        idle = stop_engine(server)
+        died = server.wait_for_event("engine_died", 60.0, pid=idle)
+        assert died["reason"] == "The engine does not answer."
+        server.wait_until(lambda: server.call("GET", "/readyz").status == 200, 60.0, "an engine")
+
+
 def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_next_one_is_whole(
     tmp_path: Path,
 ) -> None:
@@ -95,3 +118,11 @@ def kill_engine(server: Server) -> None:
     (engine,) = server.child_pids()
     os.kill(engine, signal.SIGKILL)
     server.wait_for_event("engine_died", 60.0, pid=engine)
+
+
+def stop_engine(server: Server) -> int:
+    """Let the engine that runs stand still; return its process."""
+    server.wait_until(lambda: len(server.child_pids()) == 1, 60.0, "an engine to run")
+    (engine,) = server.child_pids()
+    os.kill(engine, signal.SIGSTOP)
+    return engine

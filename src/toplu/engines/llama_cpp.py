@@ -5,6 +5,7 @@ left there, and waits in the server while another one holds it.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from toplu.engines.engine import (
     EngineDied,
     Generation,
     Listener,
+    Piece,
     Prompt,
     Turn,
 )
@@ -38,11 +40,13 @@ from toplu.engines.llama_cpp_reply import (
     read_refusal,
     read_reply,
 )
-from toplu.errors import DeadlineExceeded
+from toplu.engines.pulse import Pulse
+from toplu.errors import DeadlineExceeded, TopluError
 
 HTTP_OK = 200
 # llama.cpp reads this seed as a wish for a random one.
 SEED_RANDOM = 2**32 - 1
+SILENCE_SECONDS_MAX = 60.0
 
 
 class LlamaCppEngine:
@@ -55,6 +59,7 @@ class LlamaCppEngine:
         api_key: str,
         lanes: int,
         request_seconds_max: float,
+        silence_seconds_max: float = SILENCE_SECONDS_MAX,
         control_tokens: Sequence[str] = (),
         prefix_folder: Path | None = None,
         prefix_bytes_max: int = 0,
@@ -68,6 +73,9 @@ class LlamaCppEngine:
             self, folder=prefix_folder, bytes_max=prefix_bytes_max, lanes=lanes
         )
         self._request_seconds_max = request_seconds_max
+        self._pulse = Pulse(
+            silence_seconds_max=silence_seconds_max, now=asyncio.get_running_loop().time
+        )
         self._session = aiohttp.ClientSession(
             base_url=address,
             headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
@@ -99,7 +107,8 @@ class LlamaCppEngine:
                 body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
                 is_last = index + 1 == prompt.candidate_count
 
-                def on_start(is_last: bool = is_last) -> None:
+                def on_event(is_last: bool = is_last) -> None:
+                    self._pulse.beat()
                     restart_deadline()
                     if is_last:
                         let_next()
@@ -109,8 +118,8 @@ class LlamaCppEngine:
                         body,
                         partial(
                             read_reply,
-                            on_start=on_start,
-                            listener=hearing(listener, prompt.functions),
+                            on_event=on_event,
+                            listener=hearing(self._unhurried(listener), prompt.functions),
                             index=index,
                             top_logprobs=prompt.top_logprobs or 0,
                         ),
@@ -143,8 +152,18 @@ class LlamaCppEngine:
         twice = await self.count_tokens(with_images_twice(turns))
         return twice - await self.count_tokens(turns)
 
+    async def wait_until_gone(self) -> None:
+        """Return when the engine has said nothing for too long, though it was asked."""
+        await self._pulse.wait_until_gone(self._check)
+
     async def close(self) -> None:
         await self._session.close()
+
+    async def _check(self) -> None:
+        # One that is dead or closed is not silent: whoever watches the process is told.
+        with contextlib.suppress(TopluError):
+            async with self._answer_to("/health") as response:
+                await response.read()
 
     async def _complete_chat(
         self, body: dict[str, Any], read: Callable[[AsyncIterable[bytes]], Awaitable[Reply]]
@@ -156,8 +175,9 @@ class LlamaCppEngine:
             "stream_options": {"include_usage": True},
             "return_progress": True,
         }
-        async with self._answer_to("/v1/chat/completions", body) as response:
-            return await read(response.content)
+        with self._pulse.asked():
+            async with self._answer_to("/v1/chat/completions", body) as response:
+                return await read(response.content)
 
     async def _count(self, body: dict[str, Any]) -> int:
         path = "/v1/chat/completions/input_tokens"
@@ -170,7 +190,7 @@ class LlamaCppEngine:
     async def read_prefix(self, prompt: Prompt, lane: int) -> None:
         """Leave the beginning of the prompt on the lane, and nothing else."""
         body = prefix_body(prompt) | {"id_slot": lane, "cache_prompt": True, "max_tokens": 0}
-        await self._complete_chat(body, partial(read_reply, on_start=_do_nothing))
+        await self._complete_chat(body, partial(read_reply, on_event=self._pulse.beat))
 
     async def move_state(self, action: str, file_name: str, lane: int) -> StateMoved:
         """Save what the lane holds to a file of the engine, or restore it from there."""
@@ -178,17 +198,33 @@ class LlamaCppEngine:
         async with self._answer_to(f"/slots/{lane}?action={action}", body) as response:
             return msgspec.json.decode(await response.read(), type=StateMoved)
 
+    def _unhurried(self, listener: Listener | None) -> Listener | None:
+        """Return the listener; the engine is not silent for the time that it takes."""
+        if listener is None:
+            return None
+
+        async def hear(piece: Piece) -> None:
+            with self._pulse.busy_elsewhere():
+                await listener(piece)
+
+        return hear
+
     @asynccontextmanager
     async def _answer_to(
-        self, path: str, body: dict[str, Any]
+        self, path: str, body: dict[str, Any] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield an answer that is OK; leaving early closes the connection and frees the slot."""
+        """Yield an answer, to a POST of the body or to a GET, that is OK.
+
+        Leaving early closes the connection and frees the slot.
+        """
         if self._session.closed:
             raise EngineDied("The engine is closed.")
-        if (messages := body.get("messages")) is not None:
+        if body is not None and (messages := body.get("messages")) is not None:
             body |= {"messages": self._control_tokens.break_in(messages)}
         try:
-            async with self._session.post(path, data=msgspec.json.encode(body)) as response:
+            data = None if body is None else msgspec.json.encode(body)
+            method = "GET" if body is None else "POST"
+            async with self._session.request(method, path, data=data) as response:
                 if response.status != HTTP_OK:
                     raise read_refusal(response.status, await response.read())
                 yield response
@@ -214,7 +250,3 @@ class LlamaCppEngine:
             raise DeadlineExceeded(
                 f"The model did not answer within {self._request_seconds_max:g} seconds."
             ) from error
-
-
-def _do_nothing() -> None:
-    pass

@@ -21,10 +21,6 @@ import msgspec
 
 from toplu.engines.gguf import read_control_tokens
 
-# A step decodes so many tokens for all lanes: it is how long one prompt holds up the others,
-# and how long a request that was cancelled goes on.
-BATCH_TOKENS = 512
-MICRO_BATCH_TOKENS = 512
 VERBOSITY_WARNINGS = 2
 # How often a thread looks before it sleeps at each of a token's many barriers. By default it
 # never sleeps, and whenever one core has something else to do all others wait burning: thirty
@@ -46,6 +42,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0  # 0: any that is free
     chat_template_path: str | None = None  # None: the model's own
     prefix_folder: str | None = None  # where states of lanes may be saved
+    batch_tokens: int = 512  # of one step, for all lanes
 
 
 class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +94,8 @@ def load_model(parameters: ChildParameters) -> Any:
         common.mmproj.path = parameters.projector_path
     common.n_parallel = parameters.lanes
     common.n_ctx = parameters.lanes * parameters.context_tokens
-    common.n_batch = BATCH_TOKENS
-    common.n_ubatch = MICRO_BATCH_TOKENS
+    common.n_batch = parameters.batch_tokens
+    common.n_ubatch = parameters.batch_tokens
     common.cpuparams.n_threads = parameters.threads or _core_count()
     common.cpuparams_batch.n_threads = parameters.threads or _core_count()
     # Lanes with streams of their own; nothing is copied to host memory behind their back.

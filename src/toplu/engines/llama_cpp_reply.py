@@ -47,7 +47,7 @@ _read_chunk = msgspec.json.Decoder(Answer).decode
 
 async def read_reply(
     lines: AsyncIterable[bytes],
-    on_start: Callable[[], None],
+    on_event: Callable[[], None],
     listener: Listener | None = None,
     *,
     index: int = 0,
@@ -55,14 +55,14 @@ async def read_reply(
 ) -> Reply:
     """Put the stream of candidate `index` together.
 
-    `on_start` is called when the engine begins with the request.
+    `on_event` is called whenever the engine says something; first when it begins with the request.
     """
     parts = ReplyParts(index=index, top_logprobs=top_logprobs)
     async for event in read_events(lines):
         chunk = _read_chunk(event)
         if chunk.error is not None:
             raise failure_of(msgspec.convert(chunk.error, Failure))
-        on_start()
+        on_event()
         for piece in parts.add(chunk):
             if listener is not None:
                 await listener(piece)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -9,11 +10,29 @@ import msgspec
 from toplu.engines.llama_cpp import LlamaCppEngine
 from toplu.engines.llama_cpp_child import ChildParameters, ChildReady
 from toplu.fleet.child import Child, ChildPipes, RunningChild
+from toplu.fleet.running_engine import Death
 from toplu.settings import ModelSettings, Settings
 from toplu.store.data_dir import DataDir
 
 CHILD_MODULE = "toplu.engines.llama_cpp_child"
 API_KEY_BYTES = 32
+
+
+class RunningLlamaCpp(RunningChild[LlamaCppEngine]):
+    """One life of llama.cpp; one that says nothing any more is ended, so that another can begin."""
+
+    async def wait_for_death(self) -> Death:
+        dying = asyncio.ensure_future(super().wait_for_death())
+        going = asyncio.ensure_future(self.engine.wait_until_gone())
+        try:
+            await asyncio.wait({dying, going}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                return dying.result()
+            self.kill()
+            return replace(await dying, reason="The engine does not answer.")
+        finally:
+            dying.cancel()
+            going.cancel()
 
 
 async def start_llama_cpp(
@@ -22,7 +41,7 @@ async def start_llama_cpp(
     settings: Settings,
     *,
     projector_path: Path | None = None,
-) -> RunningChild[LlamaCppEngine]:
+) -> RunningLlamaCpp:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
     data = DataDir(settings.data_dir)
@@ -36,6 +55,7 @@ async def start_llama_cpp(
         api_key=api_key,
         chat_template_path=model.chat_template,
         prefix_folder=str(prefix_folder),
+        batch_tokens=model.batch_tokens,
     )
     child = await Child.start(
         CHILD_MODULE,
@@ -50,7 +70,8 @@ async def start_llama_cpp(
         api_key=api_key,
         lanes=model.lanes,
         request_seconds_max=settings.request_seconds_max,
+        silence_seconds_max=settings.engine_silence_seconds_max,
         prefix_folder=prefix_folder,
         prefix_bytes_max=settings.kept_prefix_bytes_max,
     )
-    return RunningChild(child, engine)
+    return RunningLlamaCpp(child, engine)

@@ -26,6 +26,7 @@ class Death:
 
     exit_code: int | None  # None: it was no process; negative: the signal that killed it
     last_words: str  # the end of what it wrote to its standard error
+    reason: str = "The engine died."  # for people
 
 
 class EngineStartFailed(Exception):

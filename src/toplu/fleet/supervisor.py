@@ -153,15 +153,18 @@ class Supervisor(Generic[AnyEngine]):
         self._running = running
         self._become(EngineState.READY, "")
         log.info("engine_ready", engine=self.name, pid=running.pid)
+        reason = "The engine died."
         try:
             death = await running.wait_for_death()
+            reason = death.reason
         finally:
             self._running = None
-            self._become(EngineState.DOWN, "The engine died.")
+            self._become(EngineState.DOWN, reason)
             await running.stop()
         log.warning(
             "engine_died",
             engine=self.name,
+            reason=reason,
             pid=running.pid,
             exit_code=death.exit_code,
             last_words=death.last_words,
