@@ -126,6 +126,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     result_scans_max: Positive = 2  # result logs of batches that are read through at a time
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
+    interactive_seen_seconds: Seconds = 60.0  # lanes are kept for more calls so long after one
+    preemptions_per_request_max: Positive = 3  # of a batch, for interactive calls
     request_seconds_max: Seconds = 600.0  # one request on an engine
     document_bytes_max: Positive = 50 * MIB  # one document that a request carries or names
     document_pages_max: Positive = 1000  # of a PDF

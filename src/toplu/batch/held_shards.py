@@ -98,10 +98,19 @@ class HeldShards:
             # The database is away, say. It is asked again after the next quantum.
             log.exception("turn_not_asked", job=run.lease.job.id)
             return True
+        self._put_down(lane, run)
+        return False
+
+    def rest(self, lane: int, run: ShardRun | None) -> None:
+        """Have the lane want nothing for the time being, and others what it has."""
+        self._wanting.discard(lane)
+        if run is not None:
+            self._put_down(lane, run)
+
+    def _put_down(self, lane: int, run: ShardRun) -> None:
         log.info("shard_put_down", job=run.lease.job.id, shard=run.lease.shard.number, lane=lane)
         run.put_down(self.ring)
         self._writer.note(run)
-        return False
 
     async def next_stretch(
         self, lane: int, after: Lease | None, *, idle: bool

@@ -3,10 +3,12 @@
     take → read → answer → write → add      one task for twins, `window` of them at a time
 
 When its stretch has no request left to start, the next one is found while the last answers are
-still coming: a lane never idles between shards or jobs.
+still coming: a lane never idles between shards or jobs. One that is reserved for interactive calls
+rests, and what it had is done on the others.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -37,8 +39,10 @@ class LaneRun:
         held: HeldShards,
         requests: RequestRun,
         writer: ResultWriter,
+        rests: Callable[[int], bool],
     ) -> None:
         self._lane = lane
+        self._rests = rests
         self._held = held
         self._requests = requests
         self._writer = writer
@@ -78,6 +82,10 @@ class LaneRun:
         self,
     ) -> tuple[ShardRun, Stretch, tuple[RequestLine, ...]] | None:
         while not self._draining:
+            if self._rests(self._lane):
+                self._step_aside()
+                await self._bell.wait(IDLE)
+                continue
             if self._at_hand is not None and len(self._at_hand[1]):
                 run, stretch = self._at_hand
                 is_scarce = self._outstanding and self._held.is_scarce
@@ -92,6 +100,12 @@ class LaneRun:
             if not await self._find_stretch():
                 await self._bell.wait(IDLE)
         return None
+
+    def _step_aside(self) -> None:
+        """Leave what is at hand to others, and the lane to interactive calls."""
+        run, stretch = self._at_hand or (None, ())
+        self._held.rest(self._lane, run if len(stretch) else None)
+        self._at_hand = None
 
     async def _find_stretch(self) -> bool:
         try:

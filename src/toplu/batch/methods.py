@@ -38,6 +38,10 @@ class Answers(Protocol):
         """Whether a prefix that one request has read is there for all."""
         ...
 
+    def rests(self, lane: int) -> bool:
+        """Whether the lane is kept for interactive calls at the moment."""
+        ...
+
     async def answer(
         self,
         request: Any,
@@ -75,6 +79,9 @@ class Generations:
     def window(self) -> int:
         return self._pool.window * self._pool.lanes // self.lanes
 
+    def rests(self, lane: int) -> bool:
+        return not self.share_cache and self._pool.rests(lane)
+
     async def answer(
         self,
         request: GenerateContentRequest,
@@ -108,6 +115,9 @@ class Embeddings:
     @property
     def window(self) -> int:
         return self._pool.window
+
+    def rests(self, lane: int) -> bool:  # noqa: ARG002  # there is one
+        return False
 
     async def answer(
         self,

@@ -55,6 +55,7 @@ class Runner:
                 held=self._held,
                 requests=requests,
                 writer=writer,
+                rests=answers.rests,
             )
             for lane in range(answers.lanes)
         ]

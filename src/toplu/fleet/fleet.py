@@ -12,6 +12,7 @@ from toplu.fleet.launch import launch_embedder_of, launch_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.remote.gate import ServerGate
 from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.reserve import reserve_of
 from toplu.fleet.running_engine import AnyEngine, Launch
 from toplu.fleet.supervisor import EngineState, Supervisor
 from toplu.settings import Kind, ModelSettings, Settings
@@ -42,7 +43,8 @@ class Fleet:
         launch = launch_of(model, self._settings)
         if model.is_remote:
             servers = servers_of(model, self._settings)
-            places, launch = ServerGate(servers, lanes=model.lanes), launch_servers(servers)
+            places = ServerGate(servers, lanes=model.lanes, reserve=reserve_of(self._settings))
+            launch = launch_servers(servers)
         supervisor: Supervisor[Engine] = self._supervisor_of(model, launch)
         self._pools[model.name] = Pool(
             model=model,

@@ -1,18 +1,26 @@
 """Shares the lanes of one engine: on each one request runs and one waits behind it.
 
 The one behind is already in the engine when the first ends, so that no lane idles for the
-time of a round trip. Whoever finds no place waits here. An interactive call takes the emptiest
-lane, and goes before every batch call; a batch call waits for the lane that it names, where its
-prefix is.
+time of a round trip. Whoever finds no place waits here. A batch call waits for the lane that it
+names, where its prefix is, unless that lane is reserved: no batch call begins there.
+
+An interactive call runs at once wherever no other one does. If a batch call does, that one and the
+one behind it are preempted, on the lane where least is lost: it is the one that began last, for
+what is lost is what the engine did for it, reading and writing.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+import bisect
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from operator import attrgetter
 from typing import Protocol
 
+from toplu.fleet.claim import Claim
+from toplu.fleet.reserve import Reserve, loop_seconds
+
 PLACES_PER_LANE = 2
+COUNTS_MAX = 4  # that are in the engine at a time; they need no lane
 
 
 class Places(Protocol):
@@ -33,74 +41,125 @@ class Places(Protocol):
         """Why there is none at the moment, where that is not simply that others have them."""
         ...
 
-    def place(
-        self, *, interactive: bool, lane: int | None = None
-    ) -> AbstractAsyncContextManager[int]:
-        """Hold a place, on this lane if one is named; yield the lane that it is on."""
+    def rests(self, lane: int) -> bool:
+        """Whether no batch call is to begin on the lane, because interactive calls may come."""
+        ...
+
+    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+        """Hold a place for the claim; yield the lane that it is on.
+
+        Raises Preempted where an interactive call is to have it.
+        """
         ...
 
 
 class Lanes:
     """The places of one engine."""
 
-    def __init__(self, count: int) -> None:
-        self._outstanding = [0] * count
-        self._interactive: deque[asyncio.Future[int]] = deque()
-        self._pinned: list[deque[asyncio.Future[int]]] = [deque() for _ in range(count)]
-        self._batch: deque[asyncio.Future[int]] = deque()  # that may run on any lane
-
     window = PLACES_PER_LANE
     reason = ""
 
+    def __init__(
+        self,
+        count: int,
+        reserve: Reserve | None = None,
+        now: Callable[[], float] = loop_seconds,
+    ) -> None:
+        self._now = now
+        self._on: list[list[Claim]] = [[] for _ in range(count)]  # the first one runs
+        self._waiting: list[Claim] = []  # by their turn
+        self._reserve = reserve
+        self._counts = asyncio.Semaphore(COUNTS_MAX)
+
     @property
     def count(self) -> int:
-        return len(self._outstanding)
+        return len(self._on)
+
+    def rests(self, lane: int) -> bool:
+        # The last ones, so that the first keep the prefixes that batches left there.
+        return lane >= self._open_lanes()
 
     @asynccontextmanager
-    async def place(self, *, interactive: bool, lane: int | None = None) -> AsyncIterator[int]:
-        """Hold a place on the lane, or on the one with the fewest requests; yield the lane."""
-        taken = await self._take(interactive=interactive, lane=lane)
+    async def place(self, claim: Claim) -> AsyncIterator[int]:
+        if not claim.takes_lane:
+            async with self._counts:
+                yield 0
+            return
         try:
-            yield taken
+            lane = await self._take(claim)
+            async with claim.until_preempted():
+                yield lane
         finally:
-            self._release(taken)
+            self._release(claim)
 
-    async def _take(self, *, interactive: bool, lane: int | None) -> int:
-        # Whoever waits waits for a place that is not free: a released one goes to a waiter at once.
-        wanted = self._emptiest() if lane is None else lane
-        if self._has_room(wanted):
-            return self._occupy(wanted)
-        if lane is not None:
-            queue = self._pinned[lane]
-        else:
-            queue = self._interactive if interactive else self._batch
-        placed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        queue.append(placed)
-        try:
-            return await placed
-        except asyncio.CancelledError:
-            if placed.done() and not placed.cancelled():
-                self._release(placed.result())
-            elif placed in queue:
-                queue.remove(placed)
-            raise
+    async def _take(self, claim: Claim) -> int:
+        if claim.interactive and self._reserve is not None:
+            self._reserve.note_arrival()
+        placed = claim.begin_waiting()
+        bisect.insort(self._waiting, claim, key=attrgetter("turn"))
+        self._admit()
+        return await placed
 
-    def _release(self, lane: int) -> None:
-        self._outstanding[lane] -= 1
-        for queue in (self._interactive, self._pinned[lane], self._batch):
-            while queue:
-                placed = queue.popleft()
-                # The future of a cancelled call is done before the call itself is told.
-                if not placed.done():
-                    placed.set_result(self._occupy(lane))
-                    return
+    def _release(self, claim: Claim) -> None:
+        if claim in self._waiting:
+            self._waiting.remove(claim)
+            return
+        for claims in self._on:
+            if claim in claims:
+                claims.remove(claim)
+                if claims and claims[0].begun_at is None:
+                    claims[0].begun_at = self._now()
+                if claim.interactive and self._reserve is not None:
+                    assert claim.begun_at is not None, "an interactive call waits on no lane"
+                    self._reserve.note_service(self._now() - claim.begun_at)
+        self._admit()
 
-    def _emptiest(self) -> int:
-        return self._outstanding.index(min(self._outstanding))
+    def _admit(self) -> None:
+        """Give places to those that wait, as far as there are any."""
+        calls_wait = False
+        for claim in list(self._waiting):
+            if calls_wait and not (claim.interactive or claim.insists):
+                return
+            lane = self._lane_for_call() if claim.interactive else self._lane_for_batch(claim)
+            if lane is not None:
+                self._waiting.remove(claim)
+                self._put(claim, lane)
+            calls_wait = calls_wait or (claim.interactive and lane is None)
 
-    def _has_room(self, lane: int) -> bool:
-        return self._outstanding[lane] < PLACES_PER_LANE
+    def _put(self, claim: Claim, lane: int) -> None:
+        if not claim.place_on(lane):
+            return
+        claims = self._on[lane]
+        if claim.interactive:
+            for other in claims:
+                other.preempt()
+            claims.clear()
+        if not claims:
+            claim.begun_at = self._now()
+        claims.append(claim)
 
-    def _occupy(self, lane: int) -> int:
-        self._outstanding[lane] += 1
-        return lane
+    def _lane_for_call(self) -> int | None:
+        return min(self._preemptible_lanes(), key=self._loss, default=None)
+
+    def _preemptible_lanes(self) -> Iterator[int]:
+        for lane in reversed(range(self.count)):
+            if not any(claim.interactive or claim.insists for claim in self._on[lane]):
+                yield lane
+
+    def _loss(self, lane: int) -> float:
+        """Return for how long the engine has worked for nothing if the lane is taken away."""
+        claims = self._on[lane]
+        if not claims:
+            return -1.0
+        assert claims[0].begun_at is not None, "the first one runs"
+        return self._now() - claims[0].begun_at
+
+    def _lane_for_batch(self, claim: Claim) -> int | None:
+        lane = claim.lane
+        if lane is None or self.rests(lane):
+            lane = min(range(self._open_lanes()), key=lambda lane: len(self._on[lane]))
+        return lane if len(self._on[lane]) < PLACES_PER_LANE else None
+
+    def _open_lanes(self) -> int:
+        reserved = 0 if self._reserve is None else self._reserve.places(self.count - 1)
+        return self.count - reserved

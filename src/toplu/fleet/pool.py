@@ -22,6 +22,7 @@ from toplu.engines.engine import Engine, Generation, Listener, Piece, Prompt
 from toplu.engines.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.lanes import Lanes, Places
 from toplu.fleet.patience import Patience
+from toplu.fleet.reserve import reserve_of
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.fleet.survival import Survival
 from toplu.gemini.content import (
@@ -58,7 +59,7 @@ class Pool:
         self._model = model
         self._supervisor = supervisor
         self._grounder = grounder
-        self._places = places or Lanes(model.lanes)
+        self._places = places or Lanes(model.lanes, reserve_of(settings))
         self._patience = Patience(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
@@ -72,6 +73,7 @@ class Pool:
             places=self._places,
             patience=self._patience,
             crashes_max=settings.engine_crashes_per_request_max,
+            preemptions_max=settings.preemptions_per_request_max,
         )
 
     @property
@@ -82,6 +84,10 @@ class Pool:
     def window(self) -> int:
         """Return how many batch calls keep a lane busy; more would only wait here."""
         return self._places.window
+
+    def rests(self, lane: int) -> bool:
+        """Return whether the lane is kept for interactive calls at the moment."""
+        return self._places.rests(lane)
 
     @property
     def reason(self) -> str:
@@ -179,7 +185,7 @@ class Pool:
                 cache_tokens_details=text_tokens(cached.tokens) if cached and not shows else None,
             )
 
-        return await self._survival.do(count, interactive=True, label=None)
+        return await self._survival.do(count, interactive=True, label=None, takes_lane=False)
 
     async def prepare_cache(
         self, cache_id: str, request: GenerateContentRequest, *, resolve: Resolve | None = None
@@ -191,7 +197,7 @@ class Pool:
         async def count(engine: Engine, _lane: int) -> int:
             return await engine.count_prefix(prompt)
 
-        tokens = await self._survival.do(count, interactive=True, label=None)
+        tokens = await self._survival.do(count, interactive=True, label=None, takes_lane=False)
         return Cached(id=cache_id, request=request, turns=prompt.turns, tokens=tokens)
 
     async def load_cache(

@@ -5,7 +5,8 @@ quarantine ──▶ place ──▶ ready engine ──▶ work
     └──────────── suspect ◀── engine died ─┘
 
 What a remote server did not take is done again as often as it must, what it did not answer whole
-a bounded number of times.
+a bounded number of times. So is what is preempted: what it did until then is no outcome, and so is
+not recorded, counted or charged.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import structlog
 from toplu.engines.engine import Engine, EngineDied
 from toplu.engines.server_fault import ServerFault
 from toplu.errors import Unavailable
+from toplu.fleet.claim import Claim, Preempted
 from toplu.fleet.lanes import Places
 from toplu.fleet.patience import Budget, Patience
 from toplu.fleet.quarantine import Quarantine
@@ -44,12 +46,14 @@ class Survival:
         places: Places,
         patience: Patience,
         crashes_max: int,
+        preemptions_max: int,
     ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._places = places
         self._patience = patience
         self._crashes_max = crashes_max
+        self._preemptions_max = preemptions_max
         self._quarantine = Quarantine()
 
     async def do(
@@ -59,15 +63,22 @@ class Survival:
         interactive: bool,
         label: str | None,
         lane: int | None = None,
+        takes_lane: bool = True,
         may_repeat: Callable[[], bool] = lambda: True,
     ) -> T:
         """Do the work, and again alone each time the engine dies of it or of its neighbours."""
+        claim = Claim(
+            interactive=interactive,
+            lane=lane,
+            takes_lane=takes_lane,
+            preemptions_max=self._preemptions_max,
+        )
         told = log.bind(engine=self._model.name, label=label)
         patience = self._patience.budget() if interactive else None
         tries = Tries(crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max)
         while True:
             try:
-                async with self._placed(patience, alone=tries.crashes > 0, lane=lane) as placed:
+                async with self._placed(claim, patience, alone=tries.crashes > 0) as placed:
                     if tries.crashes:
                         told.info("request_runs_alone", crashes=tries.crashes)
                     return await work(*placed)
@@ -76,6 +87,8 @@ class Survival:
                     told.warning("answer_broken_off", reason=error.message)
                     raise Unavailable(BROKEN_OFF) from error
                 tries.note(error, told)
+            except Preempted:
+                told.debug("request_preempted", preemptions=claim.preemptions)
             except EngineStopped:
                 if interactive:
                     raise
@@ -85,18 +98,16 @@ class Survival:
 
     @asynccontextmanager
     async def _placed(
-        self, patience: Budget | None, *, alone: bool, lane: int | None
+        self, claim: Claim, patience: Budget | None, *, alone: bool
     ) -> AsyncIterator[tuple[Engine, int]]:
         """Hold a lane of a ready engine; the body tells the supervisor if the engine dies.
 
         A call without a budget is one of a batch, and waits as long as it takes.
         """
-        interactive = patience is not None
         async with AsyncExitStack() as held:
-            async with self._patience.wait(patience) if interactive else nullcontext():
+            async with self._patience.wait(patience) if patience else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
-                place = self._places.place(interactive=interactive, lane=lane)
-                taken = await held.enter_async_context(place)
+                taken = await held.enter_async_context(self._places.place(claim))
                 engine = await self._supervisor.ready()
             try:
                 yield engine, taken

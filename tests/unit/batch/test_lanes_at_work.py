@@ -40,6 +40,10 @@ class LanePool:
         self.on_lane: dict[int, list[tuple[str, asyncio.Future[None]]]] = defaultdict(list)
         self.begun: list[tuple[int, str]] = []
         self.answered = 0
+        self.resting: set[int] = set()
+
+    def rests(self, lane: int) -> bool:
+        return lane in self.resting
 
     async def answer(
         self, request: GenerateContentRequest, *, lane: int, **_: Any
@@ -252,3 +256,20 @@ async def test_with_a_shared_cache_a_leader_goes_first_and_the_others_when_it_is
         rooms.pool.read["c"]()
         await rooms.until(lambda: len(rooms.pool.read) > 2)
         assert sorted(rooms.pool.read) == ["a", "c", "d"]
+
+
+async def test_a_lane_that_rests_leaves_its_shard_to_the_others(world: BatchWorld) -> None:
+    await world.planned_job("one", 16)  # four shards of four
+    rooms = LanesWorld(world, lanes=2)
+    async with rooms.running():
+        await rooms.until(lambda: rooms.pool.outstanding() == {0: 2, 1: 2})
+        rooms.pool.resting.add(1)
+        while (await world.job("one")).counts.pending:
+            for lane in list(rooms.pool.outstanding()):
+                rooms.pool.answer_one(lane)
+            await rooms.settle()
+            await rooms.writer.flush()
+            await rooms.settle()
+    assert [lane for lane, _ in rooms.pool.begun].count(1) == 2, "what it had begun"
+    texts = [text for _, text in rooms.pool.begun]
+    assert len(texts) == len(set(texts)) == 16, "nothing ran twice"

@@ -48,6 +48,9 @@ class HeldPool:
         self.begun = asyncio.Event()
         self.may_answer = asyncio.Event()
 
+    def rests(self, lane: int) -> bool:  # noqa: ARG002  # interactive calls do not come
+        return False
+
     async def answer(
         self, _request: GenerateContentRequest, **_how: Any
     ) -> GenerateContentResponse:

@@ -1,29 +1,36 @@
 """Where requests wait for a remote engine: as many go through as its servers answer best.
 
-Interactive calls go before those of batches. The limit moves with what the servers yield, and
-is nothing while all of them are busy or away.
+Interactive calls go before those of batches, and a part of the limit is kept for them while they
+come. One that finds no room preempts the batch call that began last. The limit moves with what
+the servers yield, and is nothing while all of them are busy or away.
 """
 
 import asyncio
+import bisect
 import math
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any
 
+from toplu.fleet.claim import Claim
 from toplu.fleet.remote.group import ServerGroup
+from toplu.fleet.reserve import Reserve
 
 
 class ServerGate:
     """The places of a group of servers; lanes only share out the work of batches among them."""
 
-    def __init__(self, group: ServerGroup[Any], *, lanes: int) -> None:
+    def __init__(
+        self, group: ServerGroup[Any], *, lanes: int, reserve: Reserve | None = None
+    ) -> None:
         self._lanes = lanes
         self._group = group
         group.on_room = self._admit
-        self._inside = 0
-        self._interactive: deque[asyncio.Future[None]] = deque()
-        self._batch: deque[asyncio.Future[None]] = deque()
+        self._reserve = reserve
+        self._inside: list[Claim] = []  # the oldest first
+        self._leaving: set[Claim] = set()  # preempted, and still inside
+        self._waiting: list[Claim] = []  # by their turn
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
@@ -38,43 +45,66 @@ class ServerGate:
     def reason(self) -> str:
         return self._group.reason
 
+    def rests(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
+        return False
+
     @asynccontextmanager
-    async def place(self, *, interactive: bool, lane: int | None = None) -> AsyncIterator[int]:
+    async def place(self, claim: Claim) -> AsyncIterator[int]:
         """Hold a place; the lane means nothing to the servers."""
-        await self._enter(self._interactive if interactive else self._batch)
         try:
-            yield lane or 0
+            await self._enter(claim)
+            async with claim.until_preempted():
+                yield claim.lane or 0
         finally:
-            self._leave()
+            self._leave(claim)
 
-    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
-        placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(placed)
+    async def _enter(self, claim: Claim) -> None:
+        if claim.interactive and claim.takes_lane and self._reserve is not None:
+            self._reserve.note_arrival()
+        placed = claim.begin_waiting()
+        bisect.insort(self._waiting, claim, key=attrgetter("turn"))
         self._admit()
-        try:
-            await placed
-        except asyncio.CancelledError:
-            if placed.done() and not placed.cancelled():
-                self._leave()
-            elif placed in queue:
-                queue.remove(placed)
-            raise
+        await placed
 
-    def _leave(self) -> None:
-        self._inside -= 1
+    def _leave(self, claim: Claim) -> None:
+        if claim in self._waiting:
+            self._waiting.remove(claim)
+        elif claim in self._inside:
+            self._inside.remove(claim)
+            self._leaving.discard(claim)
+            if claim.interactive and claim.takes_lane and self._reserve is not None:
+                assert claim.begun_at is not None, "it was inside"
+                self._reserve.note_service(self._group.now() - claim.begun_at)
         self._admit()
 
     def _admit(self) -> None:
         capacity = self._group.capacity
-        for queue in (self._interactive, self._batch):
-            while queue and self._inside < capacity:
-                placed = queue.popleft()
-                # The future of a cancelled call is done before the call itself is told.
-                if not placed.done():
-                    self._inside += 1
-                    placed.set_result(None)
-        if self._interactive or self._batch:
+        reserved = 0 if self._reserve is None else self._reserve.places(max(0, capacity - 1))
+        calls_waiting = 0
+        for claim in list(self._waiting):
+            is_first = claim.interactive or claim.insists
+            if len(self._inside) < (capacity if is_first else capacity - reserved):
+                self._waiting.remove(claim)
+                if claim.place_on(claim.lane or 0):
+                    claim.begun_at = self._group.now()
+                    self._inside.append(claim)
+            elif not is_first:
+                break
+            else:
+                calls_waiting += claim.interactive and claim.takes_lane
+        if capacity:
+            self._preempt(calls_waiting)
+        if self._waiting:
             self._set_alarm()
+
+    def _preempt(self, calls: int) -> None:
+        """Make so many batch calls leave; a server would not have two calls in one place."""
+        for claim in reversed(self._inside):
+            if len(self._leaving) >= calls:
+                return
+            if not (claim.interactive or claim.insists or claim in self._leaving):
+                self._leaving.add(claim)
+                claim.preempt()
 
     def _set_alarm(self) -> None:
         """Look again when a pause ends, for nobody will say so."""

@@ -1,0 +1,88 @@
+"""What one request wants of an engine's places, over all its tries.
+
+A batch request that has a place may lose it to an interactive call: it is preempted, and claims
+another. One that was preempted so often as the settings allow insists: nobody preempts it.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_numbers = itertools.count()
+
+
+class Preempted(Exception):
+    """The place was needed for an interactive call; nothing is lost but the time."""
+
+
+class Claim:
+    """One request's claim; places write down in it what becomes of it."""
+
+    def __init__(
+        self,
+        *,
+        interactive: bool,
+        lane: int | None = None,  # the only one that it wants
+        takes_lane: bool = True,  # it generates, and does not merely count
+        preemptions_max: int = 1,
+    ) -> None:
+        self.interactive = interactive
+        self.lane = lane
+        self.takes_lane = takes_lane
+        self.preemptions = 0  # of work that had begun
+        self.begun_at: float | None = None  # when the engine began with it, where it has a place
+        self._preemptions_max = preemptions_max
+        self._number = next(_numbers)
+        self._placed: asyncio.Future[int] | None = None
+        self._preempted = False
+        self._scope: asyncio.Timeout | None = None
+
+    @property
+    def insists(self) -> bool:
+        """Whether nobody is to have the place in its stead any more."""
+        return not self.interactive and self.preemptions >= self._preemptions_max
+
+    @property
+    def turn(self) -> tuple[bool, bool, int]:
+        """By what claims that wait are sorted; the older goes first, also when it comes back."""
+        return not self.insists, not self.interactive, self._number
+
+    def begin_waiting(self) -> asyncio.Future[int]:
+        """Return what will be the lane."""
+        self._preempted = False
+        self.begun_at = None
+        self._placed = asyncio.get_running_loop().create_future()
+        return self._placed
+
+    def place_on(self, lane: int) -> bool:
+        """Tell the request its lane, unless it has gone away."""
+        assert self._placed is not None, "it waits"
+        # The future of a cancelled call is done before the call itself is told.
+        if self._placed.done():
+            return False
+        self._placed.set_result(lane)
+        return True
+
+    def preempt(self) -> None:
+        """Stop what the request does on its place, which somebody else is to have."""
+        self._preempted = True
+        self.preemptions += self.begun_at is not None
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def until_preempted(self) -> AsyncIterator[None]:
+        """Run the body until its end, or raise Preempted; what it has finished by then stands."""
+        if self._preempted:
+            raise Preempted
+        self._scope = scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                yield
+        except TimeoutError as error:
+            if scope.expired():
+                raise Preempted from error
+            raise
+        finally:
+            self._scope = None

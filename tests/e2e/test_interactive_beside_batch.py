@@ -1,0 +1,69 @@
+"""Interactive calls while a batch keeps every lane busy: they do not wait for its answers."""
+
+from pathlib import Path
+
+import pytest
+from google import genai
+
+from jobs import (
+    check_every_request_has_one_outcome,
+    create_job,
+    executions,
+    finished_job,
+    question,
+    results_of,
+    text_of,
+)
+from model_tables import quick_model
+from server import Server, started_server
+
+pytestmark = pytest.mark.model
+
+LANES = 2
+REQUESTS = 8
+CALLS = 4
+LONG = "Count from one to one thousand."
+BATCH_TOKENS = 160
+
+
+def answers_of(server: Server, name: str) -> int:
+    return len(server.events("request_finished", job=name.removeprefix("batches/")))
+
+
+def test_calls_do_not_wait_for_the_answers_of_a_batch_and_cost_it_none(tmp_path: Path) -> None:
+    config = quick_model(BATCH_TOKENS, lanes=LANES)
+    with (
+        started_server(tmp_path, config=config, log_level="debug") as server,
+        genai.Client(api_key="any", http_options={"base_url": server.url}) as client,
+    ):
+        lines = [question(index, LONG, temperature=0, seed=index) for index in range(REQUESTS)]
+        name = create_job(server, lines)
+        job = name.removeprefix("batches/")
+        server.wait_until(lambda: len(executions(server, name)) >= 2 * LANES, 60.0, "full lanes")
+        # The answers of the batch are of one length and began together, so that as many as the
+        # engine's lanes would have to end before a call that waits for one of them.
+        waited = []
+        for number in range(CALLS):
+            before = answers_of(server, name)
+            chunks = client.models.generate_content_stream(
+                model="gemini-2.5-flash",
+                contents=f"Say hello, {number}.",
+                config={"max_output_tokens": 8},
+            )
+            assert next(chunks).candidates
+            waited.append(answers_of(server, name) - before)
+            assert all(chunk.candidates for chunk in chunks)
+        assert waited.count(0) >= CALLS - 1, waited
+        preempted = server.events("request_preempted")
+        assert {event["label"].partition("#")[0] for event in preempted} == {job}
+        operation = finished_job(server, name)
+        results = results_of(server, name)
+        check_every_request_has_one_outcome(results, REQUESTS)
+        assert all(text_of(result).strip() for result in results)
+        # Every request was begun once as the batch sees it, and is counted and charged once.
+        assert sorted(executions(server, name)) == list(range(REQUESTS))
+        told = [result["response"]["usageMetadata"] for result in results]
+        usage = operation["metadata"]["toplu"]["usage"]
+        assert usage["promptTokenCount"] == str(sum(each["promptTokenCount"] for each in told))
+        written = sum(each["candidatesTokenCount"] for each in told)
+        assert usage["outputTokenCount"] == str(written)
