@@ -48,7 +48,7 @@ def stream(house: RunningHouse, sockets: ExitStack, path: str, text: str = "one 
 
 
 def places_taken(house: RunningHouse) -> int:
-    return sum(house.house.fleet.pool("slow")._lanes._outstanding)
+    return house.house.fleet.pool("slow")._places.taken
 
 
 def crash(http: httpx.Client) -> None:

@@ -75,6 +75,11 @@ class Lanes:
     def count(self) -> int:
         return len(self._on)
 
+    @property
+    def taken(self) -> int:
+        """How many requests have a place."""
+        return sum(map(len, self._on))
+
     def rests(self, lane: int) -> bool:
         # The last ones, so that the first keep the prefixes that batches left there.
         return lane >= self._open_lanes()

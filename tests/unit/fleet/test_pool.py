@@ -194,7 +194,7 @@ async def test_a_cancelled_call_gives_back_its_place():
         await eventually(lambda: here.lives[0].running == ["6"])
         here.lives[0].released.set()
         assert await tasks[6] == "re: 6"
-        assert here.pool._places._on == [[], []]
+        assert here.pool._places.taken == 0
         assert here.pool._survival._quarantine._inside == 0
 
 
@@ -250,7 +250,7 @@ async def test_a_listener_that_is_gone_gives_back_the_place():
     async with world() as here:
         with pytest.raises(Cancelled):
             await here.pool.stream(a_request("a"), refuse)
-        assert here.pool._places._on == [[], []]
+        assert here.pool._places.taken == 0
         assert here.pool._survival._quarantine._inside == 0
         assert len(here.lives) == 1
 
