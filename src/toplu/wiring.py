@@ -109,6 +109,7 @@ class House:
                 lookup=self.middle.lookup,
                 withdrawal=self.middle.withdrawal,
                 amendment=self.middle.amendment,
+                waits=self.middle.waits,
             ),
             batch_extensions=BatchExtensions(
                 settings=settings,
@@ -117,6 +118,7 @@ class House:
                 results=self.middle.kept_results,
                 retry=self.middle.retry,
                 receipts=self.middle.receipts,
+                waits=self.middle.waits,
             ),
             files=Files(settings=settings, library=library),
             uploads=UploadDoor(

@@ -16,6 +16,7 @@ from toplu.batch.kept_results import KeptResults
 from toplu.batch.lookup import Lookup
 from toplu.batch.receipt import Receipts
 from toplu.batch.retry import Retry
+from toplu.batch.waiting import Waits
 from toplu.gemini.batch import RetryBatchRequest
 from toplu.job import JobId, Method
 from toplu.settings import Settings
@@ -37,12 +38,14 @@ class BatchExtensions:
         results: KeptResults,
         retry: Retry,
         receipts: Receipts,
+        waits: Waits,
     ) -> None:
         self._settings = settings
         self._names = names
         self._lookup = lookup
         self._retry = retry
         self._receipts = receipts
+        self._waits = waits
         self._results = results
 
     def routes(self, gate: Gate) -> list[Route]:
@@ -76,7 +79,9 @@ class BatchExtensions:
         job = await self._lookup.find(call.project, JobId(call.path("batch")))
         model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
         retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
-        return await json_response(call.request, operation_of(retry, style=style))
+        return await json_response(
+            call.request, operation_of(retry, style=style, waiting=await self._waits.of(retry))
+        )
 
     async def receipt(self, call: Call) -> Response:
         """Answer with what a batch that has ended was, its outcomes counted anew."""

@@ -17,6 +17,7 @@ from toplu.api.update_mask import UPDATE_QUERY, masked
 from toplu.batch.amendment import WRITABLE, Amendment
 from toplu.batch.intake import Intake
 from toplu.batch.lookup import Lookup
+from toplu.batch.waiting import Waits
 from toplu.batch.withdrawal import Withdrawal
 from toplu.errors import InvalidArgument, Unimplemented
 from toplu.gemini.batch import (
@@ -46,6 +47,7 @@ class Batches:
         lookup: Lookup,
         withdrawal: Withdrawal,
         amendment: Amendment,
+        waits: Waits,
     ) -> None:
         self._settings = settings
         self._names = names
@@ -53,6 +55,7 @@ class Batches:
         self._lookup = lookup
         self._withdrawal = withdrawal
         self._amendment = amendment
+        self._waits = waits
 
     def routes(self, gate: Gate) -> list[Route]:
         cancel, delete = gate.endpoint(self.cancel), gate.endpoint(self.delete)
@@ -134,7 +137,10 @@ class Batches:
             token=page_token(call),
         )
         page = ListOperationsResponse(
-            operations=[operation_of(job, style=style) for job in jobs] or None,
+            operations=[
+                operation_of(job, style=style, waiting=await self._waits.of(job)) for job in jobs
+            ]
+            or None,
             next_page_token=next_token,
         )
         return await json_response(call.request, page)
@@ -174,7 +180,8 @@ class Batches:
         results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
             results = await self._lookup.results(job.id)
-        operation = operation_of(job, style=style, results=results)
+        waiting = await self._waits.of(job)
+        operation = operation_of(job, style=style, results=results, waiting=waiting)
         return await json_response(call.request, operation)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from toplu import money
+from toplu.batch.waiting import Waiting
 from toplu.clock import timestamp
 from toplu.gemini.batch import (
     TYPE_PREFIX,
@@ -15,9 +16,12 @@ from toplu.gemini.batch import (
     BatchMetadata,
     BatchOutput,
     BatchStats,
+    BatchWaiting,
     Cost,
+    ExpectedFinish,
     InlinedResponses,
     InputConfig,
+    Lanes,
     Operation,
     OperationError,
     TokenTotals,
@@ -29,8 +33,17 @@ StateStyle = Literal["job", "batch"]
 BATCH_TYPES = {Method.GENERATE: "GenerateContentBatch", Method.EMBED: "EmbedContentBatch"}
 
 
-def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = None) -> Operation:
-    """Return the job's Operation; `results` are the written lines of an inline job, if wanted."""
+def operation_of(
+    job: Job,
+    *,
+    style: StateStyle,
+    results: list[bytes] | None = None,
+    waiting: Waiting | None = None,
+) -> Operation:
+    """Return the job's Operation.
+
+    `results` are the written lines of an inline job, if wanted; `waiting` is of an unfinished one.
+    """
     type_url = f"{TYPE_PREFIX}{BATCH_TYPES[job.method]}"
     output = _output_of(job, results)
     response = None
@@ -39,7 +52,7 @@ def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = N
     error = None
     if job.error is not None:
         error = OperationError(code=job.error.code, message=job.error.message)
-    resource = resource_of(job, style=style, results=results)
+    resource = resource_of(job, style=style, results=results, waiting=waiting)
     return Operation(
         name=resource.name,
         metadata=msgspec.structs.replace(resource, type_url=type_url),
@@ -50,7 +63,11 @@ def operation_of(job: Job, *, style: StateStyle, results: list[bytes] | None = N
 
 
 def resource_of(
-    job: Job, *, style: StateStyle, results: list[bytes] | None = None
+    job: Job,
+    *,
+    style: StateStyle,
+    results: list[bytes] | None = None,
+    waiting: Waiting | None = None,
 ) -> BatchMetadata:
     """Return the batch itself, as it stands inside its Operation and as an update returns it."""
     return BatchMetadata(
@@ -67,7 +84,7 @@ def resource_of(
         batch_stats=_stats_of(job) if job.counts.total else None,
         state=state_of(job, style),
         priority=str(job.priority) if job.priority else None,
-        toplu=_extension_of(job),
+        toplu=_extension_of(job, waiting),
     )
 
 
@@ -122,7 +139,7 @@ def _stats_of(job: Job) -> BatchStats | None:
     )
 
 
-def _extension_of(job: Job) -> BatchExtension:
+def _extension_of(job: Job, waiting: Waiting | None) -> BatchExtension:
     """Return what the batch used so far, and all in all once it is final."""
     return BatchExtension(
         usage=usage_of(job),
@@ -132,7 +149,27 @@ def _extension_of(job: Job) -> BatchExtension:
         else None,
         retry_of=name_of(job.retry_of),
         retried_by=name_of(job.retried_by),
+        waiting=None if waiting is None else _waiting_of(waiting),
+        expected_finish=None if waiting is None else _finish_of(waiting),
+        warnings=None if waiting is None else list(waiting.warnings) or None,
     )
+
+
+def _waiting_of(waiting: Waiting) -> BatchWaiting:
+    return BatchWaiting(
+        reason=waiting.reason,
+        message=waiting.message,
+        position=waiting.position,
+        tokens_ahead=str(waiting.tokens_ahead),
+        lanes=Lanes(busy=waiting.lanes, total=waiting.lanes_of_engine),
+    )
+
+
+def _finish_of(waiting: Waiting) -> ExpectedFinish | None:
+    if waiting.finish is None:
+        return None
+    earliest, latest = waiting.finish
+    return ExpectedFinish(earliest=timestamp(earliest), latest=timestamp(latest))
 
 
 def usage_of(job: Job) -> TokenTotals:

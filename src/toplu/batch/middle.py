@@ -24,6 +24,7 @@ from toplu.batch.retry import Retry
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
+from toplu.batch.waiting import Waits
 from toplu.batch.withdrawal import Withdrawal
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock, random_id
@@ -142,6 +143,7 @@ class Middle:
         )
         self.retry = Retry(blobs=blobs, results=self.kept_results, admission=admission)
         self.receipts = Receipts(jobs=jobs, ledger=ledger, results=self.kept_results)
+        self.waits = Waits(clock=clock, scheduler=scheduler, engines=fleet.status)
         self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell

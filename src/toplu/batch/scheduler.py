@@ -94,7 +94,7 @@ class Scheduler:
     async def keeps_turn(self, lease: Lease) -> bool:
         """Whether a lane that has used up its quantum is to go on with the job of its lease."""
         engine = lease.job.engine
-        round_ = await self._round(engine, self._clock.now())
+        round_ = await self.round_of(engine, self._clock.now())
         turn = round_.without_lane(lease.job.id).turn()
         return turn is None or turn.job == lease.job.id
 
@@ -109,7 +109,7 @@ class Scheduler:
     async def _lease_chosen(self, engine: str, after: Lease | None) -> Lease | None:
         for _ in range(CHOICES_MAX):
             now = self._clock.now()
-            turn = (await self._round(engine, now)).turn()
+            turn = (await self.round_of(engine, now)).turn()
             if turn is None:
                 return None
             lease = await self._jobs.lease_shard(
@@ -125,12 +125,13 @@ class Scheduler:
                 return lease
         return None
 
-    async def _round(self, engine: str, now: datetime) -> Round:
+    async def round_of(self, engine: str, now: datetime) -> Round:
+        """Return all that is known of the engine and those that compete for it."""
         competition = await self._jobs.competition(engine, now)
         projects = {competitor.job.project for competitor in competition.competitors}
         weights = {project: await self._weight_of(project) for project in projects}
         return Round(
-            contenders=[self._contender(competitor) for competitor in competition.competitors],
+            contenders=[self.contender_of(competitor) for competitor in competition.competitors],
             shares=Shares(competition.shares, weights),
             engine=Engine(
                 lanes=self._lanes.get(engine, 1),
@@ -140,7 +141,8 @@ class Scheduler:
             now=now,
         )
 
-    def _contender(self, competitor: Competitor) -> Contender:
+    def contender_of(self, competitor: Competitor) -> Contender:
+        """Return the job as the policy sees it."""
         job = competitor.job
         return Contender(
             job=job.id,

@@ -139,6 +139,30 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     balances: bool
 
 
+class Lanes(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How many lanes of the engine work for the batch, and how many there are."""
+
+    busy: int
+    total: int
+
+
+class BatchWaiting(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """What an unfinished batch waits for."""
+
+    reason: str
+    message: str
+    position: int
+    tokens_ahead: Int64
+    lanes: Lanes
+
+
+class ExpectedFinish(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """Between when and when a batch may be finished."""
+
+    earliest: str
+    latest: str
+
+
 class BatchExtension(Message, frozen=True, kw_only=True):
     """What the hosted service does not tell; SDKs pass over it."""
 
@@ -147,6 +171,9 @@ class BatchExtension(Message, frozen=True, kw_only=True):
     deduplicated_request_count: Int64 | None = None
     retry_of: str | None = None
     retried_by: str | None = None
+    waiting: BatchWaiting | None = None
+    expected_finish: ExpectedFinish | None = None
+    warnings: list[str] | None = None
 
 
 class BatchMetadata(Message, frozen=True, kw_only=True):

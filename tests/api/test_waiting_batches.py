@@ -1,0 +1,56 @@
+"""What an unfinished batch says of its waiting, on the wire."""
+
+from typing import Any
+
+import httpx2 as httpx
+from batch_calls import asking, create_inline, finish, operation
+from house import OpenHouse, http_of
+
+from toplu.settings import EchoSettings, ModelSettings
+from waiting import eventually
+
+SLOW = ModelSettings(
+    name="slow",
+    aliases=("gemini-*",),
+    engine="echo",
+    lanes=1,
+    echo=EchoSettings(delay_seconds=3600),
+)
+
+
+def waiting_of(http: httpx.Client, name: str) -> dict[str, Any]:
+    return operation(http, name)["metadata"]["toplu"]["waiting"]
+
+
+def test_a_batch_says_what_it_waits_for(open_a_house: OpenHouse) -> None:
+    house = open_a_house(models=(SLOW,))
+    with http_of(house) as http:
+        first = create_inline(http, [{"request": asking("x")}])
+        assert {"reason", "message", "position", "lanes"} <= first["metadata"]["toplu"][
+            "waiting"
+        ].keys()
+        eventually(lambda: waiting_of(http, first["name"])["reason"] == "RUNNING")
+        assert waiting_of(http, first["name"])["lanes"] == {"busy": 1, "total": 1}
+        second = create_inline(http, [{"request": asking("y")}])["name"]
+        eventually(lambda: waiting_of(http, second)["reason"] == "QUEUED")
+        waiting = waiting_of(http, second)
+        assert waiting["position"] == 2
+        assert int(waiting["tokensAhead"]) > 0
+        extension = operation(http, second)["metadata"]["toplu"]
+        assert "expectedFinish" not in extension, "no speed was measured"
+        assert "warnings" not in extension
+        # When the clock, or the speed, tells so the range and the warning appear by themselves.
+        house.house.middle.waits._scheduler._speeds.of("slow").work_per_second = 0.001
+        late = eventually(lambda: operation(http, second)["metadata"]["toplu"].get("warnings"))
+        assert "expires" in late[0]
+        told = operation(http, second)["metadata"]["toplu"]["expectedFinish"]
+        assert told["earliest"] < told["latest"]
+        listed = http.get("/v1beta/batches").json()["operations"]
+        assert all("waiting" in one["metadata"]["toplu"] for one in listed)
+        http.post(f"/v1beta/{second}:cancel")
+        assert "waiting" not in operation(http, second)["metadata"]["toplu"]
+
+
+def test_a_batch_that_is_done_waits_for_nothing(http: httpx.Client) -> None:
+    done = finish(http, create_inline(http, [{"request": asking("x")}])["name"])
+    assert {"waiting", "expectedFinish", "warnings"}.isdisjoint(done["metadata"]["toplu"])
