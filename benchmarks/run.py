@@ -7,6 +7,7 @@ import control_plane
 import embedding_throughput
 import first_token
 import ingest
+import interference
 import peer_control
 import peer_job
 import polling
@@ -21,6 +22,7 @@ BENCHMARKS = {
     "embeddings over the bare engine": embedding_throughput.measure,
     "control plane with the echo engine": control_plane.measure,
     "streaming first-token latency over the bare engine": first_token.measure,
+    "interactive calls beside a batch": interference.measure,
     "scheduling in virtual time": scheduling.measure,
     "prefix reuse of a batch over the limit": prefix_reuse.measure,
     "ingest: order over the least that reads": ingest.measure,
