@@ -263,3 +263,15 @@ def test_what_was_got_may_be_sent_back_with_a_mask(http: httpx.Client) -> None:
 def test_a_name_of_another_form_is_a_bad_argument(http: httpx.Client, name: str) -> None:
     error = error_of(http.post(GENERATE, json=asking_with(name)))
     assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize(
+    "name", ["batchPredictionJobs/1", "projects/p/cachedContents/1", "locations/l/cachedContents/1"]
+)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_path_of_another_form_is_a_bad_argument(
+    http: httpx.Client, method: str, name: str
+) -> None:
+    error = error_of(http.request(method, f"/v1beta/{name}", json={}))
+    assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
+    assert name in error["message"]
