@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toplu import __version__
-from toplu.cli import keys, models, projects, search, usage
+from toplu.cli import batches, keys, models, projects, search, usage
 from toplu.cli.logs import configure_logs
 from toplu.errors import ConfigurationError, TopluError
 from toplu.settings import load
@@ -19,6 +19,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(batches.app, name="batches")
+app.command("watch")(batches.watch)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(search.app, name="search")

@@ -1,0 +1,155 @@
+"""`toplu batches`: see, watch, end and run again the batches of a running server."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, BinaryIO, TypeVar
+
+import typer
+
+from toplu.cli.client import DEFAULT_URL, Client, KeyFileOption, UrlOption
+from toplu.cli.tables import print_table
+from toplu.cli.watch import Operation, table_of
+from toplu.cli.watch import watch as follow
+from toplu.errors import ConfigurationError
+
+app = typer.Typer(help="Work with the batches of a running server.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="The batch: batches/ID, or the ID alone.")]
+PAGES_MAX = 100
+T = TypeVar("T")
+
+
+@app.command("list")
+def list_batches(url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None) -> None:
+    """Show the project's batches, newest first."""
+    print_table(table_of(_with_client(url, key_file, _all)))
+
+
+@app.command()
+def watch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Batches; all that are unfinished if none is named.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Show what batches wait for until they end; exit status 1 if one of them did not succeed."""
+
+    async def show(client: Client) -> list[Operation]:
+        wanted = [_path(name) for name in names or []]
+        if not wanted:
+            wanted = [it["name"] for it in await _all(client) if not it["done"]]
+        return await follow(client, wanted)
+
+    ended = _with_client(url, key_file, show)
+    if not ended:
+        typer.echo("no batch is unfinished", err=True)
+    if any("error" in it for it in ended):
+        raise typer.Exit(1)
+
+
+@app.command()
+def results(
+    name: NameArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file, else standard output.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Write the results so far, one JSON line for each request that has one."""
+
+    async def copy(client: Client) -> str:
+        async with client.lines(f"{_path(name)}:results") as answer:
+
+            async def into(target: BinaryIO) -> None:
+                async for piece in answer.content.iter_chunked(1024 * 1024):
+                    target.write(piece)
+                target.flush()
+
+            if output is None:
+                await into(sys.stdout.buffer)
+            else:
+                # Under its name it is whole, or not there.
+                part = output.with_name(f"{output.name}.part")
+                try:
+                    with part.open("wb") as file:
+                        await into(file)
+                    part.replace(output)
+                except OSError as error:
+                    raise ConfigurationError(f"{output} cannot be written: {error}") from error
+                finally:
+                    part.unlink(missing_ok=True)
+            whole = answer.headers.get("X-Toplu-Complete") == "true"
+            count = answer.headers.get("X-Toplu-Result-Count", "?")
+            return f"{count} results, {'all there are' if whole else 'more are missing'}"
+
+    typer.echo(_with_client(url, key_file, copy), err=True)
+
+
+@app.command()
+def retry(
+    name: NameArgument,
+    display_name: Annotated[str | None, typer.Option(help="What to call the new batch.")] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Run what failed or was not reached again, and print the name of the new batch."""
+    body = {} if display_name is None else {"displayName": display_name}
+
+    async def make(client: Client) -> str:
+        created = await client.call("POST", f"{_path(name)}:retry", body)
+        return str(created["name"])
+
+    typer.echo(_with_client(url, key_file, make))
+
+
+@app.command()
+def receipt(
+    name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
+) -> None:
+    """Print the receipt of a batch that has ended; exit status 1 if it does not balance."""
+    found = _with_client(url, key_file, lambda client: client.call("GET", f"{_path(name)}:receipt"))
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    if found["balances"] is not True:
+        raise typer.Exit(1)
+
+
+@app.command()
+def cancel(
+    name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
+) -> None:
+    """Stop a batch; what is done stays readable."""
+    path = _path(name)
+    _with_client(url, key_file, lambda client: client.call("POST", f"{path}:cancel"))
+    typer.echo(f"cancelled {path}")
+
+
+def _with_client(url: str, key_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with Client.open(url, key_file) as client:
+            return await work(client)
+
+    return asyncio.run(run())
+
+
+async def _all(client: Client) -> list[Operation]:
+    found: list[Operation] = []
+    token = ""
+    for _ in range(PAGES_MAX):
+        page = await client.call("GET", f"batches?pageSize=100&pageToken={token}")
+        found += page.get("operations", [])
+        token = page.get("nextPageToken", "")
+        if not token:
+            break
+    return found
+
+
+def _path(name: str) -> str:
+    batch_id = name.removeprefix("batches/")
+    if not batch_id.replace("-", "").replace("_", "").isalnum() or not batch_id.isascii():
+        raise ConfigurationError(f"{name!r} is not the name of a batch")
+    return f"batches/{batch_id}"

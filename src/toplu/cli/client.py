@@ -1,0 +1,90 @@
+"""A running server, as the commands on batches call it."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import aiohttp
+import typer
+
+from toplu.errors import ConfigurationError, TopluError, Unavailable
+
+KEY_VARIABLE = "GEMINI_API_KEY"
+CALL_SECONDS = 60.0
+HTTP_OK = 200
+
+UrlOption = Annotated[str, typer.Option(envvar="TOPLU_URL", help="Where the server is.")]
+KeyFileOption = Annotated[
+    Path | None, typer.Option(help=f"A file with the API key; else {KEY_VARIABLE} has it.")
+]
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+
+class Client:
+    """Calls with one key; a call that fails is a TopluError in the server's words."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, key_file: Path | None) -> AsyncIterator[Self]:
+        """Yield a client; its key is in no argument, which every user of the machine could read."""
+        headers = {"x-goog-api-key": _key(key_file)}
+        # No bound for a whole download, but for each wait in it.
+        timeout = aiohttp.ClientTimeout(total=None, connect=CALL_SECONDS, sock_read=CALL_SECONDS)
+        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+            yield cls(session, url.rstrip("/"))
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the answer of a call below `/v1beta/`."""
+        async with self._answer(method, path, body) as answer:
+            return await answer.json()
+
+    @asynccontextmanager
+    async def lines(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield an answer whose body is still to be read."""
+        async with self._answer("GET", path, None) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, body: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(
+                method, f"{self._url}/v1beta/{path}", json=body, allow_redirects=False
+            ) as answer:
+                if answer.status != HTTP_OK:
+                    raise TopluError(_told(await answer.read(), answer.status))
+                yield answer
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"{self._url} does not answer: {reason}") from error
+
+
+def _key(key_file: Path | None) -> str:
+    if key_file is None:
+        key = os.environ.get(KEY_VARIABLE, "")  # noqa: TID251  # a setting of clients, not of servers
+    else:
+        try:
+            key = key_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{key_file} cannot be read as a key file") from error
+    key = key.strip()
+    if not key:
+        raise ConfigurationError(f"no key: set {KEY_VARIABLE}, or name a file with --key-file")
+    if not key.isascii() or not key.isprintable():
+        raise ConfigurationError("the key has characters that no key has")
+    return key
+
+
+def _told(body: bytes, status: int) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answers with status {status}"

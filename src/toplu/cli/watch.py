@@ -1,0 +1,110 @@
+"""Batches as they go on, until all of them have ended: live on a terminal, else line by line."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from toplu.cli.client import Client
+from toplu.errors import Unavailable
+
+SECONDS = 2.0
+SILENCES_MAX = 150  # polls in a row without an answer: a server may be started anew meanwhile
+
+Operation = dict[str, Any]
+
+
+async def watch(client: Client, names: Sequence[str]) -> list[Operation]:
+    """Show the batches until they have ended; return how they stand then."""
+    if sys.stdout.isatty():
+        with Live(console=Console(), auto_refresh=False) as live:
+            return await _follow(
+                client, names, lambda them: live.update(table_of(them), refresh=True)
+            )
+    shown: dict[str, str] = {}
+
+    def tell(them: Sequence[Operation]) -> None:
+        for it in them:
+            line = "  ".join(part for part in cells_of(it) if part)
+            if shown.get(it["name"]) != line:
+                shown[it["name"]] = line
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
+
+    return await _follow(client, names, tell)
+
+
+async def _follow(client: Client, names: Sequence[str], show: Any) -> list[Operation]:
+    silences = 0
+    while True:
+        try:
+            found = [await client.call("GET", name) for name in names]
+        except Unavailable:
+            silences += 1
+            if silences == SILENCES_MAX:
+                raise
+        else:
+            silences = 0
+            show(found)
+            if all(it["done"] for it in found):
+                return found
+        await asyncio.sleep(SECONDS)
+
+
+def table_of(operations: Sequence[Operation]) -> Table:
+    """Return a row for each batch."""
+    table = Table("batch", "state", "requests", "waits for", "expected", "")
+    for it in operations:
+        # As text: what a message has in square brackets is no style.
+        table.add_row(*(Text(cell) for cell in cells_of(it)))
+    return table
+
+
+def cells_of(operation: Operation) -> tuple[str, ...]:
+    """Return name, state, progress, what it waits for, when it may be done, and warnings."""
+    metadata = operation["metadata"]
+    extension = metadata.get("toplu", {})
+    finish = extension.get("expectedFinish")
+    notes = [*extension.get("warnings", [])]
+    if "error" in operation:
+        notes.append(operation["error"]["message"])
+    return (
+        operation["name"],
+        str(metadata["state"]).partition("_STATE_")[2],
+        _progress(metadata.get("batchStats", {})),
+        _waiting(extension.get("waiting")),
+        "" if finish is None else f"{_minute(finish['earliest'])} to {_minute(finish['latest'])}",
+        " ".join(notes),
+    )
+
+
+def _progress(stats: dict[str, str]) -> str:
+    total, succeeded, failed = (
+        int(stats.get(f"{kind}Count", 0))
+        for kind in ("request", "successfulRequest", "failedRequest")
+    )
+    if not total:
+        return ""
+    failures = f", {failed} failed" if failed else ""
+    return f"{succeeded + failed} of {total}{failures}"
+
+
+def _waiting(waiting: dict[str, Any] | None) -> str:
+    if waiting is None:
+        return ""
+    lanes = waiting["lanes"]
+    if waiting["reason"] == "RUNNING":
+        return f"runs on {lanes['busy']} of {lanes['total']} lanes"
+    place = f" Place {waiting['position']}, {waiting['tokensAhead']} tokens ahead."
+    told = f"{waiting['reason']}: {waiting['message']}"
+    return told + place if waiting["reason"] == "QUEUED" else told
+
+
+def _minute(moment: str) -> str:
+    """Return an RFC 3339 time without its seconds."""
+    return f"{moment[:10]} {moment[11:16]}Z"

@@ -1,0 +1,100 @@
+"""`toplu batches` and `toplu watch` against a real server."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import create_job, finished_job, question
+from model_tables import echo_model
+from server import TOPLU, Server, clean_environment, started_server
+
+KEY = "any-key"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    # A request that takes an hour is what the others of its lane wait behind.
+    config = echo_model(delay_seconds=0.01, lanes=2)
+    with started_server(tmp_path_factory.mktemp("town"), config=config) as running:
+        yield running
+
+
+def toplu(server: Server, *words: str, code: int = 0, **environment: str) -> Any:
+    done = subprocess.run(
+        [str(TOPLU), *words],
+        env=clean_environment() | {"TOPLU_URL": server.url, "GEMINI_API_KEY": KEY} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert KEY not in done.stdout + done.stderr
+    return done
+
+
+def questions(count: int, text: str = "") -> list[dict[str, Any]]:
+    return [question(index, text) for index in range(count)]
+
+
+def test_a_batch_is_watched_to_its_end_and_its_results_and_receipt_are_fetched(
+    server: Server, tmp_path: Path
+) -> None:
+    name = create_job(server, questions(200))
+    watched = toplu(server, "watch", name).stdout.splitlines()
+    assert all(line.startswith(name) for line in watched)
+    assert "SUCCEEDED" in watched[-1]
+    assert "200 of 200" in watched[-1]
+    assert name in toplu(server, "batches", "list").stdout
+    target = tmp_path / "results.jsonl"
+    told = toplu(server, "batches", "results", name, "-o", str(target))
+    assert "200 results, all there are" in told.stderr
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["line"] for line in lines] == list(range(1, 201))
+    printed = toplu(server, "batches", "results", name.removeprefix("batches/")).stdout
+    assert printed == target.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
+    receipt = json.loads(toplu(server, "batches", "receipt", name).stdout)
+    assert receipt["outcomes"]["succeeded"] == "200"
+    assert receipt["balances"] is True
+
+
+def test_a_batch_is_cancelled_and_its_rest_run_again(server: Server) -> None:
+    name = create_job(server, questions(2000))
+    toplu(server, "batches", "cancel", name)
+    watched = toplu(server, "batches", "watch", name, code=1).stdout
+    assert "CANCELLED" in watched
+    made = toplu(server, "batches", "retry", name, "--display-name", "rest").stdout.strip()
+    operation = finished_job(server, made)
+    assert operation["metadata"]["displayName"] == "rest"
+    first = json.loads(toplu(server, "batches", "receipt", name).stdout)
+    second = json.loads(toplu(server, "batches", "receipt", made).stdout)
+    assert (first["retriedBy"], second["retryOf"]) == (made, name)
+    done = int(first["outcomes"]["succeeded"]) + int(second["outcomes"]["succeeded"])
+    assert done == 2000
+    refused = toplu(server, "batches", "retry", made, code=2).stderr
+    assert "nothing to run again" in refused
+
+
+def test_what_is_wrong_is_one_line(server: Server, tmp_path: Path) -> None:
+    for words, environment, told in (
+        (["batches", "receipt", "never-was"], {}, "not found"),
+        (["batches", "results", "../files/x"], {}, "not the name of a batch"),
+        (["batches", "list"], {"GEMINI_API_KEY": ""}, "no key"),
+        (["batches", "list", "--key-file", str(tmp_path / "none")], {}, "cannot be read"),
+        (["batches", "list"], {"TOPLU_URL": "http://127.0.0.1:9"}, "does not answer"),
+    ):
+        done = toplu(server, *words, code=2, **environment)
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_key_may_come_from_a_file(server: Server, tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("any\n")
+    words = ("batches", "list", "--key-file", str(key_file))
+    assert toplu(server, *words, GEMINI_API_KEY="").returncode == 0
