@@ -84,6 +84,8 @@ class Witness:
             assert state in (CANCELLED, SUCCEEDED), operation
         elif not promise.cancel_asked:
             assert state == SUCCEEDED, operation
+        receipt = server.call("GET", f"/v1beta/{name}:receipt").json()
+        assert receipt["balances"], receipt
         if state != SUCCEEDED:
             return
         stats = operation["metadata"]["batchStats"]
