@@ -103,7 +103,8 @@ class Waits:
             message=MESSAGES.get(reason) or self._why_down(job.engine),
             position=len(ahead) + 1,
             tokens_ahead=round(work_ahead / WORK_OF_PROMPT_TOKEN),
-            lanes=contender.lanes,
+            # A lane holds the shard of its last answers and, behind it, the next one.
+            lanes=min(contender.lanes, look.round.engine.lanes),
             lanes_of_engine=look.round.engine.lanes,
             finish=_range(job, look.round.now, expected),
             warnings=_warnings(contender, look.round.now, expected),

@@ -56,6 +56,15 @@ async def test_the_reason_follows_the_life_of_a_job(world: BatchWorld) -> None:
     assert await waits.of(await world.job("one")) is None
 
 
+async def test_no_more_lanes_are_told_than_there_are(world: BatchWorld) -> None:
+    await world.planned_job("one", 8)
+    # A lane takes the next shard while the last answers of the one before are still to come.
+    await world.open_run()
+    await world.open_run()
+    waiting = await told(world, waits_of(world), "one")
+    assert (waiting.lanes, waiting.lanes_of_engine) == (1, 1)
+
+
 @pytest.mark.parametrize("engines", [{"echo": EngineState.DOWN}, {"other": EngineState.READY}])
 async def test_an_engine_that_is_down_or_gone_is_named(
     world: BatchWorld, engines: dict[str, EngineState]
