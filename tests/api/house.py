@@ -24,6 +24,15 @@ ECHO = ModelSettings(
     echo=EchoSettings(fail_pattern="please fail", crash_pattern="please crash"),
 )
 
+# Its one lane is busy for an hour with whatever it is asked.
+SLOW = ModelSettings(
+    name="slow",
+    aliases=("gemini-*",),
+    engine="echo",
+    lanes=1,
+    echo=EchoSettings(delay_seconds=3600),
+)
+
 
 class Quiet(uvicorn.Server):
     @contextlib.contextmanager

@@ -16,19 +16,10 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import errors, types
-from house import ECHO, OpenHouse, client_of, http_of
+from house import ECHO, SLOW, OpenHouse, client_of, http_of
 
 from fake_clock import FakeClock
-from toplu.settings import EchoSettings, ModelSettings
 from waiting import eventually
-
-SLOW = ModelSettings(
-    name="slow",
-    aliases=("gemini-*",),
-    engine="echo",
-    lanes=1,
-    echo=EchoSettings(delay_seconds=3600),
-)
 
 
 def test_creating_twice_makes_two_jobs_and_lists_show_the_newest_first(

@@ -15,18 +15,10 @@ from batch_calls import (
     upload_lines,
 )
 from google import genai
-from house import OpenHouse, RunningHouse, http_of
+from house import SLOW, OpenHouse, RunningHouse, http_of
 
 from toplu.job import ProjectId
-from toplu.settings import EchoSettings, ModelSettings, Settings
-
-SLOW = ModelSettings(
-    name="slow",
-    aliases=("gemini-*",),
-    engine="echo",
-    lanes=1,
-    echo=EchoSettings(delay_seconds=3600),
-)
+from toplu.settings import Settings
 
 
 def retry(http: httpx.Client, name: str, body: object = None) -> httpx.Response:

@@ -4,18 +4,9 @@ from typing import Any
 
 import httpx2 as httpx
 from batch_calls import asking, create_inline, finish, operation
-from house import OpenHouse, http_of
+from house import SLOW, OpenHouse, http_of
 
-from toplu.settings import EchoSettings, ModelSettings
 from waiting import eventually
-
-SLOW = ModelSettings(
-    name="slow",
-    aliases=("gemini-*",),
-    engine="echo",
-    lanes=1,
-    echo=EchoSettings(delay_seconds=3600),
-)
 
 
 def waiting_of(http: httpx.Client, name: str) -> dict[str, Any]:
