@@ -20,6 +20,7 @@ from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.clock import SystemClock
+from toplu.gemini.content import GenerateContentResponse, UsageMetadata
 from toplu.job import InputForm, Job, JobId, ProjectId
 from toplu.money import NO_TOKENS, Usage
 from toplu.projects.quotas import Quotas
@@ -31,6 +32,13 @@ from toplu.store.projects import ProjectRows
 from toplu.store.result_log import Record, ResultLog
 
 PROJECT = ProjectId("team-a")
+PATIENCE_SECONDS = 30  # far more than anything here takes: beyond it something hangs
+ANSWER = GenerateContentResponse(
+    candidates=[],
+    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
+    model_version="held",
+    response_id="one",
+)
 
 
 @dataclass

@@ -8,25 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
-from batch_world import BatchWorld, line_of
+from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
-    UsageMetadata,
 )
 from toplu.job import ProjectId
 from toplu.store.jobs import Jobs
-
-PATIENCE_SECONDS = 30
-ANSWER = GenerateContentResponse(
-    candidates=[],
-    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
-    model_version="held",
-    response_id="one",
-)
 
 
 class LanePool:

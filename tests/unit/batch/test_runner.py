@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_world import BatchWorld
+from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld
 
 from toplu.batch.results import ResultWriter
 from toplu.batch.runner import Runner
@@ -20,19 +20,10 @@ from toplu.gemini import jsonl
 from toplu.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
-    UsageMetadata,
 )
 from toplu.job import JobId, JobState, Lease
 from toplu.store.blobs import DiskBlobs
 from toplu.store.result_log import ResultLog
-
-PATIENCE_SECONDS = 5
-ANSWER = GenerateContentResponse(
-    candidates=[],
-    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
-    model_version="held",
-    response_id="one",
-)
 
 
 class HeldPool:
