@@ -41,8 +41,8 @@ def test_calls_do_not_wait_for_the_answers_of_a_batch_and_cost_it_none(tmp_path:
         job = name.removeprefix("batches/")
         server.wait_until(lambda: len(executions(server, name)) >= 2 * LANES, 60.0, "full lanes")
         # The batch has only begun: an answer of it takes a hundred steps of the engine and more,
-        # which would all come before the first call if that waited for it. Later ones may see one
-        # end by chance.
+        # which would all come before the first call if that waited for it. Later ones may see the
+        # answer on the other lane end.
         waited = []
         for number in range(CALLS):
             before = answers_of(server, name)
@@ -55,7 +55,7 @@ def test_calls_do_not_wait_for_the_answers_of_a_batch_and_cost_it_none(tmp_path:
             waited.append(answers_of(server, name) - before)
             assert all(chunk.candidates for chunk in chunks)
         assert waited[0] == 0, waited
-        assert waited.count(0) >= CALLS - 1, waited
+        assert max(waited) <= 1, waited
         preempted = server.events("request_preempted")
         assert {event["label"].partition("#")[0] for event in preempted} == {job}
         operation = finished_job(server, name)
