@@ -19,6 +19,7 @@ class ImageReader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._images = Readings[PlainImage](
+            bytes_max=settings.image_bytes_max,
             readers_max=settings.image_readers_max,
             weight_max=settings.images_kept_bytes_max,
             weight_of=lambda image: len(image.data),
@@ -38,9 +39,6 @@ class ImageReader:
         The bytes are fetched when there is a place to read them. Calls with an equal key, where
         one is given, are for the same bytes.
         """
-        bytes_max = self._settings.image_bytes_max
-        if size_bytes > bytes_max:
-            raise DocumentFault(f"has {size_bytes} bytes; at most {bytes_max} are read.")
         own_key = None if key is None else (key, media_type, side_max)
 
         async def read() -> PlainImage:
@@ -50,7 +48,7 @@ class ImageReader:
                 raise DocumentFault(f"is not {media_type}{f': it is {found}' if found else ''}.")
             return await read_image_in_child(self._order(media_type, side_max, data), data)
 
-        return await self._images.read(own_key, read)
+        return await self._images.read(own_key, size_bytes, read)
 
     def _order(self, media_type: ImageType, side_max: int, data: bytes) -> ImageOrder:
         return ImageOrder(

@@ -28,6 +28,7 @@ class DocumentReader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._texts = Readings[str](
+            bytes_max=settings.document_bytes_max,
             readers_max=settings.document_readers_max,
             weight_max=settings.documents_kept_characters_max,
             weight_of=len,
@@ -46,15 +47,12 @@ class DocumentReader:
         The bytes are fetched when there is a place to read them. Calls with an equal key, where
         one is given, are for the same bytes.
         """
-        bytes_max = self._settings.document_bytes_max
-        if size_bytes > bytes_max:
-            raise DocumentFault(f"has {size_bytes} bytes; at most {bytes_max} are read.")
         own_key = None if key is None else (key, media_type)
 
         async def read() -> str:
             return await self._read(media_type, await fetch())
 
-        return await self._texts.read(own_key, read)
+        return await self._texts.read(own_key, size_bytes, read)
 
     async def _read(self, media_type: MediaType, data: bytes) -> str:
         characters_max = self._settings.document_characters_max

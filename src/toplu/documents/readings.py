@@ -17,17 +17,24 @@ T = TypeVar("T")
 
 
 class Readings(Generic[T]):
-    """Reads each thing once, and gives it to all who ask for it."""
+    """Reads each thing of at most `bytes_max` once, and gives it to all who ask for it."""
 
-    def __init__(self, *, readers_max: int, weight_max: int, weight_of: Callable[[T], int]) -> None:
+    def __init__(
+        self, *, bytes_max: int, readers_max: int, weight_max: int, weight_of: Callable[[T], int]
+    ) -> None:
+        self._bytes_max = bytes_max
         self._places = asyncio.Semaphore(readers_max)
         self._weight_max = weight_max
         self._weight_of = weight_of
         self._kept: OrderedDict[Hashable, T | DocumentFault] = OrderedDict()
         self._kept_weight = 0
 
-    async def read(self, key: Hashable | None, work: Callable[[], Awaitable[T]]) -> T:
+    async def read(
+        self, key: Hashable | None, size_bytes: int, work: Callable[[], Awaitable[T]]
+    ) -> T:
         """Return what the work returns, now or earlier, or raise its DocumentFault."""
+        if size_bytes > self._bytes_max:
+            raise DocumentFault(f"has {size_bytes} bytes; at most {self._bytes_max} are read.")
         if (outcome := self._recall(key)) is None:
             async with self._places:
                 # Whoever had the place before may have read the same.
