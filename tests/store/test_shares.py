@@ -22,9 +22,10 @@ async def leased(jobs: Jobs, clock: FakeClock, **wish: Any) -> Lease:
     return held
 
 
-async def lanes_and_waits(jobs: Jobs, clock: FakeClock) -> dict[str, tuple[int, bool]]:
+async def competing(jobs: Jobs, clock: FakeClock) -> dict[str, bool]:
+    """Return by job whether it has a shard that nobody holds."""
     competition = await jobs.competition("echo", clock.now())
-    return {it.job.id: (it.lanes, it.waits) for it in competition.competitors}
+    return {it.job.id: it.waits for it in competition.competitors}
 
 
 async def test_whoever_is_unfinished_and_planned_competes(jobs: Jobs, clock: FakeClock) -> None:
@@ -34,19 +35,19 @@ async def test_whoever_is_unfinished_and_planned_competes(jobs: Jobs, clock: Fak
     await jobs.create(a_job("unplanned"), unfinished_max=100)
     await keep_planned(jobs, a_job("over"), 1)
     await jobs.move(JobId("over"), JobState.CANCELLED, clock.now())
-    assert await lanes_and_waits(jobs, clock) == {"one": (0, True), "two": (0, True)}
+    assert await competing(jobs, clock) == {"one": True, "two": True}
 
 
-async def test_lanes_are_leases_that_are_alive(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_job_waits_while_a_shard_of_it_is_free(jobs: Jobs, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 2, 2)
     await leased(jobs, clock)
-    assert await lanes_and_waits(jobs, clock) == {"one": (1, True)}
+    assert await competing(jobs, clock) == {"one": True}
     second = await leased(jobs, clock)
-    assert await lanes_and_waits(jobs, clock) == {"one": (2, False)}
+    assert await competing(jobs, clock) == {"one": False}
     await jobs.give_back(second)
-    assert await lanes_and_waits(jobs, clock) == {"one": (1, True)}
+    assert await competing(jobs, clock) == {"one": True}
     clock.advance(LEASE)
-    assert await lanes_and_waits(jobs, clock) == {"one": (0, True)}
+    assert await competing(jobs, clock) == {"one": True}
 
 
 async def test_results_are_charged_to_the_project_once(jobs: Jobs, clock: FakeClock) -> None:
@@ -105,4 +106,4 @@ async def test_one_look_is_bounded_and_sees_the_first_of_each_project_and_the_ol
     await keep_planned(jobs, a_job("high", minutes=10, priority=1), 1)
     for name in ("b", "c"):
         await keep_planned(jobs, a_job(name, minutes=20, project=ProjectId(name)), 1)
-    assert set(await lanes_and_waits(jobs, clock)) == {"high", "b", "c", "flood-0"}
+    assert set(await competing(jobs, clock)) == {"high", "b", "c", "flood-0"}

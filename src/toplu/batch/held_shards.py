@@ -101,9 +101,14 @@ class HeldShards:
         self._put_down(lane, run)
         return False
 
-    def rest(self, lane: int, run: ShardRun | None) -> None:
-        """Have the lane want nothing for the time being, and others what it has."""
+    def rest(self, lane: int, run: ShardRun | None, *, idle: bool) -> None:
+        """Have the lane want nothing for the time being, and others what it has.
+
+        `idle` says that nothing runs on the lane.
+        """
         self._wanting.discard(lane)
+        if idle:
+            self._scheduler.note_work(self._engine, lane, None)
         if run is not None:
             self._put_down(lane, run)
 
@@ -132,10 +137,13 @@ class HeldShards:
             self.bells[lane].ring()  # there may be others
             return None
         if found is not None:
+            self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
             self._begun[lane] = self._clock.now()
             self._wanting.discard(lane)
             # Who found nothing meanwhile may help, and who held back need not.
             self.ring()
+        elif idle:
+            self._scheduler.note_work(self._engine, lane, None)
         return found
 
     async def _give_back_settled(self) -> None:

@@ -104,7 +104,8 @@ class LaneRun:
     def _step_aside(self) -> None:
         """Leave what is at hand to others, and the lane to interactive calls."""
         run, stretch = self._at_hand or (None, ())
-        self._held.rest(self._lane, run if len(stretch) else None)
+        idle = not self._outstanding
+        self._held.rest(self._lane, run if len(stretch) else None, idle=idle)
         self._at_hand = None
 
     async def _find_stretch(self) -> bool:

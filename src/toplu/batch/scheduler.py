@@ -2,11 +2,12 @@
 
 Which job is policy, see `batch.policy`. Which shard of it follows from the order of the requests,
 see `store.leases`: the one behind the lane's last, or one far from all others. What projects had
-is kept in the database, with the leases and the counts of results: it survives a restart.
+is kept in the database, with the leases and the counts of results: it survives a restart. Which
+lane works for which job is known here alone, for the lanes are this server's.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from toplu.batch.fair_share import Shares
 from toplu.batch.policy import Contender, Engine, Round
 from toplu.batch.speed import Speeds
 from toplu.clock import Clock
-from toplu.job import Lease, ProjectId, Share
+from toplu.job import JobId, Lease, ProjectId, Share
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
 from toplu.store.shares import Competitor
@@ -57,6 +58,7 @@ class Scheduler:
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Speeds()
         self._weight_of = weight_of
+        self._at_work: defaultdict[str, dict[int, JobId]] = defaultdict(dict)  # by engine, lane
         # One lane after another: the next is to see what the one before has taken.
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -76,7 +78,9 @@ class Scheduler:
         `after` is the lease that the lane worked under last.
         """
         async with self._asking[engine]:
-            lease = await self._lease_chosen(engine, after)
+            lease = await self._lease_chosen(engine, lane, after)
+            if lease is not None:
+                self.note_work(engine, lane, lease.job.id)
         now = self._clock.now()
         if lease is None:
             self._speeds.of(engine).end(now)
@@ -90,6 +94,13 @@ class Scheduler:
             lane=lane,
         )
         return lease
+
+    def note_work(self, engine: str, lane: int, job: JobId | None) -> None:
+        """Take note of which job the lane works for; None: nothing runs on it."""
+        if job is None:
+            self._at_work[engine].pop(lane, None)
+        else:
+            self._at_work[engine][lane] = job
 
     async def keeps_turn(self, lease: Lease) -> bool:
         """Whether a lane that has used up its quantum is to go on with the job of its lease."""
@@ -106,10 +117,11 @@ class Scheduler:
         """Let another worker have the shard at once."""
         await self._jobs.give_back(lease)
 
-    async def _lease_chosen(self, engine: str, after: Lease | None) -> Lease | None:
+    async def _lease_chosen(self, engine: str, lane: int, after: Lease | None) -> Lease | None:
         for _ in range(CHOICES_MAX):
             now = self._clock.now()
-            turn = (await self.round_of(engine, now)).turn()
+            # The lane asks because it is free: the answers that it still awaits are no work for it.
+            turn = (await self.round_of(engine, now, free=lane)).turn()
             if turn is None:
                 return None
             lease = await self._jobs.lease_shard(
@@ -125,13 +137,21 @@ class Scheduler:
                 return lease
         return None
 
-    async def round_of(self, engine: str, now: datetime) -> Round:
-        """Return all that is known of the engine and those that compete for it."""
+    async def round_of(self, engine: str, now: datetime, free: int | None = None) -> Round:
+        """Return all that is known of the engine and those that compete for it.
+
+        `free` is a lane that is not counted for the job that it worked for.
+        """
         competition = await self._jobs.competition(engine, now)
         projects = {competitor.job.project for competitor in competition.competitors}
         weights = {project: await self._weight_of(project) for project in projects}
+        at_work = self._at_work[engine].items()
+        lanes = Counter(job for lane, job in at_work if lane != free)
         return Round(
-            contenders=[self.contender_of(competitor) for competitor in competition.competitors],
+            contenders=[
+                self.contender_of(competitor, lanes[competitor.job.id])
+                for competitor in competition.competitors
+            ],
             shares=Shares(competition.shares, weights),
             engine=Engine(
                 lanes=self._lanes.get(engine, 1),
@@ -141,8 +161,8 @@ class Scheduler:
             now=now,
         )
 
-    def contender_of(self, competitor: Competitor) -> Contender:
-        """Return the job as the policy sees it."""
+    def contender_of(self, competitor: Competitor, lanes: int = 0) -> Contender:
+        """Return the job as the policy sees it; so many lanes work for it."""
         job = competitor.job
         return Contender(
             job=job.id,
@@ -152,6 +172,6 @@ class Scheduler:
             target=min(job.created + self._target, job.expires),
             expires=job.expires,
             work=work_left(job),
-            lanes=competitor.lanes,
+            lanes=lanes,
             waits=competitor.waits,
         )

@@ -103,8 +103,7 @@ class Waits:
             message=MESSAGES.get(reason) or self._why_down(job.engine),
             position=len(ahead) + 1,
             tokens_ahead=round(work_ahead / WORK_OF_PROMPT_TOKEN),
-            # A lane holds the shard of its last answers and, behind it, the next one.
-            lanes=min(contender.lanes, look.round.engine.lanes),
+            lanes=contender.lanes,
             lanes_of_engine=look.round.engine.lanes,
             finish=_range(job, look.round.now, expected),
             warnings=_warnings(contender, look.round.now, expected),
@@ -124,7 +123,7 @@ class Waits:
 
     def _newcomer(self, job: Job) -> Contender:
         """Return the job as it will compete: it is not planned, or was a moment ago."""
-        contender = self._scheduler.contender_of(Competitor(job=job, lanes=0, waits=True))
+        contender = self._scheduler.contender_of(Competitor(job=job, waits=True))
         least = float(WORK_OF_PROMPT_TOKEN * job.tokens_estimate)
         return contender if job.counts.total else replace(contender, work=least)
 

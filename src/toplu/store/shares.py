@@ -35,10 +35,9 @@ OLDEST_MAX = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Competitor:
-    """An unfinished job, and what the lanes have of it."""
+    """An unfinished job, and whether there is work of it for a lane."""
 
     job: Job
-    lanes: int  # leases that are alive
     waits: bool  # has a shard that nobody holds
 
 
@@ -54,9 +53,7 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
     """Return the jobs of the engine that have shards, a bounded number, and the shares."""
     bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
     rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
-    competitors = [
-        Competitor(job=job_of(row), lanes=row.lanes, waits=bool(row.waits)) for row in rows
-    ]
+    competitors = [Competitor(job=job_of(row), waits=bool(row.waits)) for row in rows]
     return Competition(competitors=competitors, shares=_read_shares(connection, engine))
 
 
@@ -64,12 +61,6 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
 def _competitors() -> Select[Any]:
     """Return the statement; every lease asks it, and it takes longer to build than to run."""
     now = bindparam("now", type_=Moment)
-    held = (
-        select(shards.c.job, func.count().label("lanes"))
-        .where(shards.c.owner.is_not(None), shards.c.lease_expires > now)
-        .group_by(shards.c.job)
-        .subquery()
-    )
     waits = exists().where(
         shards.c.job == jobs.c.id,
         shards.c.done.is_(False),
@@ -88,10 +79,8 @@ def _competitors() -> Select[Any]:
         .order_by(jobs.c.created, jobs.c.id)
         .limit(bindparam("oldest_max"))
     )
-    return (
-        select(jobs, func.coalesce(held.c.lanes, 0).label("lanes"), waits.label("waits"))
-        .outerjoin(held, held.c.job == jobs.c.id)
-        .where(or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest)))
+    return select(jobs, waits.label("waits")).where(
+        or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest))
     )
 
 

@@ -19,6 +19,7 @@ from toplu.batch.request_run import RequestRun
 from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
+from toplu.batch.speed import Speeds
 from toplu.clock import SystemClock
 from toplu.gemini.content import GenerateContentResponse, UsageMetadata
 from toplu.job import InputForm, Job, JobId, ProjectId
@@ -165,8 +166,15 @@ class BatchWorld:
         assert found is not None
         return found
 
-    async def open_run(self, owner: str = "server-1") -> ShardRun:
-        scheduler = Scheduler(settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner)
+    def scheduler(self, owner: str = "server-1", speeds: Speeds | None = None) -> Scheduler:
+        return Scheduler(
+            settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner, speeds=speeds
+        )
+
+    async def open_run(
+        self, owner: str = "server-1", scheduler: Scheduler | None = None
+    ) -> ShardRun:
+        scheduler = scheduler or self.scheduler(owner)
         lease = await scheduler.lease_shard("echo", lane=0)
         assert lease is not None
         return await ShardRun.open(
@@ -209,9 +217,7 @@ def taken(run: ShardRun) -> list[int]:
 
 async def answer_all(world: BatchWorld, requests: RequestRun, writer: ResultWriter) -> None:
     """Lease and answer until nothing is free."""
-    scheduler = Scheduler(
-        settings=world.settings, clock=world.clock, jobs=world.jobs, owner="server-1"
-    )
+    scheduler = world.scheduler()
     while (lease := await scheduler.lease_shard("echo", lane=0)) is not None:
         run = await ShardRun.open(
             lease, blobs=world.blobs, results=world.results, settings=world.settings

@@ -11,7 +11,6 @@ from typing import Any
 from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch.runner import Runner
-from toplu.batch.scheduler import Scheduler
 from toplu.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
@@ -60,6 +59,8 @@ class LanePool:
 
 class LanesWorld:
     def __init__(self, world: BatchWorld, lanes: int) -> None:
+        self.clock = world.clock
+        self.scheduler = world.scheduler()
         self.pool = LanePool(lanes)
         self.writer = world.writer()
         self.jobs: Jobs = world.jobs
@@ -71,14 +72,17 @@ class LanesWorld:
             answers=pool,
             settings=world.settings,
             clock=world.clock,
-            scheduler=Scheduler(
-                settings=world.settings, clock=world.clock, jobs=world.jobs, owner="server-1"
-            ),
+            scheduler=self.scheduler,
             jobs=world.jobs,
             blobs=world.blobs,
             results=world.results,
             writer=self.writer,
         )
+
+    async def at_work(self) -> dict[str, int]:
+        """Return how many lanes the scheduler counts for each job."""
+        round_ = await self.scheduler.round_of("echo", self.clock.now())
+        return {it.job: it.lanes for it in round_.contenders}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -137,6 +141,39 @@ async def test_a_lane_goes_on_with_the_shard_behind_its_own(world: BatchWorld) -
             rooms.pool.answer_one(0)
             await rooms.until(lambda count=2 + answered: len(begun()) == count)
         assert begun() == list(range(begun()[0], begun()[0] + 10))
+
+
+async def test_each_lane_counts_once_for_the_job_that_it_works_for(world: BatchWorld) -> None:
+    await world.planned_job("one", 4)
+    await world.planned_job("two", 4)
+    rooms = LanesWorld(world, lanes=3)
+    async with rooms.running():
+        # Two lanes have a shard of their own, the third helps one of them.
+        await rooms.until(lambda: len(rooms.pool.outstanding()) == 3)
+        await rooms.settle()
+        assert sorted((await rooms.at_work()).values()) == [1, 2]
+        # A lane whose last answer is still to come works for nobody else.
+        while len(rooms.pool.begun) < 8:
+            rooms.pool.answer_one(next(iter(rooms.pool.outstanding())))
+            await rooms.settle()
+        assert sum((await rooms.at_work()).values()) == len(rooms.pool.outstanding())
+        while rooms.pool.outstanding():
+            rooms.pool.answer_one(next(iter(rooms.pool.outstanding())))
+            await rooms.settle()
+        assert await rooms.at_work() == {"one": 0, "two": 0}
+
+
+async def test_a_lane_that_took_the_next_shard_counts_once(world: BatchWorld) -> None:
+    await world.planned_job("one", 8)
+    rooms = LanesWorld(world, lanes=1)
+    async with rooms.running():
+        await rooms.settle_with(begun=2)
+        for answered in (1, 2, 3):
+            rooms.pool.answer_one(0)
+            await rooms.settle_with(begun=2 + answered)
+        texts = [text for text, _ in rooms.pool.on_lane[0]]
+        assert texts == ["text 003", "text 004"], "of two shards"
+        assert await rooms.at_work() == {"one": 1}
 
 
 async def test_an_idle_lane_takes_over_a_part_of_what_another_has(world: BatchWorld) -> None:

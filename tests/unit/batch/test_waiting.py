@@ -21,9 +21,12 @@ def waits_of(
 ) -> Waits:
     speeds = Speeds()
     speeds.of("echo").work_per_second = speed
-    scheduler = Scheduler(
-        settings=world.settings, clock=world.clock, jobs=world.jobs, owner="s", speeds=speeds
-    )
+    return waits_on(world, world.scheduler(speeds=speeds), engines)
+
+
+def waits_on(
+    world: BatchWorld, scheduler: Scheduler, engines: dict[str, EngineState] | None = None
+) -> Waits:
     return Waits(clock=world.clock, scheduler=scheduler, engines=lambda: engines or UP)
 
 
@@ -34,7 +37,8 @@ async def told(world: BatchWorld, waits: Waits, name: str) -> Waiting:
 
 
 async def test_the_reason_follows_the_life_of_a_job(world: BatchWorld) -> None:
-    waits = waits_of(world)
+    scheduler = world.scheduler()
+    waits = waits_on(world, scheduler)
 
     async def reason() -> Reason:
         world.clock.advance(timedelta(seconds=2))
@@ -44,9 +48,9 @@ async def test_the_reason_follows_the_life_of_a_job(world: BatchWorld) -> None:
     assert await reason() is Reason.PLANNING
     await world.planner().step()
     assert await reason() is Reason.QUEUED
-    run = await world.open_run()
-    waiting = await told(world, waits_of(world), "one")
-    assert (waiting.reason, waiting.lanes) == (Reason.RUNNING, 1)
+    run = await world.open_run(scheduler=scheduler)
+    assert await reason() is Reason.RUNNING
+    scheduler.note_work("echo", 0, None)
     writer = world.writer()
     for index in taken(run):
         writer.add(run, record(index))
@@ -56,12 +60,13 @@ async def test_the_reason_follows_the_life_of_a_job(world: BatchWorld) -> None:
     assert await waits.of(await world.job("one")) is None
 
 
-async def test_no_more_lanes_are_told_than_there_are(world: BatchWorld) -> None:
+async def test_a_lane_that_took_the_next_shard_is_told_of_once(world: BatchWorld) -> None:
     await world.planned_job("one", 8)
-    # A lane takes the next shard while the last answers of the one before are still to come.
-    await world.open_run()
-    await world.open_run()
-    waiting = await told(world, waits_of(world), "one")
+    scheduler = world.scheduler()
+    # The last answers of the first are still to come.
+    await world.open_run(scheduler=scheduler)
+    await world.open_run(scheduler=scheduler)
+    waiting = await told(world, waits_on(world, scheduler), "one")
     assert (waiting.lanes, waiting.lanes_of_engine) == (1, 1)
 
 
