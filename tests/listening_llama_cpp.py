@@ -9,18 +9,19 @@ from contextlib import contextmanager
 from typing import Self
 
 from toplu.engines import model_source
-from toplu.engines.llama_cpp_child import ChildParameters, load_model
 from toplu.settings import DEFAULT_MODEL, Settings
 
 KEY = "a-key-that-the-operator-knows"
 CONTEXT_TOKENS = 512
 LANES = 2
+DIMENSIONS = 576  # of its vectors, where it makes vectors
 
 
 class ListeningLlamaCpp:
     """It may be killed and started again; its address stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, *modes: str) -> None:
+        self._modes = modes
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -33,7 +34,7 @@ class ListeningLlamaCpp:
     def start(self) -> Self:
         """Return when it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self.port)],
+            [sys.executable, __file__, str(self.port), *self._modes],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -49,30 +50,39 @@ class ListeningLlamaCpp:
 
 
 @contextmanager
-def listening_llama_cpp() -> Iterator[ListeningLlamaCpp]:
-    server = ListeningLlamaCpp().start()
+def listening_llama_cpp(*modes: str) -> Iterator[ListeningLlamaCpp]:
+    """Yield a server that listens; of its modes `embeddings` makes vectors in place of text."""
+    server = ListeningLlamaCpp(*modes).start()
     try:
         yield server
     finally:
         server.kill()
 
 
-def _listen(port: int) -> None:
+def _listen(port: int, modes: list[str]) -> None:
+    import xllamacpp
+
     model_dir = Settings().model_dir
     path = asyncio.run(model_source.pull(DEFAULT_MODEL, model_dir, lambda _message: None))
-    parameters = ChildParameters(
-        model_path=str(path),
-        context_tokens=CONTEXT_TOKENS,
-        lanes=LANES,
-        threads=None,
-        api_key=KEY,
-        port=port,
-    )
-    server = load_model(parameters)
+    common = xllamacpp.CommonParams()
+    common.model.path = str(path)
+    common.n_parallel = LANES
+    common.n_ctx = LANES * CONTEXT_TOKENS
+    common.n_batch = common.n_ubatch = CONTEXT_TOKENS
+    common.kv_unified = False
+    if "embeddings" in modes:
+        common.embedding = True
+        common.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    common.hostnames = ["127.0.0.1"]
+    common.port = port
+    common.api_keys = [KEY]
+    common.ui = False
+    common.verbosity = 1
+    server = xllamacpp.Server(common)
     print("ready", flush=True)
     sys.stdin.buffer.read()  # it ends with whoever started it
     del server
 
 
 if __name__ == "__main__":
-    _listen(int(sys.argv[1]))
+    _listen(int(sys.argv[1]), sys.argv[2:])

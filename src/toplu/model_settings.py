@@ -52,8 +52,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     # Further names; `*` and `?` match as in a shell, `!` before a pattern excludes.
     aliases: tuple[str, ...] = ()
     display_name: str | None = None
-    # The last two make vectors, the others text.
+    # The last two make vectors, servers whichever `kind` says, the others text.
     engine: Literal["llama_cpp", "echo", "openai_server", "onnx_embedder", "echo_embedder"]
+    named_kind: Kind | None = msgspec.field(name="kind", default=None)  # None: as the engine's
     servers: tuple[ServerSettings, ...] = ()  # of `openai_server`
     remote: RemoteSettings = RemoteSettings()  # how they are used
     lazy: bool = False  # started by the first request for it; /readyz does not wait for it
@@ -83,6 +84,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def kind(self) -> Kind:
+        return self.named_kind or self.engine_kind
+
+    @property
+    def engine_kind(self) -> Kind:
+        """What the engine makes; servers make both, and text if nothing else is said."""
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
 
     @property

@@ -206,6 +206,10 @@ def load(
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
         check_servers(model.name, model.servers, remote=model.is_remote)
+        if model.kind is not model.engine_kind and not model.is_remote:
+            raise ConfigurationError(
+                f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
+            )
     _check_tiers(settings)
     for model in settings.models:
         _check_sight(model)

@@ -1,15 +1,22 @@
 """The embedders that tests run."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 
+from listening_llama_cpp import CONTEXT_TOKENS, DIMENSIONS, KEY, ListeningLlamaCpp
 from toplu.engines.embedder import Embedder
 from toplu.fleet.launch import launch_embedder_of
-from toplu.fleet.running_engine import RunningEngine
-from toplu.settings import DEFAULT_EMBEDDER, EchoSettings, ModelSettings, Settings
+from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
+from toplu.fleet.running_engine import Death, RunningEngine
+from toplu.remote_settings import ServerSettings
+from toplu.settings import DEFAULT_EMBEDDER, EchoSettings, Kind, ModelSettings, Settings
 
 ECHO_EMBEDDER = ModelSettings(
     name="echo-embedder", engine="echo_embedder", context_tokens=256, dimensions=384
@@ -17,7 +24,70 @@ ECHO_EMBEDDER = ModelSettings(
 SLOW_ECHO_EMBEDDER = msgspec.structs.replace(ECHO_EMBEDDER, echo=EchoSettings(delay_seconds=600))
 MINILM = msgspec.structs.replace(DEFAULT_EMBEDDER, threads=1)
 
+# llama.cpp's own server as one that somebody else runs.
+OPENAI_EMBEDDER = ModelSettings(
+    name="remote",
+    engine="openai_server",
+    named_kind=Kind.EMBEDDING,
+    servers=(ServerSettings(url="http://127.0.0.1:1/v1"),),
+    context_tokens=CONTEXT_TOKENS,
+    dimensions=DIMENSIONS,
+)
+LOCAL_KINDS = ["echo_embedder", pytest.param("onnx_embedder", marks=pytest.mark.model)]
+KINDS = [*LOCAL_KINDS, pytest.param("openai_server", marks=pytest.mark.model)]
+MODELS = {
+    "echo_embedder": ECHO_EMBEDDER,
+    "onnx_embedder": MINILM,
+    "openai_server": OPENAI_EMBEDDER,
+}
+
 AnyRunning = RunningEngine[Embedder]
+
+
+class RunningRemote:
+    """A remote embedder whose server a test may kill."""
+
+    pid = None
+
+    def __init__(self, server: ListeningLlamaCpp, servers: AnyRunning) -> None:
+        self._server = server
+        self._servers = servers
+        self._killed = asyncio.Event()
+        self.engine = servers.engine
+
+    def kill(self) -> None:
+        self._server.kill()
+        self._killed.set()
+
+    async def wait_for_death(self) -> Death:
+        await self._killed.wait()
+        return Death(exit_code=None, last_words="")
+
+    async def stop(self) -> None:
+        await self._servers.stop()
+
+
+@asynccontextmanager
+async def launched_embedder_kind(
+    kind: str, echo: ModelSettings = ECHO_EMBEDDER
+) -> AsyncIterator[AnyRunning]:
+    """Yield an embedder of the kind; `echo` is the model of that one."""
+    if kind != "openai_server":
+        async with launched_embedder(echo if kind == echo.engine else MODELS[kind]) as embedder:
+            yield embedder
+        return
+    server = await asyncio.to_thread(ListeningLlamaCpp("embeddings").start)
+    with TemporaryDirectory() as folder:
+        key_file = Path(folder) / "key"
+        key_file.write_text(KEY)
+        servers = (ServerSettings(url=server.url, key_file=str(key_file)),)
+        model = msgspec.structs.replace(OPENAI_EMBEDDER, servers=servers)
+        running = await launch_embedding_servers(embedding_servers_of(model, Settings()))()
+    try:
+        yield RunningRemote(server, running)
+    finally:
+        await running.stop()
+        server.kill()
 
 
 @asynccontextmanager

@@ -1,7 +1,10 @@
-"""A chat server that does what a test tells it to, most of it wrong."""
+"""An OpenAI-compatible server that does what a test tells it to, most of it wrong."""
 
 import asyncio
+import base64
+import hashlib
 import json
+import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +16,10 @@ Behaviour = Callable[["MisbehavingServer", web.Request, dict[str, Any]], Awaitab
 
 
 class MisbehavingServer:
-    """It answers with the last text; `script` decides how each request is treated."""
+    """It answers with the last text, or with vectors; `script` decides how each request is treated.
+
+    The texts of a request for vectors are one text to the script, one on each line.
+    """
 
     def __init__(
         self, script: Callable[[str, int], Behaviour] | None = None, port: int = 0
@@ -36,6 +42,7 @@ class MisbehavingServer:
         application = web.Application()
         application.router.add_get("/v1/models", self._list_models)
         application.router.add_post("/v1/chat/completions", self._answer)
+        application.router.add_post("/v1/embeddings", self._answer)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
@@ -51,7 +58,7 @@ class MisbehavingServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()
-        text = body["messages"][-1]["content"]
+        text = "\n".join(body["input"]) if "input" in body else body["messages"][-1]["content"]
         self.bodies.append(body)
         self.asked[text] += 1
         self.keys.add(request.headers.get("Authorization", ""))
@@ -71,8 +78,47 @@ def completion(text: str, **message: Any) -> dict[str, Any]:
     }
 
 
+def vector_of(text: str) -> list[float]:
+    """Return numbers that no other text has."""
+    return [float(byte + 1) for byte in hashlib.blake2b(text.encode(), digest_size=8).digest()]
+
+
+def vectors(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the right answer, the last vector first, in the encoding that is asked for."""
+    found: list[dict[str, Any]] = []
+    for index, text in enumerate(body["input"]):
+        numbers = vector_of(text)
+        coded = base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+        is_coded = body["encoding_format"] == "base64"
+        found.insert(0, {"index": index, "embedding": coded if is_coded else numbers})
+    read = sum(len(text.split()) for text in body["input"])
+    return {"data": found, "usage": {"prompt_tokens": read, "total_tokens": read}}
+
+
+def right_answer(body: dict[str, Any]) -> dict[str, Any]:
+    if "input" in body:
+        return vectors(body)
+    return completion(f"re: {body['messages'][-1]['content']}")
+
+
 async def right(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
-    return web.json_response(completion(f"re: {body['messages'][-1]['content']}"))
+    return web.json_response(right_answer(body))
+
+
+async def numbers(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
+    """Answer as a server that knows no encoding."""
+    return web.json_response(vectors(body | {"encoding_format": "float"}))
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> Behaviour:
+    """Answer rightly, but for what `change` does to it."""
+
+    async def answer(_server: Any, _request: Any, body: Any) -> web.Response:
+        answer = right_answer(body)
+        change(answer)
+        return web.json_response(answer)
+
+    return answer
 
 
 def saying(text: str, **message: Any) -> Behaviour:
@@ -109,7 +155,7 @@ async def reset(_server: MisbehavingServer, request: web.Request, _body: Any) ->
 
 async def half(_server: MisbehavingServer, request: web.Request, body: Any) -> web.Response:
     """Break off in the middle of the body."""
-    whole = json.dumps(completion(f"re: {body['messages'][-1]['content']}")).encode()
+    whole = json.dumps(right_answer(body)).encode()
     response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
     await response.prepare(request)
     await response.write(whole[: len(whole) // 2])
@@ -123,7 +169,7 @@ async def no_json(_server: MisbehavingServer, _request: web.Request, _body: Any)
 
 
 async def other_json(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:
-    return web.json_response({"choices": "none"})
+    return web.json_response({"choices": "none", "data": "none"})
 
 
 async def empty(_server: MisbehavingServer, _request: web.Request, _body: Any) -> web.Response:

@@ -4,7 +4,7 @@ import pytest
 
 from toplu.errors import ConfigurationError
 from toplu.remote_settings import Secret, ServerSettings
-from toplu.settings import load
+from toplu.settings import Kind, load
 
 URL = "https://llm.example.com/v1"
 
@@ -44,6 +44,17 @@ def test_a_wrong_server_is_refused_without_its_secrets(tmp_path: Path, servers: 
 def test_servers_of_an_engine_that_has_none_are_refused(tmp_path: Path):
     with pytest.raises(ConfigurationError, match="has no servers"):
         loaded(tmp_path, f'{{ url = "{URL}" }}', engine="echo")
+
+
+def test_servers_make_whatever_is_said_and_engines_of_our_own_what_they_make(tmp_path: Path):
+    config = tmp_path / "toplu.toml"
+    table = f'[[models]]\nname = "m"\nkind = "embedding"\nservers = [{{ url = "{URL}" }}]\n'
+    config.write_text(f'{table}engine = "openai_server"\n')
+    (model,) = load(config, {}).models
+    assert model.kind is Kind.EMBEDDING
+    config.write_text('[[models]]\nname = "m"\nkind = "embedding"\nengine = "llama_cpp"\n')
+    with pytest.raises(ConfigurationError, match="llama_cpp is of kind generation"):
+        load(config, {})
 
 
 def test_a_key_is_found_where_it_is_said_to_be(tmp_path: Path):

@@ -3,6 +3,8 @@
 | server    | words                                                                              |
 |-----------|------------------------------------------------------------------------------------|
 | llama.cpp | request (P tokens) exceeds the available context size (C tokens)                   |
+|           | input (P tokens) is too large to process. … (current batch size: C)                |
+| OpenAI    | maximum context length is C tokens … (P in your prompt                             |
 | vLLM      | maximum context length is C tokens … (P in the messages, … or … P input tokens     |
 | SGLang    | maximum context length of C tokens … P tokens from the input                       |
 |           | The input (P tokens) is longer than the model's context length (C tokens)          |
@@ -14,10 +16,10 @@ from dataclasses import dataclass
 
 CONTEXT = re.compile(
     r"maximum context length (?:is|of) (\d+)|context (?:length|size) \((\d+) tokens\)"
-    r"|must be <= (\d+)|must have less than (\d+) tokens"
+    r"|must be <= (\d+)|must have less than (\d+) tokens|current batch size: (\d+)"
 )
 PROMPT = re.compile(
-    r"(\d+) in the messages|(\d+) input tokens|(\d+) tokens from the input"
+    r"(\d+) in (?:the messages|your prompt)|(\d+) input tokens|(\d+) tokens from the input"
     r"|(?:input|request) \((\d+) tokens\)|Given: (\d+)"
 )
 
@@ -37,10 +39,14 @@ class Overlength:
     @property
     def message(self) -> str:
         """Return what a client is told, in the words of the hosted service."""
+        # The answer needs room for one token at least.
+        return self.message_for(self.context_tokens - 1)
+
+    def message_for(self, tokens_max: int) -> str:
+        """Return the same where so many tokens are allowed."""
         return (
             f"The input token count ({self.prompt_tokens}) exceeds the maximum number of "
-            # The answer needs room for one token at least.
-            f"tokens allowed ({self.context_tokens - 1})."
+            f"tokens allowed ({tokens_max})."
         )
 
 

@@ -3,15 +3,13 @@
 A request travels decode → embed → encode: `engines.embedding_request` makes an EmbeddingQuery
 of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
 `engines.embedding_answer` makes the EmbedContentResponse. Only the middle step differs between
-engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does.
+engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does, and a remote
+one `engines.server_fault.ServerFault` where the group may go again.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-# No model here reads as far; a text is cut before it travels, so that every group is bounded.
-TEXT_CHARACTERS_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """HTTP to one server that answers requests: every wait and every answer has a bound."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -113,7 +114,7 @@ class HttpClient:
                 return await self._session.request(
                     "GET" if body is None else "POST",
                     self._url + path,
-                    data=None if body is None else msgspec.json.encode(body),
+                    data=None if body is None else _payload_of(body),
                     allow_redirects=False,
                     timeout=waits,
                     trace_request_ctx=connection,
@@ -163,6 +164,12 @@ def _telling_used_connections() -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_connection_reuseconn.append(note)
     return trace
+
+
+def _payload_of(body: Any) -> bytes | io.BytesIO:
+    encoded = msgspec.json.encode(body)
+    # A long one is written piece by piece, so that others get a word in between.
+    return encoded if len(encoded) <= LINE_BYTES_MAX else io.BytesIO(encoded)
 
 
 def _reason(error: Exception) -> str:

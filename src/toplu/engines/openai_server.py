@@ -23,26 +23,14 @@ from toplu.engines.openai_body import (
     write_conversation,
     write_stream_options,
 )
+from toplu.engines.openai_connection import NamedModel, connect_openai
 from toplu.engines.openai_counting import TokenCounter
 from toplu.engines.openai_reply import read_stream, read_whole
 from toplu.engines.server_connection import ServerConnection
-from toplu.engines.server_fault import ServerAway
 from toplu.engines.structured.shape import Structure
 from toplu.engines.structured.validity import is_valid
 from toplu.errors import Internal, InvalidArgument, Unimplemented
 from toplu.remote_settings import RemoteSettings, ServerSettings
-
-
-class ListedModel(msgspec.Struct, frozen=True):
-    """A model that a server has."""
-
-    id: str
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """All of them; Ollama says null where there is none."""
-
-    data: list[ListedModel] | None = None
 
 
 class OpenaiServer:
@@ -53,7 +41,7 @@ class OpenaiServer:
     ) -> None:
         self._connection = connection
         self._remote = remote
-        self._model = server.model
+        self._model = NamedModel(connection, server.model)
         self._counter = TokenCounter(connection)
 
     @classmethod
@@ -61,14 +49,7 @@ class OpenaiServer:
         cls, server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
     ) -> Self:
         """Return the client; ConfigurationError if the key is not where it is said to be."""
-        key = server.read_key()
-        connection = ServerConnection(
-            server,
-            remote,
-            headers={} if key is None else {"Authorization": f"Bearer {key.reveal()}"},
-            key=key,
-            request_seconds_max=request_seconds_max,
-        )
+        connection = connect_openai(server, remote, request_seconds_max)
         return cls(connection, server, remote)
 
     @property
@@ -77,11 +58,7 @@ class OpenaiServer:
 
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
-        listed = await self._connection.look_at("/models", ModelList)
-        if self._model is None:
-            if not listed.data:
-                raise ServerAway("the server lists no model")
-            self._model = listed.data[0].id
+        await self._model.check()
 
     async def generate(
         self,
@@ -110,13 +87,13 @@ class OpenaiServer:
     ) -> int:
         conversation = write_conversation(turns, functions, self._remote)
         async with self._connection.deadline():
-            return await self._counter.count(await self._model_name(), conversation)
+            return await self._counter.count(await self._model.name(), conversation)
 
     async def count_prefix(self, prompt: Prompt) -> int:
         conversation = write_conversation(prompt.turns, prompt.functions, self._remote)
         asked = conversation | {"add_generation_prompt": False}
         async with self._connection.deadline():
-            return await self._counter.count(await self._model_name(), asked)
+            return await self._counter.count(await self._model.name(), asked)
 
     async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
         pass  # a server keeps what it computed as it likes
@@ -174,7 +151,7 @@ class OpenaiServer:
         self, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
         parts = ReplyParts(index=index, top_logprobs=prompt.top_logprobs or 0)
-        body = write_body(prompt, await self._model_name(), seed, self._remote)
+        body = write_body(prompt, await self._model.name(), seed, self._remote)
         try:
             return await self._called(prompt, body, parts, listener)
         except InvalidArgument as refusal:
@@ -211,8 +188,3 @@ class OpenaiServer:
         body |= write_stream_options(self._remote)
         async with self._connection.answer_to(path, body) as response:
             return await read_stream(self._connection.client.lines(response), parts, listener)
-
-    async def _model_name(self) -> str:
-        if self._model is None:
-            await self.check()
-        return self._model or ""

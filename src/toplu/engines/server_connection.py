@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 
 from toplu.clock import Clock, SystemClock
+from toplu.engines.context_refusal import read_overlength
 from toplu.engines.http_client import BrokenOff, HttpClient, Silent, Unreachable
 from toplu.engines.server_fault import (
     AnswerLost,
@@ -140,7 +141,8 @@ class ServerConnection:
             return ServerAway(f"the server refuses with status {status}: {words}", status=status)
         if status == HTTPStatus.REQUEST_TIMEOUT:
             return self._silent()
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # llama.cpp fails over a text that is too long to embed, which is not its failure.
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR or read_overlength(words) is not None:
             return InvalidArgument(words)
         return lost(f"the server fails: {words}", overloaded=status == HTTPStatus.GATEWAY_TIMEOUT)
 

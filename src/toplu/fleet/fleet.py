@@ -11,7 +11,12 @@ from toplu.fleet.lanes import Places
 from toplu.fleet.launch import launch_embedder_of, launch_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.remote.gate import ServerGate
-from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.remote.launch import (
+    embedding_servers_of,
+    launch_embedding_servers,
+    launch_servers,
+    servers_of,
+)
 from toplu.fleet.reserve import reserve_of
 from toplu.fleet.running_engine import AnyEngine, Launch
 from toplu.fleet.supervisor import EngineState, Supervisor
@@ -55,9 +60,17 @@ class Fleet:
         )
 
     def _add_embedder(self, model: ModelSettings) -> None:
-        supervisor = self._supervisor_of(model, launch_embedder_of(model, self._settings))
+        places: Places | None = None
+        launch = launch_embedder_of(model, self._settings)
+        if model.is_remote:
+            servers = embedding_servers_of(model, self._settings)
+            places = ServerGate(servers, lanes=1, reserve=reserve_of(self._settings))
+            launch = launch_embedding_servers(servers)
         self._embedding_pools[model.name] = EmbeddingPool(
-            model=model, supervisor=supervisor, settings=self._settings
+            model=model,
+            supervisor=self._supervisor_of(model, launch),
+            places=places,
+            settings=self._settings,
         )
 
     def _supervisor_of(
@@ -107,7 +120,8 @@ class Fleet:
     def reasons(self) -> dict[str, str]:
         """Return why engines are not ready, or get no further, by catalogue name."""
         told = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
-        told |= {name: pool.reason for name, pool in self._pools.items() if pool.reason}
+        pools: dict[str, Pool | EmbeddingPool] = {**self._pools, **self._embedding_pools}
+        told |= {name: pool.reason for name, pool in pools.items() if pool.reason}
         return {name: reason for name, reason in told.items() if reason}
 
     @property

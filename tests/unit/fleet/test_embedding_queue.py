@@ -5,19 +5,20 @@ import pytest
 from toplu.fleet.embedding_queue import (
     GROUP_CHARACTERS_MAX,
     GROUP_TEXTS_MAX,
-    TEXT_CHARACTERS_READ,
     EmbeddingQueue,
     WaitingText,
 )
 
+CHARACTERS_READ = 1024
 
-def a_text(text: str, *, interactive: bool = False) -> WaitingText:
+
+def a_text(text: str) -> WaitingText:
     answered = asyncio.get_running_loop().create_future()
-    return WaitingText(text, interactive, answered)
+    return WaitingText(text, interactive=False, answered=answered)
 
 
 def a_queue(*waiting: WaitingText) -> EmbeddingQueue:
-    queue = EmbeddingQueue()
+    queue = EmbeddingQueue(characters_read=CHARACTERS_READ)
     for each in waiting:
         queue.put(each)
     return queue
@@ -33,17 +34,11 @@ async def test_what_waits_together_goes_together():
     assert sorted(await texts_of(queue)) == ["aa", "b", "c"]
 
 
-async def test_interactive_texts_go_before_those_of_batches():
-    queue = a_queue(a_text("batch"), a_text("interactive", interactive=True))
-    assert await texts_of(queue) == ["interactive"]
-    assert await texts_of(queue) == ["batch"]
-
-
-async def test_a_suspect_goes_first_and_alone():
-    suspect = a_text("suspect")
-    suspect.alone = True
-    queue = a_queue(a_text("a", interactive=True), suspect)
-    assert await texts_of(queue) == ["suspect"]
+async def test_what_failed_goes_first_and_with_nobody_else():
+    queue = a_queue(a_text("a"))
+    queue.put_again([a_text("b"), a_text("c")])
+    queue.put_again([a_text("d")])
+    assert [await texts_of(queue) for _ in range(3)] == [["b", "c"], ["d"], ["a"]]
 
 
 async def test_the_oldest_goes_with_those_that_are_about_as_long():
@@ -66,10 +61,10 @@ async def test_nobody_waits_for_ever():
     assert seen == 500
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, TEXT_CHARACTERS_READ, 100 * TEXT_CHARACTERS_READ])
+@pytest.mark.parametrize("length", [0, 1, 100, CHARACTERS_READ, 100 * CHARACTERS_READ])
 async def test_a_group_is_bounded_in_number_and_in_cost(length: int):
     group = await texts_of(a_queue(*(a_text("x" * length) for _ in range(400))))
-    read = min(length, TEXT_CHARACTERS_READ)
+    read = min(length, CHARACTERS_READ)
     assert len(group) == min(GROUP_TEXTS_MAX, GROUP_CHARACTERS_MAX // max(read, 1))
 
 
@@ -85,7 +80,7 @@ async def test_a_text_that_nobody_waits_for_any_more_is_not_sent():
 
 
 async def test_whoever_takes_waits_until_there_is_something():
-    queue = EmbeddingQueue()
+    queue = EmbeddingQueue(characters_read=CHARACTERS_READ)
     async with asyncio.timeout(1), asyncio.TaskGroup() as group:
         taking = group.create_task(queue.take())
         await asyncio.sleep(0)

@@ -1,0 +1,243 @@
+"""What servers of vectors do wrong costs no text its vector, and no two get mixed up."""
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from engines.misbehaving_server import (
+    Behaviour,
+    MisbehavingServer,
+    changed,
+    empty,
+    half,
+    no_json,
+    numbers,
+    other_json,
+    refusing,
+    reset,
+    right,
+    slow,
+    vector_of,
+)
+from toplu.clock import SystemClock
+from toplu.errors import Internal, InvalidArgument, Unavailable
+from toplu.fleet.embedding_pool import EmbeddingPool
+from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
+from toplu.fleet.supervisor import Supervisor
+from toplu.gemini.content import Content, Part
+from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
+from toplu.remote_settings import RemoteSettings, ServerSettings
+from toplu.settings import Kind, ModelSettings, Settings
+from unit.fleet.scripted_engine import captured_logs
+
+DIMENSIONS = 8
+TOO_FEW = changed(lambda answer: answer["data"].pop())
+TWICE_THE_SAME = changed(lambda answer: answer["data"][0].update(index=0))
+NO_NUMBERS = changed(lambda answer: answer["data"][0].update(embedding="?"))
+ALL_ZERO = changed(lambda answer: answer["data"][0].update(embedding=[0.0] * DIMENSIONS))
+LOSSES: dict[str, Behaviour] = {
+    "reset": reset,
+    "half": half,
+    "no_json": no_json,
+    "other_json": other_json,
+    "empty": empty,
+    "failure": refusing(500),
+    "too_few": TOO_FEW,
+    "no_numbers": NO_NUMBERS,
+    "all_zero": ALL_ZERO,
+}
+ALL_FAULTS = [
+    *LOSSES.values(),
+    slow,
+    numbers,
+    TWICE_THE_SAME,
+    refusing(429),
+    refusing(429, Retry_After="0"),
+    refusing(503),
+]
+
+
+class World:
+    """A pool before some servers."""
+
+    def __init__(self, *servers: MisbehavingServer, **remote: Any) -> None:
+        values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
+        self.model = ModelSettings(
+            name="m",
+            engine="openai_server",
+            named_kind=Kind.EMBEDDING,
+            dimensions=DIMENSIONS,
+            servers=tuple(ServerSettings(url=server.url) for server in servers),
+            remote=RemoteSettings(**values),
+        )
+        settings = Settings(request_seconds_max=5.0)
+        servers_here = embedding_servers_of(self.model, settings)
+        self.supervisor = Supervisor(
+            name="m",
+            launch=launch_embedding_servers(servers_here),
+            clock=SystemClock(),
+            start_attempts_max=None,
+        )
+        self.pool = EmbeddingPool(
+            model=self.model,
+            supervisor=self.supervisor,
+            settings=settings,
+            places=ServerGate(servers_here, lanes=1),
+        )
+
+    async def ask(self, text: str, *, interactive: bool = False) -> EmbedContentResponse:
+        return await self.pool.answer(a_request(text), interactive=interactive, label=text)
+
+    async def outcomes(self, texts: list[str]) -> list[EmbedContentResponse | BaseException]:
+        return await asyncio.gather(*map(self.ask, texts), return_exceptions=True)
+
+
+def a_request(text: str) -> EmbedContentRequest:
+    return EmbedContentRequest(content=Content(parts=[Part(text=text)]))
+
+
+@asynccontextmanager
+async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        for server in servers:
+            await stack.enter_async_context(server.listening())
+        made = World(*servers, **options)
+        with captured_logs():
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                runs = [group.create_task(run()) for run in (made.supervisor.run, made.pool.run)]
+                yield made
+                for run in runs:
+                    run.cancel()
+
+
+def is_of(response: EmbedContentResponse | BaseException, text: str) -> bool:
+    assert isinstance(response, EmbedContentResponse), response
+    right_vector = vector_of(text)
+    length = math.hypot(*right_vector)
+    values = response.embedding.values
+    return values == pytest.approx([value / length for value in right_vector], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_text_of_many_gets_its_one_right_vector(seed: int):
+    chance = random.Random(seed)
+
+    def script(_text: str, _number: int) -> Behaviour:
+        return chance.choice(ALL_FAULTS) if chance.random() < 0.4 else right
+
+    texts = [f"text {number} " + "word " * (number % 90) for number in range(600)]
+    async with world(MisbehavingServer(script), MisbehavingServer(script)) as here:
+        responses = await here.outcomes(texts)
+    assert all(map(is_of, responses, texts))
+
+
+async def test_texts_travel_together_and_their_counts_add_up():
+    server = MisbehavingServer()
+    texts = [f"text {number} " + "word " * (number % 9) for number in range(100)]
+    async with world(server) as here:
+        responses = await here.outcomes(texts)
+    assert len(server.bodies) < 10
+    counts = [each.usage_metadata.prompt_token_count for each in responses]  # type: ignore[union-attr]
+    assert sum(counts) == sum(len(text.split()) for text in texts)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+async def test_a_text_that_is_never_answered_whole_sinks_nobody_else(name: str):
+    server = MisbehavingServer(lambda text, _: LOSSES[name] if "bad" in text else right)
+    texts = [f"text {number}" for number in range(30)]
+    async with world(server, attempts_max=3) as here:
+        outcomes = await here.outcomes([*texts[:10], "bad", *texts[10:]])
+    bad = outcomes.pop(10)
+    assert all(map(is_of, outcomes, texts))
+    assert isinstance(bad, Internal)
+    assert bad.message.startswith("The request was not answered: the server ")
+    # Sent into a connection that was used before, a reset looks like an idle one's end.
+    assert server.asked["bad"] == 3 or (name == "reset" and server.asked["bad"] <= 6)
+
+
+async def test_a_text_that_is_refused_has_the_servers_words_and_the_others_their_vectors():
+    server = MisbehavingServer(lambda text, _: refusing(400, "ugly") if "bad" in text else right)
+    texts = [f"text {number}" for number in range(63)]
+    async with world(server) as here:
+        outcomes = await here.outcomes([*texts, "bad"])
+    assert all(map(is_of, outcomes[:-1], texts))
+    assert isinstance(outcomes[-1], InvalidArgument)
+    assert outcomes[-1].message == "ugly"
+    assert len(server.bodies) <= 2 * math.log2(64) + 2, "halves, not one by one"
+
+
+async def test_a_text_that_is_too_long_is_told_its_tokens():
+    words = "input (601 tokens) is too large to process. increase … (current batch size: 512)"
+    server = MisbehavingServer(lambda *_: refusing(500, words))
+    async with world(server) as here:
+        with pytest.raises(InvalidArgument, match=r"count \(601\) exceeds .* allowed \(512\)"):
+            await here.ask("long")
+    assert len(server.bodies) == 1
+
+
+async def test_vectors_of_another_length_are_waited_out_with_a_reason():
+    is_wrong = True
+    longer = changed(lambda answer: answer["data"][0].update(embedding=[1.0] * 9))
+    server = MisbehavingServer(lambda *_: longer if is_wrong else right)
+    async with world(server, patience_seconds=0.5) as here, asyncio.TaskGroup() as group:
+        waiting = group.create_task(here.ask("batch"))
+        await server.arrived.wait()
+        while not here.pool.reason:
+            await asyncio.sleep(0.01)
+        assert "9 dimensions, those of the model 8" in here.pool.reason
+        is_wrong = False
+        assert is_of(await waiting, "batch")
+
+
+async def test_while_a_server_stays_busy_calls_give_up_and_batches_wait():
+    is_busy = True
+    server = MisbehavingServer(lambda *_: refusing(429) if is_busy else right)
+    async with world(server, patience_seconds=0.5) as here, asyncio.TaskGroup() as group:
+        waiting = group.create_task(here.ask("batch"))
+        with pytest.raises(Unavailable, match="Please try again later"):
+            await here.ask("call", interactive=True)
+        assert not waiting.done()
+        is_busy = False
+        assert is_of(await waiting, "batch")
+
+
+async def test_a_server_that_goes_away_is_replaced_by_another():
+    first, second = MisbehavingServer(), MisbehavingServer()
+    texts = [f"text {number} " + "word " * 300 for number in range(200)]
+    async with AsyncExitStack() as stack:
+        leaving = await stack.enter_async_context(AsyncExitStack())
+        await leaving.enter_async_context(first.listening())
+        async with world(second) as _:
+            made = World(first, second)
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(run()) for run in (made.supervisor.run, made.pool.run)]
+                assert all(map(is_of, await made.outcomes(texts), texts))
+                assert first.bodies
+                assert second.bodies
+                await leaving.aclose()
+                assert all(map(is_of, await made.outcomes(texts), texts))
+                for run in runs:
+                    run.cancel()
+
+
+async def test_an_interactive_text_goes_before_those_of_a_batch():
+    server = MisbehavingServer(lambda *_: slow)
+    done: list[str] = []
+
+    async def ask(here: World, text: str, *, interactive: bool = False) -> None:
+        await here.ask(text, interactive=interactive)
+        done.append(text.split(maxsplit=1)[0])
+
+    one_at_a_time = world(server, requests_first=1, requests_max=1)
+    async with one_at_a_time as here, asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(ask(here, "batch " + "x" * 16000))
+        await server.arrived.wait()
+        group.create_task(ask(here, "now", interactive=True))
+    assert done.index("now") <= 1
