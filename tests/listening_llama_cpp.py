@@ -51,7 +51,10 @@ class ListeningLlamaCpp:
 
 @contextmanager
 def listening_llama_cpp(*modes: str) -> Iterator[ListeningLlamaCpp]:
-    """Yield a server that listens; of its modes `embeddings` makes vectors in place of text."""
+    """Yield a server that listens.
+
+    Of its modes, `embeddings` makes vectors in place of text, `unified` has one cache for all.
+    """
     server = ListeningLlamaCpp(*modes).start()
     try:
         yield server
@@ -69,7 +72,7 @@ def _listen(port: int, modes: list[str]) -> None:
     common.n_parallel = LANES
     common.n_ctx = LANES * CONTEXT_TOKENS
     common.n_batch = common.n_ubatch = CONTEXT_TOKENS
-    common.kv_unified = False
+    common.kv_unified = "unified" in modes
     if "embeddings" in modes:
         common.embedding = True
         common.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN

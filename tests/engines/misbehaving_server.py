@@ -102,7 +102,18 @@ def right_answer(body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def right(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
-    return web.json_response(right_answer(body))
+    return reply(right_answer(body), body)
+
+
+def reply(answer: dict[str, Any], body: dict[str, Any]) -> web.Response:
+    """Return the answer in one piece, or in events if it is asked for as a stream."""
+    if not body.get("stream"):
+        return web.json_response(answer)
+    (choice,) = answer["choices"]
+    said = {"choices": [{"delta": choice["message"]}]}
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": answer["usage"]}
+    events = "".join(f"data: {json.dumps(event)}\n\n" for event in (said, end))
+    return web.Response(text=f"{events}data: [DONE]\n\n", content_type="text/event-stream")
 
 
 async def numbers(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
@@ -122,8 +133,8 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Behaviour:
 
 
 def saying(text: str, **message: Any) -> Behaviour:
-    async def say(_server: Any, _request: Any, _body: Any) -> web.Response:
-        return web.json_response(completion(text, **message))
+    async def say(_server: Any, _request: Any, body: Any) -> web.Response:
+        return reply(completion(text, **message), body)
 
     return say
 

@@ -1,12 +1,9 @@
 """What servers do wrong costs no request its answer, and no two answers get mixed up."""
 
 import asyncio
-import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,20 +17,13 @@ from engines.misbehaving_server import (
     refusing,
     reset,
     right,
-    saying,
     silent,
     slow,
 )
-from toplu.clock import SystemClock
+from engines.pool_before_servers import World, world
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
-from toplu.fleet.pool import Pool
-from toplu.fleet.remote.gate import ServerGate
-from toplu.fleet.remote.launch import launch_servers, servers_of
-from toplu.fleet.supervisor import EngineState, Supervisor
-from toplu.gemini.content import GenerateContentRequest, GenerationConfig
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings, Settings
-from unit.fleet.scripted_engine import NO_GROUNDER, a_request, captured_logs
+from toplu.fleet.supervisor import EngineState
+from unit.fleet.scripted_engine import captured_logs
 
 KEY = "sk-this-must-not-be-told"
 ALL_FAULTS: list[Behaviour] = [
@@ -49,61 +39,6 @@ ALL_FAULTS: list[Behaviour] = [
     other_json,
     empty,
 ]
-
-
-class World:
-    """A pool before some servers."""
-
-    def __init__(
-        self, *servers: MisbehavingServer, key_file: Path | None = None, **remote: Any
-    ) -> None:
-        values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
-        self.model = ModelSettings(
-            name="m",
-            engine="openai_server",
-            servers=tuple(
-                ServerSettings(url=server.url, key_file=key_file and str(key_file))
-                for server in servers
-            ),
-            remote=RemoteSettings(**values),
-        )
-        settings = Settings(request_seconds_max=5.0)
-        self.servers = servers_of(self.model, settings)
-        self.supervisor = Supervisor(
-            name="m",
-            launch=launch_servers(self.servers),
-            clock=SystemClock(),
-            start_attempts_max=None,
-        )
-        self.pool = Pool(
-            model=self.model,
-            supervisor=self.supervisor,
-            settings=settings,
-            grounder=NO_GROUNDER,
-            places=ServerGate(self.servers, lanes=4),
-        )
-
-    async def ask(
-        self, text: str, *, interactive: bool = False, config: GenerationConfig | None = None
-    ) -> str:
-        asked = a_request(text)
-        request = GenerateContentRequest(contents=asked.contents, generation_config=config)
-        response = await self.pool.answer(request, interactive=interactive, label=text)
-        parts = response.candidates[0].content.parts
-        assert parts is not None
-        return parts[0].text or ""
-
-
-@asynccontextmanager
-async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[World]:
-    async with AsyncExitStack() as stack:
-        for server in servers:
-            await stack.enter_async_context(server.listening())
-        made = World(*servers, **options)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            run = group.create_task(made.supervisor.run())
-            yield made
-            run.cancel()
 
 
 async def answers_of(here: World, count: int) -> list[str]:
@@ -260,28 +195,3 @@ async def test_a_redirect_is_not_followed():
         async with world(server) as here:
             assert await here.ask("a") == "re: a"
     assert not elsewhere.bodies
-
-
-async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passed_on():
-    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
-    form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
-    wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
-    server = MisbehavingServer(lambda text, n: wrong if text == "bad" or n < 3 else valid)
-    async with world(server) as here:
-        assert json.loads(await here.ask("good", config=form)) == {"age": 7}
-        assert len({body["seed"] for body in server.bodies}) == 3
-        with pytest.raises(Internal, match="does not follow the schema"):
-            await here.ask("bad", config=form)
-    (sent,) = {json.dumps(body["response_format"]) for body in server.bodies}
-    assert json.loads(sent)["json_schema"]["schema"] == {**schema, "additionalProperties": False}
-
-
-async def test_an_answer_that_might_not_fit_is_asked_to_be_shorter():
-    words = (
-        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context "
-        "length is 600 tokens and your request has 100 input tokens (1024 > 600 - 100)."
-    )
-    server = MisbehavingServer(lambda _, number: refusing(400, words) if number == 1 else right)
-    async with world(server) as here:
-        assert await here.ask("a") == "re: a"
-    assert [body["max_tokens"] for body in server.bodies] == [1024, 500]

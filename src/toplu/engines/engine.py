@@ -169,6 +169,19 @@ class Piece:
 Listener = Callable[[Piece], Awaitable[None]]
 
 
+class BegunNote:
+    """A listener that merely notes that an answer is being made.
+
+    It takes no time, and keeps nothing of what it hears, so that the answer may begin anew.
+    """
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+
+    async def __call__(self, piece: Piece) -> None:  # noqa: ARG002  # whatever it says
+        self._note()
+
+
 class EngineDied(Unavailable):
     """The engine went away while it held the request; the request itself may be innocent."""
 

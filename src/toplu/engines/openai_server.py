@@ -16,7 +16,7 @@ from toplu.engines.calling.spoken import heard, hearing
 from toplu.engines.chat_messages import with_images_twice
 from toplu.engines.chat_reply import Answer, Reply, ReplyParts
 from toplu.engines.context_refusal import read_overlength
-from toplu.engines.engine import Completion, Generation, Listener, Prompt, Turn
+from toplu.engines.engine import BegunNote, Completion, Generation, Listener, Prompt, Turn
 from toplu.engines.openai_body import (
     SEED_MAX,
     write_body,
@@ -128,7 +128,7 @@ class OpenaiServer:
             completion = self._checked(reply.completion, structure)
             if completion is not None:
                 return msgspec.structs.replace(reply, completion=completion)
-            if heard is not None:
+            if heard is not None and not isinstance(heard, BegunNote):
                 break  # it has been told, and cannot be taken back
         raise Internal("The model's server gave an answer that does not follow the schema.")
 

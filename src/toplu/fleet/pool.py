@@ -18,7 +18,7 @@ from toplu.engines.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
 from toplu.engines.cached import Cached
-from toplu.engines.engine import Engine, Generation, Listener, Piece, Prompt
+from toplu.engines.engine import BegunNote, Engine, Generation, Piece, Prompt
 from toplu.engines.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.lanes import Lanes, Places
 from toplu.fleet.patience import Patience
@@ -116,7 +116,7 @@ class Pool:
 
         async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
             parts = await count_parts(grounded, engine)
-            listener = None if begun is None else _calling(begun)
+            listener = None if begun is None else BegunNote(begun)
             generation = await engine.generate(grounded.prompt, lane, listener)
             generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
@@ -251,10 +251,3 @@ def _told(generation: Generation, prompt: Prompt, cached: Cached | None) -> Gene
     if cached is not None:
         generation = cached.count(generation)
     return generation if _tells_thoughts(prompt) else generation.without_thoughts()
-
-
-def _calling(begun: Callable[[], None]) -> Listener:
-    async def listen(_: Piece) -> None:
-        begun()
-
-    return listen

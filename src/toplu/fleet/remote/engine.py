@@ -3,7 +3,7 @@
 from typing import Any, Generic, Protocol, TypeVar
 
 from toplu.engines.calling.function import Functions
-from toplu.engines.engine import Engine, Generation, Listener, Prompt, Turn
+from toplu.engines.engine import BegunNote, Engine, Generation, Listener, Prompt, Turn
 from toplu.fleet.remote.affinity import Beginning, beginning_of
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
@@ -35,7 +35,8 @@ class RemoteEngine:
             written = sum(completion.tokens for completion in generation.completions)
             read = generation.prompt_tokens - generation.cached_tokens
             # A client that is slow to listen says nothing of the server.
-            call.work = 0.0 if listener else written + READ_COST * read
+            if listener is None or isinstance(listener, BegunNote):
+                call.work = written + READ_COST * read
         return generation
 
     async def count_tokens(

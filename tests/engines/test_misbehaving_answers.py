@@ -1,0 +1,46 @@
+"""Answers that are not of the form that was asked for, and those that do not fit."""
+
+import asyncio
+import json
+
+import pytest
+
+from engines.misbehaving_server import MisbehavingServer, refusing, right, saying
+from engines.pool_before_servers import world
+from toplu.errors import Internal
+from toplu.gemini.content import GenerationConfig
+
+
+async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passed_on():
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
+    wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
+    server = MisbehavingServer(lambda text, n: wrong if text == "bad" or n < 3 else valid)
+    async with world(server) as here:
+        assert json.loads(await here.ask("good", config=form)) == {"age": 7}
+        assert len({body["seed"] for body in server.bodies}) == 3
+        with pytest.raises(Internal, match="does not follow the schema"):
+            await here.ask("bad", config=form)
+    (sent,) = {json.dumps(body["response_format"]) for body in server.bodies}
+    assert json.loads(sent)["json_schema"]["schema"] == {**schema, "additionalProperties": False}
+
+
+async def test_an_answer_whose_beginning_is_merely_noted_may_be_asked_for_again():
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
+    wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
+    begun = asyncio.Event()
+    async with world(MisbehavingServer(lambda _, n: wrong if n < 3 else valid)) as here:
+        assert json.loads(await here.ask("good", config=form, begun=begun.set)) == {"age": 7}
+    assert begun.is_set()
+
+
+async def test_an_answer_that_might_not_fit_is_asked_to_be_shorter():
+    words = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context "
+        "length is 600 tokens and your request has 100 input tokens (1024 > 600 - 100)."
+    )
+    server = MisbehavingServer(lambda _, number: refusing(400, words) if number == 1 else right)
+    async with world(server) as here:
+        assert await here.ask("a") == "re: a"
+    assert [body["max_tokens"] for body in server.bodies] == [1024, 500]
