@@ -3,10 +3,18 @@
 import asyncio
 import secrets
 import string
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 LOWER_ALPHANUMERIC = string.ascii_lowercase + string.digits
+# Seven bytes make each character. The few that are left would favour some, so they are drawn anew.
+_CHARACTER_OF_BYTE = (LOWER_ALPHANUMERIC * 8)[:256].encode("ascii")
+_UNUSED_BYTES = bytes(range(256 - 256 % len(LOWER_ALPHANUMERIC), 256))
+# At a time: each draw lets another thread run, and waits until that one lets go.
+DRAWN_BYTES = 8192
+_drawn = bytearray()
+_drawing = threading.Lock()
 
 
 class Clock(Protocol):
@@ -33,13 +41,13 @@ class SystemClock:
 
 def random_id(length: int) -> str:
     """Return `length` unguessable characters of `[a-z0-9]`."""
-    # One draw for the whole id: a draw for each character is a system call for each.
-    number = secrets.randbelow(len(LOWER_ALPHANUMERIC) ** length)
-    characters = []
-    for _ in range(length):
-        number, place = divmod(number, len(LOWER_ALPHANUMERIC))
-        characters.append(LOWER_ALPHANUMERIC[place])
-    return "".join(characters)
+    with _drawing:
+        while len(_drawn) < length:
+            drawn = secrets.token_bytes(DRAWN_BYTES)
+            _drawn.extend(drawn.translate(_CHARACTER_OF_BYTE, _UNUSED_BYTES))
+        characters = bytes(_drawn[-length:])
+        del _drawn[-length:]
+    return characters.decode("ascii")
 
 
 def timestamp(moment: datetime) -> str:

@@ -5,6 +5,7 @@ number of units, twice over: half of it is whole too, and half is what a batch p
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,6 +75,16 @@ class Usage:
 
 
 NO_TOKENS = Usage()
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """Return what all of them used."""
+    usages = list(usages)
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

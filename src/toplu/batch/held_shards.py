@@ -63,6 +63,7 @@ class HeldShards:
         self._answers = 0
         self._output_tokens = OUTPUT_TOKENS_AT_FIRST  # of an answer, in the mean
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
+        self._ends: dict[int, datetime] = {}  # and when it ends
         self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
 
     def ring(self) -> None:
@@ -82,15 +83,18 @@ class HeldShards:
 
         Then none is to wait behind another.
         """
-        return sum(run.unstarted for run in self._runs) <= len(self._wanting)
+        wanting = len(self._wanting)
+        return wanting > 0 and sum(run.unstarted for run in self._runs) <= wanting
+
+    def has_quantum(self, lane: int) -> bool:
+        """Whether the lane goes on with what it has, without a question."""
+        now = self._clock.now()
+        # The clock may have been put back.
+        return self._begun[lane] <= now < self._ends[lane]
 
     async def keeps_turn(self, lane: int, run: ShardRun) -> bool:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
-        now = self._clock.now()
-        since = self._begun.setdefault(lane, now)
-        if since <= now < since + self._scheduler.quantum:
-            return True
-        self._begun[lane] = now
+        self._begin_quantum(lane)
         try:
             if await self._scheduler.keeps_turn(run.lease):
                 return True
@@ -100,6 +104,11 @@ class HeldShards:
             return True
         self._put_down(lane, run)
         return False
+
+    def _begin_quantum(self, lane: int) -> None:
+        now = self._clock.now()
+        self._begun[lane] = now
+        self._ends[lane] = now + self._scheduler.quantum
 
     def rest(self, lane: int, run: ShardRun | None, *, idle: bool) -> None:
         """Have the lane want nothing for the time being, and others what it has.
@@ -138,7 +147,7 @@ class HeldShards:
             return None
         if found is not None:
             self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
-            self._begun[lane] = self._clock.now()
+            self._begin_quantum(lane)
             self._wanting.discard(lane)
             # Who found nothing meanwhile may help, and who held back need not.
             self.ring()

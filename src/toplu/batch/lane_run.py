@@ -57,7 +57,8 @@ class LaneRun:
         """Take and answer until drained; returns when the last request in flight is answered."""
         async with asyncio.TaskGroup() as requests:
             while True:
-                await self._writer.wait_for_room()
+                if not self._writer.has_room:
+                    await self._writer.wait_for_room()
                 await self._places.acquire()
                 taken = await self._next_request()
                 if taken is None:
@@ -90,7 +91,10 @@ class LaneRun:
                 run, stretch = self._at_hand
                 is_scarce = self._outstanding and self._held.is_scarce
                 if not is_scarce:
-                    if not await self._held.keeps_turn(self._lane, run):
+                    if not (
+                        self._held.has_quantum(self._lane)
+                        or await self._held.keeps_turn(self._lane, run)
+                    ):
                         continue
                     if twins := stretch.take():
                         return run, stretch, twins

@@ -11,7 +11,8 @@ A shard is a contiguous piece of the order, and its lines are read from wherever
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from toplu.batch import paths
 from toplu.job import Shard
@@ -20,8 +21,7 @@ from toplu.store.blobs import Blobs
 RECORD = struct.Struct(">IQIIIB")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One request in the order."""
 
     index: int  # within the job, from 0
@@ -32,8 +32,7 @@ class Place:
     is_twin: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestLine:
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """One request as it stands in the input."""
 
     index: int  # within the job, from 0

@@ -11,7 +11,7 @@ from toplu.batch.kept_results import KeptResults
 from toplu.batch.tally import Tally
 from toplu.errors import FailedPrecondition
 from toplu.job import Job, Shard
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import Usage, total
 from toplu.store.jobs import Jobs
 from toplu.store.ledger import LedgerRows
 
@@ -65,7 +65,7 @@ def _balances(job: Job, tally: Tally, shards: Sequence[Shard], charged: Usage | 
         sum(shard.succeeded for shard in shards),
         sum(shard.failed for shard in shards),
         sum(shard.deduplicated for shard in shards),
-        sum((shard.usage for shard in shards), start=NO_TOKENS),
+        total(shard.usage for shard in shards),
     )
     return (
         (tally.succeeded, sum(tally.failed.values())) == (counts.succeeded, counts.failed)

@@ -15,7 +15,7 @@ from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
 from toplu.batch.shard_run import ShardRun
 from toplu.batch.speed import Speeds
 from toplu.clock import Clock
-from toplu.money import NO_TOKENS
+from toplu.money import total
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
 from toplu.store.result_log import Record, ResultLog
@@ -139,7 +139,7 @@ class ResultWriter:
     def _measure(self, group: dict[ShardRun, list[Record]]) -> None:
         now = self._clock.now()
         for run, records in group.items():
-            usage = sum((record.usage for record in records), start=NO_TOKENS)
+            usage = total(record.usage for record in records)
             self._speeds.of(run.lease.job.engine).add(usage, now)
 
     async def _record(self, runs: list[ShardRun]) -> None:

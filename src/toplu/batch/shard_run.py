@@ -1,15 +1,16 @@
 """One leased shard while it is being worked on: what is left, what is running, what is durable."""
 
 import asyncio
-from collections.abc import Callable, Container, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
 
 from toplu.batch import order
 from toplu.batch.led_stretch import LedStretch
 from toplu.batch.order import RequestLine
 from toplu.batch.stretch import Stretch
 from toplu.job import Lease
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import Usage, total
 from toplu.settings import Settings
 from toplu.store.blobs import Blobs
 from toplu.store.jobs import Progress
@@ -86,7 +87,7 @@ class ShardRun:
             sealed=tuple(sealed),
             failed=sum(not entry.succeeded for entry in finished.values()),
             deduplicated=sum(entry.is_copy for entry in finished.values()),
-            usage=sum((entry.usage for entry in finished.values()), start=NO_TOKENS),
+            usage=total(entry.usage for entry in finished.values()),
             share_cache=share_cache,
         )
 
@@ -125,7 +126,7 @@ class ShardRun:
         self.succeeded += succeeded
         self.failed += len(records) - succeeded
         self.deduplicated += sum(record.is_copy for record in records)
-        self.usage = sum((record.usage for record in records), start=self.usage)
+        self.usage += total(record.usage for record in records)
 
     def progress(self) -> Progress:
         """Return what is durable, for the database to follow."""
@@ -186,13 +187,15 @@ class ShardRun:
         self.stop()
 
 
-def _unfinished(lines: Sequence[RequestLine], finished: Container[int]) -> list[RequestLine]:
+def _unfinished(lines: Sequence[RequestLine], finished: Collection[int]) -> list[RequestLine]:
     """Return the lines that have no outcome; each shares with the one before it that is left."""
+    if not finished:
+        return list(lines)
     left = []
     shared_bytes = NO_BOUND
     for line in lines:
         shared_bytes = min(shared_bytes, line.shared_bytes)
         if line.index not in finished:
-            left.append(replace(line, shared_bytes=shared_bytes))
+            left.append(msgspec.structs.replace(line, shared_bytes=shared_bytes))
             shared_bytes = NO_BOUND
     return left

@@ -13,7 +13,6 @@ from rich.table import Table
 from toplu import money
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
-from toplu.money import NO_TOKENS
 from toplu.projects.ledger import Total
 from toplu.settings import load
 from toplu.wiring import open_books
@@ -74,7 +73,7 @@ def _table_of(totals: Sequence[Total]) -> Table:
 
 def _numbers_of(totals: Sequence[Total]) -> tuple[str, ...]:
     """Return the sums of totals in one currency."""
-    usage = sum((total.usage for total in totals), start=NO_TOKENS)
+    usage = money.total(each.usage for each in totals)
     cost = money.as_text(sum(total.cost_units for total in totals))
     return (
         str(sum(total.requests for total in totals)),

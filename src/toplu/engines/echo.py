@@ -11,6 +11,7 @@ every call in flight fails and it stays dead, so that whoever supervises it star
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ class EchoEngine:
         self, turns: tuple[Turn, ...], functions: Functions | None = None
     ) -> int:
         self._raise_if_dead()
-        return sum(len(WORD.findall(_said(turn))) for turn in write_turns(turns, functions))
+        return sum(len(_said(turn).split()) for turn in write_turns(turns, functions))
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
         self._raise_if_dead()
@@ -114,9 +115,10 @@ class EchoEngine:
 
     async def _let_pass(self, seconds: float) -> None:
         """Let the time pass, unless the engine dies first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.dead.wait()
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.dead.wait()
         self._raise_if_dead()
 
     def _raise_if_dead(self) -> None:
@@ -145,7 +147,7 @@ def _complete(prompt: Prompt, text: str, tokens_max: int) -> Completion:
     calls = [] if prompt.functions is None else _calls(prompt.functions, text)
     if not calls:
         return _cut(text, tokens_max)
-    tokens = sum(len(WORD.findall(json.dumps(call.arguments))) for call in calls)
+    tokens = sum(len(json.dumps(call.arguments).split()) for call in calls)
     if tokens > tokens_max:
         return Completion(text="", tokens=tokens_max, hit_token_limit=True)
     return Completion(text="", tokens=tokens, hit_token_limit=False, calls=tuple(calls))
@@ -166,6 +168,8 @@ def _calls(functions: Functions, text: str) -> list[FunctionCall]:
 
 def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:
     """Think the text, if thinking is asked for, and then say it or what has the form asked for."""
+    if prompt.thinking is None and prompt.top_logprobs is None:
+        return _complete(prompt, text, tokens_max)
     budget = 0 if prompt.thinking is None else prompt.thinking.tokens_max
     thoughts = _cut(text, tokens_max if budget is None else min(budget, tokens_max))
     completion = _complete(prompt, text, tokens_max - thoughts.tokens)
@@ -174,10 +178,11 @@ def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:
 
 
 def _cut(text: str, tokens_max: int) -> Completion:
-    words = list(WORD.finditer(text))
-    if len(words) <= tokens_max:
-        return Completion(text=text, tokens=len(words), hit_token_limit=False)
-    end = words[tokens_max - 1].end() if tokens_max else 0
+    count = len(text.split())
+    if count <= tokens_max:
+        return Completion(text=text, tokens=count, hit_token_limit=False)
+    words = WORD.finditer(text)
+    end = next(itertools.islice(words, tokens_max - 1, None)).end() if tokens_max else 0
     return Completion(text=text[:end], tokens=tokens_max, hit_token_limit=True)
 
 

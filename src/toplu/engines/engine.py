@@ -150,6 +150,8 @@ class Generation:
 
     def without_thoughts(self) -> "Generation":
         """Return the same with nobody's thoughts in words; their tokens still count."""
+        if not any(completion.thoughts for completion in self.completions):
+            return self
         silent = (replace(completion, thoughts="") for completion in self.completions)
         return replace(self, completions=tuple(silent))
 

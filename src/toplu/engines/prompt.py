@@ -7,6 +7,7 @@ asks for what this server does not serve (see `engines.served`) is Unimplemented
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 
 import msgspec
 
@@ -40,6 +41,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_output_tokens": (1, 2**31 - 1),
     "logprobs": (0, LOGPROBS_MAX),
 }
+
+_ranged = attrgetter(*RANGES)
 
 PAYLOADS = (
     "text",
@@ -178,7 +181,7 @@ def _part_violations(content: Content, role: Role, path: str) -> Iterator[FieldV
     if not content.parts:
         yield _violation(f"{path}.parts", f"{path}.parts must not be empty")
     for index, part in enumerate(content.parts or []):
-        if all(getattr(part, payload) is None for payload in PAYLOADS):
+        if part.text is None and all(getattr(part, payload) is None for payload in PAYLOADS):
             yield _violation(
                 f"{path}.parts[{index}].data",
                 "required oneof field 'data' must have one initialized field",
@@ -195,8 +198,7 @@ def _function_violations(request: GenerateContentRequest) -> Iterator[FieldViola
 
 
 def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:
-    for field, (low, high) in RANGES.items():
-        value = getattr(config, field)
+    for value, (field, (low, high)) in zip(_ranged(config), RANGES.items(), strict=True):
         # Written so that NaN, which compares with nothing, is refused as well.
         if value is not None and not low <= value <= high:
             yield _violation(

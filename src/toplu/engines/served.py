@@ -8,6 +8,8 @@ Gemini API and refused by name. To serve a feature, move its row.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec.structs import astuple
+
 from toplu.engines.attached import Shown
 from toplu.gemini.content import (
     Content,
@@ -145,20 +147,22 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     },
 }
 
+_NAMES = {
+    kind: tuple(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    for kind in SERVED
+}
+
 
 def find_unserved(message: Message, path: str = "") -> Iterator[str]:
     """Yield the camelCase path of each field that is set and not served, in field order."""
     kind = type(message)
-    served = SERVED[kind]
-    harmless = HARMLESS.get(kind, {})
-    for name, wire_name in zip(
-        message.__struct_fields__, message.__struct_encode_fields__, strict=True
-    ):
-        value = getattr(message, name)
+    for place, value in enumerate(astuple(message)):
         if value is None:
             continue
-        if name not in served:
-            if name not in harmless or not harmless[name](value):
+        name, wire_name = _NAMES[kind][place]
+        if name not in SERVED[kind]:
+            is_harmless = HARMLESS.get(kind, {}).get(name)
+            if is_harmless is None or not is_harmless(value):
                 yield path + wire_name
         elif isinstance(value, Message) and type(value) in SERVED:
             yield from find_unserved(value, f"{path}{wire_name}.")

@@ -6,8 +6,8 @@ another. One that was preempted so often as the settings allow insists: nobody p
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from types import TracebackType
 
 _numbers = itertools.count()
 
@@ -71,18 +71,66 @@ class Claim:
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
-    @asynccontextmanager
-    async def until_preempted(self) -> AsyncIterator[None]:
-        """Run the body until its end, or raise Preempted; what it has finished by then stands."""
+    async def begin(self) -> None:
+        """Be where the place is, until `end`; Preempted if it is somebody else's already."""
         if self._preempted:
             raise Preempted
-        self._scope = scope = asyncio.timeout(None)
+        self._scope = asyncio.timeout(None)
+        await self._scope.__aenter__()
+
+    async def end(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Say how the work on the place ended; Preempted if that was why.
+
+        What it has finished by then stands.
+        """
+        scope, self._scope = self._scope, None
+        assert scope is not None, "it has begun"
         try:
-            async with scope:
-                yield
-        except TimeoutError as error:
-            if scope.expired():
-                raise Preempted from error
+            await scope.__aexit__(kind, error, trace)
+        except TimeoutError as timeout:
+            raise Preempted from timeout
+        if scope.expired() and isinstance(error, TimeoutError):
+            raise Preempted from error
+
+
+class HeldPlace:
+    """A place for a claim while the body runs, and the wait for it; what it yields is the lane.
+
+    Raises Preempted where an interactive call is to have the place. It is no generator, which
+    would cost as much again as everything else that a request needs to have a lane.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        take: Callable[[Claim], Awaitable[int]],
+        release: Callable[[Claim], None],
+    ) -> None:
+        self._claim = claim
+        self._take = take
+        self._release = release
+
+    async def __aenter__(self) -> int:
+        try:
+            lane = await self._take(self._claim)
+            await self._claim.begin()
+        except BaseException:
+            self._release(self._claim)
             raise
+        return lane
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._claim.end(kind, error, trace)
         finally:
-            self._scope = None
+            self._release(self._claim)

@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from operator import attrgetter
 from typing import Protocol
 
-from toplu.fleet.claim import Claim
+from toplu.fleet.claim import Claim, HeldPlace
 from toplu.fleet.reserve import Reserve, loop_seconds
 
 PLACES_PER_LANE = 2
@@ -84,18 +84,15 @@ class Lanes:
         # The last ones, so that the first keep the prefixes that batches left there.
         return lane >= self._open_lanes()
 
-    @asynccontextmanager
-    async def place(self, claim: Claim) -> AsyncIterator[int]:
+    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         if not claim.takes_lane:
-            async with self._counts:
-                yield 0
-            return
-        try:
-            lane = await self._take(claim)
-            async with claim.until_preempted():
-                yield lane
-        finally:
-            self._release(claim)
+            return self._place_for_count()
+        return HeldPlace(claim, self._take, self._release)
+
+    @asynccontextmanager
+    async def _place_for_count(self) -> AsyncIterator[int]:
+        async with self._counts:
+            yield 0
 
     async def _take(self, claim: Claim) -> int:
         if claim.interactive and self._reserve is not None:

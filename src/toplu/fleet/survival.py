@@ -10,11 +10,12 @@ not recorded, counted or charged.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, nullcontext
 from typing import TypeVar
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from toplu.engines.engine import Engine, EngineDied
 from toplu.engines.server_fault import ServerFault
@@ -73,22 +74,25 @@ class Survival:
             takes_lane=takes_lane,
             preemptions_max=self._preemptions_max,
         )
-        told = log.bind(engine=self._model.name, label=label)
         patience = self._patience.budget() if interactive else None
         tries = Tries(crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max)
+
+        def told() -> FilteringBoundLogger:
+            bound: FilteringBoundLogger = log.bind(engine=self._model.name, label=label)
+            return bound
+
         while True:
+            if tries.crashes:
+                told().info("request_runs_alone", crashes=tries.crashes)
             try:
-                async with self._placed(claim, patience, alone=tries.crashes > 0) as placed:
-                    if tries.crashes:
-                        told.info("request_runs_alone", crashes=tries.crashes)
-                    return await work(*placed)
+                return await self._try(work, claim, patience, alone=tries.crashes > 0)
             except (EngineDied, ServerFault) as error:
                 if not may_repeat():
-                    told.warning("answer_broken_off", reason=error.message)
+                    told().warning("answer_broken_off", reason=error.message)
                     raise Unavailable(BROKEN_OFF) from error
-                tries.note(error, told)
+                tries.note(error, told())
             except Preempted:
-                told.debug("request_preempted", preemptions=claim.preemptions)
+                told().debug("request_preempted", preemptions=claim.preemptions)
             except EngineStopped:
                 if interactive:
                     raise
@@ -96,21 +100,18 @@ class Survival:
                 # is about to cancel this call, and another life of the server will answer it.
                 await asyncio.Event().wait()
 
-    @asynccontextmanager
-    async def _placed(
-        self, claim: Claim, patience: Budget | None, *, alone: bool
-    ) -> AsyncIterator[tuple[Engine, int]]:
-        """Hold a lane of a ready engine; the body tells the supervisor if the engine dies.
+    async def _try(self, work: Work[T], claim: Claim, patience: Budget | None, *, alone: bool) -> T:
+        """Do the work on a lane of a ready engine; tell the supervisor if the engine dies of it.
 
         A call without a budget is one of a batch, and waits as long as it takes.
         """
         async with AsyncExitStack() as held:
             async with self._patience.wait(patience) if patience else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
-                taken = await held.enter_async_context(self._places.place(claim))
+                lane = await held.enter_async_context(self._places.place(claim))
                 engine = await self._supervisor.ready()
             try:
-                yield engine, taken
+                return await work(engine, lane)
             except EngineDied:
                 # Before the place is free, so that nobody else is sent to the dead engine.
                 self._supervisor.report_death(engine)

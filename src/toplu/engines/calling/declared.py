@@ -44,6 +44,8 @@ NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 def function_violations(request: GenerateContentRequest) -> Iterator[tuple[str, str]]:
     """Yield the path and the reason of everything wrong with the functions of a request."""
+    if request.tools is None and request.tool_config is None:
+        return
     declared = list(_declarations(request))
     yield from _config_violations(request, {each.name for _, each in declared})
     if not declared:
@@ -100,8 +102,8 @@ def _company_violations(request: GenerateContentRequest) -> Iterator[tuple[str, 
 
 def read_functions(request: GenerateContentRequest) -> Functions | None:
     """Return what may be called, None if nothing may, or raise SchemaFault."""
-    config = _calling_config(request)
     declared = list(_declarations(request))
+    config = _calling_config(request)
     if not declared or config.mode == Mode.NONE:
         return None
     key = json.dumps([(path, msgspec.to_builtins(each)) for path, each in declared])

@@ -27,21 +27,23 @@ TOO_MANY = "Please ensure that function response turn comes immediately after a 
 
 def part_violations(part: Part, role: Role) -> Iterator[tuple[str, str]]:
     """Yield the field and the reason of everything wrong with a part that calls or answers."""
-    allowed = {"function_call": "assistant", "function_response": "user"}
-    values = {
-        "function_call": part.function_call and part.function_call.args,
-        "function_response": part.function_response and part.function_response.response,
-    }
-    for field, speaker in allowed.items():
-        said = getattr(part, field)
-        if said is None:
-            continue
-        if role != speaker:
-            yield field, f"cannot stand in a turn of the {role}."
-        if not said.name:
-            yield f"{field}.name", "Name cannot be empty."
-        elif not _is_writable([said.name, said.id, values[field]]):
-            yield field, "has a value that JSON in UTF-8 cannot have."
+    if (call := part.function_call) is not None:
+        if role != "assistant":
+            yield "function_call", f"cannot stand in a turn of the {role}."
+        yield from _value_violations("function_call", call.name, call.id, call.args)
+    if (given := part.function_response) is not None:
+        if role != "user":
+            yield "function_response", f"cannot stand in a turn of the {role}."
+        yield from _value_violations("function_response", given.name, given.id, given.response)
+
+
+def _value_violations(
+    field: str, name: str | None, identity: str | None, value: object
+) -> Iterator[tuple[str, str]]:
+    if not name:
+        yield f"{field}.name", "Name cannot be empty."
+    elif not _is_writable([name, identity, value]):
+        yield field, "has a value that JSON in UTF-8 cannot have."
 
 
 def read_calls(parts: Iterable[Part]) -> tuple[FunctionCall, ...]:
@@ -97,6 +99,9 @@ def pair_results(turns: Iterable[Turn]) -> Iterator[Turn]:
         if turn.results or waiting:
             yield replace(turn, results=_paired(waiting, turn.results))
             waiting = ()
+            continue
+        if not turn.calls:
+            yield turn
             continue
         waiting = tuple(
             call if call.id else replace(call, id=f"call-{next(numbers)}") for call in turn.calls

@@ -8,12 +8,11 @@ the servers yield, and is nothing while all of them are busy or away.
 import asyncio
 import bisect
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from operator import attrgetter
 from typing import Any
 
-from toplu.fleet.claim import Claim
+from toplu.fleet.claim import Claim, HeldPlace
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.reserve import Reserve
 
@@ -48,23 +47,17 @@ class ServerGate:
     def rests(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
         return False
 
-    @asynccontextmanager
-    async def place(self, claim: Claim) -> AsyncIterator[int]:
+    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         """Hold a place; the lane means nothing to the servers."""
-        try:
-            await self._enter(claim)
-            async with claim.until_preempted():
-                yield claim.lane or 0
-        finally:
-            self._leave(claim)
+        return HeldPlace(claim, self._enter, self._leave)
 
-    async def _enter(self, claim: Claim) -> None:
+    async def _enter(self, claim: Claim) -> int:
         if claim.interactive and claim.takes_lane and self._reserve is not None:
             self._reserve.note_arrival()
         placed = claim.begin_waiting()
         bisect.insort(self._waiting, claim, key=attrgetter("turn"))
         self._admit()
-        await placed
+        return await placed
 
     def _leave(self, claim: Claim) -> None:
         if claim in self._waiting:
