@@ -1,19 +1,22 @@
 """B6, B8 and B9 in virtual time: makespan, deadlines and fair shares of the product's own policy.
 
 Nothing is timed: the same seeds give the same figures on every machine. The engines and the
-policies of others are in `tests/simulation`.
+policies of others are in `tests/simulation`; lengths of answers are those of ShareGPT.
 """
 
 import statistics
 from collections.abc import Iterable
 
+import sharegpt
 from days import a_mix, fewest_late
-from makespan import Lanes, Roofline, block_by_block, bound, conversations, in_stretches, in_turn
+from lanes_in_time import tokens_of_lanes
+from makespan import block_by_block, bound, in_turn, longest_first
 from peers import deadline_ramp, fair_only, fifo
 from virtual_engine import Load, Policy, VirtualEngine, ours
 
 POLICIES: tuple[Policy, ...] = (ours, fifo, fair_only, deadline_ramp)
 SEEDS = range(4)
+MAKESPAN_SEEDS = range(2)
 FEASIBLE = (0.5, 0.7, 0.8)
 OVERLOADED = (0.9, 1.0, 1.2)
 QUANTUM_SECONDS = 600.0  # of a day's simulation; a lane is asked for its next turn so often
@@ -26,26 +29,25 @@ def measure() -> dict[str, float | str]:
 
 
 def makespan() -> dict[str, float | str]:
-    """B6: the time of a job over the bound, alone and with a second job behind it."""
-    roofline = Roofline()
+    """B6: the time of a job over the bound, on the product's own lanes, alone and with a second.
+
+    Told: each request has its `maxOutputTokens`, which is as long as its answer.
+    """
     figures: dict[str, float | str] = {}
-    for count in (200, 2000):
-        for lanes in (4, 16, 64):
-            ratios: dict[str, list[float]] = {"toplu": [], "file order": [], "blocks": []}
-            for seed in SEEDS:
-                requests = conversations(seed, count)
-                limit = bound(requests, lanes, roofline)
-                stretches = Lanes(lanes, roofline).run(in_stretches(requests, lanes))
-                ratios["toplu"].append(stretches / limit)
-                ratios["file order"].append(Lanes(lanes, roofline).run(in_turn(requests)) / limit)
-                ratios["blocks"].append(block_by_block(requests, lanes, roofline) / limit)
-            figures[f"B6 {count} requests, {lanes} lanes"] = _shown(ratios)
-    with_second = []
-    for seed in SEEDS:
-        both = [*conversations(seed, 200), *conversations(seed + 100, 2000)]
-        limit = bound(both, 16, roofline)
-        with_second.append(Lanes(16, roofline).run(in_stretches(both, 16)) / limit)
-    figures["B6 with a second job, 16 lanes"] = statistics.mean(with_second)
+    for count, lanes in ((200, 4), (200, 16), (200, 64), (2000, 16)):
+        ratios: dict[str, list[float]] = {}
+        for seed in MAKESPAN_SEEDS:
+            lengths = sharegpt.answer_tokens(seed, count)
+            limit = bound(lengths, lanes)
+            for name, took in (
+                ("toplu told", tokens_of_lanes(lengths, lanes, told=True, seed=seed)),
+                ("toplu not told", tokens_of_lanes(lengths, lanes, told=False, seed=seed)),
+                ("longest first", longest_first(lengths, lanes)),
+                ("file order", in_turn(lengths, lanes)),
+                ("blocks", block_by_block(lengths, lanes)),
+            ):
+                ratios.setdefault(name, []).append(took / limit)
+        figures[f"B6 {count} requests, {lanes} lanes"] = _shown(ratios)
     return figures
 
 

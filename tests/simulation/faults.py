@@ -87,8 +87,15 @@ class RooflineEngine(EchoEngine):
     CROWDING = 0.1  # by which each further lane slows the others
     HANG_SECONDS = 100_000.0
 
-    def __init__(self, model: ModelSettings, weather: Weather, started: Callable[[str], None]):
+    def __init__(
+        self,
+        model: ModelSettings,
+        weather: Weather,
+        started: Callable[[str], None],
+        ended: Callable[[], None],
+    ) -> None:
         super().__init__(model)
+        self._ended = ended
         self._weather = weather
         self._started = started
         self._busy = 0
@@ -105,6 +112,7 @@ class RooflineEngine(EchoEngine):
                 await self._let_pass(self._seconds(text))
             finally:
                 self._busy -= 1
+            self._ended()
         if self._weather.strikes("engine_error"):
             raise Internal("The engine had an error.")
         return await super().generate(prompt, lane, listener)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
+import msgspec
 from checkers import Violated
 from faults import FaultyBlobs, FaultyDatabase, FaultyLog, RooflineEngine, VirtualClock, Weather
 from virtual_loop import VirtualLoop
@@ -37,19 +38,28 @@ _GRAVEYARD: list[Any] = []
 class HouseInTime:
     """One data folder and the lives of the servers on it."""
 
-    def __init__(self, folder: Path, chance: random.Random, weather: Weather) -> None:
-        self.settings = Settings(
-            data_dir=folder / "data",
-            models=(ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=4),),
-            shard_requests_max=8,
-            request_seconds_max=300.0,
-        )
+    def __init__(
+        self,
+        folder: Path,
+        chance: random.Random,
+        weather: Weather,
+        engine: type[RooflineEngine] = RooflineEngine,
+        *,
+        lanes: int = 4,
+        **changes: Any,
+    ) -> None:
+        model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes)
+        settings = Settings(data_dir=folder / "data", models=(model,), request_seconds_max=300.0)
+        self.settings = msgspec.structs.replace(settings, **changes)
+        self._engine = engine
         self.chance = chance
         self.weather = weather
         self.clock = VirtualClock()
         self.data = DataDir(self.settings.data_dir)
         self.data.create()
         self.started: Counter[str] = Counter()  # how often each text was begun
+        self.first_start = 0.0  # of a request; 0: none
+        self.last_end = 0.0  # of an answer
         self.lives = 0
         self._now = 0.0
         self._loop: VirtualLoop | None = None
@@ -61,7 +71,7 @@ class HouseInTime:
         """Put the simulated parts in the places of the real ones."""
 
         def engine(model: ModelSettings) -> RooflineEngine:
-            return RooflineEngine(model, self.weather, self._note_start)
+            return self._engine(model, self.weather, self._note_start, self._note_end)
 
         FaultyLog.weather = FaultyBlobs.weather = FaultyDatabase.weather = self.weather
         with (
@@ -79,6 +89,11 @@ class HouseInTime:
 
     def _note_start(self, text: str) -> None:
         self.started[text] += 1
+        if not self.first_start:
+            self.first_start = self.clock_seconds
+
+    def _note_end(self) -> None:
+        self.last_end = self.clock_seconds
 
     def begin_life(self) -> None:
         """Start the server, as after a kill."""

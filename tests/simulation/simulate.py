@@ -56,7 +56,9 @@ class History:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.weather = Weather.of(random.Random(self.seed + 1))
-        self.house = HouseInTime(self.folder, random.Random(self.seed + 2), self.weather)
+        self.house = HouseInTime(
+            self.folder, random.Random(self.seed + 2), self.weather, shard_requests_max=8
+        )
         self.projects = ["a", "b", "c"][: self.chance.randint(1, 3)]
         self.checker = Checker(self.house.data)
 

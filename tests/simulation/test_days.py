@@ -2,7 +2,8 @@
 
 import pytest
 from days import a_mix, fewest_late
-from makespan import Lanes, Roofline, bound, conversations, in_stretches
+from lanes_in_time import tokens_of_lanes
+from makespan import bound, conversations, in_turn
 from peers import fair_only, fifo
 from virtual_engine import DAY, Load, Policy, VirtualEngine, ours
 
@@ -89,9 +90,14 @@ def test_an_engine_that_is_asked_for_too_much_starves_nobody() -> None:
     assert large.took < 2 * DAY.total_seconds()
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
-def test_lanes_that_help_each_other_end_near_the_bound(lanes: int) -> None:
-    requests = conversations(seed=1, count=1000)
-    limit = bound(requests, lanes, Roofline())
-    took = Lanes(lanes, Roofline()).run(in_stretches(requests, lanes))
-    assert 1.0 <= took / limit <= 1.03
+def test_lanes_that_are_told_the_lengths_end_near_the_bound() -> None:
+    lengths = conversations(seed=0, count=200)
+    took = tokens_of_lanes(lengths, 16, told=True)
+    assert 1.0 <= took / bound(lengths, 16) <= 1.07
+    assert took < in_turn(lengths, 16), "who knows nothing is later"
+
+
+def test_lanes_that_are_told_nothing_help_each_other() -> None:
+    lengths = conversations(seed=0, count=200)
+    took = tokens_of_lanes(lengths, 4, told=False)
+    assert took <= 1.02 * in_turn(lengths, 4)

@@ -2,7 +2,7 @@
 
 A lane that is through goes on with the next shard of the job, where its prefix may go on; else
 wherever the scheduler sends it. When nothing is to be leased, a lane that is idle helps another
-one with the rest of what that one has.
+one with the rest of what that one has, and the longest requests go first; see `batch.tail`.
 """
 
 from datetime import datetime
@@ -11,10 +11,12 @@ import structlog
 
 from toplu.batch.failure import fail_job
 from toplu.batch.loop import Bell
+from toplu.batch.order import RequestLine
 from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.batch.stretch import Stretch
+from toplu.batch.tail import BYTES_PER_OUTPUT_TOKEN, REQUESTS_PER_LANE, Tail
 from toplu.clock import Clock
 from toplu.errors import Internal, TopluError
 from toplu.job import Job, JobId, Lease
@@ -25,8 +27,6 @@ from toplu.store.result_log import ResultLog
 
 log = structlog.get_logger()
 
-# A token that is written takes about as long as so many bytes of a prompt that are read.
-BYTES_PER_OUTPUT_TOKEN = 32
 OUTPUT_TOKENS_AT_FIRST = 64.0  # of an answer, before one has come
 SHARE_OF_LAST = 0.05  # of the last answer in that mean, once there are many
 
@@ -39,6 +39,7 @@ class HeldShards:
         *,
         engine: str,
         lanes: int,
+        window: int,
         share_cache: bool,
         settings: Settings,
         clock: Clock,
@@ -60,6 +61,9 @@ class HeldShards:
         self._runs: list[ShardRun] = []
         self._opening: set[Lease] = set()  # leased, and not yet among the runs
         self._wanting: set[int] = set()  # lanes on which nothing runs
+        self._is_all_leased = False
+        self._tail_requests = REQUESTS_PER_LANE * (window if share_cache else lanes)
+        self._tail = Tail()
         self._answers = 0
         self._output_tokens = OUTPUT_TOKENS_AT_FIRST  # of an answer, in the mean
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
@@ -91,6 +95,37 @@ class HeldShards:
         now = self._clock.now()
         # The clock may have been put back.
         return self._begun[lane] <= now < self._ends[lane]
+
+    @property
+    def is_tail(self) -> bool:
+        """Whether hardly any requests are left, as good as all of them on the lanes.
+
+        Then none is to wait behind another: it may be the longest, and another lane free first.
+        """
+        if self._is_all_leased:
+            return sum(run.unstarted for run in self._runs) <= self._tail_requests
+        return self._scheduler.pending(self._engine) <= self._tail_requests
+
+    def take(
+        self, run: ShardRun, stretch: Stretch
+    ) -> tuple[ShardRun, Stretch, tuple[RequestLine, ...]] | None:
+        """Return what a lane begins whose stretch that is, with its twins; None: all is held back.
+
+        At the end of all work that is the longest request of the job, whichever lane has it.
+        """
+        if self.is_tail:
+            job = run.lease.job
+            runs = [it for it in self._runs if it.lease.job.id == job.id]
+            choices = [(it, other) for it in runs for other in it.stretches if other is not stretch]
+            choices.insert(0, (run, stretch))
+            stretches = [other for _, other in choices]
+            if (found := self._tail.longest(job, stretches, self._output_tokens)) is None:
+                return None
+            run, stretch = choices[found[0]]
+            return run, stretch, stretch.take(found[1])
+        self._tail.forget()
+        twins = stretch.take()
+        return (run, stretch, twins) if twins else None
 
     async def keeps_turn(self, lane: int, run: ShardRun) -> bool:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
@@ -138,6 +173,7 @@ class HeldShards:
         if idle:
             self._wanting.add(lane)
         lease = await self._scheduler.lease_shard(self._engine, lane, after)
+        self._is_all_leased = lease is None
         if lease is None:
             found = self._divide() if idle else None
         elif (run := await self._open(lease)) is not None:

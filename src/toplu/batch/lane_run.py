@@ -20,6 +20,7 @@ from toplu.batch.request_run import RequestRun
 from toplu.batch.results import ResultWriter
 from toplu.batch.shard_run import ShardRun
 from toplu.batch.stretch import Stretch
+from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp
 from toplu.job import Lease
 
@@ -46,6 +47,8 @@ class LaneRun:
         self._held = held
         self._requests = requests
         self._writer = writer
+        # With one lane there is no other that may be free first.
+        self._is_one_behind = window == PLACES_PER_LANE and len(held.bells) > 1
         self._places = asyncio.Semaphore(window)
         self._outstanding = 0
         self._bell = held.bells[lane]
@@ -89,21 +92,24 @@ class LaneRun:
                 continue
             if self._at_hand is not None and len(self._at_hand[1]):
                 run, stretch = self._at_hand
-                is_scarce = self._outstanding and self._held.is_scarce
-                if not is_scarce:
+                if not (self._outstanding and self._is_to_wait()):
                     if not (
                         self._held.has_quantum(self._lane)
                         or await self._held.keeps_turn(self._lane, run)
                     ):
                         continue
-                    if twins := stretch.take():
-                        return run, stretch, twins
+                    if (taken := self._held.take(run, stretch)) is not None:
+                        return taken
                 # Held back: the bell rings when one of those that run is further.
                 await self._bell.wait(IDLE)
                 continue
             if not await self._find_stretch():
                 await self._bell.wait(IDLE)
         return None
+
+    def _is_to_wait(self) -> bool:
+        """Whether no request is to go behind the one that runs: another lane may be free first."""
+        return self._held.is_scarce or (self._is_one_behind and self._held.is_tail)
 
     def _step_aside(self) -> None:
         """Leave what is at hand to others, and the lane to interactive calls."""

@@ -7,7 +7,7 @@ begins, and requests that would not gain by waiting go in their place.
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from toplu.batch.order import RequestLine
 from toplu.batch.stretch import Stretch
@@ -27,17 +27,19 @@ class LedStretch(Stretch):
         self._being_read: set[int] = set()  # places
         self._read: list[int] = []  # places, in order
 
-    def take(self) -> tuple[RequestLine, ...]:
-        """Return a request to start with its twins, or nothing while all are held back."""
-        for skipped, line in enumerate(itertools.islice(self._lines, LOOK_AHEAD)):
-            place = self._place_of[line.index]
-            if not self._is_held(place):
-                self._being_read.add(place)
-                self._lines.rotate(-skipped)
-                twins = super().take()
-                self._lines.rotate(skipped)
-                return twins
-        return ()
+    def startable(self) -> Iterator[tuple[int, RequestLine]]:
+        for place, line in itertools.islice(super().startable(), LOOK_AHEAD):
+            if not self._is_held(self._place_of[line.index]):
+                yield place, line
+
+    def take(self, place: int | None = None) -> tuple[RequestLine, ...]:
+        if place is None:
+            place = next((place for place, _ in self.startable()), None)
+            if place is None:
+                return ()
+        twins = super().take(place)
+        self._being_read.add(self._place_of[twins[0].index])
+        return twins
 
     def note_read(self, line: RequestLine) -> bool:
         place = self._place_of[line.index]

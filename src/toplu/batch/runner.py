@@ -38,6 +38,7 @@ class Runner:
         self._held = HeldShards(
             engine=engine,
             lanes=answers.lanes,
+            window=answers.window,
             share_cache=answers.share_cache,
             settings=settings,
             clock=clock,

@@ -7,6 +7,7 @@ lane works for which job is known here alone, for the lanes are this server's.
 """
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -59,6 +60,7 @@ class Scheduler:
         self._speeds = speeds or Speeds()
         self._weight_of = weight_of
         self._at_work: defaultdict[str, dict[int, JobId]] = defaultdict(dict)  # by engine, lane
+        self._pending: dict[str, float] = {}  # requests of each engine's jobs
         # One lane after another: the next is to see what the one before has taken.
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -109,6 +111,10 @@ class Scheduler:
         turn = round_.without_lane(lease.job.id).turn()
         return turn is None or turn.job == lease.job.id
 
+    def pending(self, engine: str) -> float:
+        """Return how many requests had no outcome when last looked; infinite while none knows."""
+        return self._pending.get(engine, math.inf)
+
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases; return those that are still ours."""
         return await self._jobs.renew(leases, expires=self._clock.now() + self._life)
@@ -145,6 +151,9 @@ class Scheduler:
         competition = await self._jobs.competition(engine, now)
         projects = {competitor.job.project for competitor in competition.competitors}
         weights = {project: await self._weight_of(project) for project in projects}
+        self._pending[engine] = sum(
+            it.job.counts.pending if it.job.planned else math.inf for it in competition.competitors
+        )
         at_work = self._at_work[engine].items()
         lanes = Counter(job for lane, job in at_work if lane != free)
         return Round(

@@ -5,7 +5,7 @@ that is cheaper than to leave a lane idle: at the place where neighbours share l
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from toplu.batch.order import RequestLine
 
@@ -19,11 +19,29 @@ class Stretch:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def take(self) -> tuple[RequestLine, ...]:
-        """Return the next request to start with its twins, or nothing when all are started."""
+    def startable(self) -> Iterator[tuple[int, RequestLine]]:
+        """Yield the requests that may be started, in order, with their places; twins by the first.
+
+        Nothing is to be taken meanwhile.
+        """
+        before = None
+        for place, line in enumerate(self._lines):
+            if line.group != before:
+                yield place, line
+            before = line.group
+
+    def take(self, place: int | None = None) -> tuple[RequestLine, ...]:
+        """Return the request at the place with its twins; None: the first that may be started.
+
+        There is nothing when all are started, or none may be.
+        """
+        if place is None:
+            place = next((place for place, _ in self.startable()), 0)
+        self._lines.rotate(-place)
         twins: list[RequestLine] = []
         while self._lines and (not twins or self._lines[0].group == twins[0].group):
             twins.append(self._lines.popleft())
+        self._lines.rotate(place)
         return tuple(twins)
 
     def note_read(self, line: RequestLine) -> bool:  # noqa: ARG002  # nobody waits for it here

@@ -1,0 +1,93 @@
+"""How long the product's own lanes take for a job, in virtual time.
+
+    stdin: {"lengths": [310, …], "lanes": 16, "told": true, "seed": 0}      stdout: seconds
+
+The whole server runs; only the engine, the clock and the loop are simulated. Every lane writes as
+fast as any other, whatever the others do. `told` says whether requests ask for no more tokens than
+their answers have. It is a process of its own, because what a killed server leaves must not come
+to life when an interpreter tidies up.
+"""
+
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from unittest import mock
+
+import structlog
+import virtual_loop
+from checkers import FINAL, rows_of_jobs
+from door import Door
+from faults import RooflineEngine, Weather
+from house_in_time import HouseInTime
+
+HERE = Path(__file__).parent
+TOKENS_PER_SECOND = 40.0
+STEP_SECONDS = 1000.0
+CALL_SECONDS = 0.002  # of a call to the disk or the database, at most: there are no faults here
+
+
+class SteadyEngine(RooflineEngine):
+    """Takes as long for a request as its answer is long."""
+
+    def _seconds(self, text: str) -> float:
+        return len(text.split()) / TOKENS_PER_SECOND
+
+
+def tokens_of_lanes(lengths: Sequence[int], lanes: int, *, told: bool, seed: int = 0) -> float:
+    """Return the time from the first request to the last answer, in tokens of one lane."""
+    asked = {"lengths": list(lengths), "lanes": lanes, "told": told, "seed": seed}
+    done = subprocess.run(
+        [sys.executable, __file__],
+        input=json.dumps(asked),
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{HERE.parent}:{HERE}"},  # noqa: TID251  # of the interpreter
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout) * TOKENS_PER_SECOND
+
+
+def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> float:
+    chance = random.Random(seed)
+    requests = [_request(chance, length, told=told) for length in lengths]
+    with tempfile.TemporaryDirectory() as folder:
+        house = HouseInTime(Path(folder), chance, Weather(chance=chance), SteadyEngine, lanes=lanes)
+        with (
+            house.simulated(),
+            mock.patch.object(virtual_loop, "CALL_SECONDS_MAX", CALL_SECONDS),
+        ):
+            house.begin_life()
+
+            async def create() -> None:
+                assert house.house is not None
+                await Door(house.house.app, "any").create({"requests": {"requests": requests}})
+
+            house.pass_time(0.0, create)
+            while rows_of_jobs(house.data)[0]["state"] not in FINAL:
+                house.pass_time(STEP_SECONDS)
+            (job,) = rows_of_jobs(house.data)
+            assert job["succeeded"] == len(lengths), "every request has its answer"
+            house.kill()
+    return house.last_end - house.first_start
+
+
+def _request(chance: random.Random, length: int, *, told: bool) -> dict[str, object]:
+    # Requests run in the order of their texts: the first word makes that one of no meaning.
+    text = " ".join([f"{chance.random():.9f}", *["word"] * (length - 1)])
+    request: dict[str, object] = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    if told:
+        request["generationConfig"] = {"maxOutputTokens": length}
+    return {"request": request}
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    print(_seconds(**json.load(sys.stdin)))
+    sys.stdout.flush()
+    os._exit(0)
