@@ -15,6 +15,7 @@ import structlog
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE
 from toplu.batch.placements import Placements, entries_of
+from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings import Settings
@@ -33,8 +34,16 @@ class Assembler:
     """Takes jobs whose every request has an outcome, and finishes each."""
 
     def __init__(
-        self, *, settings: Settings, clock: Clock, jobs: Jobs, blobs: Blobs, results: ResultLog
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        results: ResultLog,
+        faults: StorageFaults | None = None,
     ) -> None:
+        self._faults = faults or StorageFaults()
         self._clock = clock
         self._jobs = jobs
         self._blobs = blobs
@@ -51,9 +60,11 @@ class Assembler:
             return IDLE
         try:
             await self._finish(job)
-        except Exception:
+            self._faults.clear(job.id)
+        except Exception as fault:
             # The others must not wait for one that cannot be assembled, for want of space, say.
             log.exception("assembly_failed", job=job.id)
+            self._faults.note(job.id, fault)
             self._put_aside.add(job.id)
         return AT_ONCE
 

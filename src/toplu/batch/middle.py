@@ -24,6 +24,7 @@ from toplu.batch.retry import Retry
 from toplu.batch.runner import Runner
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
+from toplu.batch.storage_faults import StorageFaults
 from toplu.batch.waiting import Waits
 from toplu.batch.withdrawal import Withdrawal
 from toplu.caches.library import CacheLibrary
@@ -68,6 +69,8 @@ class Middle:
         self._created = Bell()
         self._begun = Bell()
         self._complete = Bell()
+        self._is_draining = False
+        self._faults = faults = StorageFaults()
         self._planner = Planner(
             settings=settings,
             clock=clock,
@@ -83,6 +86,7 @@ class Middle:
             blobs=blobs,
             planned=self._ring_runners,
             drop_job=self._drop_job,
+            faults=faults,
         )
         speeds = Speeds()
         self._writer = ResultWriter(
@@ -92,6 +96,7 @@ class Middle:
             results=results,
             done=self._complete,
             speeds=speeds,
+            faults=faults,
         )
         scheduler = Scheduler(
             settings=settings,
@@ -116,7 +121,7 @@ class Middle:
             for model in settings.models
         ]
         self._assembler = Assembler(
-            settings=settings, clock=clock, jobs=jobs, blobs=blobs, results=results
+            settings=settings, clock=clock, jobs=jobs, blobs=blobs, results=results, faults=faults
         )
         self._janitor = Janitor(
             settings=settings,
@@ -143,7 +148,13 @@ class Middle:
         )
         self.retry = Retry(blobs=blobs, results=self.kept_results, admission=admission)
         self.receipts = Receipts(jobs=jobs, ledger=ledger, results=self.kept_results)
-        self.waits = Waits(clock=clock, scheduler=scheduler, engines=fleet.status)
+        self.waits = Waits(
+            clock=clock,
+            scheduler=scheduler,
+            engines=fleet.status,
+            faults=faults,
+            is_draining=lambda: self._is_draining,
+        )
         self.amendment = Amendment(clock=clock, jobs=jobs)
         self.withdrawal = Withdrawal(
             clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell
@@ -172,6 +183,7 @@ class Middle:
 
     async def drain(self) -> None:
         """Start no request, let those that run finish, make everything durable, give back."""
+        self._is_draining = True
         for runner in self._runners:
             runner.drain()
         try:
@@ -200,3 +212,5 @@ class Middle:
     def _drop_job(self, job: JobId) -> None:
         for runner in self._runners:
             runner.drop_job(job)
+        self._orderer.drop_job(job)
+        self._faults.clear(job)

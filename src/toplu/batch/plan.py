@@ -19,6 +19,7 @@ from toplu.batch.loop import AT_ONCE, Bell
 from toplu.batch.planning import PlanRules, plan_beginning
 from toplu.batch.planning_child import PlanningTask
 from toplu.batch.planning_process import plan_in_child
+from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
 from toplu.job import Job, JobId, Shard
@@ -99,7 +100,9 @@ class Orderer:
         blobs: Blobs,
         planned: Callable[[], None],
         drop_job: Callable[[JobId], None],
+        faults: StorageFaults | None = None,
     ) -> None:
+        self._faults = faults or StorageFaults()
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
@@ -107,6 +110,7 @@ class Orderer:
         self._planned = planned
         self._drop_job = drop_job
         self._put_aside: set[JobId] = set()
+        self._ordering: tuple[JobId, asyncio.Timeout] | None = None  # ends the ordering of the job
 
     async def step(self) -> timedelta:
         """Plan the rest of one job."""
@@ -115,18 +119,34 @@ class Orderer:
             # What was put aside is tried again, after a pause.
             self._put_aside.clear()
             return IDLE
+        ending = asyncio.timeout(None)
         try:
-            await self._order(job)
+            async with ending:
+                self._ordering = job.id, ending
+                try:
+                    await self._order(job)
+                finally:
+                    self._ordering = None
+            self._faults.clear(job.id)
         except TopluError as error:
             await self._fail(job, error)
-        except Exception:
+        except Exception as fault:
+            if ending.expired():
+                log.info("ordering_ended", job=job.id)
+                return AT_ONCE
             if await self._blobs.size(paths.input_lines(job.id)) is None:
                 await self._fail(job, InvalidArgument(GONE))
             else:
                 # The others must not wait for one that has no space to be sorted in, say.
                 log.exception("ordering_failed", job=job.id)
+                self._faults.note(job.id, fault)
                 self._put_aside.add(job.id)
         return AT_ONCE
+
+    def drop_job(self, job: JobId) -> None:
+        """End the ordering of the job, if it goes on; the job has become final or is gone."""
+        if self._ordering is not None and self._ordering[0] == job:
+            self._ordering[1].reschedule(asyncio.get_running_loop().time())
 
     async def _fail(self, job: Job, error: TopluError) -> None:
         await fail_job(self._jobs, self._clock, job.id, error)

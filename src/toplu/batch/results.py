@@ -14,6 +14,7 @@ import structlog
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
 from toplu.batch.shard_run import ShardRun
 from toplu.batch.speed import Speeds
+from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.money import total
 from toplu.settings import Settings
@@ -37,12 +38,14 @@ class ResultWriter:
         results: ResultLog,
         done: Bell,
         speeds: Speeds | None = None,
+        faults: StorageFaults | None = None,
     ) -> None:
         self._clock = clock
         self._jobs = jobs
         self._results = results
         self._done = done  # rung when a shard is done
         self._speeds = speeds or Speeds()
+        self._faults = faults or StorageFaults()
         self._gathering: dict[ShardRun, list[Record]] = {}
         self._buffered = 0
         self._buffered_max = settings.results_buffered_max
@@ -131,8 +134,10 @@ class ResultWriter:
             try:
                 if records:
                     run.append(self._results, records)
-            except Exception:
+                    self._faults.clear(run.lease.job.id)
+            except Exception as fault:
                 log.exception("results_not_written", job=run.lease.job.id)
+                self._faults.note(run.lease.job.id, fault)
                 unwritten.append(run)
         return unwritten
 

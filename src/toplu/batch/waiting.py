@@ -14,6 +14,7 @@ from enum import StrEnum
 from toplu.batch.forecast import forecast
 from toplu.batch.policy import Contender, Round
 from toplu.batch.scheduler import Scheduler
+from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock, timestamp
 from toplu.fleet.supervisor import EngineState
 from toplu.job import Job, JobId
@@ -31,6 +32,8 @@ LONGEST = timedelta(days=3650)  # beyond it a time says nothing
 class Reason(StrEnum):
     """What a job waits for."""
 
+    DRAINING = "DRAINING"
+    STORAGE = "STORAGE"
     PLANNING = "PLANNING"
     ENGINE_DOWN = "ENGINE_DOWN"
     QUEUED = "QUEUED"
@@ -39,6 +42,7 @@ class Reason(StrEnum):
 
 
 MESSAGES = {
+    Reason.DRAINING: "The server is shutting down. The batch goes on when it is up again.",
     Reason.PLANNING: "The requests are being put into order.",
     Reason.QUEUED: "Every lane of the engine is at work for other batches.",
     Reason.RUNNING: "Requests are being answered.",
@@ -76,7 +80,11 @@ class Waits:
         clock: Clock,
         scheduler: Scheduler,
         engines: Callable[[], Mapping[str, EngineState]],
+        faults: StorageFaults | None = None,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._faults = faults or StorageFaults()
+        self._is_draining = is_draining
         self._clock = clock
         self._scheduler = scheduler
         self._engines = engines
@@ -100,7 +108,7 @@ class Waits:
         expected = self._expected(look.round, through)
         return Waiting(
             reason=reason,
-            message=MESSAGES.get(reason) or self._why_down(job.engine),
+            message=MESSAGES.get(reason) or self._message(reason, job),
             position=len(ahead) + 1,
             tokens_ahead=round(work_ahead / WORK_OF_PROMPT_TOKEN),
             lanes=contender.lanes,
@@ -128,6 +136,10 @@ class Waits:
         return contender if job.counts.total else replace(contender, work=least)
 
     def _reason(self, job: Job, contender: Contender) -> Reason:
+        if self._is_draining():
+            return Reason.DRAINING
+        if self._faults.of(job.id) is not None:
+            return Reason.STORAGE
         if self._engines().get(job.engine) not in (EngineState.READY, EngineState.IDLE):
             return Reason.ENGINE_DOWN
         if contender.lanes:
@@ -135,6 +147,14 @@ class Waits:
         if job.planned and not job.counts.pending:
             return Reason.FINISHING
         return Reason.QUEUED if job.planned or job.counts.total else Reason.PLANNING
+
+    def _message(self, reason: Reason, job: Job) -> str:
+        if reason is Reason.STORAGE:
+            return (
+                f"The data folder cannot be written to: {self._faults.of(job.id)}. It is tried "
+                "again by itself; nothing that was answered is lost."
+            )
+        return self._why_down(job.engine)
 
     def _why_down(self, engine: str) -> str:
         state = self._engines().get(engine)

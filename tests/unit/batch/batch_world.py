@@ -20,6 +20,7 @@ from toplu.batch.results import ResultWriter
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.shard_run import ShardRun
 from toplu.batch.speed import Speeds
+from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import SystemClock
 from toplu.gemini.content import GenerateContentResponse, UsageMetadata
 from toplu.job import InputForm, Job, JobId, ProjectId
@@ -51,6 +52,7 @@ class BatchWorld:
     blobs: DiskBlobs
     results: ResultLog
     dropped: list[JobId] = field(default_factory=list)
+    faults: StorageFaults = field(default_factory=StorageFaults)
 
     @classmethod
     async def open(cls, folder: Path, **settings: Any) -> "BatchWorld":
@@ -85,6 +87,7 @@ class BatchWorld:
             blobs=self.blobs,
             planned=lambda: None,
             drop_job=self.dropped.append,
+            faults=self.faults,
         )
 
     def writer(self) -> ResultWriter:
@@ -95,6 +98,7 @@ class BatchWorld:
             jobs=self.jobs,
             results=self.results,
             done=Bell(),
+            faults=self.faults,
         )
 
     def admission(self) -> Admission:
@@ -128,6 +132,7 @@ class BatchWorld:
             jobs=self.jobs,
             blobs=self.blobs,
             results=self.results,
+            faults=self.faults,
         )
 
     async def keep_job(self, name: str, lines: list[bytes], **changes: Any) -> Job:

@@ -1,12 +1,14 @@
 """Plans: small input at once as a whole, large input first its head and then the rest."""
 
+import asyncio
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_world import BatchWorld, line_of
+from batch_world import PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch import paths
 from toplu.batch.order import RequestLine, read_shard
@@ -207,3 +209,26 @@ async def test_a_large_job_that_is_deleted_while_it_is_ordered_holds_up_nobody(
     await world.blobs.delete_folder("jobs/one")
     await world.orderer().step()
     assert (await world.job("one")).state is JobState.FAILED
+
+
+async def test_the_ordering_of_a_job_that_is_withdrawn_ends_with_its_process(
+    world: BatchWorld,
+) -> None:
+    await begun(world)
+    source = world.blobs.local(paths.input_lines(ONE))
+    source.unlink()
+    os.mkfifo(source)  # whoever reads it waits
+    orderer = world.orderer()
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+        step = tasks.create_task(orderer.step())
+        # This opens once the process does.
+        with await asyncio.to_thread(source.open, "wb", buffering=0) as pipe:
+            pipe.write(asked("first") + b"\n")
+            orderer.drop_job(JobId("another"))
+            orderer.drop_job(ONE)
+            await step
+            with pytest.raises(BrokenPipeError):
+                pipe.write(b"nobody reads any more")
+    orderer.drop_job(ONE)
+    assert not (await world.job("one")).planned
+    assert await world.blobs.size(paths.order(ONE)) is None

@@ -77,8 +77,10 @@ async def test_a_full_disk_keeps_results_in_memory_until_there_is_space(
     writer.add(run, record(1))
     await writer.step()
     assert (await world.job("one")).counts.pending == 4
+    assert world.faults.of(JobId("one")) == "No space left on device"
     world.results.full = False
     await writer.step()
+    assert world.faults.of(JobId("one")) is None
     assert (await world.job("one")).counts.succeeded == 2
     scan = world.results.scan(JobId("one"), 0, 1)
     assert [entry.index for entry in scan.entries] == [0, 1]

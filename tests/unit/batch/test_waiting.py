@@ -1,5 +1,6 @@
 """What an unfinished job is told: never a time without a measured speed."""
 
+import errno
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from batch_world import BatchWorld, line_of, record, taken
 
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
+from toplu.batch.storage_faults import StorageFaults
 from toplu.batch.waiting import Reason, Waiting, Waits
 from toplu.fleet.supervisor import EngineState
 from toplu.job import JobId, JobState
@@ -78,6 +80,30 @@ async def test_an_engine_that_is_down_or_gone_is_named(
     waiting = await told(world, waits_of(world, engines=engines), "one")
     assert waiting.reason is Reason.ENGINE_DOWN
     assert "echo" in waiting.message
+
+
+async def test_a_full_disk_is_told_until_there_is_space(world: BatchWorld) -> None:
+    await world.planned_job("one", 2)
+    faults = StorageFaults()
+    waits = Waits(clock=world.clock, scheduler=world.scheduler(), engines=lambda: UP, faults=faults)
+    faults.note(JobId("one"), OSError(errno.ENOSPC, "No space left on device", "/secret/path"))
+    waiting = await told(world, waits, "one")
+    assert waiting.reason is Reason.STORAGE
+    assert "No space left on device" in waiting.message
+    assert "/secret" not in waiting.message
+    faults.clear(JobId("one"))
+    assert (await told(world, waits, "one")).reason is Reason.QUEUED
+
+
+async def test_a_server_that_drains_says_so(world: BatchWorld) -> None:
+    await world.planned_job("one", 2)
+    waits = Waits(
+        clock=world.clock,
+        scheduler=world.scheduler(),
+        engines=lambda: UP,
+        is_draining=lambda: True,
+    )
+    assert (await told(world, waits, "one")).reason is Reason.DRAINING
 
 
 async def test_no_time_is_named_before_a_speed_was_measured(world: BatchWorld) -> None:
