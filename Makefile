@@ -82,8 +82,8 @@ simulate: setup ## histories of a server in virtual time; SEED=7 tells one, SEED
 	PYTHONHASHSEED=0 PYTHONPATH=tests:tests/simulation $(BIN)/python tests/simulation/simulate.py \
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(BUG),--bug $(BUG))
 
-bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS.md
-	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py
+bench: model ## the benchmarks that end within ten minutes; ONLY="B1 B5" selects; figures are kept in benchmarks/RESULTS.md
+	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py $(ONLY)
 
 # What people run instead of us, to compare with: not linked to ours, so it has its own place.
 .peers/ready: benchmarks/peer_programs/peers.lock setup
@@ -92,8 +92,8 @@ bench: model ## run the benchmarks; their figures are kept in benchmarks/RESULTS
 	touch $@
 
 .PHONY: bench-full
-bench-full: model .peers/ready ## every benchmark, those beside other systems too; ONLY=word selects
-	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py --full $(ONLY)
+bench-full: model .peers/ready ## every benchmark, those beside other systems too: an hour; ONLY="B1 B5" selects
+	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py --size full $(ONLY)
 
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

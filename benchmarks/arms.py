@@ -1,10 +1,12 @@
-"""Two arms of a comparison: the bare engine, and the same work as a batch on a server."""
+"""Arms of a comparison: the bare engine, and the same work as a batch on a server."""
 
 import json
 import os
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,29 +15,32 @@ from batches import GENERATE, create_batch, wait_until_done
 
 from server import Server
 
-PAIRS = 2  # of arms, so A B B A
-BARE_SECONDS_MAX = 600
+BARE_SECONDS_MAX = 1200
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 Figures = dict[str, float]
-Run = Callable[[], Figures]
+Lines = Sequence[dict[str, Any]]
 
 
-def interleave(first: Run, second: Run) -> tuple[list[Figures], list[Figures]]:
-    """Return the figures of each arm, run A B B A so that a drift of the machine meets both."""
-    figures: tuple[list[Figures], list[Figures]] = ([], [])
-    for pair in range(PAIRS):
-        arms = list(zip(figures, (first, second), strict=True))
-        for results, run in arms if pair % 2 == 0 else reversed(arms):
-            results.append(run())
-            print(f"  {'bare' if run is first else 'batch'}: {results[-1]}", flush=True)
+def interleave(arms: Mapping[str, Callable[[], Figures]], turns: int) -> dict[str, list[Figures]]:
+    """Return the figures of each arm, run A B B A … so that a drift of the machine meets all."""
+    figures: dict[str, list[Figures]] = {name: [] for name in arms}
+    for turn in range(turns):
+        for name in arms if turn % 2 == 0 else reversed(arms):
+            figures[name].append(arms[name]())
+            print(f"  {name}: {figures[name][-1]}", flush=True)
     return figures
 
 
-def run_bare(script: str) -> Figures:
+def median(runs: Sequence[Figures], name: str, over: str | None = None) -> float:
+    """Return the median of one figure, or of its quotient with another one of the same run."""
+    return statistics.median(run[name] / (1.0 if over is None else run[over]) for run in runs)
+
+
+def run_bare(script: str, *arguments: str) -> Figures:
     """Return what a script of this folder prints as its last line, run in a process of its own."""
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name(script))],
+        [sys.executable, str(Path(__file__).with_name(script)), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         timeout=BARE_SECONDS_MAX,
@@ -45,8 +50,16 @@ def run_bare(script: str) -> Figures:
     return figures
 
 
+def run_bare_on(script: str, lines: Lines, lanes: int) -> Figures:
+    """Run a script that is given the lines in a file, and how many lanes it may have."""
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+        file.flush()
+        return run_bare(script, file.name, str(lanes))
+
+
 def run_batch(
-    server: Server, lines: list[dict[str, Any]], method: str = GENERATE
+    server: Server, lines: Lines, method: str = GENERATE
 ) -> tuple[Figures, list[dict[str, Any]]]:
     """Return what a batch of the lines took, and the responses; every line must have one.
 
@@ -64,6 +77,16 @@ def run_batch(
     times = (operation["metadata"][at] for at in ("createTime", "endTime"))
     began, ended = (datetime.fromisoformat(time) for time in times)
     return {"seconds": (ended - began).total_seconds(), "cpu_seconds": used}, responses
+
+
+def token_counts(responses: Sequence[dict[str, Any]]) -> Figures:
+    """Return the tokens that were read, of them cached, and written."""
+    usages = [response["usageMetadata"] for response in responses]
+    return {
+        "prompt_tokens": sum(usage["promptTokenCount"] for usage in usages),
+        "cached_tokens": sum(usage.get("cachedContentTokenCount", 0) for usage in usages),
+        "output_tokens": sum(usage.get("candidatesTokenCount", 0) for usage in usages),
+    }
 
 
 def cpu_seconds(server: Server) -> float:

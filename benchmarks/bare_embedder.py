@@ -1,5 +1,7 @@
 """The embedding model in this process, given all texts in one call: the best that it can do.
 
+    bare_embedder.py TEXTS
+
 It prints one JSON line of figures. `embedding_throughput` starts it as a process, so that its
 CPU time is the engine's alone.
 """
@@ -33,7 +35,7 @@ def main() -> None:
     )
     model.embed(TextGroup(number=0, texts=["Warm up."]))
     cpu_before, began = time.process_time(), time.perf_counter()
-    group = model.embed(TextGroup(number=1, texts=sentences()))
+    group = model.embed(TextGroup(number=1, texts=sentences()[: int(sys.argv[1])]))
     figures = {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu_before,

@@ -1,8 +1,10 @@
 """The limit arm: llama.cpp in this process, with the same settings and requests, and nothing else.
 
-A thread for each request that runs or waits, each on the lane of its own; the answers are counted
-and dropped. It prints one JSON line of figures. `batch_throughput` starts it as a process, so that
-its CPU time is the engine's alone.
+    bare_engine.py LINES.jsonl LANES
+
+A thread for each request that runs or waits, each on the lane of its own, takes the next line of
+the file; the answers are counted and dropped. It prints one JSON line of figures. It is a process,
+so that its CPU time is the engine's alone.
 """
 
 import json
@@ -10,12 +12,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from questions import questions
 
 from toplu.engines import model_source
+from toplu.engines.engine import Prompt
 from toplu.engines.llama_cpp_body import chat_body
 from toplu.engines.llama_cpp_child import ChildParameters, load_model
 from toplu.engines.prompt import read_prompt
@@ -24,16 +28,17 @@ from toplu.settings import DEFAULT_MODEL, ModelSettings, Settings
 
 REQUESTS_PER_LANE = 2  # one runs and one waits, as in the server
 
+Body = dict[str, Any]
+
 
 def main() -> None:
-    """Load, run every question, print the figures."""
-    server, model = load()
-    sys.stdout.write(json.dumps(run(server, model)) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # llama.cpp's threads need no farewell
+    """Load, run every line, print the figures."""
+    lines, lanes = Path(sys.argv[1]).read_bytes().splitlines(), int(sys.argv[2])
+    server, model = load(lanes)
+    print_and_leave(run(server, prompts_of(lines, model), lanes))
 
 
-def load() -> tuple[Any, ModelSettings]:
+def load(lanes: int = DEFAULT_MODEL.lanes) -> tuple[Any, ModelSettings]:
     """Return llama.cpp with the default model in it, set up as toplu does it."""
     settings = Settings()
     model = DEFAULT_MODEL
@@ -44,7 +49,7 @@ def load() -> tuple[Any, ModelSettings]:
         ChildParameters(
             model_path=str(path),
             context_tokens=model.context_tokens,
-            lanes=model.lanes,
+            lanes=lanes,
             threads=model.threads,
             api_key="nobody-asks",
         )
@@ -52,26 +57,33 @@ def load() -> tuple[Any, ModelSettings]:
     return server, model
 
 
-def run(server: Any, model: ModelSettings) -> dict[str, float]:
-    """Return what all questions together took."""
-    lines = [read_line(msgspec.json.encode(line), 1) for line in questions()]
-    prompts = iter([read_prompt(line.request, model) for line in lines])
+def prompts_of(lines: Iterable[bytes], model: ModelSettings) -> list[Prompt]:
+    """Return what the engine is asked for each line of an input."""
+    return [read_prompt(read_line(line, 1).request, model) for line in lines]
+
+
+def body_of(prompt: Prompt, lane: int) -> Body:
+    assert prompt.sampling.seed is not None, "the lines of benchmarks have one"
+    return chat_body(prompt, lane, prompt.sampling.seed)
+
+
+def run(server: Any, prompts: Sequence[Prompt], lanes: int) -> dict[str, float]:
+    """Return what all prompts together took."""
+    waiting = iter(prompts)
     usages: list[dict[str, Any]] = []
     lock = threading.Lock()
 
     def work(lane: int) -> None:
         while True:
             with lock:
-                prompt = next(prompts, None)
+                prompt = next(waiting, None)
             if prompt is None:
                 return
-            assert prompt.sampling.seed is not None
-            answer = server.handle_chat_completions(chat_body(prompt, lane, prompt.sampling.seed))
-            usages.append(answer["usage"])
+            usages.append(server.handle_chat_completions(body_of(prompt, lane))["usage"])
 
     threads = [
         threading.Thread(target=work, args=(lane,))
-        for lane in list(range(model.lanes)) * REQUESTS_PER_LANE
+        for lane in list(range(lanes)) * REQUESTS_PER_LANE
     ]
     cpu_before, began = time.process_time(), time.perf_counter()
     for thread in threads:
@@ -81,9 +93,28 @@ def run(server: Any, model: ModelSettings) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu_before,
-        "output_tokens": sum(usage["completion_tokens"] for usage in usages),
-        "cached_tokens": sum(usage["prompt_tokens_details"]["cached_tokens"] for usage in usages),
+        **counted(usages),
     }
+
+
+def counted(usages: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the tokens that were read, of them cached, and written."""
+    return {
+        "prompt_tokens": sum(usage["prompt_tokens"] for usage in usages),
+        "cached_tokens": sum(usage["prompt_tokens_details"]["cached_tokens"] for usage in usages),
+        "output_tokens": sum(usage["completion_tokens"] for usage in usages),
+    }
+
+
+def print_and_leave(figures: dict[str, float]) -> None:
+    """End with one JSON line; llama.cpp's threads need no farewell."""
+    sys.stdout.write(json.dumps(figures) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def as_lines(lines: Iterable[dict[str, Any]]) -> list[bytes]:
+    return [msgspec.json.encode(line) for line in lines]
 
 
 if __name__ == "__main__":

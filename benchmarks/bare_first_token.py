@@ -9,22 +9,16 @@ import sys
 import time
 from typing import Any
 
-import msgspec
-from bare_engine import load
+from bare_engine import as_lines, body_of, load, prompts_of
 from questions import questions
 
 from toplu.engines.engine import Prompt
-from toplu.engines.llama_cpp_body import chat_body
-from toplu.engines.prompt import read_prompt
-from toplu.gemini.jsonl import read_line
 
 
 def main() -> None:
     """Load, say that it is ready, answer until the input ends."""
     server, model = load()
-    prompts = [
-        read_prompt(read_line(msgspec.json.encode(line), 1).request, model) for line in questions()
-    ]
+    prompts = prompts_of(as_lines(questions()), model)
     print("ready", flush=True)
     for line in sys.stdin:
         print(seconds_to_first_text(server, prompts[int(line)]), flush=True)
@@ -39,8 +33,7 @@ def seconds_to_first_text(server: Any, prompt: Prompt) -> float:
             first.append(time.perf_counter())
         return False  # go on: the lane is free for the next question when the answer is whole
 
-    assert prompt.sampling.seed is not None
-    body = chat_body(prompt, 0, prompt.sampling.seed) | {"stream": True}
+    body = body_of(prompt, 0) | {"stream": True}
     began = time.perf_counter()
     server.handle_chat_completions(body, hear)
     return first[0] - began

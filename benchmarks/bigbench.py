@@ -1,7 +1,8 @@
 """Real text to ask about: two tasks of BIG-bench, fetched from its package when they are wanted.
 
 Many questions are about one passage, so most of a prompt stands in other prompts as well; they
-come in the file's order, in which questions about one passage are rarely neighbours.
+come in the file's order, in which questions about one passage are rarely neighbours. A sample of
+one task lies in `sample/`, so that the arms can be tried without fetching anything.
 """
 
 import hashlib
@@ -23,35 +24,78 @@ TASKS = {
     "multirc": "subtask049_multirc_questions_needed_to_answer",
     "quoref": "subtask002_quoref_answer_generation",
 }
+SAMPLE = "quoref_sample"
 SEED = 7
 ANSWER_TOKENS_MAX = 16
+EXAMPLES_SHOWN = 2  # before the question, where the model is shown how it is done
+
+Lines = list[dict[str, Any]]
 
 
-def lines(task: str, *, passages: int, questions: int) -> list[dict[str, Any]]:
+def lines(
+    task: str, *, passages: int, questions: int, answer_tokens_max: int = ANSWER_TOKENS_MAX
+) -> Lines:
     """Return so many questions about each of so many passages, shuffled, as lines of an input."""
-    examples = _examples(task)
-    by_passage: dict[str, list[str]] = {}
-    for example in examples["examples"]:
-        by_passage.setdefault(example["input"].split("\nQuestion")[0], []).append(example["input"])
+    content = _examples(task)
+    texts = [
+        example["input"]
+        for asked in _by_passage(content, passages=passages, questions=questions)
+        for example in asked
+    ]
+    return _shuffled(content["task_prefix"], texts, answer_tokens_max)
+
+
+def few_shot_lines(
+    task: str, *, sets: int, questions: int, answer_tokens_max: int = ANSWER_TOKENS_MAX
+) -> Lines:
+    """Return questions about passages of their own, each behind one of the sets of examples."""
+    content = _examples(task)
+    count = sets * (EXAMPLES_SHOWN + questions)
+    singles = [asked[0] for asked in _by_passage(content, passages=count, questions=1)]
+    shown = [
+        "\n\n".join(
+            f"{example['input']}\nAnswer: {example['target'][0]}"
+            for example in singles[number * EXAMPLES_SHOWN : (number + 1) * EXAMPLES_SHOWN]
+        )
+        for number in range(sets)
+    ]
+    asked = [example["input"] for example in singles[sets * EXAMPLES_SHOWN :]]
+    texts = [f"{shown[number % sets]}\n\n{text}" for number, text in enumerate(asked)]
+    return _shuffled(content["task_prefix"], texts, answer_tokens_max)
+
+
+def _by_passage(
+    content: dict[str, Any], *, passages: int, questions: int
+) -> list[list[dict[str, Any]]]:
+    by_passage: dict[str, list[dict[str, Any]]] = {}
+    for example in content["examples"]:
+        by_passage.setdefault(example["input"].split("\nQuestion")[0], []).append(example)
     rich = [asked[:questions] for asked in by_passage.values() if len(asked) >= questions]
-    texts = [text for asked in rich[:passages] for text in asked]
+    assert len(rich) >= passages, f"{len(rich)} passages have {questions} questions, not {passages}"
+    return rich[:passages]
+
+
+def _shuffled(task: str, texts: list[str], answer_tokens_max: int) -> Lines:
     random.Random(SEED).shuffle(texts)
-    return [_line(number, examples["task_prefix"], text) for number, text in enumerate(texts)]
-
-
-def _line(number: int, task: str, text: str) -> dict[str, Any]:
-    return {
-        "key": f"question-{number}",
-        "request": {
-            "systemInstruction": {"parts": [{"text": task}]},
-            "contents": [{"role": "user", "parts": [{"text": text}]}],
-            "generationConfig": {"temperature": 0, "maxOutputTokens": ANSWER_TOKENS_MAX, "seed": 1},
-        },
-    }
+    generation = {"temperature": 0, "maxOutputTokens": answer_tokens_max, "seed": 1}
+    return [
+        {
+            "key": f"question-{number}",
+            "request": {
+                "systemInstruction": {"parts": [{"text": task}]},
+                "contents": [{"role": "user", "parts": [{"text": text}]}],
+                "generationConfig": generation,
+            },
+        }
+        for number, text in enumerate(texts)
+    ]
 
 
 def _examples(task: str) -> dict[str, Any]:
-    kept = Path(platformdirs.user_cache_dir("toplu")) / "benchmarks" / f"{task}.json"
+    if task == SAMPLE:
+        kept = Path(__file__).with_name("sample") / f"{task}.json"
+    else:
+        kept = Path(platformdirs.user_cache_dir("toplu")) / "benchmarks" / f"{task}.json"
     if not kept.exists():
         _fetch(kept.parent)
     examples: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))

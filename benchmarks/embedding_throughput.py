@@ -4,38 +4,42 @@ Two arms, interleaved A B B A, each from a fresh process: the bare engine (`bare
 the same texts as one file batch through `toplu serve`.
 """
 
-import statistics
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arms import Figures, interleave, run_bare, run_batch
+from arms import Figures, interleave, median, run_bare, run_batch
 from batches import EMBED
 from sentences import sentences
+from sizes import Size
 
 from server import started_server
 
+TEXTS = {Size.TINY: 20, Size.SELECTION: 3000, Size.FULL: 3000}
+TURNS = 2
 
-def measure() -> dict[str, Any]:
+
+def measure(size: Size) -> dict[str, Any]:
     """Return the medians of both arms and their ratios, toplu over bare."""
-    arms = interleave(partial(run_bare, "bare_embedder.py"), batch_of_sentences)
-    count = len(sentences())
-    rates = [statistics.median(count / run["seconds"] for run in figures) for figures in arms]
-    cpus = [statistics.median(run["cpu_seconds"] for run in figures) for figures in arms]
+    count = TEXTS[size]
+    bare = partial(run_bare, "bare_embedder.py", str(count))
+    runs = interleave({"bare": bare, "toplu": partial(batch_of_sentences, count)}, TURNS)
+    seconds = {name: median(each, "seconds") for name, each in runs.items()}
+    cpus = {name: median(each, "cpu_seconds") for name, each in runs.items()}
     return {
         "texts": count,
-        "bare_embeddings_per_second": rates[0],
-        "batch_embeddings_per_second": rates[1],
-        "throughput_ratio": rates[1] / rates[0],
-        "embeddings_per_cpu_second_ratio": cpus[0] / cpus[1],
+        "bare_texts_per_second": count / seconds["bare"],
+        "toplu_texts_per_second": count / seconds["toplu"],
+        "texts_per_second_ratio": seconds["bare"] / seconds["toplu"],
+        "texts_per_cpu_second_ratio": cpus["bare"] / cpus["toplu"],
     }
 
 
-def batch_of_sentences() -> Figures:
+def batch_of_sentences(count: int) -> Figures:
     lines = [
         {"key": f"text-{number}", "request": {"content": {"parts": [{"text": text}]}}}
-        for number, text in enumerate(sentences())
+        for number, text in enumerate(sentences()[:count])
     ]
     with (
         tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from questions import questions
+from sizes import Size
 
 from server import Server, started_server
 
-ASKED = 60
+ASKED = {Size.TINY: 6, Size.SELECTION: 60, Size.FULL: 60}
 WARM_UP = 4  # of them, not counted
 ANSWER_SECONDS_MAX = 60
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -30,7 +31,7 @@ STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 Ask = Callable[[int], float]
 
 
-def measure() -> dict[str, Any]:
+def measure(size: Size) -> dict[str, Any]:
     """Return the medians of both arms and their ratio, bare over toplu: 1 is the best."""
     bare, streamed = [], []
     with (
@@ -39,13 +40,13 @@ def measure() -> dict[str, Any]:
         started_server(Path(folder)) as server,
     ):
         ask_toplu = toplu(server)
-        for number in range(ASKED):
+        for number in range(ASKED[size]):
             arms = [(bare, ask_bare), (streamed, ask_toplu)]
             for seconds, ask in arms if number % 2 == 0 else reversed(arms):
                 seconds.append(ask(number))
     medians = [statistics.median(seconds[WARM_UP:]) for seconds in (bare, streamed)]
     return {
-        "questions": ASKED - WARM_UP,
+        "questions": ASKED[size] - WARM_UP,
         "bare_first_token_ms": medians[0] * 1000,
         "toplu_first_token_ms": medians[1] * 1000,
         "first_token_ratio": medians[0] / medians[1],

@@ -7,18 +7,19 @@ from typing import Any
 
 from batches import create_batch, wait_until_done
 from control_plane import CATALOGUE
+from sizes import Size
 
 from server import started_server
 
-DISTINCT = 2000
-COPIES = 857  # three in ten of all
+DISTINCT = {Size.TINY: 70, Size.SELECTION: 2000, Size.FULL: 2000}
+REPEATED = 0.3  # of all
 
 
-def measure() -> dict[str, Any]:
+def measure(size: Size) -> dict[str, Any]:
     """Return requests run over distinct ones, as the server's log counts them."""
-    texts = [f"question {number}" for number in range(DISTINCT)]
+    texts = [f"question {number}" for number in range(DISTINCT[size])]
     random = Random(4)
-    asked = texts + random.choices(texts, k=COPIES)
+    asked = texts + random.choices(texts, k=round(len(texts) * REPEATED / (1 - REPEATED)))
     random.shuffle(asked)
     lines = [
         {
@@ -40,7 +41,7 @@ def measure() -> dict[str, Any]:
         run = len(server.events("request_started"))
     return {
         "requests": len(lines),
-        "distinct": DISTINCT,
-        "run_over_distinct": run / DISTINCT,
+        "distinct": len(texts),
+        "run_over_distinct": run / len(texts),
         "told_deduplicated": int(metadata["toplu"]["deduplicatedRequestCount"]),
     }

@@ -1,6 +1,15 @@
-"""Runs the benchmarks and prints their figures: `make bench` and `make bench-full`."""
+"""Runs the benchmarks and prints their figures: `make bench` and `make bench-full`.
 
-import sys
+    run.py [--size tiny|selection|full] [--list] [B1 B2 …]
+
+Without names it runs those of the size: `selection` is what takes ten minutes in all.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import batch_throughput
 import control_plane
@@ -8,49 +17,192 @@ import embedding_throughput
 import first_token
 import ingest
 import interference
-import peer_control
-import peer_job
+import job_gain
 import polling
 import prefix_reuse
 import repeated_requests
 import scheduling
+import server_limit
 import structured_decoding
 import tiny_job
+from sizes import Size
+from targets import Target, at_least, at_most
 
-BENCHMARKS = {
-    "batch throughput over the bare engine": batch_throughput.measure,
-    "embeddings over the bare engine": embedding_throughput.measure,
-    "control plane with the echo engine": control_plane.measure,
-    "streaming first-token latency over the bare engine": first_token.measure,
-    "interactive calls beside a batch": interference.measure,
-    "scheduling in virtual time": scheduling.measure,
-    "prefix reuse of a batch over the limit": prefix_reuse.measure,
-    "ingest: order over the least that reads": ingest.measure,
-    "structured over free decoding": structured_decoding.measure,
-    "repeated requests run once": repeated_requests.measure,
-    "polling beside a large job": polling.measure,
-    "a batch of one request over the call": tiny_job.measure,
-}
 
-# These need what people run instead, see `make .peers/ready`, and text that is fetched.
-BESIDE_PEERS = {
-    "peers: questions about shared passages": peer_job.measure_shared,
-    "peers: questions that share nothing": peer_job.measure_control,
-    "peers: control plane": peer_control.measure,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """One way to measure, and what its figures are to be."""
+
+    name: str  # as in the issue, or a word
+    title: str
+    measure: Callable[[Size], Mapping[str, Any]]
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    is_selected: bool = True  # for the ten minutes
+
+
+BENCHMARKS = (
+    Benchmark(
+        name="B1",
+        title="batch throughput over the bare engine",
+        measure=batch_throughput.measure,
+        targets={"tokens_per_cpu_second_ratio": at_least(0.97)},
+    ),
+    Benchmark(
+        name="B2",
+        title="what is read once of what requests share",
+        measure=prefix_reuse.measure,
+        targets={
+            **{f"toplu_{of}_4_lanes": at_least(0.97) for of in ("multirc", "quoref", "few_shot")},
+            **{f"toplu_{of}_16_lanes": at_least(0.93) for of in ("multirc", "quoref", "few_shot")},
+        },
+    ),
+    Benchmark(
+        name="B3",
+        title="what a job of real text gains, beside peers",
+        measure=job_gain.measure,
+        targets={
+            "script_cpu_over_toplu": at_least(2.0),
+            "toplu_of_the_bound": at_least(0.9),
+            "control_over_file_order": at_least(0.98),
+        },
+        is_selected=False,
+    ),
+    Benchmark(
+        name="B4",
+        title="repeated requests run once",
+        measure=repeated_requests.measure,
+        targets={"run_over_distinct": at_most(1.0)},
+    ),
+    Benchmark(
+        name="B5",
+        title="interactive calls beside a batch",
+        measure=interference.measure,
+        targets={
+            "first_token_ratio": at_most(1.2),
+            "between_tokens_ratio": at_most(1.3),
+            "batch_over_what_is_left": at_least(0.85),
+        },
+        is_selected=False,
+    ),
+    Benchmark(
+        name="B6",
+        title="makespan over its bound, in virtual time",
+        measure=scheduling.makespan,
+        targets={
+            f"{count}_requests_{lanes}_lanes": at_most(1.03)
+            for count, lanes in scheduling.MAKESPANS
+        },
+    ),
+    Benchmark(
+        name="B7",
+        title="the limit of a server, found in virtual time",
+        measure=server_limit.measure,
+        targets={"worst_share_of_the_best": at_least(0.95)},
+    ),
+    Benchmark(
+        name="B8",
+        title="late jobs, in virtual time",
+        measure=scheduling.deadlines,
+        targets={
+            "late_feasible_sizes_known": at_most(0.0),
+            "late_feasible_sizes_off_by_30_percent": at_most(0.0),
+            "late_over_optimum_sizes_known": at_most(1.2),
+            "late_over_optimum_sizes_off_by_30_percent": at_most(1.2),
+        },
+    ),
+    Benchmark(
+        name="B9",
+        title="a small job beside a huge one, in virtual time",
+        measure=scheduling.fair_shares,
+        targets={
+            **{f"a_job_of_{seconds}_s": at_most(1.1) for seconds in (10, 60, 3600)},
+            "gap_of_the_counters": at_most(1.0),
+        },
+    ),
+    Benchmark(
+        name="B10",
+        title="ingest of a large input",
+        measure=ingest.measure,
+        targets={
+            "cpu_over_limit": at_most(3.0),
+            "peak_mib": at_most(250.0),
+            "create_to_first_request_seconds": at_most(1.0),
+        },
+    ),
+    Benchmark(
+        name="B11",
+        title="control plane with an engine that costs nothing",
+        measure=control_plane.measure,
+        targets={
+            "requests_per_second": at_least(8000.0),
+            "requests_per_second_over_http": at_least(3000.0),
+            "over_the_best_peer": at_least(5.0),
+        },
+    ),
+    Benchmark(
+        name="B14",
+        title="polling beside a large job",
+        measure=polling.measure,
+        targets={"busy_p99_ms": at_most(10.0)},
+    ),
+    Benchmark(
+        name="B15",
+        title="a batch of one request over the call",
+        measure=tiny_job.measure,
+        targets={"batch_over_call": at_most(1.1)},
+    ),
+    Benchmark(
+        name="embeddings",
+        title="embeddings over the bare engine",
+        measure=embedding_throughput.measure,
+        is_selected=False,
+    ),
+    Benchmark(
+        name="first-token",
+        title="streaming first-token latency, the bare engine over toplu",
+        measure=first_token.measure,
+        is_selected=False,
+    ),
+    Benchmark(
+        name="structured",
+        title="structured over free decoding",
+        measure=structured_decoding.measure,
+        targets={"structured_ratio": at_least(0.9)},
+        is_selected=False,
+    ),
+)
 
 
 def main() -> None:
-    """Run those that the command line names a part of, or all; those beside peers with --full."""
-    wanted = [word for word in sys.argv[1:] if word != "--full"]
-    benchmarks = BENCHMARKS | BESIDE_PEERS if "--full" in sys.argv else BENCHMARKS
-    for title, measure in benchmarks.items():
-        if wanted and not any(word in title for word in wanted):
-            continue
-        print(title, flush=True)
-        for name, figure in measure().items():
-            shown = f"{figure:.3f}" if isinstance(figure, float) else figure
-            print(f"  {name:32} {shown}", flush=True)
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--size", type=Size, choices=list(Size), default=Size.SELECTION)
+    parser.add_argument("--list", action="store_true", help="tell the names alone")
+    wanted = parser.parse_args()
+    if unknown := set(wanted.names) - set(names):
+        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
+    for benchmark in BENCHMARKS:
+        is_wanted = benchmark.name in wanted.names
+        if not wanted.names:
+            is_wanted = benchmark.is_selected or wanted.size is not Size.SELECTION
+        if is_wanted and wanted.list:
+            print(benchmark.name, benchmark.title)
+        elif is_wanted:
+            run(benchmark, wanted.size)
+
+
+def run(benchmark: Benchmark, size: Size) -> None:
+    """Print each figure, and where it has a target, whether that is hit."""
+    print(f"{benchmark.name} {benchmark.title}", flush=True)
+    began = time.monotonic()
+    for name, figure in benchmark.measure(size).items():
+        shown = f"{figure:.3f}" if isinstance(figure, float) else str(figure)
+        if (target := benchmark.targets.get(name)) is not None:
+            shown = f"{shown:12} {target!s:8} {'hit' if target.is_hit(figure) else 'MISSED'}"
+        print(f"  {benchmark.name} {name:44} {shown}", flush=True)
+    print(f"  {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,62 +5,60 @@ policies of others are in `tests/simulation`; lengths of answers are those of Sh
 """
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import sharegpt
 from days import a_mix, fewest_late
 from lanes_in_time import tokens_of_lanes
 from makespan import block_by_block, bound, in_turn, longest_first
 from peers import deadline_ramp, fair_only, fifo
+from sizes import Size
 from virtual_engine import Load, Policy, VirtualEngine, ours
 
 POLICIES: tuple[Policy, ...] = (ours, fifo, fair_only, deadline_ramp)
-SEEDS = range(4)
-MAKESPAN_SEEDS = range(2)
+SEEDS = {Size.TINY: range(1), Size.SELECTION: range(4), Size.FULL: range(4)}
+MAKESPAN_SEEDS = {Size.TINY: range(1), Size.SELECTION: range(2), Size.FULL: range(2)}
+MAKESPANS = ((200, 4), (200, 16), (200, 64), (2000, 16))  # requests, lanes
 FEASIBLE = (0.5, 0.7, 0.8)
 OVERLOADED = (0.9, 1.0, 1.2)
 QUANTUM_SECONDS = 600.0  # of a day's simulation; a lane is asked for its next turn so often
 SMALL_QUANTUM_SECONDS = 10.0
 
 
-def measure() -> dict[str, float | str]:
-    """Return the figures of all three."""
-    return {**makespan(), **deadlines(), **fair_shares()}
-
-
-def makespan() -> dict[str, float | str]:
-    """B6: the time of a job over the bound, on the product's own lanes, alone and with a second.
+def makespan(size: Size) -> dict[str, float | str]:
+    """Return the time of a job over the bound, on the product's own lanes, alone and with a second.
 
     Told: each request has its `maxOutputTokens`, which is as long as its answer.
     """
     figures: dict[str, float | str] = {}
-    for count, lanes in ((200, 4), (200, 16), (200, 64), (2000, 16)):
+    for count, lanes in MAKESPANS[:1] if size is Size.TINY else MAKESPANS:
         ratios: dict[str, list[float]] = {}
-        for seed in MAKESPAN_SEEDS:
+        for seed in MAKESPAN_SEEDS[size]:
             lengths = sharegpt.answer_tokens(seed, count)
             limit = bound(lengths, lanes)
             for name, took in (
-                ("toplu told", tokens_of_lanes(lengths, lanes, told=True, seed=seed)),
+                ("toplu", tokens_of_lanes(lengths, lanes, told=True, seed=seed)),
                 ("toplu not told", tokens_of_lanes(lengths, lanes, told=False, seed=seed)),
                 ("longest first", longest_first(lengths, lanes)),
                 ("file order", in_turn(lengths, lanes)),
                 ("blocks", block_by_block(lengths, lanes)),
             ):
                 ratios.setdefault(name, []).append(took / limit)
-        figures[f"B6 {count} requests, {lanes} lanes"] = _shown(ratios)
+        name = f"{count}_requests_{lanes}_lanes"
+        figures |= _apart(name, {by: statistics.mean(each) for by, each in ratios.items()})
     return figures
 
 
-def deadlines() -> dict[str, float | str]:
-    """B8: late jobs of days of work, over the fewest of a plan that knows the future."""
+def deadlines(size: Size) -> dict[str, float | str]:
+    """Return the late jobs of days of work, and of a plan that knows the future."""
     figures: dict[str, float | str] = {}
     for rhos in (FEASIBLE, OVERLOADED):
-        kind = f"rho {rhos[0]} to {rhos[-1]}"
+        kind = "feasible" if rhos is FEASIBLE else "overloaded"
         for doubt in (0.0, 0.3):
             late: dict[str, float] = {"optimum": 0.0}
             jobs = 0
             for rho in rhos:
-                for seed in SEEDS:
+                for seed in SEEDS[size]:
                     # What comes within a few hours and within a day.
                     for days in (0.2, 1.0):
                         jobs += len(a_mix(seed, rho, days))
@@ -70,24 +68,26 @@ def deadlines() -> dict[str, float | str]:
                             engine = VirtualEngine(policy=policy, quantum_seconds=QUANTUM_SECONDS)
                             count = sum(load.is_late for load in engine.run(loads))
                             late[_name(policy)] = late.get(_name(policy), 0.0) + count
-            known = "sizes known" if not doubt else "sizes off by 30 %"
-            figures[f"B8 late of {jobs}, {kind}, {known}"] = ", ".join(
-                f"{name} {count:.0f}" for name, count in late.items()
-            )
+            known = "sizes_off_by_30_percent" if doubt else "sizes_known"
+            figures |= _apart(f"late_{kind}_{known}", late)
+            figures[f"jobs_{kind}"] = jobs
+            if rhos is OVERLOADED:
+                figures[f"late_over_optimum_{known}"] = late["toplu"] / max(1.0, late["optimum"])
     return figures
 
 
-def fair_shares() -> dict[str, float | str]:
-    """B9: a small job beside ten million rows, over twice its time alone; and the counters' gap."""
+def fair_shares(size: Size) -> dict[str, float | str]:
+    """Return what a small job takes beside a huge one, over twice its time alone."""
     figures: dict[str, float | str] = {}
-    for seconds in (10.0, 60.0, 3600.0):
+    for seconds in (10.0,) if size is Size.TINY else (10.0, 60.0, 3600.0):
         ratios: dict[str, list[float]] = {}
         for policy in POLICIES:
             for huge_seconds in (60_000.0, 80_000.0, 500_000.0):
                 ratio = _small_beside(policy, seconds, huge_seconds)
                 ratios.setdefault(_name(policy), []).append(ratio)
-        figures[f"B9 a job of {seconds:.0f} s of the engine"] = _shown(ratios, worst=True)
-    figures["B9 gap of the counters over its bound"] = _widest_gap()
+        name = f"a_job_of_{seconds:.0f}_s"
+        figures |= _apart(name, {by: max(each) for by, each in ratios.items()})
+    figures["gap_of_the_counters"] = _widest_gap()
     return figures
 
 
@@ -118,11 +118,10 @@ def _widest_gap() -> float:
     return engine.gap.widest / engine.gap_bound
 
 
-def _shown(ratios: dict[str, list[float]], *, worst: bool = False) -> str:
-    def one(values: Iterable[float]) -> float:
-        return max(values) if worst else statistics.mean(values)
-
-    return ", ".join(f"{name} {one(values):.3f}" for name, values in ratios.items())
+def _apart(name: str, figures: Mapping[str, float]) -> dict[str, float | str]:
+    """Return toplu's figure under the name, and what all others have behind it."""
+    others = (f"{by} {figure:.3f}" for by, figure in figures.items() if by != "toplu")
+    return {name: figures["toplu"], f"{name}_others": ", ".join(others)}
 
 
 def _name(policy: Policy) -> str:

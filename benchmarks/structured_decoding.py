@@ -13,11 +13,12 @@ from typing import Any
 
 from batches import create_batch, wait_until_done
 from questions import questions
+from sizes import Size
 
 from server import Server, started_server
 
 PAIRS = 2
-QUESTIONS = 60
+QUESTIONS = {Size.TINY: 4, Size.SELECTION: 60, Size.FULL: 60}
 LONG_TEXT = {"type": "STRING", "minLength": 600}
 FORM = {
     "responseMimeType": "application/json",
@@ -33,29 +34,30 @@ FORM = {
 }
 
 
-def measure() -> dict[str, Any]:
+def measure(size: Size) -> dict[str, Any]:
     """Return the medians of both arms and their ratio, structured over free."""
     free, structured = [], []
     with (
         tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,
         started_server(Path(folder)) as server,
     ):
-        tokens_per_second(server, {})  # the first batch finds every lane cold
+        count = QUESTIONS[size]
+        tokens_per_second(server, {}, count)  # the first batch finds every lane cold
         for pair in range(PAIRS):
             arms = [(free, {}), (structured, FORM)]
             for rates, form in arms if pair % 2 == 0 else reversed(arms):
-                rates.append(tokens_per_second(server, form))
+                rates.append(tokens_per_second(server, form, count))
     return {
-        "requests": QUESTIONS,
+        "requests": count,
         "free_tokens_per_second": median(free),
         "structured_tokens_per_second": median(structured),
         "structured_ratio": median(structured) / median(free),
     }
 
 
-def tokens_per_second(server: Server, form: dict[str, Any]) -> float:
+def tokens_per_second(server: Server, form: dict[str, Any], count: int) -> float:
     """Return how fast a batch of the questions is answered in the form."""
-    lines = questions()[:QUESTIONS]
+    lines = questions()[:count]
     for line in lines:
         line["request"]["generationConfig"] |= form
     operation = wait_until_done(server, create_batch(server, lines), poll_seconds=0.2)

@@ -10,15 +10,16 @@ from typing import Any
 
 from batches import create_batch, wait_until_done
 from questions import questions
+from sizes import Size
 
 from server import Server, started_server
 
-ROUNDS = 12
+ROUNDS = {Size.TINY: 2, Size.SELECTION: 12, Size.FULL: 40}
 POLL_SECONDS = 0.02
 CALL = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
-def measure() -> dict[str, Any]:
+def measure(size: Size) -> dict[str, Any]:
     """Return the medians of both ways, in turns, and the batch over the call."""
     called, batched = [], []
     with (
@@ -26,7 +27,7 @@ def measure() -> dict[str, Any]:
         started_server(Path(folder)) as server,
     ):
         call(server, questions()[0])
-        for number, line in enumerate(questions()[:ROUNDS]):
+        for number, line in enumerate(questions()[: ROUNDS[size]]):
             arms = [(called, call), (batched, batch)]
             for seconds, run in arms if number % 2 == 0 else reversed(arms):
                 seconds.append(run(server, line))

@@ -24,16 +24,17 @@ HERE = Path(__file__).parent
 PYTHON = HERE.parent.parent / ".peers" / "bin" / "python"
 RUN_SECONDS_MAX = 1800
 START_SECONDS_MAX = 120
+SCRIPT_START_SECONDS = 5.0  # until it has asked for as much as it may
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 Figures = dict[str, float]
 
 
 @contextlib.contextmanager
-def started(program: str, *, python: Path) -> Iterator[tuple[str, int]]:
+def started(program: str, *arguments: str, python: Path) -> Iterator[tuple[str, int]]:
     """Yield the address and the process of a server of this folder."""
     process = subprocess.Popen(
-        [str(python), str(HERE / program)],
+        [str(python), str(HERE / program), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -51,6 +52,23 @@ def started(program: str, *, python: Path) -> Iterator[tuple[str, int]]:
 def run_script(address: str, bodies: list[dict[str, Any]], *, in_flight: int) -> Figures:
     """Run the asyncio script."""
     return _run("script.py", address, "openai/any", bodies, in_flight)
+
+
+@contextlib.contextmanager
+def script_at_work(address: str, bodies: list[dict[str, Any]], *, in_flight: int) -> Iterator[None]:
+    """Have the asyncio script ask while the body runs, and end it wherever it is."""
+    with _in_a_file(bodies) as path:
+        command = [str(PYTHON), str(HERE / "script.py"), address, "openai/any", path]
+        process = subprocess.Popen(
+            [*command, str(in_flight)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            time.sleep(SCRIPT_START_SECONDS)
+            yield
+            assert process.poll() is None, "the script was through before the body"
+        finally:
+            process.kill()
+            process.wait(START_SECONDS_MAX)
 
 
 def run_ray_data(address: str, bodies: list[dict[str, Any]], *, concurrency: int) -> Figures:
@@ -82,11 +100,9 @@ def cpu_seconds(pid: int) -> float:
 def _run(
     program: str, address: str, model: str, bodies: list[dict[str, Any]], how_many: int
 ) -> Figures:
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as requests:
-        requests.writelines(json.dumps(body) + "\n" for body in bodies)
-        requests.flush()
+    with _in_a_file(bodies) as path:
         done = subprocess.run(
-            [str(PYTHON), str(HERE / program), address, model, requests.name, str(how_many)],
+            [str(PYTHON), str(HERE / program), address, model, path, str(how_many)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=RUN_SECONDS_MAX,
@@ -94,6 +110,14 @@ def _run(
         )
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+@contextlib.contextmanager
+def _in_a_file(bodies: list[dict[str, Any]]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as requests:
+        requests.writelines(json.dumps(body) + "\n" for body in bodies)
+        requests.flush()
+        yield requests.name
 
 
 @contextlib.contextmanager

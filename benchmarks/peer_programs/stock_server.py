@@ -1,16 +1,15 @@
 """llama.cpp's HTTP server as llama-server starts it when it is told nothing but the model.
 
+    stock_server.py LANES MODEL.gguf CACHE_MIB
+
 It prints its address and serves until its standard input ends.
 """
 
 import os
 import sys
 
-from toplu.engines import model_source
 from toplu.engines.llama_cpp_child import SPIN_COUNT
-from toplu.settings import DEFAULT_MODEL, Settings
-
-LANES = DEFAULT_MODEL.lanes
+from toplu.settings import DEFAULT_MODEL
 
 
 def main() -> None:
@@ -19,17 +18,16 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # noqa: TID251
     import xllamacpp
 
-    path = model_source.locate(DEFAULT_MODEL, Settings().model_dir)
-    assert path is not None, "the default model is not here: run `make model`"
+    lanes = int(sys.argv[1])
     common = xllamacpp.CommonParams()
-    common.model.path = str(path)
-    common.n_parallel = LANES
-    common.n_ctx = LANES * DEFAULT_MODEL.context_tokens
+    common.model.path = sys.argv[2]
+    common.n_parallel = lanes
+    common.n_ctx = lanes * DEFAULT_MODEL.context_tokens
     common.cpuparams.n_threads = common.cpuparams_batch.n_threads = os.cpu_count() or 1
     # What llama-server's automatic number of slots implies; the others are the defaults.
     common.kv_unified = True
     common.cache_idle_slots = True
-    common.cache_ram_mib = 8192
+    common.cache_ram_mib = int(sys.argv[3])
     common.hostnames = ["127.0.0.1"]
     common.port = 0
     common.n_threads_http = 64

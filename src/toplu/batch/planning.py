@@ -38,7 +38,7 @@ PIECE_BYTES = 1024 * 1024
 BEGINNING_BYTES = 1024 * 1024
 # Of larger input the first requests run before the rest is ordered. They cannot share with the
 # rest, so that they are few: some for each lane, or one in a hundred, to last until then.
-HEAD_REQUESTS_PER_LANE = 8
+HEAD_REQUESTS_PER_LANE = 2
 HEAD_SHARE = 100
 HEAD_REQUESTS_MAX = 4096
 # In the sorter an item is: key, END, digest, PLACE. An end that is lower than all text keeps the

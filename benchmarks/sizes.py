@@ -1,0 +1,11 @@
+"""How large a benchmark is run."""
+
+from enum import StrEnum
+
+
+class Size(StrEnum):
+    """To see that it runs; as a part of ten minutes; for the record."""
+
+    TINY = "tiny"
+    SELECTION = "selection"
+    FULL = "full"
