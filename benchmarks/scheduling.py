@@ -26,7 +26,7 @@ SMALL_QUANTUM_SECONDS = 10.0
 
 
 def makespan(size: Size) -> dict[str, float | str]:
-    """Return the time of a job over the bound, on the product's own lanes, alone and with a second.
+    """Return the time of a job over the bound, on the product's own lanes.
 
     Told: each request has its `maxOutputTokens`, which is as long as its answer.
     """
