@@ -25,7 +25,7 @@ async def leased(jobs: Jobs, clock: FakeClock, **wish: Any) -> Lease:
 async def competing(jobs: Jobs, clock: FakeClock) -> dict[str, bool]:
     """Return by job whether it has a shard that nobody holds."""
     competition = await jobs.competition("echo", clock.now())
-    return {it.job.id: it.waits for it in competition.competitors}
+    return {it.id: it.waits for it in competition.competitors}
 
 
 async def test_whoever_is_unfinished_and_planned_competes(jobs: Jobs, clock: FakeClock) -> None:

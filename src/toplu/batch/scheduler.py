@@ -149,7 +149,7 @@ class Scheduler:
         `free` is a lane that is not counted for the job that it worked for.
         """
         competition = await self._jobs.competition(engine, now)
-        projects = {competitor.job.project for competitor in competition.competitors}
+        projects = {competitor.project for competitor in competition.competitors}
         weights = {project: await self._weight_of(project) for project in projects}
         self._pending[engine] = sum(
             it.job.counts.pending if it.job.planned else math.inf for it in competition.competitors
@@ -158,7 +158,7 @@ class Scheduler:
         lanes = Counter(job for lane, job in at_work if lane != free)
         return Round(
             contenders=[
-                self.contender_of(competitor, lanes[competitor.job.id])
+                self.contender_of(competitor, lanes[competitor.id])
                 for competitor in competition.competitors
             ],
             shares=Shares(competition.shares, weights),
@@ -172,15 +172,14 @@ class Scheduler:
 
     def contender_of(self, competitor: Competitor, lanes: int = 0) -> Contender:
         """Return the job as the policy sees it; so many lanes work for it."""
-        job = competitor.job
         return Contender(
-            job=job.id,
-            project=job.project,
-            priority=job.priority,
-            created=job.created,
-            target=min(job.created + self._target, job.expires),
-            expires=job.expires,
-            work=work_left(job),
+            job=competitor.id,
+            project=competitor.project,
+            priority=competitor.priority,
+            created=competitor.created,
+            target=min(competitor.created + self._target, competitor.expires),
+            expires=competitor.expires,
+            work=work_left(competitor),
             lanes=lanes,
             waits=competitor.waits,
         )

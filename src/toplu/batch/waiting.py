@@ -131,7 +131,7 @@ class Waits:
 
     def _newcomer(self, job: Job) -> Contender:
         """Return the job as it will compete: it is not planned, or was a moment ago."""
-        contender = self._scheduler.contender_of(Competitor(job=job, waits=True))
+        contender = self._scheduler.contender_of(Competitor.of(job, waits=True))
         least = float(WORK_OF_PROMPT_TOKEN * job.tokens_estimate)
         return contender if job.counts.total else replace(contender, work=least)
 

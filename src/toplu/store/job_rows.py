@@ -1,7 +1,7 @@
 """Jobs and shards as rows, and the moves of a job; each function runs inside a transaction."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -64,14 +64,9 @@ def job_of(row: AnyRow) -> Job:
         input_form=InputForm(row.input_form),
         input_file=row.input_file,
         state=JobState(row.state),
-        counts=RequestCounts(
-            total=row.total,
-            succeeded=row.succeeded,
-            failed=row.failed,
-            deduplicated=row.deduplicated,
-        ),
-        prices=Prices(**_some(row, Prices)),
-        usage=Usage(**_some(row, Usage)),
+        counts=counts_of(row),
+        prices=_prices(row),
+        usage=usage_of(row),
         tokens_estimate=row.tokens_estimate,
         planned=row.planned,
         priority=row.priority,
@@ -100,15 +95,37 @@ def shard_of(row: AnyRow) -> Shard:
         succeeded=row.succeeded,
         failed=row.failed,
         deduplicated=row.deduplicated,
-        usage=Usage(**_some(row, Usage)),
+        usage=usage_of(row),
         epoch=row.epoch,
     )
 
 
-def _some(row: AnyRow, kind: type[Prices] | type[Usage]) -> dict[str, Any]:
-    """Return the columns of the row that are the fields of the kind."""
-    values = row._asdict()
-    return {field.name: values[field.name] for field in fields(kind)}
+def _prices(row: AnyRow) -> Prices:
+    return Prices(
+        currency=row.currency,
+        input_units=row.input_units,
+        cached_units=row.cached_units,
+        output_units=row.output_units,
+    )
+
+
+def counts_of(row: AnyRow) -> RequestCounts:
+    """Return how far the job of a row has come."""
+    return RequestCounts(
+        total=row.total,
+        succeeded=row.succeeded,
+        failed=row.failed,
+        deduplicated=row.deduplicated,
+    )
+
+
+def usage_of(row: AnyRow) -> Usage:
+    """Return what a row of `jobs` or `shards` says was used."""
+    return Usage(
+        prompt_tokens=row.prompt_tokens,
+        cached_tokens=row.cached_tokens,
+        output_tokens=row.output_tokens,
+    )
 
 
 def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | None:

@@ -8,8 +8,9 @@ work is charged once, whoever did it. Each function runs inside a transaction.
 import functools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -24,21 +25,49 @@ from sqlalchemy import (
     update,
 )
 
-from toplu.job import WORK_SCALE, Job, ProjectId, Share
-from toplu.store.job_rows import is_unfinished, job_of
+from toplu.job import WORK_SCALE, Job, JobId, ProjectId, RequestCounts, Share
+from toplu.money import Usage
+from toplu.store.job_rows import counts_of, is_unfinished, usage_of
 from toplu.store.schema import Moment, jobs, shards, shares
 
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768
 OLDEST_MAX = 256
+# What a competitor is made of.
+COLUMNS = (
+    *("id", "project", "priority", "created", "expires", "tokens_estimate"),
+    *("total", "succeeded", "failed", "deduplicated"),
+    *("prompt_tokens", "cached_tokens", "output_tokens"),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Competitor:
-    """An unfinished job, and whether there is work of it for a lane."""
+class Competitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an unfinished job counts beside others; every lease reads all of them."""
 
-    job: Job
+    id: JobId
+    project: ProjectId
+    priority: int
+    created: datetime
+    expires: datetime
+    counts: RequestCounts
+    usage: Usage
+    tokens_estimate: int
     waits: bool  # has a shard that nobody holds
+
+    @classmethod
+    def of(cls, job: Job, *, waits: bool) -> Self:
+        """Return the job as it competes."""
+        return cls(
+            id=job.id,
+            project=job.project,
+            priority=job.priority,
+            created=job.created,
+            expires=job.expires,
+            counts=job.counts,
+            usage=job.usage,
+            tokens_estimate=job.tokens_estimate,
+            waits=waits,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +82,20 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
     """Return the jobs of the engine that have shards, a bounded number, and the shares."""
     bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
     rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
-    competitors = [Competitor(job=job_of(row), waits=bool(row.waits)) for row in rows]
+    competitors = [
+        Competitor(
+            id=row.id,
+            project=row.project,
+            priority=row.priority,
+            created=row.created,
+            expires=row.expires,
+            counts=counts_of(row),
+            usage=usage_of(row),
+            tokens_estimate=row.tokens_estimate,
+            waits=bool(row.waits),
+        )
+        for row in rows
+    ]
     return Competition(competitors=competitors, shares=_read_shares(connection, engine))
 
 
@@ -79,7 +121,7 @@ def _competitors() -> Select[Any]:
         .order_by(jobs.c.created, jobs.c.id)
         .limit(bindparam("oldest_max"))
     )
-    return select(jobs, waits.label("waits")).where(
+    return select(*(jobs.c[name] for name in COLUMNS), waits.label("waits")).where(
         or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest))
     )
 

@@ -9,9 +9,10 @@ from batch_world import BatchWorld, line_of
 from toplu.batch.estimate import work_left
 from toplu.batch.scheduler import Scheduler
 from toplu.batch.speed import Speeds
-from toplu.job import Job, JobId, Lease, ProjectId
+from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 from toplu.store.jobs import Progress
+from toplu.store.shares import Competitor
 
 A, B = ProjectId("a"), ProjectId("b")
 HOUR = timedelta(hours=1)
@@ -43,11 +44,11 @@ async def lease(scheduler: Scheduler, lane: int = 0) -> Lease:
     return held
 
 
-async def find(world: BatchWorld, name: str) -> Job:
+async def find(world: BatchWorld, name: str) -> Competitor:
     found = [
-        it.job
+        it
         for it in (await world.jobs.competition("echo", world.clock.now())).competitors
-        if it.job.id == name
+        if it.id == name
     ]
     return found[0]
 
