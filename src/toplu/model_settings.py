@@ -53,9 +53,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     aliases: tuple[str, ...] = ()
     display_name: str | None = None
     # The last two make vectors, servers whichever `kind` says, the others text.
-    engine: Literal["llama_cpp", "echo", "openai_server", "onnx_embedder", "echo_embedder"]
+    engine: Literal[
+        "llama_cpp", "echo", "openai_server", "gemini_server", "onnx_embedder", "echo_embedder"
+    ]
     named_kind: Kind | None = msgspec.field(name="kind", default=None)  # None: as the engine's
-    servers: tuple[ServerSettings, ...] = ()  # of `openai_server`
+    servers: tuple[ServerSettings, ...] = ()  # of `openai_server` and `gemini_server`
     remote: RemoteSettings = RemoteSettings()  # how they are used
     lazy: bool = False  # started by the first request for it; /readyz does not wait for it
     source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
@@ -94,6 +96,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def is_remote(self) -> bool:
         return self.engine.endswith("_server")
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether its servers are given requests as they came, and not prompts made of them."""
+        return self.engine == "gemini_server"
 
     @property
     def caches(self) -> int:

@@ -1,6 +1,7 @@
 """Where the servers of a remote engine are, and how much is asked of them."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,9 @@ from toplu.bounds import MIB, Positive, Seconds
 from toplu.errors import ConfigurationError
 
 HIDDEN = "…"
+API_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*/?$", re.ASCII)
+GEMINI_NAME = re.compile(r"(?:(?:models|tunedModels)/)?[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+OF_OPENAI = ("structured", "structured_attempts_max", "only_openai_fields", "always_stream")
 
 
 class Secret:
@@ -41,7 +45,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     # Of an OpenAI-compatible server with its `/v1`, of a Gemini server with its `/v1beta`.
     url: str
-    model: str | None = None  # its name there; None: the first that the server lists
+    # Its name there; None: the first that an OpenAI-compatible server lists.
+    model: str | None = None
     key_env: str | None = None  # the variable of the environment that has the key
     key_file: str | None = None  # or the file
     weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0  # its share beside other servers
@@ -83,7 +88,9 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     health_seconds: Seconds = 10.0  # between two looks at an idle server
     response_bytes_max: Positive = 32 * MIB
 
-    # What the servers can do.
+    files_bytes_max: Positive = 14 * MIB  # that a request to a Gemini server names, together
+
+    # What OpenAI-compatible servers can do.
     # How they hold an answer to a schema; `grammar` is llama.cpp's own.
     structured: Literal["json_schema", "grammar", "none"] = "json_schema"
     structured_attempts_max: Positive = 3  # of an answer that is not of the form asked for
@@ -104,6 +111,28 @@ def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bo
             raise ConfigurationError(f"models: {server.url} has both key_env and key_file")
     if len({server.url for server in servers}) != len(servers):
         raise ConfigurationError(f"models: two servers of {model} have the same url")
+
+
+def check_gemini_servers(
+    model: str, servers: tuple[ServerSettings, ...], remote: RemoteSettings
+) -> None:
+    """Raise ConfigurationError unless the servers can be asked through Google's API."""
+    for server in servers:
+        if API_VERSION.search(urlsplit(server.url).path) is None:
+            raise ConfigurationError(
+                f"models: {server.url} of {model} does not end in a version of the API, "
+                "as in http://gpu-1:8765/v1beta"
+            )
+        if server.model is None or GEMINI_NAME.fullmatch(server.model) is None:
+            raise ConfigurationError(
+                f"models: {server.url} of {model} needs a `model`, its name there, "
+                "such as gemini-2.5-flash"
+            )
+    usual = RemoteSettings()
+    if others := [name for name in OF_OPENAI if getattr(remote, name) != getattr(usual, name)]:
+        raise ConfigurationError(
+            f"models: {', '.join(others)} of {model} is for openai_server models alone"
+        )
 
 
 def _url_fault(url: str) -> str | None:

@@ -32,7 +32,7 @@ from toplu.model_settings import (
     PriceSettings,
     ThinkingSettings,
 )
-from toplu.remote_settings import check_servers
+from toplu.remote_settings import check_gemini_servers, check_servers
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -205,15 +205,23 @@ def load(
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
-        check_servers(model.name, model.servers, remote=model.is_remote)
-        if model.kind is not model.engine_kind and not model.is_remote:
-            raise ConfigurationError(
-                f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
-            )
+        _check_engine(model)
     _check_tiers(settings)
     for model in settings.models:
         _check_sight(model)
     return settings
+
+
+def _check_engine(model: ModelSettings) -> None:
+    check_servers(model.name, model.servers, remote=model.is_remote)
+    if model.kind is not model.engine_kind and not model.is_remote:
+        raise ConfigurationError(
+            f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
+        )
+    if model.engine == "gemini_server":
+        check_gemini_servers(model.name, model.servers, model.remote)
+        if model.kind is Kind.EMBEDDING:
+            raise ConfigurationError(f"models: {model.name}: gemini_server makes no vectors")
 
 
 def _check_tiers(settings: Settings) -> None:

@@ -21,6 +21,9 @@ class MisbehavingServer:
     The texts of a request for vectors are one text to the script, one on each line.
     """
 
+    engine: Any = "openai_server"
+    model: str | None = None  # None: the first that it lists
+
     def __init__(
         self, script: Callable[[str, int], Behaviour] | None = None, port: int = 0
     ) -> None:
@@ -37,12 +40,26 @@ class MisbehavingServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/v1/models", self._list_models)
+        router.add_post("/v1/chat/completions", self.answer)
+        router.add_post("/v1/embeddings", self.answer)
+
+    def text_of(self, body: dict[str, Any]) -> str:
+        return "\n".join(body["input"]) if "input" in body else body["messages"][-1]["content"]
+
+    def key_of(self, request: web.Request) -> str:
+        return request.headers.get("Authorization", "")
+
+    def right_answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "input" in body:
+            return vectors(body)
+        return completion(f"re: {self.text_of(body)}")
+
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Self]:
         application = web.Application()
-        application.router.add_get("/v1/models", self._list_models)
-        application.router.add_post("/v1/chat/completions", self._answer)
-        application.router.add_post("/v1/embeddings", self._answer)
+        self.add_routes(application.router)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
@@ -56,12 +73,12 @@ class MisbehavingServer:
     async def _list_models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "the-model"}]})
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
-        text = "\n".join(body["input"]) if "input" in body else body["messages"][-1]["content"]
+        text = self.text_of(body)
         self.bodies.append(body)
         self.asked[text] += 1
-        self.keys.add(request.headers.get("Authorization", ""))
+        self.keys.add(self.key_of(request))
         self.running += 1
         self.running_max = max(self.running, self.running_max)
         self.arrived.set()
@@ -95,14 +112,8 @@ def vectors(body: dict[str, Any]) -> dict[str, Any]:
     return {"data": found, "usage": {"prompt_tokens": read, "total_tokens": read}}
 
 
-def right_answer(body: dict[str, Any]) -> dict[str, Any]:
-    if "input" in body:
-        return vectors(body)
-    return completion(f"re: {body['messages'][-1]['content']}")
-
-
-async def right(_server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
-    return reply(right_answer(body), body)
+async def right(server: MisbehavingServer, _request: web.Request, body: Any) -> web.Response:
+    return reply(server.right_answer(body), body)
 
 
 def reply(answer: dict[str, Any], body: dict[str, Any]) -> web.Response:
@@ -124,8 +135,8 @@ async def numbers(_server: MisbehavingServer, _request: web.Request, body: Any) 
 def changed(change: Callable[[dict[str, Any]], Any]) -> Behaviour:
     """Answer rightly, but for what `change` does to it."""
 
-    async def answer(_server: Any, _request: Any, body: Any) -> web.Response:
-        answer = right_answer(body)
+    async def answer(server: MisbehavingServer, _request: Any, body: Any) -> web.Response:
+        answer = server.right_answer(body)
         change(answer)
         return web.json_response(answer)
 
@@ -164,9 +175,9 @@ async def reset(_server: MisbehavingServer, request: web.Request, _body: Any) ->
     return web.Response()
 
 
-async def half(_server: MisbehavingServer, request: web.Request, body: Any) -> web.Response:
+async def half(server: MisbehavingServer, request: web.Request, body: Any) -> web.Response:
     """Break off in the middle of the body."""
-    whole = json.dumps(right_answer(body)).encode()
+    whole = json.dumps(server.right_answer(body)).encode()
     response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
     await response.prepare(request)
     await response.write(whole[: len(whole) // 2])

@@ -1,6 +1,7 @@
 """A pool before servers that a test scripts."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,10 +9,16 @@ from typing import Any
 
 from engines.misbehaving_server import MisbehavingServer
 from toplu.clock import SystemClock
+from toplu.fleet.manner import Manner
 from toplu.fleet.pool import Pool
+from toplu.fleet.prompting import Prompting
+from toplu.fleet.relaying import Relaying
 from toplu.fleet.remote.gate import ServerGate
-from toplu.fleet.remote.launch import launch_servers, servers_of
+from toplu.fleet.remote.group import ServerGroup
+from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
+from toplu.fleet.running_engine import Launch
 from toplu.fleet.supervisor import Supervisor
+from toplu.gemini import message
 from toplu.gemini.content import GenerateContentRequest, GenerationConfig
 from toplu.remote_settings import RemoteSettings, ServerSettings
 from toplu.settings import ModelSettings, Settings
@@ -27,18 +34,20 @@ class World:
         values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
         self.model = ModelSettings(
             name="m",
-            engine="openai_server",
+            engine=servers[0].engine,
             servers=tuple(
-                ServerSettings(url=server.url, key_file=key_file and str(key_file))
+                ServerSettings(
+                    url=server.url, key_file=key_file and str(key_file), model=server.model
+                )
                 for server in servers
             ),
             remote=RemoteSettings(**values),
         )
         settings = Settings(request_seconds_max=5.0)
-        self.servers = servers_of(self.model, settings)
-        self.supervisor = Supervisor(
+        self.servers, launch, manner = self._connected(settings)
+        self.supervisor: Supervisor[Any] = Supervisor(
             name="m",
-            launch=launch_servers(self.servers),
+            launch=launch,
             clock=SystemClock(),
             start_attempts_max=None,
         )
@@ -46,9 +55,17 @@ class World:
             model=self.model,
             supervisor=self.supervisor,
             settings=settings,
-            grounder=NO_GROUNDER,
+            manner=manner,
             places=ServerGate(self.servers, lanes=4),
         )
+
+    def _connected(self, settings: Settings) -> tuple[ServerGroup[Any], Launch[Any], Manner[Any]]:
+        """Return the servers, what begins a life of theirs, and how they are asked."""
+        if self.model.is_relayed:
+            relays = relays_of(self.model, settings)
+            return relays, launch_relays(relays), Relaying()
+        servers = servers_of(self.model, settings)
+        return servers, launch_servers(servers), Prompting(self.model, NO_GROUNDER)
 
     async def ask(
         self,
@@ -61,9 +78,18 @@ class World:
         asked = a_request(text)
         request = GenerateContentRequest(contents=asked.contents, generation_config=config)
         response = await self.pool.answer(request, interactive=interactive, label=text, begun=begun)
-        parts = response.candidates[0].content.parts
-        assert parts is not None
-        return parts[0].text or ""
+        answer = json.loads(message.write(response))
+        return str(answer["candidates"][0]["content"]["parts"][0]["text"])
+
+    async def stream(self, text: str) -> list[Any]:
+        """Return the chunks, or raise with those that had come in `self.chunks`."""
+        self.chunks: list[Any] = []
+
+        async def listen(chunk: Any) -> None:
+            self.chunks.append(chunk)
+
+        await self.pool.stream(a_request(text), listen)
+        return self.chunks
 
 
 @asynccontextmanager
@@ -76,3 +102,11 @@ async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[Wo
             run = group.create_task(made.supervisor.run())
             yield made
             run.cancel()
+
+
+async def answers_of(here: World, count: int) -> list[str]:
+    return await asyncio.gather(*(here.ask(f"question {number}") for number in range(count)))
+
+
+def right_answers(count: int) -> list[str]:
+    return [f"re: question {number}" for number in range(count)]

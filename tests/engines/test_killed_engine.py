@@ -11,6 +11,7 @@ from engines.engines_under_test import LLAMA_CPP
 from toplu.clock import SystemClock
 from toplu.fleet.launch import launch_of
 from toplu.fleet.pool import Pool
+from toplu.fleet.prompting import Prompting
 from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.settings import Settings
@@ -33,7 +34,12 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         clock=SystemClock(),
         start_attempts_max=settings.engine_start_attempts_max,
     )
-    pool = Pool(model=LLAMA_CPP, supervisor=supervisor, settings=settings, grounder=NO_GROUNDER)
+    pool = Pool(
+        model=LLAMA_CPP,
+        supervisor=supervisor,
+        settings=settings,
+        manner=Prompting(LLAMA_CPP, NO_GROUNDER),
+    )
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())
         calls = [

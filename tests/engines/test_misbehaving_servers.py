@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
 from engines.misbehaving_server import (
     Behaviour,
     MisbehavingServer,
@@ -20,7 +21,7 @@ from engines.misbehaving_server import (
     silent,
     slow,
 )
-from engines.pool_before_servers import World, world
+from engines.pool_before_servers import World, answers_of, right_answers, world
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
 from toplu.fleet.supervisor import EngineState
 from unit.fleet.scripted_engine import captured_logs
@@ -40,29 +41,30 @@ ALL_FAULTS: list[Behaviour] = [
     empty,
 ]
 
-
-async def answers_of(here: World, count: int) -> list[str]:
-    return await asyncio.gather(*(here.ask(f"question {number}") for number in range(count)))
+Kind = type[MisbehavingServer]
 
 
-def right_answers(count: int) -> list[str]:
-    return [f"re: question {number}" for number in range(count)]
+@pytest.fixture(params=[MisbehavingServer, MisbehavingGemini], ids=["openai", "gemini"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found: Kind = request.param
+    return found
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_request_of_many_gets_its_one_right_answer(seed: int):
+async def test_every_request_of_many_gets_its_one_right_answer(kind: Kind, seed: int):
     chance = random.Random(seed)
+    faults = [*ALL_FAULTS, *(GOOGLES_FAULTS if kind is MisbehavingGemini else [])]
 
     def script(_text: str, _number: int) -> Behaviour:
-        return chance.choice(ALL_FAULTS) if chance.random() < 0.3 else right
+        return chance.choice(faults) if chance.random() < 0.3 else right
 
-    async with world(MisbehavingServer(script)) as here:
+    async with world(kind(script)) as here:
         assert await answers_of(here, 200) == right_answers(200)
 
 
 @pytest.mark.parametrize("fault", [reset, half, no_json, other_json, empty, refusing(500)])
-async def test_a_request_that_is_never_answered_whole_has_an_outcome(fault: Behaviour):
-    server = MisbehavingServer(lambda text, _: fault if text == "bad" else right)
+async def test_a_request_that_is_never_answered_whole_has_an_outcome(kind: Kind, fault: Behaviour):
+    server = kind(lambda text, _: fault if text == "bad" else right)
     async with world(server, attempts_max=3) as here:
         with pytest.raises(Internal, match="The request was not answered"):
             await here.ask("bad")
@@ -71,8 +73,8 @@ async def test_a_request_that_is_never_answered_whole_has_an_outcome(fault: Beha
         assert await here.ask("good") == "re: good"
 
 
-async def test_a_request_that_takes_too_long_each_time_is_told_so():
-    async with world(MisbehavingServer(lambda *_: silent), attempts_max=1) as here:
+async def test_a_request_that_takes_too_long_each_time_is_told_so(kind: Kind):
+    async with world(kind(lambda *_: silent), attempts_max=1) as here:
         with pytest.raises(DeadlineExceeded, match="within 5 seconds"):
             await here.ask("bad")
 
@@ -86,21 +88,21 @@ async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(
         assert server.asked["bad"] == 1
 
 
-async def test_a_busy_server_is_left_alone_for_as_long_as_it_wishes():
+async def test_a_busy_server_is_left_alone_for_as_long_as_it_wishes(kind: Kind):
     moments: list[float] = []
 
     def script(_text: str, number: int) -> Behaviour:
         moments.append(asyncio.get_running_loop().time())
         return refusing(429, Retry_After="1") if number == 1 else right
 
-    async with world(MisbehavingServer(script)) as here:
+    async with world(kind(script)) as here:
         assert await here.ask("a") == "re: a"
     assert 0.95 < moments[1] - moments[0] < 3
 
 
-async def test_while_a_server_stays_busy_calls_give_up_and_batches_wait():
+async def test_while_a_server_stays_busy_calls_give_up_and_batches_wait(kind: Kind):
     is_busy = True
-    server = MisbehavingServer(lambda *_: refusing(429) if is_busy else right)
+    server = kind(lambda *_: refusing(429) if is_busy else right)
     async with world(server, patience_seconds=0.5) as here, asyncio.TaskGroup() as group:
         waiting = group.create_task(here.ask("batch"))
         with pytest.raises(Unavailable, match="Please try again later"):
@@ -110,8 +112,8 @@ async def test_while_a_server_stays_busy_calls_give_up_and_batches_wait():
         assert await waiting == "re: batch"
 
 
-async def test_a_server_that_is_not_there_is_waited_for_with_a_reason():
-    server = MisbehavingServer()
+async def test_a_server_that_is_not_there_is_waited_for_with_a_reason(kind: Kind):
+    server = kind()
     async with server.listening():
         pass
     made = World(server)
@@ -129,8 +131,8 @@ async def test_a_server_that_is_not_there_is_waited_for_with_a_reason():
             run.cancel()
 
 
-async def test_a_server_that_goes_away_is_replaced_by_another():
-    first, second = MisbehavingServer(), MisbehavingServer()
+async def test_a_server_that_goes_away_is_replaced_by_another(kind: Kind):
+    first, second = kind(), kind()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(second.listening())
         leaving = AsyncExitStack()
@@ -146,8 +148,8 @@ async def test_a_server_that_goes_away_is_replaced_by_another():
             run.cancel()
 
 
-async def test_what_begins_alike_goes_to_one_server():
-    servers = [MisbehavingServer() for _ in range(3)]
+async def test_what_begins_alike_goes_to_one_server(kind: Kind):
+    servers = [kind() for _ in range(3)]
     async with world(*servers) as here:
         beginning = "The rules of this house are many. " * 50
         for number in range(12):

@@ -86,3 +86,43 @@ def test_a_secret_shows_itself_to_nobody():
     secret = Secret("abc")
     assert "abc" not in f"{secret} {secret!r} {[secret]}"
     assert secret.remove_from("the key abc is wrong") == "the key … is wrong"
+
+
+GEMINI = "https://generativelanguage.googleapis.com/v1beta"
+
+
+def test_gemini_servers_are_read(tmp_path: Path):
+    servers = f'{{ url = "{GEMINI}", model = "gemini-2.5-flash", key_env = "GEMINI_API_KEY" }}'
+    (model,) = loaded(tmp_path, servers, engine="gemini_server").models
+    assert model.is_remote
+    assert model.is_relayed
+
+
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        ('{ url = "http://a:8765", model = "m" }', "does not end in a version of the API"),
+        ('{ url = "http://v1beta", model = "m" }', "does not end in a version of the API"),
+        ('{ url = "http://a/v1beta/models", model = "m" }', "does not end in a version"),
+        ('{ url = "http://a/v1beta" }', "needs a `model`"),
+        ('{ url = "http://a/v1beta", model = "" }', "needs a `model`"),
+        ('{ url = "http://a/v1beta", model = "../m" }', "needs a `model`"),
+        ('{ url = "http://a/v1beta", model = "m:x?y" }', "needs a `model`"),
+        ('{ url = "http://a/v1beta?key=secret", model = "m" }', "query"),
+    ],
+)
+def test_a_wrong_gemini_server_is_refused(tmp_path: Path, server: str, told: str):
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        loaded(tmp_path, server, engine="gemini_server")
+    assert "secret" not in str(refusal.value)
+
+
+def test_what_means_nothing_to_gemini_servers_is_refused(tmp_path: Path):
+    config = tmp_path / "toplu.toml"
+    config.write_text(
+        '[[models]]\nname = "m"\nengine = "gemini_server"\n'
+        f'servers = [{{ url = "{GEMINI}", model = "m" }}]\n'
+        'remote = { structured = "grammar", always_stream = true }\n'
+    )
+    with pytest.raises(ConfigurationError, match=r"^models: structured, always_stream of m"):
+        load(config, {})

@@ -19,8 +19,8 @@ from toplu.fleet.fleet import Fleet
 from toplu.gemini.content import (
     CountTokensRequest,
     GenerateContentRequest,
-    GenerateContentResponse,
 )
+from toplu.gemini.message import Response as Answer
 from toplu.gemini.token_usage import usage_of
 from toplu.projects.meter import Meter
 from toplu.settings import Settings
@@ -97,9 +97,9 @@ class Generate:
         await self._meter.admit(call.project, model)
 
         async def work(listener: Listener) -> None:
-            told: GenerateContentResponse | None = None
+            told: Answer | None = None
 
-            async def tell(chunk: GenerateContentResponse) -> None:
+            async def tell(chunk: Answer) -> None:
                 nonlocal told
                 told = chunk
                 await listener(chunk)

@@ -15,7 +15,7 @@ from toplu.fleet.fleet import Fleet
 from toplu.fleet.pool import Pool
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest
-from toplu.gemini.message import Message
+from toplu.gemini.message import Response
 from toplu.job import ProjectId
 from toplu.settings import Kind, ModelSettings
 
@@ -51,7 +51,7 @@ class Answers(Protocol):
         label: str,
         lane: int,
         begun: Callable[[], None] | None = None,
-    ) -> Message:
+    ) -> Response:
         """Answer a request of the project, or raise the TopluError that is its outcome.
 
         `model` is the name that the batch asked for. `begun` is called when the prompt is read, if
@@ -64,7 +64,7 @@ class Generations:
     """Answers of a model that generates; a request may refer to what its project keeps."""
 
     def __init__(
-        self, pool: Pool, attachments: Attachments, caches: CacheLibrary, *, share_cache: bool
+        self, pool: Pool[Any], attachments: Attachments, caches: CacheLibrary, *, share_cache: bool
     ) -> None:
         self._pool = pool
         self._attachments = attachments
@@ -91,7 +91,7 @@ class Generations:
         label: str,
         lane: int,
         begun: Callable[[], None] | None = None,
-    ) -> Message:
+    ) -> Response:
         return await self._pool.answer(
             request,
             interactive=False,
@@ -128,7 +128,7 @@ class Embeddings:
         label: str,
         lane: int,  # noqa: ARG002  # there is one
         begun: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is reused
-    ) -> Message:
+    ) -> Response:
         return await self._pool.answer(request, interactive=False, label=label)
 
 

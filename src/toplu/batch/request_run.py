@@ -23,7 +23,7 @@ from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp
 from toplu.gemini import jsonl
 from toplu.gemini.content import GenerateContentResponse
-from toplu.gemini.message import FreeForm, Message
+from toplu.gemini.message import FreeForm, Response
 from toplu.gemini.token_usage import usage_of
 from toplu.job import Job
 from toplu.money import NO_TOKENS
@@ -79,7 +79,7 @@ class RequestRun:
 
     async def _outcome(
         self, job: Job, line: RequestLine, lane: int, begun: Callable[[], None] | None
-    ) -> tuple[Known, Message | RequestError]:
+    ) -> tuple[Known, Response | RequestError]:
         if line.line is None:
             reason = f"the line is longer than {self._line_bytes_max} bytes"
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
@@ -111,7 +111,7 @@ class RequestRun:
             return known, Internal(INTERNAL_MESSAGE).as_request_error()
 
 
-def _copies(job: Job, twins: Sequence[RequestLine], response: Message) -> list[Record]:
+def _copies(job: Job, twins: Sequence[RequestLine], response: Response) -> list[Record]:
     """Return the outcomes of requests that the response is right for too: with it they have one."""
     copies = []
     for line in twins:
@@ -120,6 +120,8 @@ def _copies(job: Job, twins: Sequence[RequestLine], response: Message) -> list[R
         own = response
         if isinstance(own, GenerateContentResponse):
             own = msgspec.structs.replace(own, response_id=random_id(RESPONSE_ID_LENGTH))
+        elif isinstance(own, dict):
+            own = own | {"responseId": random_id(RESPONSE_ID_LENGTH)}
         record = _record(line, (request_line.key, request_line.metadata), own)
         copies.append(replace(record, usage=NO_TOKENS, is_copy=True))
     return copies
@@ -140,7 +142,7 @@ def _check_model(model: str | None, job: Job, line: RequestLine) -> None:
         )
 
 
-def _record(line: RequestLine, known: Known, outcome: Message | RequestError) -> Record:
+def _record(line: RequestLine, known: Known, outcome: Response | RequestError) -> Record:
     return Record(
         index=line.index,
         succeeded=not isinstance(outcome, RequestError),

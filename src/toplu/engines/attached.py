@@ -52,7 +52,7 @@ def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
 
 
 def with_read(
-    request: GenerateContentRequest, read: Mapping[str, str | Image]
+    request: GenerateContentRequest, read: Mapping[str, str | Image | Blob]
 ) -> GenerateContentRequest:
     """Return the request with what was read at each path in the place of what stands there."""
     contents = {path: _filled(path, content, read) for path, content in _contents(request)}
@@ -99,7 +99,7 @@ def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
         yield f"contents[{index}]", content
 
 
-def _filled(path: str, content: Content, read: Mapping[str, str | Image]) -> Content:
+def _filled(path: str, content: Content, read: Mapping[str, str | Image | Blob]) -> Content:
     parts = [
         _replaced(part, read[place]) if (place := f"{path}.parts[{index}]") in read else part
         for index, part in enumerate(content.parts or [])
@@ -107,7 +107,8 @@ def _filled(path: str, content: Content, read: Mapping[str, str | Image]) -> Con
     return msgspec.structs.replace(content, parts=parts if content.parts is not None else None)
 
 
-def _replaced(part: Part, read: str | Image) -> Part:
+def _replaced(part: Part, read: str | Image | Blob) -> Part:
     if isinstance(read, str):
         return msgspec.structs.replace(part, text=read, inline_data=None, file_data=None)
-    return msgspec.structs.replace(part, inline_data=Shown(image=read), file_data=None)
+    blob = read if isinstance(read, Blob) else Shown(image=read)
+    return msgspec.structs.replace(part, inline_data=blob, file_data=None)

@@ -24,21 +24,26 @@ class Cached:
 
     id: str
     request: GenerateContentRequest  # of contents, system instruction, tools and tool config
-    turns: tuple[Turn, ...]
+    turns: tuple[Turn, ...]  # none where the engine is asked in requests
     tokens: int
 
-    def before(
-        self, request: GenerateContentRequest, model: ModelSettings
-    ) -> GenerateContentRequest:
-        """Return the request with what is cached before its own contents."""
-        own = msgspec.structs.replace(request, cached_content=None)
-        together = msgspec.structs.replace(
-            own,
-            contents=[*(self.request.contents or []), *(own.contents or [])],
+    def joined(self, request: GenerateContentRequest) -> GenerateContentRequest:
+        """Return the request with what is cached before its own contents, whatever they are."""
+        return msgspec.structs.replace(
+            request,
+            cached_content=None,
+            contents=[*(self.request.contents or []), *(request.contents or [])],
             system_instruction=self.request.system_instruction,
             tools=self.request.tools,
             tool_config=self.request.tool_config,
         )
+
+    def before(
+        self, request: GenerateContentRequest, model: ModelSettings
+    ) -> GenerateContentRequest:
+        """Return the two joined, or raise what is wrong with the prompt that they make."""
+        own = msgspec.structs.replace(request, cached_content=None)
+        together = self.joined(own)
         try:
             read_prompt(together if own.contents else own, model)
         except TopluError:

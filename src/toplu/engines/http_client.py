@@ -90,7 +90,11 @@ class HttpClient:
 
     async def read(self, response: aiohttp.ClientResponse) -> bytes:
         """Return the whole body, or raise BrokenOff if it is longer than allowed."""
-        return b"".join([piece async for piece in self._bounded(response.content.iter_any())])
+        return b"".join([piece async for piece in self.pieces(response)])
+
+    def pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Return the body as it comes."""
+        return self._bounded(response.content.iter_any())
 
     def lines(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """Return the lines of the body as they come."""

@@ -7,10 +7,12 @@
 | 408, other 5xx, broken, wrong | AnswerLost                                              |
 | 429, 503, 529                 | ServerBusy                                              |
 | 3xx, 401 to 405, 501          | ServerAway: it is not set up as the operator thinks     |
+
+An API whose errors say more than their status has its own reading of them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -27,6 +29,7 @@ from toplu.engines.server_fault import (
     ServerBusy,
     ServerFault,
     read_retry_after,
+    read_retry_delay,
 )
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, TopluError
 from toplu.remote_settings import RemoteSettings, Secret, ServerSettings
@@ -48,6 +51,9 @@ UNFIT = frozenset(
 
 T = TypeVar("T")
 
+# Of a status, a body and its words as they may be shown: what they mean, None if it is the usual.
+ReadRefusal = Callable[[int, bytes, str], TopluError | None]
+
 
 class ServerConnection:
     """One server. What it says of a fault names no address: clients see it, logs add the rest."""
@@ -61,12 +67,14 @@ class ServerConnection:
         key: Secret | None,
         request_seconds_max: float,
         clock: Clock | None = None,
+        read_refusal: ReadRefusal = lambda _status, _body, _words: None,
     ) -> None:
         self.name = server.url.rstrip("/")
         self._remote = remote
         self._key = key
         self._request_seconds_max = request_seconds_max
         self._clock = clock or SystemClock()
+        self._read_refusal = read_refusal
         self.client = HttpClient(
             server.url,
             headers=headers,
@@ -127,12 +135,19 @@ class ServerConnection:
         shown = words if self._key is None else self._key.remove_from(words)
         return shown if len(shown) <= SAID_CHARACTERS_MAX else f"{shown[:SAID_CHARACTERS_MAX]}…"
 
+    def _without_key(self, body: bytes) -> bytes:
+        if self._key is None:
+            return body
+        return self._key.remove_from(body.decode(errors="replace")).encode()
+
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> TopluError:
         status = response.status
         words = self.shown(words_of(body) or f"status {status}")
+        if (meaning := self._read_refusal(status, self._without_key(body), words)) is not None:
+            return meaning
         if status in BUSY:
             retry_seconds = read_retry_after(
-                response.headers.get("Retry-After"),
+                response.headers.get("Retry-After") or read_retry_delay(body),
                 self._clock.now(),
                 self._remote.retry_after_seconds_max,
             )
@@ -174,6 +189,8 @@ def words_of(body: bytes) -> str:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body[:SAID_CHARACTERS_MAX].decode(errors="replace").strip()
+    if isinstance(said, list) and said:
+        said = said[0]
     for name in ("error", "message", "detail"):
         while isinstance(said, dict) and said.get(name):
             said = said[name]

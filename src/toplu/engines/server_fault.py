@@ -12,6 +12,8 @@ of the third it may be the cause, so that it is tried a bounded number of times.
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from toplu.errors import TopluError, Unavailable
 
 
@@ -42,6 +44,28 @@ class AnswerLost(ServerFault):
         super().__init__(message)
         self.outcome = outcome  # of a request that has no more tries
         self.overloaded = overloaded  # too many requests at a time may be the cause
+
+
+class _Detail(msgspec.Struct, rename="camel"):
+    retry_delay: str | None = None
+
+
+class _Details(msgspec.Struct):
+    details: list[_Detail] = []
+
+
+class _Delayed(msgspec.Struct):
+    error: _Details
+
+
+def read_retry_delay(body: bytes) -> str | None:
+    """Return the seconds after which an error of Google's, in its RetryInfo, asks to come back."""
+    try:
+        details = msgspec.json.decode(body, type=_Delayed).error.details
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    delays = (detail.retry_delay for detail in details if detail.retry_delay)
+    return next((delay.removesuffix("s") for delay in delays), None)
 
 
 def read_retry_after(value: str | None, now: datetime, seconds_max: float) -> float | None:

@@ -2,6 +2,8 @@
 
 request ──▶ each inlineData: its bytes ──────────────┬──▶ text  ──┬──▶ request of texts and of
         └─▶ each fileData: the project's own file ───┴──▶ image ──┘    images written here
+
+For a server that is given requests as they came, only the project's own files are put in place.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,8 +17,10 @@ from toplu.engines.attached import Attached, find_attached, with_read, write_doc
 from toplu.engines.engine import Image
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
 from toplu.files.carried import Carried, find_carried
+from toplu.files.enclosed import Enclosures
 from toplu.files.library import Library
 from toplu.gemini.content import (
+    Blob,
     GenerateContentRequest,
     GenerationConfig,
     MediaResolution,
@@ -76,6 +80,8 @@ class Attachments:
                 f"* GenerateContentRequest.contents: {len(attached)} documents; at most "
                 f"{documents_max} are read for a request.\n"
             )
+        if model.is_relayed:
+            return await self._enclose(request, attached, project, model)
         config = request.generation_config or GenerationConfig()
         asking = _Asking(project=project, model=model, resolution=config.media_resolution)
         room = _Room(self._settings)
@@ -86,6 +92,24 @@ class Attachments:
             except DocumentFault as fault:
                 raise _refusal(each, fault) from fault
         return with_read(request, read)
+
+    async def _enclose(
+        self,
+        request: GenerateContentRequest,
+        attached: list[Attached],
+        project: ProjectId,
+        model: ModelSettings,
+    ) -> GenerateContentRequest:
+        enclosures = Enclosures(self._library, project, model.remote.files_bytes_max)
+        enclosed: dict[str, Blob] = {}
+        for each in attached:
+            try:
+                blob = await enclosures.find(each)
+            except DocumentFault as fault:
+                raise _refusal(each, fault) from fault
+            if blob is not None:
+                enclosed[each.path] = blob
+        return with_read(request, enclosed)
 
     async def _read(self, attached: Attached, asking: _Asking, room: "_Room") -> str | Image:
         part = attached.part

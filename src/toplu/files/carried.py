@@ -42,7 +42,7 @@ async def find_carried(
     for said in (part.inline_data, part.file_data):
         if said is not None and is_known(said.mime_type):
             _media_type(said.mime_type or "", model)
-    _check_single(part)
+    check_single(part)
     if part.inline_data is not None:
         return _read_blob(part.inline_data, model)
     assert part.file_data is not None, "an attached part has one of the two"
@@ -123,6 +123,7 @@ def _way(media_type: MediaType | ImageType) -> Reading | ImageType:
     return media_type if isinstance(media_type, ImageType) else media_type.reading
 
 
-def _check_single(part: Part) -> None:
+def check_single(part: Part) -> None:
+    """Raise DocumentFault if the part is more than one thing."""
     if sum(getattr(part, payload) is not None for payload in PAYLOADS) > 1:
         raise DocumentFault("oneof field 'data' is already set.")

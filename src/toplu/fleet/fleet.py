@@ -5,16 +5,21 @@ from typing import Any
 
 from toplu.clock import Clock
 from toplu.engines.catalogue import Catalogue
-from toplu.engines.engine import Engine
 from toplu.fleet.embedding_pool import EmbeddingPool
 from toplu.fleet.lanes import Places
 from toplu.fleet.launch import launch_embedder_of, launch_of
+from toplu.fleet.manner import Manner
 from toplu.fleet.pool import Pool
+from toplu.fleet.prompting import Prompting
+from toplu.fleet.relaying import Relaying
 from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import (
     embedding_servers_of,
     launch_embedding_servers,
+    launch_relays,
     launch_servers,
+    relays_of,
     servers_of,
 )
 from toplu.fleet.reserve import reserve_of
@@ -34,7 +39,7 @@ class Fleet:
         self._clock = clock
         self._grounder = grounder
         self._supervisors: dict[str, Supervisor[Any]] = {}
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[str, Pool[Any]] = {}
         self._embedding_pools: dict[str, EmbeddingPool] = {}
         for model in catalogue.models:
             match model.kind:
@@ -44,19 +49,33 @@ class Fleet:
                     self._add_embedder(model)
 
     def _add_engine(self, model: ModelSettings) -> None:
-        places: Places | None = None
-        launch = launch_of(model, self._settings)
-        if model.is_remote:
+        if model.is_relayed:
+            relays = relays_of(model, self._settings)
+            self._add_pool(model, launch_relays(relays), Relaying(), self._gate_of(model, relays))
+        elif model.is_remote:
             servers = servers_of(model, self._settings)
-            places = ServerGate(servers, lanes=model.lanes, reserve=reserve_of(self._settings))
-            launch = launch_servers(servers)
-        supervisor: Supervisor[Engine] = self._supervisor_of(model, launch)
+            manner = Prompting(model, self._grounder)
+            self._add_pool(model, launch_servers(servers), manner, self._gate_of(model, servers))
+        else:
+            manner = Prompting(model, self._grounder)
+            self._add_pool(model, launch_of(model, self._settings), manner)
+
+    def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerGate:
+        return ServerGate(servers, lanes=model.lanes, reserve=reserve_of(self._settings))
+
+    def _add_pool(
+        self,
+        model: ModelSettings,
+        launch: Launch[AnyEngine],
+        manner: Manner[AnyEngine],
+        places: Places | None = None,
+    ) -> None:
         self._pools[model.name] = Pool(
             model=model,
-            supervisor=supervisor,
+            supervisor=self._supervisor_of(model, launch),
+            manner=manner,
             places=places,
             settings=self._settings,
-            grounder=self._grounder,
         )
 
     def _add_embedder(self, model: ModelSettings) -> None:
@@ -100,7 +119,7 @@ class Fleet:
             for name, pool in self._embedding_pools.items():
                 group.create_task(pool.run(), name=f"embedding pool {name}")
 
-    def pool(self, engine_name: str) -> Pool:
+    def pool(self, engine_name: str) -> Pool[Any]:
         """Return the pool of a catalogue model; the catalogue has resolved the name before."""
         return self._pools[engine_name]
 
@@ -120,7 +139,7 @@ class Fleet:
     def reasons(self) -> dict[str, str]:
         """Return why engines are not ready, or get no further, by catalogue name."""
         told = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
-        pools: dict[str, Pool | EmbeddingPool] = {**self._pools, **self._embedding_pools}
+        pools: dict[str, Pool[Any] | EmbeddingPool] = {**self._pools, **self._embedding_pools}
         told |= {name: pool.reason for name, pool in pools.items() if pool.reason}
         return {name: reason for name, reason in told.items() if reason}
 

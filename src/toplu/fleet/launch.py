@@ -61,7 +61,7 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
                 if (projector := model_source.projector_of(model)) is not None:
                     projector_path = await _find_model(projector, settings.model_dir)
                 return await start_llama_cpp(model, path, settings, projector_path=projector_path)
-            case "openai_server":
+            case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
             case "echo_embedder" | "onnx_embedder":
                 raise AssertionError(f"{model.engine} makes no text")
@@ -79,7 +79,7 @@ def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embed
             case "onnx_embedder":
                 path = await _find_model(model, settings.model_dir)
                 return await start_embedder(model, path, settings)
-            case "openai_server":
+            case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
             case "echo" | "llama_cpp":
                 raise AssertionError(f"{model.engine} makes no vectors")

@@ -1,64 +1,52 @@
 """The way of a request through one engine, shared by batches and interactive calls.
 
-resolve ──▶ decode ──▶ search ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ generate ──▶ encode
-                                    ▲ alone                                   │
-                                    └───────────── suspect ◀── engine died ───┘
+resolve ──▶ read ──▶ quarantine ──▶ lane ──▶ ready engine ──▶ ask
+                         ▲ alone                               │
+                         └──────────── suspect ◀── engine died ┘
 
-A request whose engine died is run again, alone. One that brings the engine down every time
-is condemned: the crash becomes its outcome, and everybody else is answered.
+What the engine is asked is the manner's to say. A request whose engine died is run again, alone.
+One that brings the engine down every time is condemned: the crash becomes its outcome, and
+everybody else is answered.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from typing import Generic
 
-import structlog
-
-from toplu.engines.answer import prompt_details, text_tokens, write_answer
-from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.attached import find_attached
 from toplu.engines.cached import Cached
-from toplu.engines.engine import BegunNote, Engine, Generation, Piece, Prompt
-from toplu.engines.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.lanes import Lanes, Places
+from toplu.fleet.manner import ChunkListener, Manner
 from toplu.fleet.patience import Patience
 from toplu.fleet.reserve import reserve_of
+from toplu.fleet.running_engine import AnyEngine
 from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.fleet.survival import Survival
-from toplu.gemini.content import (
-    CountTokensResponse,
-    GenerateContentRequest,
-    GenerateContentResponse,
-)
+from toplu.gemini.content import GenerateContentRequest
+from toplu.gemini.message import Response
 from toplu.settings import ModelSettings, Settings
-from toplu.tools.grounding import Grounded, Grounder
-from toplu.tools.marking import mark_answer
-from toplu.tools.prompt_parts import count_image_tokens, count_parts, part_usage
 
 __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 
-log = structlog.get_logger()
-
-ChunkListener = Callable[[GenerateContentResponse], Awaitable[None]]
 # Reads the documents and images that a request to the model carries or names.
 Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
 
 
-class Pool:
+class Pool(Generic[AnyEngine]):
     """Answers requests for one model."""
 
     def __init__(
         self,
         *,
         model: ModelSettings,
-        supervisor: Supervisor[Engine],
+        supervisor: Supervisor[AnyEngine],
+        manner: Manner[AnyEngine],
         settings: Settings,
-        grounder: Grounder,
         places: Places | None = None,  # None: the engine's lanes
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._grounder = grounder
+        self._manner = manner
         self._places = places or Lanes(model.lanes, reserve_of(settings))
         self._patience = Patience(
             waiting_max=settings.interactive_waiting_max,
@@ -104,7 +92,7 @@ class Pool:
         cached: Cached | None = None,
         lane: int | None = None,
         begun: Callable[[], None] | None = None,
-    ) -> GenerateContentResponse:
+    ) -> Response:
         """Answer the request, or raise the TopluError that is its outcome.
 
         EngineGivenUp alone says nothing about the request. `label` names it in the log; what is
@@ -112,18 +100,8 @@ class Pool:
         with each piece of the answer.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
-        grounded = await self._ground(request, cached)
-
-        async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
-            parts = await count_parts(grounded, engine)
-            listener = None if begun is None else BegunNote(begun)
-            generation = await engine.generate(grounded.prompt, lane, listener)
-            generation = _told(generation, grounded.prompt, cached)
-            answers = [completion.text for completion in generation.completions]
-            answer = part_usage(write_answer(generation, self._model), parts)
-            return mark_answer(answer, grounded.evidence, answers)
-
-        return await self._survival.do(generate, interactive=interactive, label=label, lane=lane)
+        answer = await self._manner.answering(request, cached, begun)
+        return await self._survival.do(answer, interactive=interactive, label=label, lane=lane)
 
     async def stream(
         self,
@@ -139,27 +117,19 @@ class Pool:
         first chunk ends the answer, because another engine would not go on in the same words.
         """
         request = await self._resolved(request, resolve, interactive=True)
-        grounded = await self._ground(request, cached)
-        chunks = AnswerChunks(self._model)
+        has_begun = False
 
-        async def generate(engine: Engine, lane: int) -> GenerateContentResponse:
-            parts = await count_parts(grounded, engine)
+        async def tell(chunk: Response) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await listener(chunk)
 
-            async def tell(piece: Piece) -> None:
-                if piece.is_thought and not _tells_thoughts(grounded.prompt):
-                    return
-                await listener(part_usage(chunks.write_piece(piece), parts))
-
-            generation = await engine.generate(grounded.prompt, lane, tell)
-            generation = _told(generation, grounded.prompt, cached)
-            answers = [completion.text for completion in generation.completions]
-            rest = part_usage(chunks.write_rest(generation), parts)
-            return mark_answer(rest, grounded.evidence, answers)
-
+        stream = await self._manner.streaming(request, cached, tell)
         rest = await self._survival.do(
-            generate, interactive=True, label=None, may_repeat=lambda: not chunks.begun
+            stream, interactive=True, label=None, may_repeat=lambda: not has_begun
         )
-        await listener(rest)
+        if rest is not None:
+            await listener(rest)
 
     async def count_tokens(
         self,
@@ -167,24 +137,10 @@ class Pool:
         *,
         resolve: Resolve | None = None,
         cached: Cached | None = None,
-    ) -> CountTokensResponse:
+    ) -> Response:
         """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
-        if cached is not None:
-            request = cached.before(request, self._model)
-        turns, functions = read_turns(request)
-
-        async def count(engine: Engine, _lane: int) -> CountTokensResponse:
-            tokens = await engine.count_tokens(turns, functions)
-            details = prompt_details(tokens, await count_image_tokens(turns, engine))
-            shows = any(turn.images for turn in turns)
-            return CountTokensResponse(
-                total_tokens=tokens,
-                cached_content_token_count=cached.tokens if cached else None,
-                prompt_tokens_details=details,
-                cache_tokens_details=text_tokens(cached.tokens) if cached and not shows else None,
-            )
-
+        count = self._manner.counting(request, cached)
         return await self._survival.do(count, interactive=True, label=None, takes_lane=False)
 
     async def prepare_cache(
@@ -192,36 +148,26 @@ class Pool:
     ) -> Cached:
         """Return what the request's contents are before other requests, and how long."""
         request = await self._resolved(request, resolve, interactive=True)
-        prompt = read_prefix(request, self._model)
-
-        async def count(engine: Engine, _lane: int) -> int:
-            return await engine.count_prefix(prompt)
-
-        tokens = await self._survival.do(count, interactive=True, label=None, takes_lane=False)
-        return Cached(id=cache_id, request=request, turns=prompt.turns, tokens=tokens)
+        measure = self._manner.measuring(request)
+        tokens = await self._survival.do(measure, interactive=True, label=None, takes_lane=False)
+        return self._manner.cached(cache_id, request, tokens)
 
     async def load_cache(
         self, cache_id: str, request: GenerateContentRequest, tokens: int, *, resolve: Resolve
     ) -> Cached:
         """Return what `prepare_cache` returned when the cache was made."""
         request = await self._resolved(request, resolve, interactive=False)
-        turns = read_prefix(request, self._model).turns
-        return Cached(id=cache_id, request=request, turns=turns, tokens=tokens)
+        return self._manner.cached(cache_id, request, tokens)
 
     async def keep_warm(self, cached: Cached) -> None:
         """Have the engine compute what is cached, if it can keep it."""
-        prompt = cached.mark(read_prefix(cached.request, self._model))
-
-        async def keep(engine: Engine, lane: int) -> None:
-            await engine.keep_prefix(prompt, lane)
-
-        await self._survival.do(keep, interactive=True, label=None)
+        await self._survival.do(self._manner.warming(cached), interactive=True, label=None)
 
     async def forget(self, cache_id: str) -> None:
         """Let the engine forget what it computed of a cache; one that is down has forgotten."""
         engine = self._supervisor.engine
         if engine is not None:
-            await engine.forget_prefix(cache_id)
+            await self._manner.forget(engine, cache_id)
 
     async def _resolved(
         self, request: GenerateContentRequest, resolve: Resolve | None, *, interactive: bool
@@ -231,23 +177,3 @@ class Pool:
             return request
         async with self._patience.wait() if interactive else nullcontext():
             return await resolve(request, self._model)
-
-    async def _ground(self, request: GenerateContentRequest, cached: Cached | None) -> Grounded:
-        if cached is not None:
-            request = cached.before(request, self._model)
-        prompt = read_prompt(request, self._model)
-        grounded = await self._grounder.ground(request, prompt, self._model)
-        if cached is not None:
-            grounded = replace(grounded, prompt=cached.mark(grounded.prompt))
-        return grounded
-
-
-def _tells_thoughts(prompt: Prompt) -> bool:
-    return prompt.thinking is not None and prompt.thinking.is_told
-
-
-def _told(generation: Generation, prompt: Prompt, cached: Cached | None) -> Generation:
-    """Return what of the generation its client asked to be told."""
-    if cached is not None:
-        generation = cached.count(generation)
-    return generation if _tells_thoughts(prompt) else generation.without_thoughts()

@@ -12,18 +12,19 @@ not recorded, counted or charged.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, nullcontext
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from toplu.engines.engine import Engine, EngineDied
+from toplu.engines.engine import EngineDied
 from toplu.engines.server_fault import ServerFault
 from toplu.errors import Unavailable
 from toplu.fleet.claim import Claim, Preempted
 from toplu.fleet.lanes import Places
 from toplu.fleet.patience import Budget, Patience
 from toplu.fleet.quarantine import Quarantine
+from toplu.fleet.running_engine import AnyEngine
 from toplu.fleet.supervisor import EngineStopped, Supervisor
 from toplu.fleet.tries import Tries
 from toplu.model_settings import ModelSettings
@@ -33,17 +34,18 @@ log = structlog.get_logger()
 BROKEN_OFF = "The engine died in the middle of the answer. Please try again later."
 
 T = TypeVar("T")
-Work = Callable[[Engine, int], Awaitable[T]]
+# What is done on a lane of a ready engine, as often as it takes.
+Work = Callable[[AnyEngine, int], Awaitable[T]]
 
 
-class Survival:
+class Survival(Generic[AnyEngine]):
     """The tries of all requests for one model."""
 
     def __init__(
         self,
         *,
         model: ModelSettings,
-        supervisor: Supervisor[Engine],
+        supervisor: Supervisor[AnyEngine],
         places: Places,
         patience: Patience,
         crashes_max: int,
@@ -59,7 +61,7 @@ class Survival:
 
     async def do(
         self,
-        work: Work[T],
+        work: Work[AnyEngine, T],
         *,
         interactive: bool,
         label: str | None,
@@ -100,7 +102,9 @@ class Survival:
                 # is about to cancel this call, and another life of the server will answer it.
                 await asyncio.Event().wait()
 
-    async def _try(self, work: Work[T], claim: Claim, patience: Budget | None, *, alone: bool) -> T:
+    async def _try(
+        self, work: Work[AnyEngine, T], claim: Claim, patience: Budget | None, *, alone: bool
+    ) -> T:
         """Do the work on a lane of a ready engine; tell the supervisor if the engine dies of it.
 
         A call without a budget is one of a batch, and waits as long as it takes.

@@ -17,7 +17,7 @@ from toplu.gemini import lenient_json, proto_json
 from toplu.gemini.batch import InlinedRequest
 from toplu.gemini.content import GenerateContentRequest
 from toplu.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
-from toplu.gemini.message import FreeForm, Message
+from toplu.gemini.message import FreeForm, Message, Response
 
 Key = str | int | float | None
 R = TypeVar("R", GenerateContentRequest, EmbedContentRequest)
@@ -64,7 +64,7 @@ class _Identity(msgspec.Struct):
 class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An output line."""
 
-    response: Message | None = None
+    response: Response | None = None
     error: RequestError | None = None
     key: Key = None
     metadata: dict[str, str] | None = None
@@ -221,7 +221,7 @@ def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes
     return _encode(members)
 
 
-def write_result(key: Key, metadata: FreeForm | None, outcome: Message | RequestError) -> bytes:
+def write_result(key: Key, metadata: FreeForm | None, outcome: Response | RequestError) -> bytes:
     """Return the output line, without a line end."""
     texts = None if metadata is None else _as_texts(metadata)
     if isinstance(outcome, RequestError):

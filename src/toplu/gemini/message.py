@@ -28,6 +28,9 @@ class Message(
     """One proto message in its JSON form."""
 
 
+# A response of ours, or one that was relayed: as a server gave it, whatever it has.
+Response = Message | FreeForm
+
 _encoder = msgspec.json.Encoder()
 
 

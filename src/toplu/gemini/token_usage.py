@@ -2,11 +2,11 @@
 
 from toplu.gemini.content import GenerateContentResponse
 from toplu.gemini.embedding import BatchEmbedContentsResponse, EmbedContentResponse
-from toplu.gemini.message import Message
+from toplu.gemini.message import FreeForm, Response
 from toplu.money import Usage
 
 
-def usage_of(response: Message) -> Usage:
+def usage_of(response: Response) -> Usage:
     """Return the tokens of the response's usage metadata."""
     match response:
         case GenerateContentResponse(usage_metadata=usage):
@@ -20,5 +20,23 @@ def usage_of(response: Message) -> Usage:
             )
         case EmbedContentResponse() | BatchEmbedContentsResponse():
             return Usage(prompt_tokens=response.usage_metadata.prompt_token_count)
+        case dict():
+            return _relayed_usage(response.get("usageMetadata"))
         case _:
             raise AssertionError("every response of a model has usage metadata")
+
+
+def _relayed_usage(usage: FreeForm | None) -> Usage:
+    """Return what a server says that is not ours; what it does not say is nothing."""
+
+    def count(name: str) -> int:
+        value = usage.get(name) if isinstance(usage, dict) else None
+        return value if isinstance(value, int) and value > 0 else 0
+
+    read = count("promptTokenCount") + count("toolUsePromptTokenCount")
+    written = count("candidatesTokenCount") + count("thoughtsTokenCount")
+    return Usage(
+        prompt_tokens=read,
+        cached_tokens=min(count("cachedContentTokenCount"), read),
+        output_tokens=max(count("totalTokenCount") - read, written),
+    )

@@ -7,6 +7,7 @@ import pytest
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
 from toplu.fleet.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, Pool
+from toplu.fleet.prompting import Prompting
 from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
 from toplu.settings import ModelSettings, Settings
@@ -39,7 +40,10 @@ class World:
             start_attempts_max=values.engine_start_attempts_max,
         )
         self.pool = Pool(
-            model=MODEL, supervisor=self.supervisor, settings=values, grounder=NO_GROUNDER
+            model=MODEL,
+            supervisor=self.supervisor,
+            settings=values,
+            manner=Prompting(MODEL, NO_GROUNDER),
         )
 
     async def _launch(self) -> ScriptedEngine:

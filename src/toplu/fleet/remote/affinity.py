@@ -7,11 +7,12 @@ and none gets more than a quarter above its share while others have room (bounde
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from toplu.engines.engine import Prompt
+from toplu.gemini.content import GenerateContentRequest
 
 BEGINNING_CHARACTERS = 1024
 LOAD_FACTOR = 1.25
@@ -40,9 +41,23 @@ class Beginning:
 
 def beginning_of(prompt: Prompt) -> Beginning:
     """Return the first words of the conversation, those of its instructions first."""
+    return _begin((turn.role, turn.text) for turn in prompt.turns)
+
+
+def beginning_of_request(request: GenerateContentRequest) -> Beginning:
+    """Return the same of a request that is relayed."""
+    system = request.system_instruction
+    contents = [*([] if system is None else [system]), *(request.contents or [])]
+    return _begin(
+        (content.role or "", "\n".join(part.text or "" for part in content.parts or []))
+        for content in contents
+    )
+
+
+def _begin(said: Iterable[tuple[str, str]]) -> Beginning:
     text = ""
-    for turn in prompt.turns:
-        text += f"{turn.role}\n{turn.text}\n"
+    for role, words in said:
+        text += f"{role}\n{words}\n"
         if len(text) >= BEGINNING_CHARACTERS:
             break
     return Beginning(text[:BEGINNING_CHARACTERS])

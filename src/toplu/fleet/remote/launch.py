@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
+from toplu.engines.gemini_server import GeminiServer
 from toplu.engines.openai_embedder import OpenaiEmbedder
 from toplu.engines.openai_server import OpenaiServer
+from toplu.engines.relay import Relay
 from toplu.fleet.remote.embedder import EmbedderClient, RemoteEmbedder
 from toplu.fleet.remote.engine import EngineClient, RemoteEngine, RunningServers
 from toplu.fleet.remote.group import ServerGroup
+from toplu.fleet.remote.relay import RelayClient, RemoteRelay
 from toplu.fleet.remote.server import AnyClient
-from toplu.fleet.running_engine import Launch, RunningEngine
+from toplu.fleet.running_engine import AnyEngine, Launch, RunningEngine
 from toplu.remote_settings import ServerSettings
 from toplu.settings import ModelSettings, Settings
 
@@ -25,8 +29,17 @@ def servers_of(model: ModelSettings, settings: Settings) -> ServerGroup[EngineCl
     return _group_of(model, connect)
 
 
+def relays_of(model: ModelSettings, settings: Settings) -> ServerGroup[RelayClient]:
+    """Return the same of a model whose servers are asked in requests."""
+
+    def connect(server: ServerSettings) -> RelayClient:
+        return GeminiServer.connect(server, model.remote, settings.request_seconds_max)
+
+    return _group_of(model, connect)
+
+
 def embedding_servers_of(model: ModelSettings, settings: Settings) -> ServerGroup[EmbedderClient]:
-    """Return the servers of a model that embeds; ConfigurationError if a key is missing."""
+    """Return the same of a model that embeds."""
 
     def connect(server: ServerSettings) -> EmbedderClient:
         seconds_max, dimensions = settings.request_seconds_max, model.dimensions
@@ -37,22 +50,17 @@ def embedding_servers_of(model: ModelSettings, settings: Settings) -> ServerGrou
 
 def launch_servers(group: ServerGroup[EngineClient]) -> Launch[Engine]:
     """Return what begins a life of the engine that these servers are."""
+    return _launch_of(group, RemoteEngine(group))
 
-    async def launch() -> RunningEngine[Engine]:
-        await group.connect()
-        return RunningServers(RemoteEngine(group), group)
 
-    return launch
+def launch_relays(group: ServerGroup[RelayClient]) -> Launch[Relay]:
+    """Return the same of servers that are asked in requests."""
+    return _launch_of(group, RemoteRelay(group))
 
 
 def launch_embedding_servers(group: ServerGroup[EmbedderClient]) -> Launch[Embedder]:
-    """Return what begins a life of the embedder that these servers are."""
-
-    async def launch() -> RunningEngine[Embedder]:
-        await group.connect()
-        return RunningServers(RemoteEmbedder(group), group)
-
-    return launch
+    """Return the same of the embedder that they are."""
+    return _launch_of(group, RemoteEmbedder(group))
 
 
 def _group_of(
@@ -61,3 +69,11 @@ def _group_of(
     for server in model.servers:
         server.read_key()
     return ServerGroup(model, connect, now=time.monotonic)
+
+
+def _launch_of(group: ServerGroup[Any], engine: AnyEngine) -> Launch[AnyEngine]:
+    async def launch() -> RunningEngine[AnyEngine]:
+        await group.connect()
+        return RunningServers(engine, group)
+
+    return launch
