@@ -152,7 +152,7 @@ class Scheduler:
         projects = {competitor.project for competitor in competition.competitors}
         weights = {project: await self._weight_of(project) for project in projects}
         self._pending[engine] = sum(
-            it.job.counts.pending if it.job.planned else math.inf for it in competition.competitors
+            it.counts.pending if it.planned else math.inf for it in competition.competitors
         )
         at_work = self._at_work[engine].items()
         lanes = Counter(job for lane, job in at_work if lane != free)

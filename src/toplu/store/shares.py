@@ -35,7 +35,7 @@ FIRST_MAX = 768
 OLDEST_MAX = 256
 # What a competitor is made of.
 COLUMNS = (
-    *("id", "project", "priority", "created", "expires", "tokens_estimate"),
+    *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
     *("total", "succeeded", "failed", "deduplicated"),
     *("prompt_tokens", "cached_tokens", "output_tokens"),
 )
@@ -52,6 +52,7 @@ class Competitor(msgspec.Struct, frozen=True, kw_only=True):
     counts: RequestCounts
     usage: Usage
     tokens_estimate: int
+    planned: bool
     waits: bool  # has a shard that nobody holds
 
     @classmethod
@@ -66,6 +67,7 @@ class Competitor(msgspec.Struct, frozen=True, kw_only=True):
             counts=job.counts,
             usage=job.usage,
             tokens_estimate=job.tokens_estimate,
+            planned=job.planned,
             waits=waits,
         )
 
@@ -92,6 +94,7 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
             counts=counts_of(row),
             usage=usage_of(row),
             tokens_estimate=row.tokens_estimate,
+            planned=row.planned,
             waits=bool(row.waits),
         )
         for row in rows
