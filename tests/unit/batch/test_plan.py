@@ -215,15 +215,15 @@ async def test_the_ordering_of_a_job_that_is_withdrawn_ends_with_its_process(
     world: BatchWorld,
 ) -> None:
     await begun(world)
-    source = world.blobs.local(paths.input_lines(ONE))
-    source.unlink()
-    os.mkfifo(source)  # whoever reads it waits
+    head = world.blobs.local(paths.head_order(ONE))
+    head.unlink()
+    os.mkfifo(head)  # the process reads it last, and waits for what is written into it
     orderer = world.orderer()
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         step = tasks.create_task(orderer.step())
         # This opens once the process does.
-        with await asyncio.to_thread(source.open, "wb", buffering=0) as pipe:
-            pipe.write(asked("first") + b"\n")
+        with await asyncio.to_thread(head.open, "wb", buffering=0) as pipe:
+            pipe.write(b"some of it")
             orderer.drop_job(JobId("another"))
             orderer.drop_job(ONE)
             await step
