@@ -128,8 +128,9 @@ async def test_a_model_of_other_dimensions_does_not_start(weights: Path):
         await start_embedder(model, weights, Settings())
 
 
-async def test_a_killed_embedder_costs_no_text_its_vector():
-    settings = Settings()
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+async def test_an_embedder_that_is_lost_costs_no_text_its_vector(blow: signal.Signals):
+    settings = Settings(engine_silence_seconds_max=8.0)
     supervisor: Supervisor[Embedder] = Supervisor(
         name="m",
         launch=launch_embedder_of(MINILM, settings),
@@ -148,12 +149,22 @@ async def test_a_killed_embedder_costs_no_text_its_vector():
         assert not all(call.done() for call in calls)
         first_pid = supervisor.pid
         assert first_pid is not None
-        os.kill(first_pid, signal.SIGKILL)
+        os.kill(first_pid, blow)
         responses = await asyncio.gather(*calls)
         assert supervisor.pid not in (None, first_pid)
         for run in runs:
             run.cancel()
     assert all(len(response.embedding.values) == 384 for response in responses)
+
+
+async def test_a_hung_embedder_that_nobody_asks_is_found_out(weights: Path):
+    running = await start_embedder(MINILM, weights, Settings(engine_silence_seconds_max=1.0))
+    os.kill(running.pid, signal.SIGSTOP)
+    async with asyncio.timeout(60):
+        death = await running.wait_for_death()
+    assert death.reason == "The engine does not answer."
+    assert death.exit_code == -signal.SIGKILL
+    await running.stop()
 
 
 async def test_a_stopped_embedder_leaves_no_process():

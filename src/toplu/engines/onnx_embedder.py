@@ -1,6 +1,8 @@
 """The client of an embedder's child process: groups out, vectors in, by the pipe between them."""
 
 import asyncio
+import contextlib
+import time
 from array import array
 from collections.abc import Callable, Sequence
 
@@ -9,6 +11,7 @@ import msgspec
 from toplu.engines.embedder import Embedding
 from toplu.engines.embedder_child import FRAME_LENGTH, TextGroup, VectorGroup, frame_of
 from toplu.engines.engine import EngineDied
+from toplu.engines.pulse import Pulse
 from toplu.errors import DeadlineExceeded, Internal
 
 _decoder = msgspec.msgpack.Decoder(VectorGroup)
@@ -18,7 +21,12 @@ class OnnxEmbedder:
     """One loaded model behind a pipe; who owns the process feeds in what it says."""
 
     def __init__(
-        self, *, write: Callable[[bytes], None], dimensions: int, request_seconds_max: float
+        self,
+        *,
+        write: Callable[[bytes], None],
+        dimensions: int,
+        request_seconds_max: float,
+        silence_seconds_max: float,
     ) -> None:
         self._write = write
         self._dimensions = dimensions
@@ -27,6 +35,7 @@ class OnnxEmbedder:
         self._number = 0
         self._received = bytearray()
         self._dead = False
+        self._pulse = Pulse(silence_seconds_max=silence_seconds_max, now=time.monotonic)
 
     async def embed(self, texts: Sequence[str]) -> list[Embedding]:
         if self._dead:
@@ -37,8 +46,9 @@ class OnnxEmbedder:
         self._waiting[number] = answered
         try:
             self._write(frame_of(TextGroup(number=number, texts=list(texts))))
-            async with asyncio.timeout(self._request_seconds_max):
-                group = await answered
+            with self._pulse.asked():
+                async with asyncio.timeout(self._request_seconds_max):
+                    group = await answered
         except TimeoutError as error:
             reason = f"The request was not answered within {self._request_seconds_max:g} seconds."
             raise DeadlineExceeded(reason) from error
@@ -51,6 +61,7 @@ class OnnxEmbedder:
 
     def feed(self, data: bytes) -> None:
         """Take what the child has written."""
+        self._pulse.beat()
         self._received += data
         while len(self._received) >= FRAME_LENGTH.size:
             (length,) = FRAME_LENGTH.unpack_from(self._received)
@@ -63,6 +74,10 @@ class OnnxEmbedder:
             if answered is not None and not answered.done():
                 answered.set_result(group)
 
+    async def wait_until_gone(self) -> None:
+        """Return when the child was asked something and has said nothing for too long."""
+        await self._pulse.wait_until_gone(self._check)
+
     def die(self) -> None:
         """Fail every call in flight, and those to come."""
         self._dead = True
@@ -72,6 +87,11 @@ class OnnxEmbedder:
 
     async def close(self) -> None:
         self.die()
+
+    async def _check(self) -> None:
+        # One that is dead is not silent: whoever watches the process is told.
+        with contextlib.suppress(EngineDied):
+            await self.embed([])
 
     def _embeddings(self, group: VectorGroup) -> list[Embedding]:
         values = array("d", group.values)

@@ -7,11 +7,12 @@ is ready, and ends when its stdin does.
 import asyncio
 import contextlib
 import sys
-from typing import Generic, Self, cast
+from dataclasses import replace
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 import msgspec
 
-from toplu.fleet.running_engine import ClosableEngine, Death, EngineStartFailed
+from toplu.fleet.running_engine import Closable, ClosableEngine, Death, EngineStartFailed
 
 LAST_WORDS_BYTES = 4096
 FIRST_LINE_BYTES_MAX = 1024 * 1024  # some vocabularies have a thousand marks
@@ -142,3 +143,31 @@ class RunningChild(Generic[ClosableEngine]):
     async def stop(self) -> None:
         await self.engine.close()
         await self._child.stop()
+
+
+class Watchable(Closable, Protocol):
+    """An engine that knows whether it says anything."""
+
+    async def wait_until_gone(self) -> None:
+        """Return when the engine was asked something and has said nothing for too long."""
+        ...
+
+
+WatchableEngine = TypeVar("WatchableEngine", bound=Watchable)
+
+
+class WatchedChild(RunningChild[WatchableEngine]):
+    """One life of an engine; one that says nothing any more is ended, so that another can begin."""
+
+    async def wait_for_death(self) -> Death:
+        dying = asyncio.ensure_future(super().wait_for_death())
+        going = asyncio.ensure_future(self.engine.wait_until_gone())
+        try:
+            await asyncio.wait({dying, going}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                return dying.result()
+            self.kill()
+            return replace(await dying, reason="The engine does not answer.")
+        finally:
+            dying.cancel()
+            going.cancel()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from toplu.engines.embedder_child import EmbedderParameters
 from toplu.engines.onnx_embedder import OnnxEmbedder
-from toplu.fleet.child import STDOUT, Child, ChildPipes, RunningChild
+from toplu.fleet.child import STDOUT, Child, ChildPipes, WatchedChild
 from toplu.settings import ModelSettings, Settings
 
 CHILD_MODULE = "toplu.engines.embedder_child"
@@ -32,7 +32,7 @@ class EmbedderPipes(ChildPipes):
 
 async def start_embedder(
     model: ModelSettings, model_path: Path, settings: Settings
-) -> RunningChild[OnnxEmbedder]:
+) -> WatchedChild[OnnxEmbedder]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     parameters = EmbedderParameters(
         weights=str(model_path),
@@ -50,5 +50,6 @@ async def start_embedder(
         write=child.stdin.write,
         dimensions=model.dimensions,
         request_seconds_max=settings.request_seconds_max,
+        silence_seconds_max=settings.engine_silence_seconds_max,
     )
-    return RunningChild(child, pipes.embedder)
+    return WatchedChild(child, pipes.embedder)

@@ -2,37 +2,18 @@
 
 import asyncio
 import secrets
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from toplu.engines.llama_cpp import LlamaCppEngine
 from toplu.engines.llama_cpp_child import ChildParameters, ChildReady
-from toplu.fleet.child import Child, ChildPipes, RunningChild
-from toplu.fleet.running_engine import Death
+from toplu.fleet.child import Child, ChildPipes, WatchedChild
 from toplu.settings import ModelSettings, Settings
 from toplu.store.data_dir import DataDir
 
 CHILD_MODULE = "toplu.engines.llama_cpp_child"
 API_KEY_BYTES = 32
-
-
-class RunningLlamaCpp(RunningChild[LlamaCppEngine]):
-    """One life of llama.cpp; one that says nothing any more is ended, so that another can begin."""
-
-    async def wait_for_death(self) -> Death:
-        dying = asyncio.ensure_future(super().wait_for_death())
-        going = asyncio.ensure_future(self.engine.wait_until_gone())
-        try:
-            await asyncio.wait({dying, going}, return_when=asyncio.FIRST_COMPLETED)
-            if dying.done():
-                return dying.result()
-            self.kill()
-            return replace(await dying, reason="The engine does not answer.")
-        finally:
-            dying.cancel()
-            going.cancel()
 
 
 async def start_llama_cpp(
@@ -41,7 +22,7 @@ async def start_llama_cpp(
     settings: Settings,
     *,
     projector_path: Path | None = None,
-) -> RunningLlamaCpp:
+) -> WatchedChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
     data = DataDir(settings.data_dir)
@@ -74,4 +55,4 @@ async def start_llama_cpp(
         prefix_folder=prefix_folder,
         prefix_bytes_max=settings.kept_prefix_bytes_max,
     )
-    return RunningLlamaCpp(child, engine)
+    return WatchedChild(child, engine)
