@@ -6,15 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
+from minilm_gguf import write_minilm
 from toplu.engines import model_source
-from toplu.settings import DEFAULT_MODEL, Settings
+from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings, Settings
 
+# SmolLM2's own template has no place for functions; this one has it where Qwen's models have it.
+TOOLS_TEMPLATE = Path(__file__).with_name("tools.jinja")
 KEY = "a-key-that-the-operator-knows"
 CONTEXT_TOKENS = 512
 LANES = 2
-DIMENSIONS = 576  # of its vectors, where it makes vectors
 
 
 class ListeningLlamaCpp:
@@ -53,7 +57,8 @@ class ListeningLlamaCpp:
 def listening_llama_cpp(*modes: str) -> Iterator[ListeningLlamaCpp]:
     """Yield a server that listens.
 
-    Of its modes, `embeddings` makes vectors in place of text, `unified` has one cache for all.
+    Of its modes, `embeddings` makes MiniLM's vectors, `unified` has one cache for all,
+    `tools` knows functions.
     """
     server = ListeningLlamaCpp(*modes).start()
     try:
@@ -62,20 +67,24 @@ def listening_llama_cpp(*modes: str) -> Iterator[ListeningLlamaCpp]:
         server.kill()
 
 
-def _listen(port: int, modes: list[str]) -> None:
+def _pulled(model: ModelSettings) -> Path:
+    return asyncio.run(model_source.pull(model, Settings().model_dir, lambda _message: None))
+
+
+def _listen(port: int, modes: list[str], folder: Path) -> None:
     import xllamacpp
 
-    model_dir = Settings().model_dir
-    path = asyncio.run(model_source.pull(DEFAULT_MODEL, model_dir, lambda _message: None))
     common = xllamacpp.CommonParams()
-    common.model.path = str(path)
+    common.model.path = str(_pulled(DEFAULT_MODEL))
     common.n_parallel = LANES
     common.n_ctx = LANES * CONTEXT_TOKENS
     common.n_batch = common.n_ubatch = CONTEXT_TOKENS
     common.kv_unified = "unified" in modes
     if "embeddings" in modes:
         common.embedding = True
-        common.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        common.model.path = str(write_minilm(_pulled(DEFAULT_EMBEDDER), folder / "minilm.gguf"))
+    if "tools" in modes:
+        common.chat_template = TOOLS_TEMPLATE.read_text()
     common.hostnames = ["127.0.0.1"]
     common.port = port
     common.api_keys = [KEY]
@@ -88,4 +97,5 @@ def _listen(port: int, modes: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _listen(int(sys.argv[1]), sys.argv[2:])
+    with TemporaryDirectory() as made:
+        _listen(int(sys.argv[1]), sys.argv[2:], Path(made))

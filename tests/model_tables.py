@@ -1,10 +1,12 @@
 """The `[[models]]` tables that tests put into a server's configuration file."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from toplu.remote_settings import RemoteSettings, ServerSettings
 from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
 
 
@@ -29,6 +31,22 @@ def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
     """Return the table of an echo model that answers to every Gemini name."""
     model = ModelSettings(name=name, aliases=("gemini-*",), engine="echo", lanes=lanes)
     return model_table(model, echo=echo)
+
+
+def remote_model(
+    url: str, key_file: Path, changes: dict[str, Any] | None = None, **remote: Any
+) -> str:
+    """Return the table of a model that a server at `url` answers for, with changes of the model."""
+    values: dict[str, Any] = {"always_stream": True, "requests_first": 4} | remote
+    model = ModelSettings(
+        name="remote",
+        aliases=("gemini-*",),
+        engine="openai_server",
+        servers=(ServerSettings(url=url),),
+        remote=RemoteSettings(**values),
+    )
+    servers = [{"url": url, "key_file": str(key_file)}]
+    return model_table(model, servers=servers, **(changes or {}))
 
 
 def _toml(value: Any) -> str:

@@ -8,10 +8,8 @@ import pytest
 
 from jobs import check_every_request_has_one_outcome, create_job, question, results_of, text_of
 from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
-from model_tables import model_table
+from model_tables import remote_model
 from server import started_server
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings
 
 pytestmark = pytest.mark.model
 
@@ -35,18 +33,9 @@ def test_lines_that_share_their_beginning_are_answered_in_order(
     texts = [f"{passage(place)}\n{asked}" for place, asked in itertools.product(PLACES, ASKED)]
     random.Random(3).shuffle(texts)
     with listening_llama_cpp(*modes) as llama:
-        model = ModelSettings(
-            name="remote",
-            aliases=("gemini-*",),
-            engine="openai_server",
-            servers=(ServerSettings(url=llama.url),),
-            shared_cache=True,
-            context_tokens=CONTEXT_TOKENS,
-            output_tokens_max=4,
-            remote=RemoteSettings(always_stream=True, requests_first=4, requests_max=8),
-        )
-        servers = [{"url": llama.url, "key_file": str(key_file)}]
-        with started_server(tmp_path, config=model_table(model, servers=servers)) as server:
+        changes = {"shared_cache": True, "context_tokens": CONTEXT_TOKENS, "output_tokens_max": 4}
+        config = remote_model(llama.url, key_file, changes)
+        with started_server(tmp_path, config=config) as server:
             lines = [question(index, text, temperature=0) for index, text in enumerate(texts)]
             results = results_of(server, create_job(server, lines))
     check_every_request_has_one_outcome(results, len(texts))

@@ -1,7 +1,6 @@
 """kill -9 of somebody else's server: the batch waits for it, and every line gets its answer."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,30 +14,13 @@ from jobs import (
     wait_for_answers,
 )
 from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
-from model_tables import model_table
+from model_tables import remote_model
 from server import Server, started_server
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings
 
 pytestmark = pytest.mark.model
 
 REQUESTS = 24
 LONG = "Count from one to one thousand."
-
-
-def remote_model(url: str, key_file: Path, **remote: Any) -> str:
-    return model_table(
-        ModelSettings(
-            name="remote",
-            aliases=("gemini-*",),
-            engine="openai_server",
-            servers=(ServerSettings(url=url),),
-            context_tokens=CONTEXT_TOKENS,
-            output_tokens_max=40,
-            remote=RemoteSettings(always_stream=True, requests_first=4, **remote),
-        ),
-        servers=[{"url": url, "key_file": str(key_file)}],
-    )
 
 
 def not_ready(server: Server) -> bool:
@@ -55,7 +37,8 @@ def test_a_killed_server_costs_no_line_its_answer(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(KEY)
     with listening_llama_cpp() as llama:
-        config = remote_model(llama.url, key_file)
+        room = {"context_tokens": CONTEXT_TOKENS, "output_tokens_max": 40}
+        config = remote_model(llama.url, key_file, room)
         with started_server(tmp_path, config=config, log_level="debug") as server:
             name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
             for answers in (3, 10):

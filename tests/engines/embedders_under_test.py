@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 
-from listening_llama_cpp import CONTEXT_TOKENS, DIMENSIONS, KEY, ListeningLlamaCpp
+from listening_llama_cpp import CONTEXT_TOKENS, KEY, ListeningLlamaCpp
 from toplu.engines.embedder import Embedder
 from toplu.fleet.launch import launch_embedder_of
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
@@ -31,16 +31,9 @@ OPENAI_EMBEDDER = ModelSettings(
     named_kind=Kind.EMBEDDING,
     servers=(ServerSettings(url="http://127.0.0.1:1/v1"),),
     context_tokens=CONTEXT_TOKENS,
-    dimensions=DIMENSIONS,
 )
 LOCAL_KINDS = ["echo_embedder", pytest.param("onnx_embedder", marks=pytest.mark.model)]
 KINDS = [*LOCAL_KINDS, pytest.param("openai_server", marks=pytest.mark.model)]
-MODELS = {
-    "echo_embedder": ECHO_EMBEDDER,
-    "onnx_embedder": MINILM,
-    "openai_server": OPENAI_EMBEDDER,
-}
-
 AnyRunning = RunningEngine[Embedder]
 
 
@@ -73,7 +66,7 @@ async def launched_embedder_kind(
 ) -> AsyncIterator[AnyRunning]:
     """Yield an embedder of the kind; `echo` is the model of that one."""
     if kind != "openai_server":
-        async with launched_embedder(echo if kind == echo.engine else MODELS[kind]) as embedder:
+        async with launched_embedder(echo if kind == echo.engine else MINILM) as embedder:
             yield embedder
         return
     server = await asyncio.to_thread(ListeningLlamaCpp("embeddings").start)

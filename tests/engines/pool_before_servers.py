@@ -93,12 +93,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[World]:
+async def world(
+    *servers: MisbehavingServer, seconds_max: float = 60, **options: Any
+) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         for server in servers:
             await stack.enter_async_context(server.listening())
         made = World(*servers, **options)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(seconds_max), asyncio.TaskGroup() as group:
             run = group.create_task(made.supervisor.run())
             yield made
             run.cancel()
