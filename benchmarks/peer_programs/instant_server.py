@@ -27,6 +27,14 @@ ANSWER = json.dumps(
 ).encode()
 
 
+MODELS = json.dumps({"object": "list", "data": [{"id": "instant", "object": "model"}]}).encode()
+
+
+async def models(_: web.Request) -> web.Response:
+    """Say what is served."""
+    return web.Response(body=MODELS, content_type="application/json")
+
+
 async def answer(request: web.Request) -> web.Response:
     """Read the question and say the one answer."""
     await request.read()
@@ -36,6 +44,7 @@ async def answer(request: web.Request) -> web.Response:
 async def main() -> None:
     """Serve until stdin ends."""
     app = web.Application(client_max_size=2**30)
+    app.router.add_get("/v1/models", models)
     app.router.add_post("/v1/chat/completions", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
