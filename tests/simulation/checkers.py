@@ -125,8 +125,8 @@ def check_output(
         except ValueError:
             hold(that="error" in result, so=f"line {place} is no JSON and has a response")
             continue
-        key = asked["key"]
-        hold(that=result.get("key") == key, so=f"line {place}: {result.get('key')} is not {key}")
+        key = result.get("key") or result.get("metadata", {}).get("key")
+        hold(that=key == asked["key"], so=f"line {place}: {key} is not {asked['key']}")
         if "error" in result:
             continue
         said = result["response"]["candidates"][0]["content"]["parts"][0]["text"]
@@ -135,6 +135,28 @@ def check_output(
     hold(that=job["failed"] == failed, so=f"{job['failed']} failed, and {failed} results")
     succeeded = len(lines) - failed
     hold(that=job["succeeded"] == succeeded, so=f"{job['succeeded']} succeeded of {succeeded}")
+
+
+def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> None:
+    """Only broken lines failed, and each answer is counted once, those of twins together."""
+    texts = [
+        json.loads(line)["request"]["contents"][0]["parts"][0]["text"]
+        for line in lines
+        if line.endswith(b"}")
+    ]
+    broken = len(lines) - len(texts)
+    hold(that=job["failed"] == broken, so=f"{job['failed']} failed, and {broken} are broken")
+    paid = job["succeeded"] - job["deduplicated"]
+    hold(that=paid >= len(set(texts)), so=f"{paid} were computed of {len(set(texts))} that differ")
+    tokens = sorted(len(text.split()) for text in texts)
+    # Twins are parted by the bounds of a shard: each part computes one answer.
+    least = sum(len(text.split()) for text in set(texts))
+    written = job["output_tokens"]
+    hold(
+        that=least <= written <= sum(tokens), so=f"{written} tokens are counted, {least} are asked"
+    )
+    if not job["deduplicated"]:
+        hold(that=written == sum(tokens), so=f"{written} tokens are counted of {sum(tokens)}")
 
 
 def rows_of_jobs(data: DataDir) -> list[sqlite3.Row]:

@@ -1,5 +1,6 @@
 """Calls of the API at the application itself: no socket, and no time but the loop's."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -42,8 +43,12 @@ class Door:
         }
         sent: list[dict[str, Any]] = []
 
+        bodies = [body]
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            if not bodies:
+                await asyncio.Event().wait()  # the client stays
+            return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
         async def send(message: Any) -> None:
             sent.append(message)

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from fake_clock import NOON
+from toplu.batch.planning_child import PlanningAnswer, PlanningTask, plan_input
+from toplu.batch.planning_process import PlanningFailed
 from toplu.engines.echo import EchoEngine
 from toplu.engines.engine import Generation, Listener, Prompt
 from toplu.errors import Internal
@@ -33,6 +35,7 @@ class Weather:
     disk_full: float = 0.0
     torn_write: float = 0.0
     database_busy: float = 0.0
+    child_crash: float = 0.0
     log: list[str] = field(default_factory=list)
 
     @classmethod
@@ -50,12 +53,13 @@ class Weather:
             disk_full=some(0.2),
             torn_write=some(0.2),
             database_busy=some(0.03),
+            child_crash=some(0.3),
         )
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         self.engine_crash = self.engine_error = self.engine_hang = 0.0
-        self.disk_full = self.torn_write = self.database_busy = 0.0
+        self.disk_full = self.torn_write = self.database_busy = self.child_crash = 0.0
 
     def strikes(self, fault: str) -> bool:
         """Whether the fault happens at this call."""
@@ -92,7 +96,7 @@ class RooflineEngine(EchoEngine):
         model: ModelSettings,
         weather: Weather,
         started: Callable[[str], None],
-        ended: Callable[[], None],
+        ended: Callable[[str], None],
     ) -> None:
         super().__init__(model)
         self._ended = ended
@@ -112,10 +116,11 @@ class RooflineEngine(EchoEngine):
                 await self._let_pass(self._seconds(text))
             finally:
                 self._busy -= 1
-            self._ended()
         if self._weather.strikes("engine_error"):
             raise Internal("The engine had an error.")
-        return await super().generate(prompt, lane, listener)
+        generation = await super().generate(prompt, lane, listener)
+        self._ended(text)
+        return generation
 
     def _seconds(self, text: str) -> float:
         if self._weather.strikes("engine_crash"):
@@ -132,6 +137,7 @@ class FaultyLog(ResultLog):
     """A result log on a disk that is full at times, or takes a part of what it is given."""
 
     weather: Weather
+    note_durable: Callable[[str, Sequence[Record]], None]
 
     def append(
         self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
@@ -145,7 +151,9 @@ class FaultyLog(ResultLog):
             with path.open("r+b") as file:
                 file.truncate(self.weather.chance.randint(at, whole))
             raise OSError(errno.EIO, "Input/output error")
-        return super().append(job, shard, epoch, records, at=at)
+        committed_bytes = super().append(job, shard, epoch, records, at=at)
+        type(self).note_durable(job, records)
+        return committed_bytes
 
 
 class FaultyBlobs(DiskBlobs):
@@ -168,3 +176,10 @@ class FaultyDatabase(Database):
         if self.weather.strikes("database_busy"):
             raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
         return await super().write(deed)
+
+
+async def planned_in_loop(weather: Weather, task: PlanningTask) -> PlanningAnswer:
+    """Order a job as the child process does, at a moment that the loop decides."""
+    if weather.strikes("child_crash"):
+        raise PlanningFailed("The planning process ended.")
+    return await asyncio.to_thread(plan_input, task)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +15,24 @@ from unittest import mock
 
 import msgspec
 from checkers import Violated
-from faults import FaultyBlobs, FaultyDatabase, FaultyLog, RooflineEngine, VirtualClock, Weather
+from door import Door
+from executions import Executions
+from faults import (
+    FaultyBlobs,
+    FaultyDatabase,
+    FaultyLog,
+    RooflineEngine,
+    VirtualClock,
+    Weather,
+    planned_in_loop,
+)
 from virtual_loop import VirtualLoop
 
-from toplu import wiring
+import toplu.batch.plan
+from toplu import clock, wiring
+from toplu.batch import planning
 from toplu.fleet import launch
+from toplu.job import ProjectId
 from toplu.model_settings import ModelSettings
 from toplu.settings import Settings
 from toplu.store.data_dir import DataDir
@@ -30,6 +42,8 @@ from toplu.tools.local_index import LocalIndex
 from toplu.wiring import House
 
 T = TypeVar("T")
+
+BEGINNING_BYTES = 2000  # longer input is ordered as a large one is
 
 # What a killed server leaves is never looked at again, nor may it run when it is collected.
 _GRAVEYARD: list[Any] = []
@@ -46,20 +60,23 @@ class HouseInTime:
         engine: type[RooflineEngine] = RooflineEngine,
         *,
         lanes: int = 4,
+        beginning_bytes: int = BEGINNING_BYTES,
         **changes: Any,
     ) -> None:
         model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes)
         settings = Settings(data_dir=folder / "data", models=(model,), request_seconds_max=300.0)
         self.settings = msgspec.structs.replace(settings, **changes)
         self._engine = engine
+        self._beginning_bytes = beginning_bytes
         self.chance = chance
         self.weather = weather
         self.clock = VirtualClock()
         self.data = DataDir(self.settings.data_dir)
         self.data.create()
-        self.started: Counter[str] = Counter()  # how often each text was begun
-        self.first_start = 0.0  # of a request; 0: none
-        self.last_end = 0.0  # of an answer
+        self.executions = Executions(lambda: self.clock_seconds)
+        self._keys: dict[str, str] = {}  # by project
+        self._deeds: list[Awaitable[None]] = []  # to be begun
+        self._doing: list[asyncio.Future[None]] = []
         self.lives = 0
         self._now = 0.0
         self._loop: VirtualLoop | None = None
@@ -71,14 +88,23 @@ class HouseInTime:
         """Put the simulated parts in the places of the real ones."""
 
         def engine(model: ModelSettings) -> RooflineEngine:
-            return self._engine(model, self.weather, self._note_start, self._note_end)
+            ended = self.executions.note_end
+            return self._engine(model, self.weather, self._note_start, ended)
 
+        async def plan(task: Any) -> Any:
+            return await planned_in_loop(self.weather, task)
+
+        FaultyLog.note_durable = self.executions.note_durable
         FaultyLog.weather = FaultyBlobs.weather = FaultyDatabase.weather = self.weather
         with (
             mock.patch.object(launch, "EchoEngine", engine),
             mock.patch.object(wiring, "ResultLog", FaultyLog),
             mock.patch.object(wiring, "DiskBlobs", FaultyBlobs),
-            mock.patch.object(secrets, "randbelow", self.chance.randrange),
+            mock.patch.object(secrets, "token_bytes", self.chance.randbytes),
+            mock.patch.object(clock, "_drawn", bytearray()),
+            mock.patch.object(toplu.batch.plan, "plan_in_child", plan),
+            mock.patch.object(planning, "BEGINNING_BYTES", self._beginning_bytes),
+            mock.patch.object(planning, "HEAD_REQUESTS_PER_LANE", 1),
         ):
             yield
 
@@ -88,12 +114,11 @@ class HouseInTime:
         return self._now if self._loop is None else self._loop.now
 
     def _note_start(self, text: str) -> None:
-        self.started[text] += 1
-        if not self.first_start:
-            self.first_start = self.clock_seconds
-
-    def _note_end(self) -> None:
-        self.last_end = self.clock_seconds
+        try:
+            self.executions.note_start(text)
+        except Violated as violation:
+            # The server would make it the outcome of that request.
+            self.report(str(violation))
 
     def begin_life(self) -> None:
         """Start the server, as after a kill."""
@@ -121,12 +146,30 @@ class HouseInTime:
                 break
         self._working = asyncio.ensure_future(self.house.middle.work())
 
+    async def door(self, project: str) -> Door:
+        """Return the door as the project finds it."""
+        assert self.house is not None
+        if project not in self._keys:
+            self._keys[project] = await self.house.keys.create(ProjectId(project), "simulated")
+        return Door(self.house.app, self._keys[project])
+
+    def report(self, violation: str) -> None:
+        """Have the history end with it after this step."""
+        assert self._loop is not None
+        self._loop.broken.append(Violated(violation))
+
+    def begin(self, deed: Awaitable[None]) -> None:
+        """Have something done while time passes; it ends with this life, if not before."""
+        self._deeds.append(deed)
+
     def pass_time(self, seconds: float, do: Callable[[], Awaitable[T]] | None = None) -> T | None:
         """Let the server live for so long, doing something meanwhile if told to."""
         assert self._loop is not None
 
         async def meanwhile() -> T | None:
             result = None if do is None else await do()
+            while self._deeds:
+                self._doing.append(asyncio.ensure_future(self._deeds.pop()))
             await asyncio.wait([self._working], timeout=seconds)
             if self._working.done():
                 self._working.result()

@@ -22,13 +22,13 @@ from unittest import mock
 import structlog
 import virtual_loop
 from checkers import FINAL, rows_of_jobs
-from door import Door
 from faults import RooflineEngine, Weather
 from house_in_time import HouseInTime
 
 HERE = Path(__file__).parent
 TOKENS_PER_SECOND = 40.0
 STEP_SECONDS = 1000.0
+ALL_AT_ONCE_BYTES = 2**30
 CALL_SECONDS = 0.002  # of a call to the disk or the database, at most: there are no faults here
 
 
@@ -57,7 +57,14 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
     chance = random.Random(seed)
     requests = [_request(chance, length, told=told) for length in lengths]
     with tempfile.TemporaryDirectory() as folder:
-        house = HouseInTime(Path(folder), chance, Weather(chance=chance), SteadyEngine, lanes=lanes)
+        house = HouseInTime(
+            Path(folder),
+            chance,
+            Weather(chance=chance),
+            SteadyEngine,
+            lanes=lanes,
+            beginning_bytes=ALL_AT_ONCE_BYTES,
+        )
         with (
             house.simulated(),
             mock.patch.object(virtual_loop, "CALL_SECONDS_MAX", CALL_SECONDS),
@@ -65,8 +72,8 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
             house.begin_life()
 
             async def create() -> None:
-                assert house.house is not None
-                await Door(house.house.app, "any").create({"requests": {"requests": requests}})
+                door = await house.door("one")
+                await door.create({"requests": {"requests": requests}})
 
             house.pass_time(0.0, create)
             while rows_of_jobs(house.data)[0]["state"] not in FINAL:
@@ -74,7 +81,7 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
             (job,) = rows_of_jobs(house.data)
             assert job["succeeded"] == len(lengths), "every request has its answer"
             house.kill()
-    return house.last_end - house.first_start
+    return house.executions.last_end - house.executions.first_start
 
 
 def _request(chance: random.Random, length: int, *, told: bool) -> dict[str, object]:

@@ -1,17 +1,25 @@
 """Bugs put in on purpose: a simulation that does not find them would find no others either."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+import faults
+import msgspec
+from faults import RooflineEngine
+from plot import Plot
 from sqlalchemy import and_, true
 
+from toplu.batch import planning_child, request_run
 from toplu.batch.assembly import Assembler
 from toplu.batch.placements import Placements
 from toplu.batch.results import ResultWriter
 from toplu.batch.shard_run import ShardRun
+from toplu.fleet import survival
 from toplu.store import leases, result_log
 from toplu.store.schema import shards
 
@@ -100,6 +108,58 @@ def jobs_are_never_assembled() -> AbstractContextManager[Any]:
     return mock.patch.object(Assembler, "step", idle)
 
 
+def twins_get_one_key() -> AbstractContextManager[Any]:
+    copies = request_run._copies
+
+    def alike(job: Any, twins: Any, response: Any) -> list[Any]:
+        first = copies(job, twins, response)
+        return [replace(record, payload=first[0].payload) for record in first]
+
+    return mock.patch.object(request_run, "_copies", alike)
+
+
+def preempted_requests_count_twice() -> AbstractContextManager[Any]:
+    generate = RooflineEngine.generate
+    broken_off: set[str] = set()
+
+    async def counting(self: RooflineEngine, prompt: Any, lane: int, listener: Any = None) -> Any:
+        text = str(prompt.turns[-1].parts[0])
+        try:
+            generation = await generate(self, prompt, lane, listener)
+        except asyncio.CancelledError:
+            broken_off.add(text)
+            raise
+        if text not in broken_off:
+            return generation
+        twice = (replace(it, tokens=2 * it.tokens) for it in generation.completions)
+        return replace(generation, completions=tuple(twice))
+
+    return mock.patch.object(RooflineEngine, "generate", counting)
+
+
+def preempted_requests_fail() -> AbstractContextManager[Any]:
+    return mock.patch.object(survival, "Preempted", ZeroDivisionError)
+
+
+def results_are_written_late() -> AbstractContextManager[Any]:
+    init = ResultWriter.__init__
+
+    def patient(self: ResultWriter, **more: Any) -> None:
+        init(self, **more)
+        self._pause = timedelta(seconds=20)
+
+    return mock.patch.object(ResultWriter, "__init__", patient)
+
+
+def the_head_is_ordered_twice() -> AbstractContextManager[Any]:
+    plan_input = planning_child.plan_input
+
+    def forgetful(task: Any) -> Any:
+        return plan_input(msgspec.structs.replace(task, head_count=0))
+
+    return mock.patch.object(faults, "plan_input", forgetful)
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -113,5 +173,24 @@ BUGS: dict[str, Bug] = {
         unwritten_results_count_as_written,
         checksums_are_not_checked,
         jobs_are_never_assembled,
+        twins_get_one_key,
+        preempted_requests_count_twice,
+        preempted_requests_fail,
+        results_are_written_late,
+        the_head_is_ordered_twice,
     )
+}
+
+# What a history needs to come by the bug for certain, where most have not enough of it.
+PLOTS: dict[str, Plot] = {
+    "epoch_is_not_checked": Plot(jump=0.4, jumps=(200,), kill=0.0, withdraw=0.0),
+    "work_is_charged_twice": Plot(projects=1, clear=True),
+    "finished_work_is_forgotten": Plot(kill=0.3, withdraw=0.0),
+    "unwritten_results_count_as_written": Plot(clear=True, weather={"disk_full": 0.3}),
+    "checksums_are_not_checked": Plot(kill=0.3, withdraw=0.0),
+    "twins_get_one_key": Plot(twin=0.7, withdraw=0.0),
+    "preempted_requests_count_twice": Plot(ask=0.7, twin=0.0, kill=0.0, clear=True),
+    "preempted_requests_fail": Plot(ask=0.7, clear=True),
+    "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),
+    "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }

@@ -1,0 +1,26 @@
+"""What a history is likely to have in it. One without a plot has something of everything."""
+
+import random
+from dataclasses import dataclass, field
+
+PROJECTS = ("a", "b", "c")
+WORD_KINDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """How likely each event is at each step; a plot makes sure of what one bug needs."""
+
+    kill: float = 0.06
+    jump: float | None = None  # None: in half of the histories
+    jumps: tuple[int, ...] = (-3600, -90, 70, 200, 3600)  # seconds of the machine's clock
+    withdraw: float = 0.02
+    ask: float = 0.1  # an interactive call, which preempts
+    twin: float = 0.15  # of a line: it asks what one before it asks
+    long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole
+    projects: int | None = None
+    weather: dict[str, float] = field(default_factory=dict)  # in place of what the seed says
+    clear: bool = False  # nothing fails by itself
+
+    def jump_of(self, chance: random.Random) -> float:
+        return chance.choice([0.0, 0.05]) if self.jump is None else self.jump
