@@ -8,8 +8,9 @@ is searched for. The yield of one level after another is measured and compared w
 
 A side that is not known is looked for in steps of two, upwards first; then the wider side is
 narrowed, until the three are near each other. The best level is held, with a look to either side
-now and then. An overload on the level that is held may have another cause than the level, so that
-it is left for a lower one, and come back to if all goes well on the way.
+now and then. A refusal is an overload if there are several in a row, or many: a single one says
+nothing of the level. An overload on the level that is held may have another cause than the level,
+so that it is left for a lower one, and come back to if all goes well on the way.
 
 The yield of a level is `level · work / seconds`, summed over the requests that began and ended on
 it: each of its places made so much work in so much time. Work and seconds of a request go
@@ -23,6 +24,7 @@ WINDOW_REQUESTS_MIN = 50
 WINDOW_SECONDS_MIN = 1.0
 FULL_SHARE_MIN = 0.9  # of a window's requests that found the limit used up
 CUT = 0.6  # of a level that is too much
+REFUSED_IN_A_ROW, REFUSED_SHARE = 3, 0.1  # of requests, where a level is too much
 GAIN = 0.03  # what twice as many must yield more, to be better
 AS_MUCH = 0.98  # of the highest yield, so that a lower level is no worse
 FADING = 0.99  # of the highest yield, with each window
@@ -53,10 +55,14 @@ class Limiter:
         self._looks_up = False
         self._changed_at = -math.inf
         self._cut_at = -math.inf
+        self._refused_in_a_row = 0
+        self._refused = 0.0  # the share of the last requests
         self._window = _Window(-math.inf)
 
     def finished(self, *, started: float, ended: float, work: float, full: bool) -> None:
         """Note a request that was answered; `full`: it found the limit used up, or used it up."""
+        self._refused_in_a_row = 0
+        self._refused -= self._refused / max(WINDOW_REQUESTS_MIN, self.limit)
         if started < self._changed_at:
             return  # it ran on another level for a while
         self._window.add(started=started, ended=ended, work=work, full=full)
@@ -71,6 +77,11 @@ class Limiter:
         """Note a request that the server had no room for, or that it did not survive."""
         if started < self._cut_at:
             return  # it was on its way when the one before came back
+        self._refused_in_a_row += 1
+        self._refused += (1 - self._refused) / max(WINDOW_REQUESTS_MIN, self.limit)
+        if self._refused_in_a_row < REFUSED_IN_A_ROW and self._refused < REFUSED_SHARE:
+            return  # now and then a server refuses for reasons of its own
+        self._refused_in_a_row, self._refused = 0, 0.0
         self._cut_at = now
         too_much, cut = self.limit, max(1, int(CUT * self.limit))
         if self._return_to is not None and self._climbs:

@@ -62,6 +62,22 @@ def test_a_server_that_refuses_more_is_asked_just_less(room: int):
     assert server.refused - refused < 0.02 * (server.done - done)
 
 
+@pytest.mark.parametrize("faults", [0.003, 0.01, 0.03])
+@pytest.mark.parametrize(
+    "tokens_a_second", [flat_from(100), thrashing_from(20)], ids=["flat", "thr"]
+)
+def test_a_server_that_refuses_now_and_then_for_no_reason_is_not_asked_less(
+    tokens_a_second: Yield, faults: float
+):
+    shares = []
+    for seed in range(SEEDS):
+        server = a_server(tokens_a_second, seed)
+        server.faults = faults
+        server.run(seconds=300)
+        shares.append(server.run(seconds=600) / best_fixed(tokens_a_second, MOST))
+    assert sum(shares) / SEEDS >= 0.95
+
+
 def test_a_knee_that_moves_is_followed():
     before, after = flat_from(100), thrashing_from(25)
     server = a_server(lambda level, now: (before if now < 600 else after)(level, now))

@@ -35,6 +35,7 @@ class VirtualServer:
     tokens_a_second: Yield
     seed: int = 0
     room: int = 10**6  # beyond it the server answers 429
+    faults: float = 0.0  # the share of requests that it refuses for no reason
     now: float = 0.0
     done: int = 0
     lost: int = 0
@@ -73,10 +74,12 @@ class VirtualServer:
         while len(self._running) < self.limiter.limit:
             if len(self._running) >= self.room:
                 self.refused += 1
-                limit = self.limiter.limit
                 self.limiter.overloaded(started=self.now, now=self.now)
-                assert self.limiter.limit < limit or limit == 1
                 return
+            if self._random.random() < self.faults:
+                self.refused += 1
+                self.limiter.overloaded(started=self.now, now=self.now)
+                continue
             tokens = self._random.expovariate(1 / 200) + 20
             full = len(self._running) + 1 >= self.limiter.limit
             self._number += 1
