@@ -220,8 +220,6 @@ def _check_engine(model: ModelSettings) -> None:
         )
     if model.engine == "gemini_server":
         check_gemini_servers(model.name, model.servers, model.remote)
-        if model.kind is Kind.EMBEDDING:
-            raise ConfigurationError(f"models: {model.name}: gemini_server makes no vectors")
 
 
 def _check_tiers(settings: Settings) -> None:

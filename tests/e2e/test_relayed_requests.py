@@ -15,19 +15,21 @@ from image_files import image_of
 from jobs import (
     check_every_request_has_one_outcome,
     create_job,
+    finished_job,
     question,
     results_of,
     text_of,
     upload,
 )
-from model_tables import model_table, quick_model
+from model_tables import model_table, quick_embedder, quick_model
 from server import TOPLU, Server
 from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings
+from toplu.settings import Kind, ModelSettings
 
 pytestmark = pytest.mark.model
 
 MODEL = "gemini-2.5-flash"
+EMBEDDER = "gemini-embedding-001"
 ANSWER_TOKENS = 32
 REQUESTS = 24
 FRUIT = types.Schema(type=types.Type.STRING, enum=["apple", "pear"])
@@ -71,16 +73,31 @@ def relayed_model(url: str, key_file: Path, **remote: Any) -> str:
     return model_table(model, servers=servers)
 
 
+def relayed_embedder(url: str, key_file: Path) -> str:
+    server = ServerSettings(url=f"{url}/v1beta", model=EMBEDDER)
+    model = ModelSettings(
+        name="relayed-embedder",
+        aliases=(EMBEDDER,),
+        engine="gemini_server",
+        named_kind=Kind.EMBEDDING,
+        servers=(server,),
+        lazy=True,
+    )
+    servers = [{"url": server.url, "model": EMBEDDER, "key_file": str(key_file)}]
+    return model_table(model, servers=servers)
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("relayed")
-    with Server(folder / "upstream", config=quick_model(ANSWER_TOKENS)) as upstream:
+    models = quick_model(ANSWER_TOKENS) + quick_embedder()
+    with Server(folder / "upstream", config=models) as upstream:
         command = [str(TOPLU), "keys", "create", "--data-dir", str(upstream.data_dir)]
         key = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         upstream.start()
         key_file = folder / "key"
         key_file.write_text(key)
-        config = relayed_model(upstream.url, key_file)
+        config = relayed_model(upstream.url, key_file) + relayed_embedder(upstream.url, key_file)
         with Server(folder / "front", {"log_level": "debug"}, config) as front:
             made = Pair(upstream, front.start(), key)
             yield made
@@ -200,6 +217,33 @@ def test_a_picture_is_for_the_server_to_judge(pair: Pair) -> None:
     picture = types.Part.from_bytes(data=image_of(), mime_type="image/png")
     with pytest.raises(errors.ServerError, match="does not see"):
         pair.client.models.generate_content(model=MODEL, contents=[picture, "What is it?"])
+
+
+def test_vectors_are_the_servers_own(pair: Pair) -> None:
+    asked = {
+        "model": EMBEDDER,
+        "contents": ["The sea is wide.", "A cat sleeps."],
+        "config": types.EmbedContentConfig(output_dimensionality=128, task_type="CLUSTERING"),
+    }
+    ours, theirs = (client.models.embed_content(**asked) for client in (pair.client, pair.direct))
+    for one, other in zip(ours.embeddings, theirs.embeddings, strict=True):
+        assert len(one.values) == 128
+        assert one.values == pytest.approx(other.values, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*create_embeddings:Warning")
+def test_a_batch_of_embeddings_has_each_vector_in_its_order(pair: Pair) -> None:
+    texts = [f"This is text number {index}." for index in range(REQUESTS)]
+    job = pair.client.batches.create_embeddings(
+        model=EMBEDDER, src={"inlined_requests": {"contents": texts}}
+    )
+    assert job.name is not None
+    finished_job(pair.front, job.name)
+    done = pair.client.batches.get(name=job.name)
+    answers = done.dest.inlined_embed_content_responses
+    theirs = pair.direct.models.embed_content(model=EMBEDDER, contents=texts).embeddings
+    for answer, other in zip(answers, theirs, strict=True):
+        assert answer.response.embedding.values == pytest.approx(other.values, abs=1e-6)
 
 
 def test_a_batch_has_each_outcome_once_in_its_order(pair: Pair) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from engines.misbehaving_server import Behaviour, MisbehavingServer
+from engines.misbehaving_server import Behaviour, MisbehavingServer, vector_of
 
 MODEL = "upstream-1"
-METHODS = ["generateContent", "streamGenerateContent", "countTokens"]
+METHODS = ["generateContent", "streamGenerateContent", "countTokens", "embedContent"]
 
 
 def response(text: str, *, ends: bool = True) -> dict[str, Any]:
@@ -56,8 +56,11 @@ class MisbehavingGemini(MisbehavingServer):
         router.add_post(f"/v1beta/models/{MODEL}:generateContent", self.answer)
         router.add_post(f"/v1beta/models/{MODEL}:streamGenerateContent", self.answer)
         router.add_post(f"/v1beta/models/{MODEL}:countTokens", self._count)
+        router.add_post(f"/v1beta/models/{MODEL}:batchEmbedContents", self.answer)
 
     def text_of(self, body: dict[str, Any]) -> str:
+        if "requests" in body:
+            return "\n".join(texts_of(body))
         return str(body["contents"][-1]["parts"][-1].get("text", "no text"))
 
     def key_of(self, request: web.Request) -> str:
@@ -65,6 +68,14 @@ class MisbehavingGemini(MisbehavingServer):
         return request.headers.get("x-goog-api-key", "")
 
     def right_answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "requests" in body:
+            assert len(body["requests"]) <= 100
+            texts = texts_of(body)
+            read = sum(len(text.split()) for text in texts)
+            return {
+                "embeddings": [{"values": vector_of(text), "futureField": 1} for text in texts],
+                "usageMetadata": {"promptTokenCount": read},
+            }
         return response(f"re: {self.text_of(body)}")
 
     async def _describe(self, _request: web.Request) -> web.Response:
@@ -73,6 +84,11 @@ class MisbehavingGemini(MisbehavingServer):
     async def _count(self, request: web.Request) -> web.Response:
         self.counted.append(await request.json())
         return web.json_response({"totalTokens": 7, "futureField": 1})
+
+
+def texts_of(body: dict[str, Any]) -> list[str]:
+    """Return the texts of a request for vectors."""
+    return [request["content"]["parts"][0]["text"] for request in body["requests"]]
 
 
 def failing(status: int, name: str, text: str = "no", *details: dict[str, Any]) -> Behaviour:

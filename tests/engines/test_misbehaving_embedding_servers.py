@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
 from engines.misbehaving_server import (
     Behaviour,
     MisbehavingServer,
@@ -33,7 +34,8 @@ from toplu.fleet.supervisor import Supervisor
 from toplu.gemini.content import Content, Part
 from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
 from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import Kind, ModelSettings, Settings
+from toplu.settings import Kind as ModelKind
+from toplu.settings import ModelSettings, Settings
 from unit.fleet.scripted_engine import captured_logs
 
 DIMENSIONS = 8
@@ -62,6 +64,15 @@ ALL_FAULTS = [
     refusing(503),
 ]
 
+Kind = type[MisbehavingServer]
+KINDS = [MisbehavingServer, MisbehavingGemini]
+FEWER = changed(lambda answer: answer["embeddings"].pop())
+NO_VECTORS = changed(lambda answer: answer["embeddings"][0].update(values="?"))
+FAULTS: dict[Kind, list[Behaviour]] = {
+    MisbehavingServer: ALL_FAULTS,
+    MisbehavingGemini: [reset, half, no_json, empty, slow, FEWER, NO_VECTORS, *GOOGLES_FAULTS],
+}
+
 
 class World:
     """A pool before some servers."""
@@ -70,10 +81,10 @@ class World:
         values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
         self.model = ModelSettings(
             name="m",
-            engine="openai_server",
-            named_kind=Kind.EMBEDDING,
+            engine=servers[0].engine,
+            named_kind=ModelKind.EMBEDDING,
             dimensions=DIMENSIONS,
-            servers=tuple(ServerSettings(url=server.url) for server in servers),
+            servers=tuple(ServerSettings(url=each.url, model=each.model) for each in servers),
             remote=RemoteSettings(**values),
         )
         settings = Settings(request_seconds_max=5.0)
@@ -124,21 +135,23 @@ def is_of(response: EmbedContentResponse | BaseException, text: str) -> bool:
     return values == pytest.approx([value / length for value in right_vector], abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_text_of_many_gets_its_one_right_vector(seed: int):
+async def test_every_text_of_many_gets_its_one_right_vector(kind: Kind, seed: int):
     chance = random.Random(seed)
 
     def script(_text: str, _number: int) -> Behaviour:
-        return chance.choice(ALL_FAULTS) if chance.random() < 0.4 else right
+        return chance.choice(FAULTS[kind]) if chance.random() < 0.4 else right
 
     texts = [f"text {number} " + "word " * (number % 90) for number in range(600)]
-    async with world(MisbehavingServer(script), MisbehavingServer(script)) as here:
+    async with world(kind(script), kind(script)) as here:
         responses = await here.outcomes(texts)
     assert all(map(is_of, responses, texts))
 
 
-async def test_texts_travel_together_and_their_counts_add_up():
-    server = MisbehavingServer()
+@pytest.mark.parametrize("kind", KINDS)
+async def test_texts_travel_together_and_their_counts_add_up(kind: Kind):
+    server = kind()
     texts = [f"text {number} " + "word " * (number % 9) for number in range(100)]
     async with world(server) as here:
         responses = await here.outcomes(texts)
@@ -161,8 +174,11 @@ async def test_a_text_that_is_never_answered_whole_sinks_nobody_else(name: str):
     assert server.asked["bad"] == 3 or (name == "reset" and server.asked["bad"] <= 6)
 
 
-async def test_a_text_that_is_refused_has_the_servers_words_and_the_others_their_vectors():
-    server = MisbehavingServer(lambda text, _: refusing(400, "ugly") if "bad" in text else right)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_text_that_is_refused_has_the_servers_words_and_the_others_their_vectors(
+    kind: Kind,
+):
+    server = kind(lambda text, _: refusing(400, "ugly") if "bad" in text else right)
     texts = [f"text {number}" for number in range(63)]
     async with world(server) as here:
         outcomes = await here.outcomes([*texts, "bad"])

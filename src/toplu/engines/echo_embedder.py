@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from toplu.engines.embedder import Embedding
 from toplu.engines.engine import EngineDied
 from toplu.errors import Internal
+from toplu.gemini.embedding import TaskType
 from toplu.settings import ModelSettings
 
 WORD = re.compile(r"\S+")
@@ -30,7 +31,11 @@ class EchoEmbedder:
         self.dead = asyncio.Event()
         self.groups: list[list[str]] = []  # of texts, as they came
 
-    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        tasks: Sequence[TaskType | None] = (),  # noqa: ARG002  # one space for all of them
+    ) -> list[Embedding]:
         self._raise_if_dead()
         self.groups.append(list(texts))
         if _found(self._crash_pattern, texts):

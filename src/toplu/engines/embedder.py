@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from toplu.gemini.embedding import TaskType
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
@@ -28,8 +30,14 @@ class Embedder(Protocol):
     engine went away, and any other TopluError if the group as a whole cannot be answered.
     """
 
-    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
-        """Return an embedding for each text, in their order; calls may overlap."""
+    async def embed(
+        self, texts: Sequence[str], tasks: Sequence[TaskType | None] = ()
+    ) -> list[Embedding]:
+        """Return an embedding for each text, in their order; calls may overlap.
+
+        `tasks` says what each vector is for, to a model that has a space for each task; nothing
+        if that is not said of any.
+        """
         ...
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
-from toplu.gemini.embedding import EmbedContentConfig, EmbedContentRequest
+from toplu.gemini.embedding import EmbedContentConfig, EmbedContentRequest, TaskType
 from toplu.gemini.proto_json import FAULTS_MAX
 from toplu.settings import ModelSettings
 
@@ -23,13 +23,14 @@ class EmbeddingQuery:
     text: str
     dimensions: int
     may_be_cut: bool
+    task: TaskType | None = None  # None: it is not said, or makes no difference
 
 
 def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQuery:
     """Return what the embedder of `model` is asked; `request.model` is the caller's to check.
 
-    The task type changes nothing: the models here have one space for all of them. A title
-    stands above the text, on a line of its own.
+    The task type is for servers that speak the Gemini API: all others have one space for all of
+    them. A title stands above the text, on a line of its own.
     """
     config = _config_of(request)
     violations = _first(_content_violations(request), _config_violations(config, model))
@@ -38,7 +39,7 @@ def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQ
             "".join(violation.description for violation in violations),
             details=InvalidArgument.of_fields(violations).details,
         )
-    if unserved := _first(_unserved_parts(request), _unserved_settings(config)):
+    if unserved := _first(_unserved_parts(request), _unserved_settings(config, model)):
         verb = "is" if len(unserved) == 1 else "are"
         raise Unimplemented(f"{', '.join(unserved)} {verb} not served by this server yet.")
     assert request.content is not None, "checked above"
@@ -48,6 +49,7 @@ def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQ
         text="\n".join(texts),
         dimensions=config.output_dimensionality or model.dimensions,
         may_be_cut=config.auto_truncate is not False,
+        task=config.task_type if model.is_relayed else None,
     )
 
 
@@ -109,7 +111,9 @@ def _unserved_parts(request: EmbedContentRequest) -> Iterator[str]:
                 yield f"content.parts[{index}].{wire_name}"
 
 
-def _unserved_settings(config: EmbedContentConfig) -> Iterator[str]:
+def _unserved_settings(config: EmbedContentConfig, model: ModelSettings) -> Iterator[str]:
+    if model.is_relayed and config.auto_truncate is False:
+        yield "embedContentConfig.autoTruncate"  # its servers do not say what they cut
     if config.document_ocr:
         yield "embedContentConfig.documentOcr"
     if config.audio_track_extraction:

@@ -13,6 +13,7 @@ from toplu.engines.embedder_child import FRAME_LENGTH, TextGroup, VectorGroup, f
 from toplu.engines.engine import EngineDied
 from toplu.engines.pulse import Pulse
 from toplu.errors import DeadlineExceeded, Internal
+from toplu.gemini.embedding import TaskType
 
 _decoder = msgspec.msgpack.Decoder(VectorGroup)
 
@@ -37,7 +38,11 @@ class OnnxEmbedder:
         self._dead = False
         self._pulse = Pulse(silence_seconds_max=silence_seconds_max, now=time.monotonic)
 
-    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        tasks: Sequence[TaskType | None] = (),  # noqa: ARG002  # one space for all of them
+    ) -> list[Embedding]:
         if self._dead:
             raise EngineDied("The embedder is down.")
         self._number += 1

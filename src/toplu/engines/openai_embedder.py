@@ -5,8 +5,6 @@ the texts, so that their sum is what it says.
 """
 
 import binascii
-import itertools
-import math
 import sys
 from array import array
 from collections.abc import Sequence
@@ -17,13 +15,11 @@ import msgspec
 from toplu.engines.context_refusal import read_overlength
 from toplu.engines.embedder import Embedding
 from toplu.engines.openai_connection import NamedModel, connect_openai
+from toplu.engines.served_vectors import shared_out, unit_vector
 from toplu.engines.server_connection import ServerConnection, lost
-from toplu.engines.server_fault import ServerAway
 from toplu.errors import Internal, InvalidArgument
+from toplu.gemini.embedding import TaskType
 from toplu.remote_settings import RemoteSettings, ServerSettings
-
-# Vectors are single precision; further decimals would be noise that every result carries.
-DECIMALS = 9
 
 
 class Vector(msgspec.Struct, frozen=True):
@@ -73,7 +69,11 @@ class OpenaiEmbedder:
         """Return if the server is fit to be asked, or raise ServerFault."""
         await self._model.check()
 
-    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        tasks: Sequence[TaskType | None] = (),  # noqa: ARG002  # one space for all of them
+    ) -> list[Embedding]:
         async with self._connection.deadline():
             body = {
                 "model": await self._model.name(),
@@ -91,7 +91,10 @@ class OpenaiEmbedder:
                 ) from refusal
         if answer.usage is None:
             raise Internal("The model's server does not say how many tokens it read.")
-        vectors = [self._read(vector) for vector in _in_order(answer.data, len(texts))]
+        vectors = [
+            unit_vector(_numbers_of(vector.embedding), self._dimensions)
+            for vector in _in_order(answer.data, len(texts))
+        ]
         tokens = shared_out(answer.usage.prompt_tokens, [len(text) for text in texts])
         return [
             Embedding(values=values, tokens=read, was_cut=False)
@@ -104,19 +107,6 @@ class OpenaiEmbedder:
     async def retire(self) -> None:
         """Close as soon as no call is in flight."""
         await self._connection.client.retire()
-
-    def _read(self, vector: Vector) -> list[float]:
-        """Return the vector at length one."""
-        values = _numbers_of(vector.embedding)
-        if len(values) != self._dimensions:
-            raise ServerAway(
-                f"the server's vectors have {len(values)} dimensions, "
-                f"those of the model {self._dimensions} by its settings"
-            )
-        length = math.hypot(*values)
-        if not length or not math.isfinite(length):
-            raise lost("the server says a vector that has no length")
-        return [round(value / length, DECIMALS) for value in values]
 
 
 def _in_order(vectors: Sequence[Vector], count: int) -> list[Vector]:
@@ -143,16 +133,3 @@ def _numbers_of(embedding: str | list[float]) -> Sequence[float]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
-
-
-def shared_out(total: int, weights: Sequence[int]) -> list[int]:
-    """Return whole shares that add up: one each, the rest in proportion to the weights.
-
-    Where there is not even one for each, some have none.
-    """
-    least = 1 if total >= len(weights) else 0
-    rest = total - least * len(weights)
-    reached = itertools.accumulate(weights, initial=0)
-    ends = [rest * weight // (sum(weights) or 1) for weight in reached]
-    ends[-1] = rest
-    return [least + end - begin for begin, end in itertools.pairwise(ends)]

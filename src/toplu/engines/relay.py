@@ -25,11 +25,6 @@ class Relay(Protocol):
     request's own outcome. A cancelled call stops the work at the server.
     """
 
-    @property
-    def lanes(self) -> int:
-        """How many requests run at the same time."""
-        ...
-
     async def generate(self, asked: "RelayedRequest") -> FreeForm:
         """Return the response."""
         ...

@@ -149,7 +149,8 @@ class EmbeddingPool:
             raise EngineStopped("The server is stopping.")
         answered: asyncio.Future[Embedding] = asyncio.get_running_loop().create_future()
         text = query.text[: self._text_characters_max]
-        self._queue(interactive=interactive).put(WaitingText(text, interactive, answered, label))
+        waiting = WaitingText(text, interactive, answered, label, task=query.task)
+        self._queue(interactive=interactive).put(waiting)
         embedding = await answered
         return replace(embedding, was_cut=True) if len(text) < len(query.text) else embedding
 
@@ -205,7 +206,9 @@ class EmbeddingPool:
     async def _answer(self, group: list[WaitingText]) -> None:
         engine = await self._supervisor.ready()
         try:
-            embeddings = await engine.embed([waiting.text for waiting in group])
+            embeddings = await engine.embed(
+                [waiting.text for waiting in group], [waiting.task for waiting in group]
+            )
         except EngineDied:
             # Before the next group is let in, so that it is not sent to the dead engine.
             self._supervisor.report_death(engine)

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from toplu.engines.embedder import Embedding
+from toplu.gemini.embedding import TaskType
 
 GROUP_TEXTS_MAX = 256
 # Count times longest: about one run of a model. Whoever comes interactively waits for two groups.
@@ -22,6 +23,7 @@ class WaitingText:
     interactive: bool
     answered: "asyncio.Future[Embedding]"
     label: str | None = None
+    task: TaskType | None = None
     crashes: int = 0  # of engines that died while they held it
     losses: int = 0  # of answers that a remote server did not give whole, to it alone
 

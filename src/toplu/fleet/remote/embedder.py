@@ -7,6 +7,7 @@ from toplu.engines.embedder import Embedder, Embedding
 from toplu.fleet.remote.affinity import Beginning
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
+from toplu.gemini.embedding import TaskType
 
 
 class EmbedderClient(Client, Embedder, Protocol):
@@ -19,12 +20,14 @@ class RemoteEmbedder:
     def __init__(self, group: ServerGroup[EmbedderClient]) -> None:
         self._group = group
 
-    async def embed(self, texts: Sequence[str]) -> list[Embedding]:
+    async def embed(
+        self, texts: Sequence[str], tasks: Sequence[TaskType | None] = ()
+    ) -> list[Embedding]:
         if not texts:
             return []
         # No two groups have anything in common, so that this merely spreads them.
         async with self._group.call(Beginning(texts[0])) as call:
-            embeddings = await call.client.embed(texts)
+            embeddings = await call.client.embed(texts, tasks)
             call.work = sum(embedding.tokens for embedding in embeddings)
         return embeddings
 

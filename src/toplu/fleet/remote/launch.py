@@ -6,6 +6,7 @@ from typing import Any
 
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
+from toplu.engines.gemini_embedder import GeminiEmbedder
 from toplu.engines.gemini_server import GeminiServer
 from toplu.engines.openai_embedder import OpenaiEmbedder
 from toplu.engines.openai_server import OpenaiServer
@@ -42,8 +43,9 @@ def embedding_servers_of(model: ModelSettings, settings: Settings) -> ServerGrou
     """Return the same of a model that embeds."""
 
     def connect(server: ServerSettings) -> EmbedderClient:
+        client = GeminiEmbedder if model.is_relayed else OpenaiEmbedder
         seconds_max, dimensions = settings.request_seconds_max, model.dimensions
-        return OpenaiEmbedder.connect(server, model.remote, seconds_max, dimensions=dimensions)
+        return client.connect(server, model.remote, seconds_max, dimensions=dimensions)
 
     return _group_of(model, connect)
 

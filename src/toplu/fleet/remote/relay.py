@@ -27,10 +27,6 @@ class RemoteRelay:
     def __init__(self, group: ServerGroup[RelayClient]) -> None:
         self._group = group
 
-    @property
-    def lanes(self) -> int:
-        return self._group.lanes
-
     async def generate(self, asked: RelayedRequest) -> FreeForm:
         async with self._group.call(beginning_of_request(asked.request)) as call:
             response = await call.client.generate(asked)

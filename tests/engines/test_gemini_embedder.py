@@ -1,0 +1,62 @@
+"""What a server of vectors is asked through the Gemini API, and what becomes of its answers."""
+
+import pytest
+
+from engines.misbehaving_gemini import MODEL, MisbehavingGemini, failing
+from engines.misbehaving_server import changed
+from engines.test_misbehaving_embedding_servers import DIMENSIONS, is_of, world
+from toplu.errors import NotFound, Unimplemented
+from toplu.gemini.content import Content, Part
+from toplu.gemini.embedding import EmbedContentConfig, EmbedContentRequest, TaskType
+
+
+def a_request(text: str, **fields: object) -> EmbedContentRequest:
+    content = Content(parts=[Part(text=text)])
+    return EmbedContentRequest(content=content, **fields)  # type: ignore[arg-type]
+
+
+async def test_a_server_is_told_what_each_vector_is_for():
+    server = MisbehavingGemini()
+    query = a_request("a", task_type=TaskType.RETRIEVAL_QUERY)
+    async with world(server) as here:
+        responses = await here.pool.answer_all([query, a_request("b")])
+    assert all(map(is_of, responses, "ab"))
+    (body,) = server.bodies
+    asked = sorted(body["requests"], key=lambda request: request["content"]["parts"][0]["text"])
+    common = {"model": f"models/{MODEL}", "outputDimensionality": DIMENSIONS}
+    assert asked == [
+        common | {"content": {"parts": [{"text": "a"}]}, "taskType": "RETRIEVAL_QUERY"},
+        common | {"content": {"parts": [{"text": "b"}]}},
+    ]
+
+
+async def test_no_call_has_more_texts_than_the_api_allows():
+    server = MisbehavingGemini()
+    texts = [f"text {number}" for number in range(250)]
+    async with world(server) as here:
+        assert all(map(is_of, await here.outcomes(texts), texts))
+    assert all(len(body["requests"]) <= 100 for body in server.bodies)
+    assert sum(len(body["requests"]) for body in server.bodies) == 250
+
+
+async def test_tokens_that_a_server_does_not_say_are_told_by_the_characters():
+    silent = changed(lambda answer: answer.pop("usageMetadata"))
+    async with world(MisbehavingGemini(lambda *_: silent)) as here:
+        response = await here.ask("four words, no more")
+    assert response.usage_metadata.prompt_token_count == 5
+
+
+async def test_that_no_text_be_cut_is_no_promise_of_ours():
+    kept = a_request("a", embed_content_config=EmbedContentConfig(auto_truncate=False))
+    async with world(MisbehavingGemini()) as here:
+        with pytest.raises(Unimplemented, match="autoTruncate is not served"):
+            await here.pool.answer(kept, interactive=True)
+
+
+async def test_a_refusal_of_one_text_does_not_keep_the_server_from_others():
+    refusal = failing(404, "NOT_FOUND", "no such thing")
+    server = MisbehavingGemini(lambda text, _: refusal if "bad" in text else changed(bool))
+    async with world(server, failures_max=1) as here:
+        good, bad = await here.outcomes(["good", "bad"])
+    assert is_of(good, "good")
+    assert isinstance(bad, NotFound)
