@@ -33,7 +33,7 @@ from server import Server, started_server
 from toplu.settings import DEFAULT_MODEL
 
 ROUNDS = {Size.TINY: 1, Size.SELECTION: 1, Size.FULL: 2}  # of each kind
-CALLS = {Size.TINY: 2, Size.SELECTION: 20, Size.FULL: 25}  # in a round
+CALLS = {Size.TINY: 2, Size.SELECTION: 20, Size.FULL: 20}  # in a round
 LANES = DEFAULT_MODEL.lanes
 CALLS_PER_SECOND = 0.5
 WARM_UP = 2

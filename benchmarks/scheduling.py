@@ -17,8 +17,9 @@ from virtual_engine import Load, Policy, VirtualEngine, ours
 
 POLICIES: tuple[Policy, ...] = (ours, fifo, fair_only, deadline_ramp)
 SEEDS = {Size.TINY: range(1), Size.SELECTION: range(4), Size.FULL: range(4)}
-MAKESPAN_SEEDS = {Size.TINY: range(1), Size.SELECTION: range(2), Size.FULL: range(2)}
+MAKESPAN_SEEDS = {Size.TINY: range(1), Size.SELECTION: range(1), Size.FULL: range(2)}
 MAKESPANS = ((200, 4), (200, 16), (200, 64), (2000, 16))  # requests, lanes
+MAKESPANS_OF = {Size.TINY: MAKESPANS[:1], Size.SELECTION: MAKESPANS[:3], Size.FULL: MAKESPANS}
 FEASIBLE = (0.5, 0.7, 0.8)
 OVERLOADED = (0.9, 1.0, 1.2)
 QUANTUM_SECONDS = 600.0  # of a day's simulation; a lane is asked for its next turn so often
@@ -31,7 +32,7 @@ def makespan(size: Size) -> dict[str, float | str]:
     Told: each request has its `maxOutputTokens`, which is as long as its answer.
     """
     figures: dict[str, float | str] = {}
-    for count, lanes in MAKESPANS[:1] if size is Size.TINY else MAKESPANS:
+    for count, lanes in MAKESPANS_OF[size]:
         ratios: dict[str, list[float]] = {}
         for seed in MAKESPAN_SEEDS[size]:
             lengths = sharegpt.answer_tokens(seed, count)
