@@ -1,0 +1,95 @@
+"""Tenants of one server in virtual time: how long the job of one takes beside another one's.
+
+    stdin: {"jobs": [{"project": "a", "arrives": 0, "requests": 400, "tokens": 40}, …],
+            "target_seconds": 86400}            stdout: for each job its seconds, or null
+
+Times are those of the server's own rows. A process of its own, as `lanes_in_time` is.
+"""
+
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from checkers import rows_of_jobs
+from faults import Weather
+from house_in_time import HouseInTime
+from lanes_in_time import HERE, SteadyEngine
+
+LANES = 4
+STEP_SECONDS = 5.0
+
+
+def seconds_of(jobs: Sequence[dict[str, Any]], until: float, target: float = 86_400.0) -> Any:
+    """Return for each job how long it took; None: it was not done by `until`."""
+    asked = {"jobs": list(jobs), "until": until, "target": target}
+    done = subprocess.run(
+        [sys.executable, __file__],
+        input=json.dumps(asked),
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{HERE.parent}:{HERE}"},  # noqa: TID251  # of the interpreter
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> list[float | None]:
+    chance = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        house = HouseInTime(
+            Path(folder),
+            chance,
+            Weather(chance=chance),
+            SteadyEngine,
+            lanes=LANES,
+            shard_requests_max=16,
+            job_target_seconds=target,
+        )
+        ids: list[str] = []
+        with house.simulated():
+            house.begin_life()
+            for job in sorted(jobs, key=lambda it: it["arrives"]):
+                house.pass_time(max(0.0, job["arrives"] - house.clock_seconds))
+                ids.append(_create(house, job))
+            while house.clock_seconds < until:
+                house.pass_time(STEP_SECONDS)
+                if all(row["ended"] is not None for row in rows_of_jobs(house.data)):
+                    break
+            rows = {row["id"]: row for row in rows_of_jobs(house.data)}
+            house.kill()
+    return [
+        None if rows[it]["ended"] is None else (rows[it]["ended"] - rows[it]["created"]) / 1e6
+        for it in ids
+    ]
+
+
+def _create(house: HouseInTime, job: dict[str, Any]) -> str:
+    lines = [
+        {"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}}
+        for place in range(job["requests"])
+        for text in [" ".join([f"{job['project']}-{place}", *["word"] * (job["tokens"] - 1)])]
+    ]
+
+    async def create() -> str:
+        door = await house.door(job["project"])
+        file = await door.upload(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        return await door.create({"fileName": file})
+
+    name = house.pass_time(0.0, create)
+    assert name is not None
+    return name
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    print(json.dumps(_seconds(**json.load(sys.stdin))))
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,40 @@
+"""Fair shares and deadlines hold in the whole server, not in its policy alone."""
+
+from tenants_in_time import LANES, seconds_of
+
+from toplu.batch.deadlines import HARD_MARGIN
+
+TOKENS = 40  # of each answer: a second of a lane
+QUANTUM_SECONDS = 10.0
+
+
+def job(
+    project: str, requests: int, arrives: float = 0.0, tokens: int = TOKENS
+) -> dict[str, object]:
+    return {"project": project, "requests": requests, "tokens": tokens, "arrives": arrives}
+
+
+def test_a_small_job_beside_a_huge_one_takes_twice_its_time_at_most() -> None:
+    requests = 80
+    (alone,) = seconds_of([job("small", requests)], until=200.0)
+    huge, beside = seconds_of([job("huge", 1200), job("small", requests, 30.0)], until=200.0)
+    assert alone >= requests / LANES
+    assert huge is None
+    # A quantum, of which the other has the lanes when it comes.
+    assert beside <= 2 * alone + QUANTUM_SECONDS
+
+
+def test_who_came_first_has_no_more_than_its_share() -> None:
+    one, two = seconds_of([job("one", 400), job("two", 400, 5.0)], until=1000.0)
+    assert abs(one - two) <= 2 * QUANTUM_SECONDS
+
+
+def test_a_deadline_that_presses_is_met_beside_a_huge_job() -> None:
+    target, each = 1200.0, 4
+    requests = int(0.7 * target * LANES / each)  # more than half of the engine, its fair share
+    jobs = [job("huge", 1500, tokens=each * TOKENS), job("it", requests, 20.0, each * TOKENS)]
+    huge, pressed = seconds_of(jobs, until=1300.0, target=target)
+    assert huge is None
+    # With its fair share alone it would take 1.4 times as long. What it is late by is what the last
+    # requests need that do not fill the lanes, of which deadlines know nothing.
+    assert pressed <= (1 + HARD_MARGIN) * target
