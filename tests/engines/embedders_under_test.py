@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from listening_llama_cpp import CONTEXT_TOKENS, KEY, ListeningLlamaCpp
+from model_tables import model_table
+from server import Server
 from toplu.engines.embedder import Embedder
 from toplu.fleet.launch import launch_embedder_of
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
@@ -32,8 +34,19 @@ OPENAI_EMBEDDER = ModelSettings(
     servers=(ServerSettings(url="http://127.0.0.1:1/v1"),),
     context_tokens=CONTEXT_TOKENS,
 )
+# Another toplu, with the model that is onnx_embedder here.
+GEMINI_EMBEDDER = ModelSettings(
+    name="relayed",
+    engine="gemini_server",
+    named_kind=Kind.EMBEDDING,
+    servers=(ServerSettings(url="http://127.0.0.1:1/v1beta", model=MINILM.name),),
+)
 LOCAL_KINDS = ["echo_embedder", pytest.param("onnx_embedder", marks=pytest.mark.model)]
-KINDS = [*LOCAL_KINDS, pytest.param("openai_server", marks=pytest.mark.model)]
+KINDS = [
+    *LOCAL_KINDS,
+    pytest.param("openai_server", marks=pytest.mark.model),
+    pytest.param("gemini_server", marks=pytest.mark.model),
+]
 AnyRunning = RunningEngine[Embedder]
 
 
@@ -42,7 +55,7 @@ class RunningRemote:
 
     pid = None
 
-    def __init__(self, server: ListeningLlamaCpp, servers: AnyRunning) -> None:
+    def __init__(self, server: ListeningLlamaCpp | Server, servers: AnyRunning) -> None:
         self._server = server
         self._servers = servers
         self._killed = asyncio.Event()
@@ -65,22 +78,31 @@ async def launched_embedder_kind(
     kind: str, echo: ModelSettings = ECHO_EMBEDDER
 ) -> AsyncIterator[AnyRunning]:
     """Yield an embedder of the kind; `echo` is the model of that one."""
-    if kind != "openai_server":
+    if not kind.endswith("_server"):
         async with launched_embedder(echo if kind == echo.engine else MINILM) as embedder:
             yield embedder
         return
-    server = await asyncio.to_thread(ListeningLlamaCpp("embeddings").start)
     with TemporaryDirectory() as folder:
+        server: ListeningLlamaCpp | Server
+        if kind == "openai_server":
+            server = await asyncio.to_thread(ListeningLlamaCpp("embeddings").start)
+            model, url = OPENAI_EMBEDDER, server.url
+        else:
+            there = Server(Path(folder) / "data", config=model_table(MINILM, lazy=False))
+            server = await asyncio.to_thread(there.start)
+            model, url = GEMINI_EMBEDDER, f"{server.url}/v1beta"
         key_file = Path(folder) / "key"
         key_file.write_text(KEY)
-        servers = (ServerSettings(url=server.url, key_file=str(key_file)),)
-        model = msgspec.structs.replace(OPENAI_EMBEDDER, servers=servers)
+        settings = msgspec.structs.replace(model.servers[0], url=url, key_file=str(key_file))
+        model = msgspec.structs.replace(model, servers=(settings,))
         running = await launch_embedding_servers(embedding_servers_of(model, Settings()))()
-    try:
-        yield RunningRemote(server, running)
-    finally:
-        await running.stop()
-        server.kill()
+        try:
+            yield RunningRemote(server, running)
+        finally:
+            await running.stop()
+            server.kill()
+            if isinstance(server, Server):
+                server.close()
 
 
 @asynccontextmanager

@@ -118,8 +118,8 @@ def _is_deterministic(
 ) -> bool:
     if isinstance(request, EmbedContentRequest):
         return True
-    if any(tool.searches for tool in request.tools or ()):
-        return False  # what is found may have changed
+    if not all(tool.only_declares for tool in request.tools or ()):
+        return False  # what a tool finds may have changed
     config = request.generation_config
     temperature = None if config is None else config.temperature
     if temperature is None and model is not None:

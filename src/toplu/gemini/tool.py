@@ -109,6 +109,12 @@ class Tool(Message, frozen=True, kw_only=True):
     mcp_servers: Any = None
 
     @property
+    def only_declares(self) -> bool:
+        """Whether it is functions alone, which give no answer of their own."""
+        others = (name for name in self.__struct_fields__ if name != "function_declarations")
+        return all(getattr(self, name) is None for name in others)
+
+    @property
     def searches(self) -> bool:
         """Whether the tool is a search, under either name."""
         return self.google_search is not None or self.google_search_retrieval is not None

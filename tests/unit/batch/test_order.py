@@ -191,17 +191,26 @@ def test_a_model_that_is_deterministic_by_itself_needs_no_temperature() -> None:
     assert len(digests) == 1
 
 
-def test_a_search_may_find_something_else_the_second_time() -> None:
+@pytest.mark.parametrize(
+    ("tool", "answers"),
+    [
+        ({"googleSearch": {}}, 2),
+        ({"urlContext": {}}, 2),
+        ({"codeExecution": {}}, 2),
+        ({"functionDeclarations": [{"name": "f"}]}, 1),
+    ],
+)
+def test_a_tool_may_find_something_else_the_second_time(tool: dict[str, Any], answers: int) -> None:
     line = {
         "contents": [{"parts": [{"text": "a"}]}],
-        "tools": [{"googleSearch": {}}],
+        "tools": [tool],
         "generationConfig": {"temperature": 0},
     }
     request = a_request(json.dumps(line).encode())
     digests = {
         digest_of(request, index, model=MODEL, deduplication="deterministic") for index in (0, 1)
     }
-    assert len(digests) == 2
+    assert len(digests) == answers
 
 
 PLACES = st.lists(
