@@ -122,6 +122,8 @@ class HeldShards:
             if (found := self._tail.longest(job, stretches, self._output_tokens)) is None:
                 return None
             run, stretch = choices[found[0]]
+            if found[0]:
+                self.ring()  # the lane that it is taken from may lease the next shard
             return run, stretch, stretch.take(found[1])
         self._tail.forget()
         twins = stretch.take()
