@@ -104,6 +104,7 @@ class HouseInTime:
             mock.patch.object(clock, "_drawn", bytearray()),
             mock.patch.object(toplu.batch.plan, "plan_in_child", plan),
             mock.patch.object(planning, "BEGINNING_BYTES", self._beginning_bytes),
+            mock.patch.object(planning, "BEGINNING_REQUESTS", 0),
             mock.patch.object(planning, "HEAD_REQUESTS_PER_LANE", 1),
         ):
             yield

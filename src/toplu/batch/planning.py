@@ -36,6 +36,9 @@ from toplu.settings import Deduplication, Settings
 PIECE_BYTES = 1024 * 1024
 # Input that ends within this is planned as a whole, at once and beside the event loop.
 BEGINNING_BYTES = 1024 * 1024
+# So is longer input of few requests: its head would be a large part of it. It is read to here.
+BEGINNING_REQUESTS = 2048
+BEGINNING_FACTOR = 8
 # Of larger input the first requests run before the rest is ordered. They cannot share with the
 # rest, so that they are few: some for each lane, or one in a hundred, to last until then.
 HEAD_REQUESTS_PER_LANE = 2
@@ -191,7 +194,10 @@ def plan_beginning(path: Path, rules: PlanRules) -> Beginning:
     with path.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         for span, line in read_lines(file, rules.line_bytes_max):
-            if lines and span.offset >= BEGINNING_BYTES:
+            room = BEGINNING_BYTES
+            if len(lines) < BEGINNING_REQUESTS:
+                room *= BEGINNING_FACTOR
+            if lines and span.offset >= room:
                 is_whole = False
                 break
             lines.append((span, line))
