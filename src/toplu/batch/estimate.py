@@ -7,6 +7,21 @@ from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN, Usage
 
 OUTPUT_TOKENS_GUESSED = 64  # of an answer, before one has come
 GUESS_COUNTS_AS = 8  # so many requests that were measured
+SHARE_OF_LAST = 0.05  # of the last answer in the mean length, once there are many
+
+
+class AnswerLength:
+    """How long an answer of an engine is, in the mean: a guess before one has come."""
+
+    def __init__(self) -> None:
+        self._answers = 0
+        self.tokens = float(OUTPUT_TOKENS_GUESSED)
+
+    def note(self, tokens: int) -> None:
+        """Learn from an answer."""
+        self._answers += 1
+        share = max(SHARE_OF_LAST, 1 / self._answers)
+        self.tokens += share * (tokens - self.tokens)
 
 
 class Measured(Protocol):

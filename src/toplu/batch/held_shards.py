@@ -5,10 +5,12 @@ wherever the scheduler sends it. When nothing is to be leased, a lane that is id
 one with the rest of what that one has, and the longest requests go first; see `batch.tail`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
 
+from toplu.batch.estimate import AnswerLength
 from toplu.batch.failure import fail_job
 from toplu.batch.loop import Bell
 from toplu.batch.order import RequestLine
@@ -26,9 +28,6 @@ from toplu.store.jobs import Jobs
 from toplu.store.result_log import ResultLog
 
 log = structlog.get_logger()
-
-OUTPUT_TOKENS_AT_FIRST = 64.0  # of an answer, before one has come
-SHARE_OF_LAST = 0.05  # of the last answer in that mean, once there are many
 
 
 class HeldShards:
@@ -64,8 +63,7 @@ class HeldShards:
         self._is_all_leased = False
         self._tail_requests = REQUESTS_PER_LANE * (window if share_cache else lanes)
         self._tail = Tail()
-        self._answers = 0
-        self._output_tokens = OUTPUT_TOKENS_AT_FIRST  # of an answer, in the mean
+        self._answers = AnswerLength()
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
         self._ends: dict[int, datetime] = {}  # and when it ends
         self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
@@ -77,9 +75,7 @@ class HeldShards:
 
     def note_answer(self, output_tokens: int) -> None:
         """Learn from an answer how long answers are."""
-        self._answers += 1
-        share = max(SHARE_OF_LAST, 1 / self._answers)
-        self._output_tokens += share * (output_tokens - self._output_tokens)
+        self._answers.note(output_tokens)
 
     @property
     def is_scarce(self) -> bool:
@@ -119,7 +115,7 @@ class HeldShards:
             choices = [(it, other) for it in runs for other in it.stretches if other is not stretch]
             choices.insert(0, (run, stretch))
             stretches = [other for _, other in choices]
-            if (found := self._tail.longest(job, stretches, self._output_tokens)) is None:
+            if (found := self._tail.longest(job, stretches, self._answers.tokens)) is None:
                 return None
             run, stretch = choices[found[0]]
             if found[0]:
@@ -133,7 +129,9 @@ class HeldShards:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
         self._begin_quantum(lane)
         try:
-            if await self._scheduler.keeps_turn(run.lease):
+            if not await self._is_to_help(lane, run) and await self._scheduler.keeps_turn(
+                run.lease
+            ):
                 return True
         except Exception:
             # The database is away, say. It is asked again after the next quantum.
@@ -141,6 +139,13 @@ class HeldShards:
             return True
         self._put_down(lane, run)
         return False
+
+    async def _is_to_help(self, lane: int, run: ShardRun) -> bool:
+        """Whether a job whose deadline presses has more to start than the lane that holds it."""
+        job = await self._scheduler.pressing(self._engine, lane)
+        return job != run.lease.job.id and any(
+            it.unstarted > 1 for it in self._runs if it.lease.job.id == job
+        )
 
     def _begin_quantum(self, lane: int) -> None:
         now = self._clock.now()
@@ -174,15 +179,17 @@ class HeldShards:
         await self._give_back_settled()
         if idle:
             self._wanting.add(lane)
-        lease = await self._scheduler.lease_shard(self._engine, lane, after)
-        self._is_all_leased = lease is None
-        if lease is None:
-            found = self._divide() if idle else None
-        elif (run := await self._open(lease)) is not None:
-            found = run, run.stretches[0]
-        else:
-            self.bells[lane].ring()  # there may be others
-            return None
+        found = await self._help_pressing(lane)
+        if found is None:
+            lease = await self._scheduler.lease_shard(self._engine, lane, after)
+            self._is_all_leased = lease is None
+            if lease is None:
+                found = self._divide(self._runs) if idle else None
+            elif (run := await self._open(lease)) is not None:
+                found = run, run.stretches[0]
+            else:
+                self.bells[lane].ring()  # there may be others
+                return None
         if found is not None:
             self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
             self._begin_quantum(lane)
@@ -199,10 +206,15 @@ class HeldShards:
             await self._scheduler.give_back(run.lease)
             run.drop()
 
-    def _divide(self) -> tuple[ShardRun, Stretch] | None:
+    async def _help_pressing(self, lane: int) -> tuple[ShardRun, Stretch] | None:
+        """Take over a part of a job whose deadline presses, before anything else is begun."""
+        job = await self._scheduler.pressing(self._engine, lane)
+        return self._divide([run for run in self._runs if run.lease.job.id == job])
+
+    def _divide(self, runs: Iterable[ShardRun]) -> tuple[ShardRun, Stretch] | None:
         """Take over a part of what the lane has whose rest is longest."""
-        answer_bytes = BYTES_PER_OUTPUT_TOKEN * self._output_tokens
-        for run in sorted(self._runs, key=lambda run: run.unstarted, reverse=True):
+        answer_bytes = BYTES_PER_OUTPUT_TOKEN * self._answers.tokens
+        for run in sorted(runs, key=lambda run: run.unstarted, reverse=True):
             if (rest := run.divide(answer_bytes)) is not None:
                 log.debug("stretch_divided", job=run.lease.job.id, requests=len(rest))
                 return run, rest

@@ -86,6 +86,18 @@ class Round:
             started=self.shares.floor(it.project for it in waiting),
         )
 
+    def pressing(self) -> JobId | None:
+        """Return the job that all lanes are to work for, if those that hold the rest are too few.
+
+        Its deadline presses and is the first of all, and no lane can have more of it but by help.
+        """
+        outlook = self.outlook()
+        urgent = [it for it in self.contenders if it.job in outlook.urgent]
+        if not urgent or not outlook.presses:
+            return None
+        first = min(urgent, key=self._due_first)
+        return None if first.waits else first.job
+
     def without_lane(self, job: JobId) -> "Round":
         """Return the round in which one of the job's lanes is free and its work waits."""
         return replace(
@@ -123,9 +135,10 @@ class Round:
             next_in_turn = self._by_share([*urgent, *beside])
             if next_in_turn in beside:
                 return next_in_turn
-        return min(
-            urgent, key=lambda it: (self._due(it).deadline, -it.priority, it.created, it.job)
-        )
+        return min(urgent, key=self._due_first)
+
+    def _due_first(self, it: Contender) -> tuple[datetime, int, datetime, JobId]:
+        return self._due(it).deadline, -it.priority, it.created, it.job
 
     def _beside(self, waiting: Sequence[Contender], outlook: Outlook) -> list[Contender]:
         """Return jobs that may be served although others are urgent.

@@ -61,6 +61,7 @@ class Scheduler:
         self._weight_of = weight_of
         self._at_work: defaultdict[str, dict[int, JobId]] = defaultdict(dict)  # by engine, lane
         self._pending: dict[str, float] = {}  # requests of each engine's jobs
+        self._presses: dict[str, bool] = {}  # whether a deadline did when a lane last asked
         # One lane after another: the next is to see what the one before has taken.
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -111,6 +112,12 @@ class Scheduler:
         turn = round_.without_lane(lease.job.id).turn()
         return turn is None or turn.job == lease.job.id
 
+    async def pressing(self, engine: str, lane: int) -> JobId | None:
+        """Return the job that the lane is to help others with, if a deadline presses so much."""
+        if not self._presses.get(engine):
+            return None
+        return (await self.round_of(engine, self._clock.now(), free=lane)).pressing()
+
     def pending(self, engine: str) -> float:
         """Return how many requests had no outcome when last looked; infinite while none knows."""
         return self._pending.get(engine, math.inf)
@@ -127,7 +134,9 @@ class Scheduler:
         for _ in range(CHOICES_MAX):
             now = self._clock.now()
             # The lane asks because it is free: the answers that it still awaits are no work for it.
-            turn = (await self.round_of(engine, now, free=lane)).turn()
+            round_ = await self.round_of(engine, now, free=lane)
+            self._presses[engine] = round_.outlook().presses
+            turn = round_.turn()
             if turn is None:
                 return None
             lease = await self._jobs.lease_shard(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from toplu.batch.order import Place
+from toplu.batch.tail import REQUESTS_PER_LANE
 
 # A lane works through several shards, so that one that is ahead finds another to begin.
 SHARDS_PER_LANE = 4
@@ -30,9 +31,15 @@ class ShardBounds:
     def of(cls, *, total: int, lanes: int, requests_max: int, bytes_max: int) -> "ShardBounds":
         """Return the bounds for `total` requests on so many lanes.
 
-        One lane takes shard after shard, and needs no more of them than their bounds make.
+        One lane takes shard after shard, and needs no more of them than their bounds make. A few
+        requests make one shard a lane: what lanes hold is what they choose the longest of.
         """
-        shards = 1 if lanes == 1 else lanes * SHARDS_PER_LANE
+        if lanes == 1:
+            shards = 1
+        elif total <= lanes * SHARDS_PER_LANE * REQUESTS_PER_LANE:
+            shards = lanes
+        else:
+            shards = lanes * SHARDS_PER_LANE
         return cls(
             requests=min(requests_max, max(1, -(-total // shards))),
             requests_max=requests_max,

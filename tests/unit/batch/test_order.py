@@ -256,14 +256,24 @@ def test_every_lane_has_several_shards_even_of_a_small_job() -> None:
     assert max(counts) <= 2 * bounds.requests
 
 
+def test_lanes_hold_all_requests_of_a_job_that_has_few_for_each() -> None:
+    few = ShardBounds.of(total=16 * 4, lanes=4, requests_max=100, bytes_max=10**6)
+    assert few.requests == 16
+    more = ShardBounds.of(total=16 * 4 + 1, lanes=4, requests_max=100, bytes_max=10**6)
+    assert more.requests == 5
+
+
 def test_groups_are_not_torn_by_a_cut_where_there_is_a_better_one() -> None:
     lines = [
         a_line(f"{chr(65 + passage) * 300} {question}")
         for passage in range(8)
         for question in range(4)
     ]
-    counts = list(cut_shards(places_of(lines), RULES.bounds(len(lines))))
-    assert counts == [4] * 8
+    bounds = ShardBounds(requests=4, requests_max=100, bytes_max=10**6)
+    counts = list(cut_shards(places_of(lines), bounds))
+    assert sum(counts) == len(lines)
+    assert all(count % 4 == 0 for count in counts)
+    assert len(counts) > 4
 
 
 def test_twins_share_a_shard_as_far_as_its_bounds_allow() -> None:

@@ -103,6 +103,20 @@ def test_what_is_short_goes_beside_what_is_urgent() -> None:
     assert chosen(urgent, job("long", "b", hours=6)) == "urgent"
 
 
+def pressing(*jobs: Contender) -> str | None:
+    return Round(contenders=jobs, shares=shares(), engine=ENGINE, now=NOON).pressing()
+
+
+def test_all_lanes_are_for_the_job_that_presses_though_others_hold_the_rest_of_it() -> None:
+    long = job("long", "b", hours=6)
+    held = job("held", "a", hours=3.4, age=20.3, lanes=1, waits=False)
+    assert pressing(held, long) == "held"
+    # A lane can have a part of its own of it.
+    assert pressing(job("free", "a", hours=3.4, age=20.3, lanes=1), long) is None
+    # There is time.
+    assert pressing(job("early", "a", hours=3.4, age=15, lanes=1, waits=False), long) is None
+
+
 def test_no_project_is_without_a_lane_for_hours_while_others_are_urgent() -> None:
     urgent = job("urgent", "a", hours=2.5, age=20, lanes=3)
     assert chosen(urgent, job("long", "b", hours=6)) == "long"
