@@ -83,11 +83,14 @@ class Survival(Generic[AnyEngine]):
             bound: FilteringBoundLogger = log.bind(engine=self._model.name, label=label)
             return bound
 
+        async def work_alone(engine: AnyEngine, taken: int) -> T:
+            told().info("request_runs_alone", crashes=tries.crashes)
+            return await work(engine, taken)
+
         while True:
-            if tries.crashes:
-                told().info("request_runs_alone", crashes=tries.crashes)
+            alone = tries.crashes > 0
             try:
-                return await self._try(work, claim, patience, alone=tries.crashes > 0)
+                return await self._try(work_alone if alone else work, claim, patience, alone=alone)
             except (EngineDied, ServerFault) as error:
                 if not may_repeat():
                     told().warning("answer_broken_off", reason=error.message)
