@@ -15,7 +15,7 @@ from sizes import Size
 from server import Server, started_server
 
 ROUNDS = {Size.TINY: 2, Size.SELECTION: 12, Size.FULL: 40}
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.5  # seldom: a poll takes a core from the engine for some milliseconds
 CALL = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 

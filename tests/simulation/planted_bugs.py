@@ -12,7 +12,7 @@ import faults
 import msgspec
 from faults import RooflineEngine
 from plot import Plot
-from sqlalchemy import and_, true
+from sqlalchemy import and_, select, true
 
 from toplu.batch import planning_child, request_run
 from toplu.batch.assembly import Assembler
@@ -20,21 +20,27 @@ from toplu.batch.placements import Placements
 from toplu.batch.results import ResultWriter
 from toplu.batch.shard_run import ShardRun
 from toplu.fleet import survival
-from toplu.store import leases, result_log
+from toplu.store import leases, progress, result_log
+from toplu.store.job_rows import shard_of
 from toplu.store.schema import shards
 
 Bug = Callable[[], AbstractContextManager[Any]]
 
 
 def epoch_is_not_checked() -> AbstractContextManager[Any]:
-    def is_held(lease: Any) -> Any:
-        return and_(
-            shards.c.job == lease.job.id,
-            shards.c.number == lease.shard.number,
-            shards.c.owner == lease.owner,
-        )
+    def read_held(connection: Any, held: Any) -> Any:
+        found = {}
+        for lease in held:
+            is_like = and_(
+                shards.c.job == lease.job.id,
+                shards.c.number == lease.shard.number,
+                shards.c.owner == lease.owner,
+            )
+            if (row := connection.execute(select(shards).where(is_like)).first()) is not None:
+                found[leases.key_of(lease)] = shard_of(row)
+        return found
 
-    return mock.patch.object(leases, "_is_held", is_held)
+    return mock.patch.object(progress, "read_held", read_held)
 
 
 def held_shards_are_leased_again() -> AbstractContextManager[Any]:
@@ -42,16 +48,16 @@ def held_shards_are_leased_again() -> AbstractContextManager[Any]:
 
 
 def work_is_charged_twice() -> AbstractContextManager[Any]:
-    charge = leases.charge
+    charge = progress.charge
 
     def twice(connection: Any, job: Any, work: int) -> None:
         charge(connection, job, 2 * work)
 
-    return mock.patch.object(leases, "charge", twice)
+    return mock.patch.object(progress, "charge", twice)
 
 
 def work_is_not_charged() -> AbstractContextManager[Any]:
-    return mock.patch.object(leases, "charge")
+    return mock.patch.object(progress, "charge")
 
 
 def results_count_twice() -> AbstractContextManager[Any]:

@@ -6,16 +6,16 @@ from typing import Any
 from unittest import mock
 
 from checkers import hold
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 
-from toplu.store import leases
+from toplu.store import jobs, leases
 from toplu.store.schema import shards
 
 
 @contextlib.contextmanager
 def leases_watched() -> Iterator[None]:
     """Raise Violated at the lease or the count that is not."""
-    lease_shard, record_one = leases.lease_shard, leases._record_one
+    lease_shard, record_progress = leases.lease_shard, jobs.record_progress
 
     def watched_lease(connection: Connection, **question: Any) -> Any:
         held = {
@@ -29,17 +29,19 @@ def leases_watched() -> Iterator[None]:
             hold(that=is_free, so=f"{lease.job.id}/{lease.shard.number} was held by {owner}")
         return lease
 
-    def watched_record(connection: Connection, progress: Any, at: Any) -> bool:
-        shard = progress.lease.shard
-        is_it = and_(shards.c.job == shard.job, shards.c.number == shard.number)
-        epoch = connection.scalar(select(shards.c.epoch).where(is_it))
-        counted: bool = record_one(connection, progress, at)
-        so = f"{shard.job}/{shard.number}: epoch {shard.epoch} counted while {epoch} was leased"
-        hold(that=not counted or epoch == shard.epoch, so=so)
-        return counted
+    def watched_record(connection: Connection, group: Any, at: Any) -> Any:
+        epochs = {(row.job, row.number): row.epoch for row in connection.execute(select(shards))}
+        lost = record_progress(connection, group, at)
+        for progress in group:
+            if progress.lease not in lost:
+                shard = progress.lease.shard
+                epoch = epochs[shard.job, shard.number]
+                so = f"{shard.job}/{shard.number}: epoch {shard.epoch} counted, {epoch} was leased"
+                hold(that=epoch == shard.epoch, so=so)
+        return lost
 
     with (
         mock.patch.object(leases, "lease_shard", watched_lease),
-        mock.patch.object(leases, "_record_one", watched_record),
+        mock.patch.object(jobs, "record_progress", watched_record),
     ):
         yield

@@ -14,9 +14,9 @@ from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
 from toplu.store import job_rows, leases
 from toplu.store.database import Database
 from toplu.store.files import StoredFile, is_file, replace_file
-from toplu.store.leases import Progress
 from toplu.store.ledger import insert_batch_entry
 from toplu.store.pages import PageMark, newest_first
+from toplu.store.progress import Progress, record_progress
 from toplu.store.result_log import Segment
 from toplu.store.retries import unlink_retry
 from toplu.store.schema import files, jobs, segments, shards
@@ -131,7 +131,7 @@ class Jobs:
 
     async def record(self, group: Sequence[Progress], at: datetime) -> list[Lease]:
         """Write what leases achieved; return the leases that are lost, which changed nothing."""
-        return await self._database.write(lambda c: leases.record_progress(c, group, at))
+        return await self._database.write(lambda c: record_progress(c, group, at))
 
     async def shards(self, job_id: JobId) -> list[Shard]:
         """Return the job's shards in input order."""

@@ -1,4 +1,4 @@
-"""Holds on shards, and the counts that are written under them.
+"""Holds on shards.
 
 A lease is numbered by its shard's epoch, which every lease of the shard raises. Each write names
 the epoch it was leased under, so a worker that was thought dead and comes back changes nothing.
@@ -6,7 +6,7 @@ Each function runs inside a transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -15,38 +15,23 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    insert,
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 
 from toplu.job import JobId, JobState, Lease, Shard, Share
-from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.job_rows import (
-    AnyRow,
     find_job,
     is_unfinished,
     is_visible,
     move_job,
     shard_of,
 )
-from toplu.store.result_log import Segment
-from toplu.store.schema import jobs, segments, shards
-from toplu.store.shares import begin_turn, charge
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a leased shard has come: its totals, and how far each segment it uses is valid."""
-
-    lease: Lease
-    segments: tuple[Segment, ...]
-    succeeded: int  # of the whole shard, what earlier leases did included
-    failed: int
-    deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
-    usage: Usage
+from toplu.store.schema import jobs, shards
+from toplu.store.shares import begin_turn
 
 
 def lease_shard(
@@ -127,12 +112,11 @@ def _choose_shard(
 
 def renew_leases(connection: Connection, leases: Sequence[Lease], expires: datetime) -> list[Lease]:
     """Prolong the leases that still count; see `Jobs.renew`."""
-    held = []
-    for lease in leases:
-        if _read_held(connection, lease) is not None:
-            connection.execute(update(shards).where(_is_held(lease)).values(lease_expires=expires))
-            held.append(replace(lease, expires=expires))
-    return held
+    found = read_held(connection, leases)
+    held = [lease for lease in leases if key_of(lease) in found]
+    for lease in held:
+        connection.execute(update(shards).where(_is_held(lease)).values(lease_expires=expires))
+    return [replace(lease, expires=expires) for lease in held]
 
 
 def give_back_lease(connection: Connection, lease: Lease) -> None:
@@ -149,77 +133,6 @@ def give_back_all_of_others(connection: Connection, owner: str) -> int:
     ).rowcount
 
 
-def record_progress(connection: Connection, group: Sequence[Progress], at: datetime) -> list[Lease]:
-    """Write what leases achieved; return those that are lost."""
-    return [progress.lease for progress in group if not _record_one(connection, progress, at)]
-
-
-def _record_one(connection: Connection, progress: Progress, at: datetime) -> bool:
-    lease = progress.lease
-    row = _read_held(connection, lease)
-    if row is None:
-        return False
-    before = shard_of(row)
-    after = replace(
-        before,
-        succeeded=progress.succeeded,
-        failed=progress.failed,
-        deduplicated=progress.deduplicated,
-        usage=progress.usage,
-    )
-    gained = after.usage - before.usage
-    assert before.succeeded <= after.succeeded, "an outcome is never taken back"
-    assert before.failed <= after.failed, "an outcome is never taken back"
-    assert gained.has_no_negative, "an outcome is never taken back"
-    assert after.succeeded + after.failed <= after.count, "each request has one outcome"
-    connection.execute(
-        update(shards)
-        .where(_is_held(lease))
-        .values(
-            succeeded=after.succeeded,
-            failed=after.failed,
-            deduplicated=after.deduplicated,
-            done=after.is_done,
-            **asdict(after.usage),
-        )
-    )
-    if after.is_done:
-        give_back_lease(connection, lease)
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id == lease.job.id)
-        .values(
-            succeeded=jobs.c.succeeded + (after.succeeded - before.succeeded),
-            failed=jobs.c.failed + (after.failed - before.failed),
-            deduplicated=jobs.c.deduplicated + (after.deduplicated - before.deduplicated),
-            **{name: jobs.c[name] + tokens for name, tokens in asdict(gained).items()},
-            updated=at,
-        )
-    )
-    outcomes = after.succeeded + after.failed - before.succeeded - before.failed
-    charge(connection, lease.job, gained.work + outcomes * WORK_OF_REQUEST)
-    for segment in progress.segments:
-        _write_segment(connection, lease, segment)
-    return True
-
-
-def _write_segment(connection: Connection, lease: Lease, segment: Segment) -> None:
-    assert segment.job == lease.job.id, "a lease speaks for its own shard only"
-    assert segment.shard == lease.shard.number, "a lease speaks for its own shard only"
-    assert segment.epoch <= lease.shard.epoch, "no later lease has written yet"
-    known = connection.execute(
-        update(segments)
-        .where(
-            segments.c.job == segment.job,
-            segments.c.shard == segment.shard,
-            segments.c.epoch == segment.epoch,
-        )
-        .values(committed_bytes=segment.committed_bytes)
-    )
-    if not known.rowcount:
-        connection.execute(insert(segments).values(asdict(segment)))
-
-
 def _is_held(lease: Lease) -> ColumnElement[bool]:
     return and_(
         shards.c.job == lease.job.id,
@@ -229,11 +142,24 @@ def _is_held(lease: Lease) -> ColumnElement[bool]:
     )
 
 
-def _read_held(connection: Connection, lease: Lease) -> AnyRow | None:
-    """Return the shard if the lease still counts: not taken over, and its job goes on."""
-    return connection.execute(
+def key_of(lease: Lease) -> tuple[JobId, int, int, str]:
+    """Return what tells the lease from all others, earlier ones of its shard included."""
+    return lease.job.id, lease.shard.number, lease.shard.epoch, lease.owner
+
+
+def read_held(
+    connection: Connection, leases: Sequence[Lease]
+) -> dict[tuple[JobId, int, int, str], Shard]:
+    """Return the shards whose leases still count: not taken over, and their jobs go on."""
+    columns = tuple_(shards.c.job, shards.c.number, shards.c.epoch, shards.c.owner)
+    rows = connection.execute(
         select(shards)
         .join(jobs, jobs.c.id == shards.c.job)
-        .where(_is_held(lease), is_visible(), jobs.c.state == JobState.RUNNING)
+        .where(
+            columns.in_([key_of(lease) for lease in leases]),
+            is_visible(),
+            jobs.c.state == JobState.RUNNING,
+        )
         .with_for_update()
-    ).first()
+    )
+    return {(JobId(row.job), row.number, row.epoch, row.owner): shard_of(row) for row in rows}
