@@ -74,6 +74,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     # llama.cpp decodes so many tokens in one step, for all lanes: it is how long one prompt holds
     # up the answers of the others, and how long a request that was cancelled goes on.
     batch_tokens: Annotated[int, msgspec.Meta(ge=32, le=16384)] = 512
+    # So many lanes at least are left to interactive calls while these come: where a step costs the
+    # more the more lanes are in it, as without a GPU, calls are the faster the fewer batches have.
+    reserved_lanes_min: Positive = 1
     shared_cache: bool = False  # the engine keeps prefixes for all lanes together
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0

@@ -61,7 +61,7 @@ class Fleet:
             self._add_pool(model, launch_of(model, self._settings), manner)
 
     def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerGate:
-        return ServerGate(servers, lanes=model.lanes, reserve=reserve_of(self._settings))
+        return ServerGate(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
 
     def _add_pool(
         self,
@@ -83,7 +83,7 @@ class Fleet:
         launch = launch_embedder_of(model, self._settings)
         if model.is_remote:
             servers = embedding_servers_of(model, self._settings)
-            places = ServerGate(servers, lanes=1, reserve=reserve_of(self._settings))
+            places = ServerGate(servers, lanes=1, reserve=reserve_of(model, self._settings))
             launch = launch_embedding_servers(servers)
         self._embedding_pools[model.name] = EmbeddingPool(
             model=model,

@@ -47,7 +47,7 @@ class Pool(Generic[AnyEngine]):
         self._model = model
         self._supervisor = supervisor
         self._manner = manner
-        self._places = places or Lanes(model.lanes, reserve_of(settings))
+        self._places = places or Lanes(model.lanes, reserve_of(model, settings))
         self._patience = Patience(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(

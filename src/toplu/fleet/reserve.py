@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from toplu.settings import Settings
+from toplu.settings import ModelSettings, Settings
 
 SHARE_OF_LAST = 0.2  # of the last call in the mean time that one takes
 
@@ -22,7 +22,8 @@ def loop_seconds() -> float:
 class Reserve:
     """The reserve of one model, from the calls that were seen."""
 
-    def __init__(self, *, seconds: float, now: Callable[[], float]) -> None:
+    def __init__(self, *, seconds: float, now: Callable[[], float], least: int = 1) -> None:
+        self._least = least  # once a call was seen
         self._seconds = seconds  # a call counts so long, ever less in the rate and then not at all
         self._now = now
         self._arrived_at: float | None = None  # the last one
@@ -45,7 +46,7 @@ class Reserve:
         if self._arrived_at is None or self._now() - self._arrived_at > self._seconds:
             return 0
         load = self._present_rate() * (self._service_seconds or 0.0)
-        return min(most, max(1, math.ceil(load + math.sqrt(load))))
+        return min(most, max(self._least, math.ceil(load + math.sqrt(load))))
 
     def _present_rate(self) -> float:
         if self._arrived_at is None:
@@ -53,6 +54,8 @@ class Reserve:
         return self._rate * math.exp((self._arrived_at - self._now()) / self._seconds)
 
 
-def reserve_of(settings: Settings) -> Reserve:
+def reserve_of(model: ModelSettings, settings: Settings) -> Reserve:
     """Return the reserve of a model, before a call has been seen."""
-    return Reserve(seconds=settings.interactive_seen_seconds, now=loop_seconds)
+    return Reserve(
+        seconds=settings.interactive_seen_seconds, now=loop_seconds, least=model.reserved_lanes_min
+    )

@@ -54,6 +54,14 @@ def test_the_reserve_leaves_the_batches_some(world: World) -> None:
     assert world.reserve.places(0) == 0
 
 
+def test_the_reserve_is_no_less_than_the_operator_wants(world: World) -> None:
+    world.reserve = Reserve(seconds=SECONDS, now=lambda: world.now, least=3)
+    assert world.reserve.places(8) == 0
+    world.calls(1, every=1.0, taking=0.1)
+    assert world.reserve.places(8) == 3
+    assert world.reserve.places(2) == 2
+
+
 def test_the_reserve_shrinks_while_fewer_calls_come(world: World) -> None:
     world.calls(1000, every=1.0, taking=8.0)
     busy = world.reserve.places(256)
