@@ -4,28 +4,21 @@
 
 The whole server runs; only the engine, the clock and the loop are simulated. Every lane writes as
 fast as any other, whatever the others do. `told` says whether requests ask for no more tokens than
-their answers have. It is a process of its own, because what a killed server leaves must not come
-to life when an interpreter tidies up.
+their answers have.
 """
 
-import json
-import logging
-import os
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-import structlog
 import virtual_loop
 from checkers import FINAL, rows_of_jobs
 from faults import RooflineEngine, Weather
 from house_in_time import HouseInTime
+from own_process import answer, ask
 
-HERE = Path(__file__).parent
 TOKENS_PER_SECOND = 40.0
 STEP_SECONDS = 1000.0
 ALL_AT_ONCE_BYTES = 2**30
@@ -41,16 +34,8 @@ class SteadyEngine(RooflineEngine):
 
 def tokens_of_lanes(lengths: Sequence[int], lanes: int, *, told: bool, seed: int = 0) -> float:
     """Return the time from the first request to the last answer, in tokens of one lane."""
-    asked = {"lengths": list(lengths), "lanes": lanes, "told": told, "seed": seed}
-    done = subprocess.run(
-        [sys.executable, __file__],
-        input=json.dumps(asked),
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{HERE.parent}:{HERE}"},  # noqa: TID251  # of the interpreter
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout) * TOKENS_PER_SECOND
+    seconds: float = ask(__file__, lengths=list(lengths), lanes=lanes, told=told, seed=seed)
+    return seconds * TOKENS_PER_SECOND
 
 
 def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> float:
@@ -94,7 +79,4 @@ def _request(chance: random.Random, length: int, *, told: bool) -> dict[str, obj
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    print(_seconds(**json.load(sys.stdin)))
-    sys.stdout.flush()
-    os._exit(0)
+    answer(_seconds)

@@ -1,27 +1,23 @@
 """Tenants of one server in virtual time: how long the job of one takes beside another one's.
 
     stdin: {"jobs": [{"project": "a", "arrives": 0, "requests": 400, "tokens": 40}, …],
-            "target_seconds": 86400}            stdout: for each job its seconds, or null
+            "until": 200, "target": 86400}            stdout: for each job its seconds, or null
 
-Times are those of the server's own rows. A process of its own, as `lanes_in_time` is.
+Times are those of the server's own rows.
 """
 
 import json
-import logging
-import os
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from checkers import rows_of_jobs
 from faults import Weather
 from house_in_time import HouseInTime
-from lanes_in_time import HERE, SteadyEngine
+from lanes_in_time import SteadyEngine
+from own_process import answer, ask
 
 LANES = 4
 STEP_SECONDS = 5.0
@@ -29,16 +25,7 @@ STEP_SECONDS = 5.0
 
 def seconds_of(jobs: Sequence[dict[str, Any]], until: float, target: float = 86_400.0) -> Any:
     """Return for each job how long it took; None: it was not done by `until`."""
-    asked = {"jobs": list(jobs), "until": until, "target": target}
-    done = subprocess.run(
-        [sys.executable, __file__],
-        input=json.dumps(asked),
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{HERE.parent}:{HERE}"},  # noqa: TID251  # of the interpreter
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    return ask(__file__, jobs=list(jobs), until=until, target=target)
 
 
 def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> list[float | None]:
@@ -89,7 +76,4 @@ def _create(house: HouseInTime, job: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    print(json.dumps(_seconds(**json.load(sys.stdin))))
-    sys.stdout.flush()
-    os._exit(0)
+    answer(_seconds)

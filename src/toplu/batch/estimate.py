@@ -1,9 +1,8 @@
 """How much work a job still is: first a guess from its size, then what its requests turn out as."""
 
-from typing import Protocol
-
-from toplu.job import RequestCounts
-from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN, Usage
+from toplu.job import Job
+from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN
+from toplu.store.shares import Competitor
 
 OUTPUT_TOKENS_GUESSED = 64  # of an answer, before one has come
 GUESS_COUNTS_AS = 8  # so many requests that were measured
@@ -24,20 +23,7 @@ class AnswerLength:
         self.tokens += share * (tokens - self.tokens)
 
 
-class Measured(Protocol):
-    """A job, or what is known of one."""
-
-    @property
-    def counts(self) -> RequestCounts: ...
-
-    @property
-    def usage(self) -> Usage: ...
-
-    @property
-    def tokens_estimate(self) -> int: ...
-
-
-def work_left(job: Measured) -> float:
+def work_left(job: Job | Competitor) -> float:
     """Return the work of the requests that have no outcome yet; see `money.Usage.work`."""
     counts = job.counts
     if not counts.total:

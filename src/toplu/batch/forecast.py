@@ -15,7 +15,7 @@ from toplu.job import JobId, ProjectId
 
 def forecast(round_: Round) -> dict[JobId, float]:
     """Return the work that the engine will have done when each job is through, in that order."""
-    urgent_jobs = round_.outlook().urgent
+    urgent_jobs = round_.outlook.urgent
     urgent = [it for it in round_.contenders if it.job in urgent_jobs]
     done = 0.0
     through: dict[JobId, float] = {}

@@ -65,7 +65,6 @@ class HeldShards:
         self._tail = Tail()
         self._answers = AnswerLength()
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
-        self._ends: dict[int, datetime] = {}  # and when it ends
         self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
 
     def ring(self) -> None:
@@ -88,9 +87,9 @@ class HeldShards:
 
     def has_quantum(self, lane: int) -> bool:
         """Whether the lane goes on with what it has, without a question."""
-        now = self._clock.now()
+        begun = self._begun[lane]
         # The clock may have been put back.
-        return self._begun[lane] <= now < self._ends[lane]
+        return begun <= self._clock.now() < begun + self._scheduler.quantum
 
     @property
     def is_tail(self) -> bool:
@@ -127,7 +126,7 @@ class HeldShards:
 
     async def keeps_turn(self, lane: int, run: ShardRun) -> bool:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
-        self._begin_quantum(lane)
+        self._begun[lane] = self._clock.now()
         try:
             if not await self._is_to_help(lane, run) and await self._scheduler.keeps_turn(
                 run.lease
@@ -146,11 +145,6 @@ class HeldShards:
         return job != run.lease.job.id and any(
             it.unstarted > 1 for it in self._runs if it.lease.job.id == job
         )
-
-    def _begin_quantum(self, lane: int) -> None:
-        now = self._clock.now()
-        self._begun[lane] = now
-        self._ends[lane] = now + self._scheduler.quantum
 
     def rest(self, lane: int, run: ShardRun | None, *, idle: bool) -> None:
         """Have the lane want nothing for the time being, and others what it has.
@@ -192,7 +186,7 @@ class HeldShards:
                 return None
         if found is not None:
             self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
-            self._begin_quantum(lane)
+            self._begun[lane] = self._clock.now()
             self._wanting.discard(lane)
             # Who found nothing meanwhile may help, and who held back need not.
             self.ring()

@@ -60,8 +60,7 @@ class LaneRun:
         """Take and answer until drained; returns when the last request in flight is answered."""
         async with asyncio.TaskGroup() as requests:
             while True:
-                if not self._writer.has_room:
-                    await self._writer.wait_for_room()
+                await self._writer.wait_for_room()
                 await self._places.acquire()
                 taken = await self._next_request()
                 if taken is None:

@@ -9,6 +9,7 @@ the answer is the same. Pure: what is known is passed in, and the same question 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from toplu.batch.deadlines import Due, Outlook, look_ahead
 from toplu.batch.fair_share import Shares
@@ -63,7 +64,7 @@ class Turn:
     started: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """All that is known when a lane asks."""
 
@@ -77,7 +78,7 @@ class Round:
         waiting = [it for it in self.contenders if it.waits]
         if not waiting:
             return None
-        chosen = self._by_deadline(waiting, self.outlook()) or self._by_share(waiting)
+        chosen = self._by_deadline(waiting, self.outlook) or self._by_share(waiting)
         return Turn(
             job=chosen.job,
             project=chosen.project,
@@ -91,7 +92,7 @@ class Round:
 
         Its deadline presses and is the first of all, and no lane can have more of it but by help.
         """
-        outlook = self.outlook()
+        outlook = self.outlook
         urgent = [it for it in self.contenders if it.job in outlook.urgent]
         if not urgent or not outlook.presses:
             return None
@@ -108,8 +109,9 @@ class Round:
             ],
         )
 
+    @cached_property
     def outlook(self) -> Outlook:
-        """Return what the deadlines of all jobs ask for."""
+        """What the deadlines of all jobs ask for."""
         return look_ahead((self._due(it) for it in self.contenders), self.now)
 
     def _due(self, it: Contender) -> Due:

@@ -19,7 +19,7 @@ from toplu.batch.fair_share import Shares
 from toplu.batch.policy import Contender, Engine, Round
 from toplu.batch.speed import Speeds
 from toplu.clock import Clock
-from toplu.job import JobId, Lease, ProjectId, Share
+from toplu.job import Job, JobId, Lease, ProjectId, Share
 from toplu.settings import Settings
 from toplu.store.jobs import Jobs
 from toplu.store.shares import Competitor
@@ -55,7 +55,8 @@ class Scheduler:
         self._owner = owner
         self._life = timedelta(seconds=settings.lease_seconds)
         self._target = timedelta(seconds=settings.job_target_seconds)
-        self._quantum_seconds = settings.quantum_seconds
+        # How long a lane works before it asks whether it keeps its turn.
+        self.quantum = timedelta(seconds=settings.quantum_seconds)
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Speeds()
         self._weight_of = weight_of
@@ -64,11 +65,6 @@ class Scheduler:
         self._presses: dict[str, bool] = {}  # whether a deadline did when a lane last asked
         # One lane after another: the next is to see what the one before has taken.
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    @property
-    def quantum(self) -> timedelta:
-        """How long a lane works before it asks whether it keeps its turn."""
-        return timedelta(seconds=self._quantum_seconds)
 
     @property
     def renewal(self) -> timedelta:
@@ -135,7 +131,7 @@ class Scheduler:
             now = self._clock.now()
             # The lane asks because it is free: the answers that it still awaits are no work for it.
             round_ = await self.round_of(engine, now, free=lane)
-            self._presses[engine] = round_.outlook().presses
+            self._presses[engine] = round_.outlook.presses
             turn = round_.turn()
             if turn is None:
                 return None
@@ -167,19 +163,21 @@ class Scheduler:
         lanes = Counter(job for lane, job in at_work if lane != free)
         return Round(
             contenders=[
-                self.contender_of(competitor, lanes[competitor.id])
+                self.contender_of(competitor, waits=competitor.waits, lanes=lanes[competitor.id])
                 for competitor in competition.competitors
             ],
             shares=Shares(competition.shares, weights),
             engine=Engine(
                 lanes=self._lanes.get(engine, 1),
                 work_per_second=self._speeds.of(engine).work_per_second,
-                quantum_seconds=self._quantum_seconds,
+                quantum_seconds=self.quantum.total_seconds(),
             ),
             now=now,
         )
 
-    def contender_of(self, competitor: Competitor, lanes: int = 0) -> Contender:
+    def contender_of(
+        self, competitor: Competitor | Job, *, waits: bool, lanes: int = 0
+    ) -> Contender:
         """Return the job as the policy sees it; so many lanes work for it."""
         return Contender(
             job=competitor.id,
@@ -190,5 +188,5 @@ class Scheduler:
             expires=competitor.expires,
             work=work_left(competitor),
             lanes=lanes,
-            waits=competitor.waits,
+            waits=waits,
         )

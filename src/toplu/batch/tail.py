@@ -7,8 +7,7 @@ say by their `maxOutputTokens` which these are. Where they say nothing, or all t
 known that would be worth a prefix, and the order stays as it is.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
 
 from toplu.batch.line_form import FORMS
 from toplu.batch.order import RequestLine
@@ -50,19 +49,12 @@ class Tail:
             asked = self._asked[job.id, line.index]
             return BYTES_PER_OUTPUT_TOKEN * (output_tokens if asked is None else asked)
 
-        return longest([list(stretch.startable()) for stretch in stretches], answer_bytes)
-
-
-class _Shares(Protocol):
-    @property
-    def shared_bytes(self) -> int: ...
-
-
-Line = TypeVar("Line", bound=_Shares)
+        return longest([stretch.startable() for stretch in stretches], answer_bytes)
 
 
 def longest(
-    stretches: Sequence[Sequence[tuple[int, Line]]], answer_bytes: Callable[[Line], float]
+    stretches: Sequence[Iterable[tuple[int, RequestLine]]],
+    answer_bytes: Callable[[RequestLine], float],
 ) -> tuple[int, int] | None:
     """Return which stretch has the request to begin, and its place there; None if there is none.
 

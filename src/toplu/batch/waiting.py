@@ -19,7 +19,6 @@ from toplu.clock import Clock, timestamp
 from toplu.fleet.supervisor import EngineState
 from toplu.job import Job, JobId
 from toplu.money import WORK_OF_PROMPT_TOKEN
-from toplu.store.shares import Competitor
 
 LOOK_GOOD_FOR = timedelta(seconds=1)
 # Half of the time up or down before a request was measured, a tenth when many were.
@@ -131,7 +130,7 @@ class Waits:
 
     def _newcomer(self, job: Job) -> Contender:
         """Return the job as it will compete: it is not planned, or was a moment ago."""
-        contender = self._scheduler.contender_of(Competitor.of(job, waits=True))
+        contender = self._scheduler.contender_of(job, waits=True)
         least = float(WORK_OF_PROMPT_TOKEN * job.tokens_estimate)
         return contender if job.counts.total else replace(contender, work=least)
 

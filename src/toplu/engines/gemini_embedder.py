@@ -13,7 +13,7 @@ import msgspec
 from toplu.engines.embedder import Embedding
 from toplu.engines.gemini_connection import GeminiConnection
 from toplu.engines.served_vectors import shared_out, unit_vector
-from toplu.engines.server_connection import lost
+from toplu.engines.server_connection import lost, unreadable
 from toplu.gemini.content import Content, Part
 from toplu.gemini.embedding import EmbedContentRequest, TaskType
 from toplu.remote_settings import RemoteSettings, ServerSettings
@@ -93,7 +93,7 @@ class GeminiEmbedder:
         try:
             vectors = msgspec.convert(answer, _Vectors)
         except msgspec.ValidationError as error:
-            raise lost(f"the server says something else than expected: {error}") from error
+            raise unreadable(error) from error
         if len(vectors.embeddings) != len(asked):
             raise lost(f"the server says {len(vectors.embeddings)} vectors of {len(asked)} texts")
         lengths = [len(text) for text, _ in asked]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines.server_connection import lost
+from toplu.engines.server_connection import lost, unreadable
 from toplu.gemini.message import FreeForm
 
 
@@ -56,7 +56,7 @@ def read_chunk(event: bytes) -> FreeForm:
     try:
         chunk: FreeForm = msgspec.json.decode(event, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise lost(f"the server says something else than expected: {error}") from error
+        raise unreadable(error) from error
     return chunk
 
 

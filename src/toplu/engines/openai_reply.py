@@ -6,7 +6,7 @@ import msgspec
 
 from toplu.engines.chat_reply import Answer, Reply, ReplyParts, read_events
 from toplu.engines.engine import Listener
-from toplu.engines.server_connection import lost, words_of
+from toplu.engines.server_connection import lost, unreadable, words_of
 from toplu.errors import Internal
 
 _read_answer = msgspec.json.Decoder(Answer).decode
@@ -20,7 +20,7 @@ async def read_stream(
         try:
             answer = _read_answer(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise lost(f"the server says something else than expected: {error}") from error
+            raise unreadable(error) from error
         _raise_error(answer)
         for piece in parts.add(answer):
             if listener is not None:

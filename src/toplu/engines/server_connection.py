@@ -128,7 +128,7 @@ class ServerConnection:
         try:
             return msgspec.json.decode(body, type=answer_type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise lost(f"the server says something else than expected: {error}") from error
+            raise unreadable(error) from error
 
     def shown(self, words: str) -> str:
         """Return a server's words as clients and logs may see them."""
@@ -181,6 +181,11 @@ def lost(why: str, *, overloaded: bool = False) -> AnswerLost:
     """Return what an answer is that did not come whole."""
     outcome = Internal(f"The request was not answered: {why}.")
     return AnswerLost(why, outcome=outcome, overloaded=overloaded)
+
+
+def unreadable(error: Exception) -> AnswerLost:
+    """Return what an answer is that has another form than it ought to have."""
+    return lost(f"the server says something else than expected: {error}")
 
 
 def words_of(body: bytes) -> str:

@@ -1,11 +1,10 @@
 """The places of a local embedder: so many groups at a time, interactive ones first."""
 
 import bisect
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from operator import attrgetter
 
-from toplu.fleet.claim import Claim
+from toplu.fleet.claim import Claim, HeldPlace
 
 
 class GroupPlaces:
@@ -22,19 +21,21 @@ class GroupPlaces:
     def rests(self, lane: int) -> bool:  # noqa: ARG002  # groups have no lanes
         return False
 
-    @asynccontextmanager
-    async def place(self, claim: Claim) -> AsyncIterator[int]:
+    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+        return HeldPlace(claim, self._take, self._release)
+
+    async def _take(self, claim: Claim) -> int:
         placed = claim.begin_waiting()
         bisect.insort(self._waiting, claim, key=attrgetter("turn"))
         self._admit()
-        try:
-            yield await placed
-        finally:
-            if claim in self._waiting:
-                self._waiting.remove(claim)
-            else:
-                self._free += 1
-            self._admit()
+        return await placed
+
+    def _release(self, claim: Claim) -> None:
+        if claim in self._waiting:
+            self._waiting.remove(claim)
+        else:
+            self._free += 1
+        self._admit()
 
     def _admit(self) -> None:
         while self._free and self._waiting:

@@ -8,7 +8,7 @@ work is charged once, whoever did it. Each function runs inside a transaction.
 import functools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -54,22 +54,6 @@ class Competitor(msgspec.Struct, frozen=True, kw_only=True):
     tokens_estimate: int
     planned: bool
     waits: bool  # has a shard that nobody holds
-
-    @classmethod
-    def of(cls, job: Job, *, waits: bool) -> Self:
-        """Return the job as it competes."""
-        return cls(
-            id=job.id,
-            project=job.project,
-            priority=job.priority,
-            created=job.created,
-            expires=job.expires,
-            counts=job.counts,
-            usage=job.usage,
-            tokens_estimate=job.tokens_estimate,
-            planned=job.planned,
-            waits=waits,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

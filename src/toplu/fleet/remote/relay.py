@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from toplu.engines.relay import RelayedRequest, RelayListener
+from toplu.engines.relay import Relay, RelayedRequest, RelayListener
 from toplu.fleet.remote.affinity import Beginning, beginning_of_request
 from toplu.fleet.remote.engine import READ_COST
 from toplu.fleet.remote.group import ServerGroup
@@ -11,14 +11,8 @@ from toplu.gemini.message import FreeForm
 from toplu.gemini.token_usage import usage_of
 
 
-class RelayClient(Client, Protocol):
+class RelayClient(Client, Relay, Protocol):
     """A client of one server that is asked in requests."""
-
-    async def generate(self, asked: RelayedRequest) -> FreeForm: ...
-
-    async def stream(self, asked: RelayedRequest, listener: RelayListener) -> None: ...
-
-    async def count_tokens(self, asked: RelayedRequest) -> FreeForm: ...
 
 
 class RemoteRelay:
