@@ -5,8 +5,10 @@ another. One that was preempted so often as the settings allow insists: nobody p
 """
 
 import asyncio
+import bisect
 import itertools
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from types import TracebackType
 
 _numbers = itertools.count()
@@ -48,12 +50,14 @@ class Claim:
         """By what claims that wait are sorted; the older goes first, also when it comes back."""
         return not self.insists, not self.interactive, self._number
 
-    def begin_waiting(self) -> asyncio.Future[int]:
-        """Return what will be the lane."""
+    async def wait_among(self, waiting: list["Claim"], admit: Callable[[], None]) -> int:
+        """Return the lane, once `admit` has taken the claim from among those that wait."""
         self._preempted = False
         self.begun_at = None
         self._placed = asyncio.get_running_loop().create_future()
-        return self._placed
+        bisect.insort(waiting, self, key=attrgetter("turn"))
+        admit()
+        return await self._placed
 
     def place_on(self, lane: int) -> bool:
         """Tell the request its lane, unless it has gone away."""

@@ -1,8 +1,6 @@
 """The places of a local embedder: so many groups at a time, interactive ones first."""
 
-import bisect
 from contextlib import AbstractAsyncContextManager
-from operator import attrgetter
 
 from toplu.fleet.claim import Claim, HeldPlace
 
@@ -25,10 +23,7 @@ class GroupPlaces:
         return HeldPlace(claim, self._take, self._release)
 
     async def _take(self, claim: Claim) -> int:
-        placed = claim.begin_waiting()
-        bisect.insort(self._waiting, claim, key=attrgetter("turn"))
-        self._admit()
-        return await placed
+        return await claim.wait_among(self._waiting, self._admit)
 
     def _release(self, claim: Claim) -> None:
         if claim in self._waiting:

@@ -10,10 +10,8 @@ what is lost is what the engine did for it, reading and writing.
 """
 
 import asyncio
-import bisect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from operator import attrgetter
 from typing import Protocol
 
 from toplu.fleet.claim import Claim, HeldPlace
@@ -97,10 +95,7 @@ class Lanes:
     async def _take(self, claim: Claim) -> int:
         if claim.interactive and self._reserve is not None:
             self._reserve.note_arrival()
-        placed = claim.begin_waiting()
-        bisect.insort(self._waiting, claim, key=attrgetter("turn"))
-        self._admit()
-        return await placed
+        return await claim.wait_among(self._waiting, self._admit)
 
     def _release(self, claim: Claim) -> None:
         if claim in self._waiting:

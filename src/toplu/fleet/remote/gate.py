@@ -6,10 +6,8 @@ the servers yield, and is nothing while all of them are busy or away.
 """
 
 import asyncio
-import bisect
 import math
 from contextlib import AbstractAsyncContextManager
-from operator import attrgetter
 from typing import Any
 
 from toplu.fleet.claim import Claim, HeldPlace
@@ -54,10 +52,7 @@ class ServerGate:
     async def _enter(self, claim: Claim) -> int:
         if claim.interactive and claim.takes_lane and self._reserve is not None:
             self._reserve.note_arrival()
-        placed = claim.begin_waiting()
-        bisect.insort(self._waiting, claim, key=attrgetter("turn"))
-        self._admit()
-        return await placed
+        return await claim.wait_among(self._waiting, self._admit)
 
     def _leave(self, claim: Claim) -> None:
         if claim in self._waiting:
