@@ -12,9 +12,9 @@ import time
 
 from sentences import sentences
 
-from toplu.engines import model_source
-from toplu.engines.embedder_child import EmbedderParameters, Model, TextGroup
-from toplu.settings import DEFAULT_EMBEDDER, Settings
+from toplu.engines.onnx.child import EmbedderParameters, Model, TextGroup
+from toplu.models import sources as model_source
+from toplu.settings.server import DEFAULT_EMBEDDER, Settings
 
 
 def main() -> None:

@@ -18,13 +18,13 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines import model_source
 from toplu.engines.engine import Prompt
-from toplu.engines.llama_cpp_body import chat_body
-from toplu.engines.llama_cpp_child import ChildParameters, load_model
-from toplu.engines.prompt import read_prompt
-from toplu.gemini.jsonl import read_line
-from toplu.settings import DEFAULT_MODEL, ModelSettings, Settings
+from toplu.engines.llama_cpp.child import ChildParameters, load_model
+from toplu.engines.llama_cpp.request_body import chat_body
+from toplu.engines.translation.prompt import read_prompt
+from toplu.models import sources as model_source
+from toplu.settings.server import DEFAULT_MODEL, ModelSettings, Settings
+from toplu.wire.gemini.jsonl import read_line
 
 REQUESTS_PER_LANE = 2  # one runs and one waits, as in the server
 

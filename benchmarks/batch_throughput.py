@@ -13,7 +13,7 @@ from arms import interleave, median, run_bare_on
 from questions import questions
 from sizes import Size
 
-from toplu.settings import DEFAULT_MODEL
+from toplu.settings.server import DEFAULT_MODEL
 
 REQUESTS = {Size.TINY: 8, Size.SELECTION: 80, Size.FULL: 200}
 TURNS = {Size.TINY: 1, Size.SELECTION: 2, Size.FULL: 2}

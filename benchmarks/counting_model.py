@@ -9,8 +9,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from toplu.engines import model_source
-from toplu.settings import DEFAULT_MODEL, Settings
+from toplu.models import sources as model_source
+from toplu.settings.server import DEFAULT_MODEL, Settings
 
 WIDTH, FEED_FORWARD, BLOCKS, HEADS = 32, 64, 1, 1
 SPREAD = 0.02

@@ -23,9 +23,9 @@ from sizes import Size
 from jobs import create_job_from, send_chunk, start_upload
 from model_tables import echo_model
 from server import Server, started_server
-from toplu.batch.planning import read_lines
-from toplu.gemini.jsonl import read_line
-from toplu.settings import MIB
+from toplu.batch.plan.ordering import read_lines
+from toplu.settings.server import MIB
+from toplu.wire.gemini.jsonl import read_line
 
 LINES = {Size.TINY: 20_000, Size.SELECTION: 1_000_000, Size.FULL: 10_000_000}
 LINE = (

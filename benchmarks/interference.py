@@ -30,7 +30,7 @@ from questions import questions
 from sizes import Size
 
 from server import Server, started_server
-from toplu.settings import DEFAULT_MODEL
+from toplu.settings.server import DEFAULT_MODEL
 
 ROUNDS = {Size.TINY: 1, Size.SELECTION: 1, Size.FULL: 2}  # of each kind
 CALLS = {Size.TINY: 2, Size.SELECTION: 20, Size.FULL: 20}  # in a round

@@ -20,11 +20,11 @@ from prefix_bound import shareable, tokens_of
 
 from model_tables import model_table
 from server import started_server
-from toplu.engines import model_source
-from toplu.engines.llama_cpp_body import chat_body
-from toplu.engines.prompt import read_prompt
-from toplu.gemini.jsonl import read_line
-from toplu.settings import DEFAULT_MODEL, Settings
+from toplu.engines.llama_cpp.request_body import chat_body
+from toplu.engines.translation.prompt import read_prompt
+from toplu.models import sources as model_source
+from toplu.settings.server import DEFAULT_MODEL, Settings
+from toplu.wire.gemini.jsonl import read_line
 
 REQUESTS_PER_LANE = 2  # that a client has in flight
 RAY_ACTORS = 2

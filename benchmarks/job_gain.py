@@ -18,7 +18,7 @@ import job_arms
 from arms import Figures, Lines, interleave, median, run_bare_on
 from sizes import Size
 
-from toplu.settings import DEFAULT_MODEL
+from toplu.settings.server import DEFAULT_MODEL
 
 LANES = DEFAULT_MODEL.lanes
 MANY_LANES = 16

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from toplu.engines.calling.declared import read_functions
-from toplu.engines.calling.function import Functions
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerateContentRequest
+from toplu.engines.calls import Functions
+from toplu.engines.functions.declarations import read_functions
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerateContentRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from minilm_gguf import write_minilm
-from toplu.engines import model_source
-from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings, Settings
+from toplu.models import sources as model_source
+from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings, Settings
 
 # SmolLM2's own template has no place for functions; this one has it where Qwen's models have it.
 TOOLS_TEMPLATE = Path(__file__).with_name("tools.jinja")

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
 
 
 def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:

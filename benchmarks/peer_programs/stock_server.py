@@ -8,8 +8,8 @@ It prints its address and serves until its standard input ends.
 import os
 import sys
 
-from toplu.engines.llama_cpp_child import SPIN_COUNT
-from toplu.settings import DEFAULT_MODEL
+from toplu.engines.llama_cpp.child import SPIN_COUNT
+from toplu.settings.server import DEFAULT_MODEL
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ TopluError
 ├── Unavailable           503
 └── DeadlineExceeded      504
 
-A failed *call* is one of these exceptions, rendered only by `api.error_responses`. A failed
+A failed *call* is one of these exceptions, rendered only by `api.http.error_responses`. A failed
 *request* of a batch is a value, `RequestError`. A failed *job* is a state.
 """
 

@@ -4,7 +4,7 @@ PENDING ──▶ RUNNING ──▶ SUCCEEDED
    │           ├──────▶ FAILED
    └───────────┴──────▶ CANCELLED, EXPIRED
 
-Pure values: nothing here reads a clock, a file or the network. `store.jobs` keeps them,
+Pure values: nothing here reads a clock, a file or the network. `store.rows.jobs` keeps them,
 `batch` moves them. FAILED means that the job as a whole could not run; requests that failed
 are counted, and their job SUCCEEDS.
 """

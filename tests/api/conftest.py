@@ -11,7 +11,7 @@ from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
 from image_calls import BLIND, SEEING
 
 from toplu.clock import Clock
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 
 @pytest.fixture

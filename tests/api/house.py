@@ -11,8 +11,8 @@ import uvicorn
 from google import genai
 
 from toplu.clock import Clock, SystemClock
-from toplu.settings import EchoSettings, ModelSettings, Settings
-from toplu.wiring import House, open_house
+from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.wiring.server import House, open_house
 
 START_SECONDS = 20
 

@@ -7,7 +7,7 @@ import pytest
 from batch_calls import asking, create_from_file, create_inline, operation, upload_lines
 from house import ECHO, OpenHouse, http_of
 
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
 
 WAITING = ModelSettings(
     name="echo", aliases=ECHO.aliases, engine="echo", echo=EchoSettings(delay_seconds=3600)

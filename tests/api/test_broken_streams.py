@@ -12,7 +12,7 @@ from google.genai import errors
 from house import OpenHouse, RunningHouse, client_of, http_of
 from stream_calls import SECONDS_MAX, RawStream
 
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
 from waiting import eventually
 
 # An hour after each word; two lanes, so that another request can bring it down meanwhile.

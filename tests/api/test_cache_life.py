@@ -17,7 +17,7 @@ from upload_calls import upload_raw
 
 from fake_clock import NOON, FakeClock
 from toplu.job import ProjectId
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 CACHES = "/v1beta/cachedContents"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"

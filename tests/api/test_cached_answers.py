@@ -19,7 +19,7 @@ from house import ECHO, OpenHouse, RunningHouse, http_of
 from stream_calls import events_of
 
 from toplu.money import Kind, Usage
-from toplu.settings import ModelSettings, PriceSettings
+from toplu.settings.server import ModelSettings, PriceSettings
 
 FLASH = "/v1beta/models/gemini-2.5-flash"
 ONLY_IN_THE_CACHE = (

@@ -18,9 +18,9 @@ from schemathesis import checks
 from upload_calls import upload_raw
 
 from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
-from toplu.api.openapi import CALLS, Operated
+from toplu.api.gemini.openapi import CALLS, Operated
 from toplu.job import ProjectId
-from toplu.settings import ModelSettings, Settings
+from toplu.settings.server import ModelSettings, Settings
 
 EMBEDDER = ModelSettings(
     name="echo-embedder", aliases=("gemini-embedding-*",), engine="echo_embedder", dimensions=8

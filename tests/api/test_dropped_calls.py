@@ -11,7 +11,7 @@ import pytest
 from batch_calls import asking
 from house import OpenHouse, RunningHouse, http_of
 
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
 from waiting import eventually
 
 # It holds its one lane for an hour, except for a request that brings it down at once.

@@ -10,8 +10,8 @@ from google import genai
 from google.genai import errors, types
 from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
 
-from toplu.gemini.embedding import TaskType
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
+from toplu.wire.gemini.embedding import TaskType
 from waiting import eventually
 
 EMBEDDER = ModelSettings(

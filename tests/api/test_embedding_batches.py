@@ -11,7 +11,7 @@ from google import genai
 from google.genai import types
 from house import ECHO, RunningHouse
 
-from toplu.settings import EchoSettings, ModelSettings, Settings
+from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 MODEL = "gemini-embedding-001"
 EMBEDDER = ModelSettings(

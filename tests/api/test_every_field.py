@@ -7,8 +7,8 @@ import pytest
 from field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
 from google.genai import types
 
-from toplu.engines import served
-from toplu.gemini import (
+from toplu.engines.translation import supported_fields as served
+from toplu.wire.gemini import (
     cached_content,
     content,
     embedding,
@@ -18,7 +18,7 @@ from toplu.gemini import (
     model,
     schema,
 )
-from toplu.gemini.tool import (
+from toplu.wire.gemini.tool import (
     FunctionCallingConfig,
     FunctionDeclaration,
     FunctionResponse,

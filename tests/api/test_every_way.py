@@ -18,7 +18,7 @@ from test_structured_calls import ANSWERS, REFUSALS
 
 from tools.pages_under_test import fill_index
 from toplu.errors import Code
-from toplu.settings import DEFAULT_MODEL, Settings
+from toplu.settings.server import DEFAULT_MODEL, Settings
 
 INVALID, UNIMPLEMENTED, INTERNAL = Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.INTERNAL
 

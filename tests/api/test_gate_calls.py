@@ -16,8 +16,8 @@ from upload_calls import begin, send, upload_raw
 
 from fake_clock import FakeClock
 from toplu.job import ProjectId
-from toplu.settings import Settings
-from toplu.wiring import open_keys
+from toplu.settings.server import Settings
+from toplu.wiring.server import open_keys
 
 NO_KEY = {
     "error": {

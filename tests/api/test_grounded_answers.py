@@ -22,7 +22,7 @@ from house import OpenHouse, RunningHouse, http_of
 from stream_calls import events_of, told
 
 from tools.pages_under_test import PAGES, fill_index
-from toplu.settings import SearchSettings
+from toplu.settings.server import SearchSettings
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"

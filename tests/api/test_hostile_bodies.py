@@ -13,7 +13,7 @@ from test_documented_calls import EMBEDDER, SERVER_ERRORS, batch_of
 
 from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from hostile_json import PLAIN_EMBEDDING, PLAIN_FORM, PLAIN_REQUEST, bodies
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 FLASH = "/v1beta/models/gemini-2.5-flash"
 EMBEDDING = "/v1beta/models/gemini-embedding-001"

@@ -9,9 +9,9 @@ from google import genai
 from google.genai import errors, types
 from house import RunningHouse
 
-from toplu.engines.served import SERVED
-from toplu.gemini.content import GenerateContentRequest, GenerationConfig, Part
-from toplu.gemini.tool import GoogleSearch, Tool
+from toplu.engines.translation.supported_fields import SERVED
+from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig, Part
+from toplu.wire.gemini.tool import GoogleSearch, Tool
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"

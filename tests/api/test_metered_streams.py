@@ -6,7 +6,7 @@ from batch_calls import asking
 from house import ECHO, OpenHouse, RunningHouse, http_of
 
 from toplu.money import Kind
-from toplu.settings import ModelSettings, PriceSettings, TierSettings
+from toplu.settings.server import ModelSettings, PriceSettings, TierSettings
 from waiting import eventually
 
 PRICED = ModelSettings(

@@ -22,7 +22,7 @@ from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
 from toplu import money
 from toplu.money import Kind, Usage
 from toplu.projects.ledger import Total
-from toplu.settings import EchoSettings, ModelSettings, PriceSettings, Settings
+from toplu.settings.server import EchoSettings, ModelSettings, PriceSettings, Settings
 
 PRICED = ModelSettings(
     name="echo",

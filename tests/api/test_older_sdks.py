@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from server import clean_environment
 from tools.pages_under_test import fill_index
-from toplu.settings import EchoSettings, ModelSettings, Settings
+from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 HERE = Path(__file__).parent / "older_sdks"
 ROOT = Path(__file__).parents[2]

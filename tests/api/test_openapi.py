@@ -10,7 +10,7 @@ import pytest
 from house import RunningHouse
 from starlette.routing import Route
 
-from toplu.api import unserved
+from toplu.api.gemini import unserved
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 OWN_PATHS = {"/openapi.json", "/docs"}  # the document does not describe itself

@@ -10,7 +10,7 @@ from house import ECHO, OpenHouse, RunningHouse, http_of
 
 from fake_clock import FakeClock
 from toplu.job import ProjectId
-from toplu.settings import EchoSettings, ModelSettings, TierSettings
+from toplu.settings.server import EchoSettings, ModelSettings, TierSettings
 
 DEFAULT = ProjectId("default")
 FLASH = "/v1beta/models/gemini-2.5-flash"

@@ -11,8 +11,8 @@ from upload_calls import upload_raw
 
 from toplu.clock import random_id
 from toplu.job import ProjectId
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings, PriceSettings, Settings
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import ModelSettings, PriceSettings, Settings
 
 FLASH = "gemini-2.5-flash"
 MODEL = f"/v1beta/models/{FLASH}"

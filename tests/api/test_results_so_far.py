@@ -11,7 +11,7 @@ from house import OpenHouse, RunningHouse, http_of
 
 from fake_clock import FakeClock
 from toplu.job import ProjectId
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
 from waiting import eventually
 
 # Its one lane answers a word in no time, and is busy for minutes with what is long.

@@ -18,7 +18,7 @@ from google import genai
 from house import SLOW, OpenHouse, RunningHouse, http_of
 
 from toplu.job import ProjectId
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 
 def retry(http: httpx.Client, name: str, body: object = None) -> httpx.Response:

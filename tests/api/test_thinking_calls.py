@@ -15,7 +15,7 @@ from stream_calls import events_of
 
 from model_tables import model_table
 from toplu.money import Usage
-from toplu.settings import DEFAULT_MODEL, PriceSettings, ThinkingSettings, load
+from toplu.settings.server import DEFAULT_MODEL, PriceSettings, ThinkingSettings, load
 
 FLASH = "gemini-2.5-flash"
 CALL = f"/v1beta/models/{FLASH}"

@@ -24,7 +24,7 @@ from house import ECHO, OpenHouse, RunningHouse, http_of
 from upload_calls import upload_raw
 
 from fake_clock import FakeClock
-from toplu.settings import EchoSettings
+from toplu.settings.server import EchoSettings
 
 REQUESTS = [
     {"request": asking("one two three"), "metadata": {"key": "good", "number": 1}},

@@ -17,7 +17,7 @@ from witness import Witness
 
 from model_tables import echo_model, model_table
 from server import Server, started_server
-from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
+from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 

@@ -15,12 +15,12 @@ from model_tables import model_table
 from server import TOPLU, Server, clean_environment, started_server
 from toplu.job import JobId
 from toplu.money import Kind, Usage
-from toplu.settings import ModelSettings, PriceSettings
-from toplu.store.data_dir import DataDir
-from toplu.store.database import Database
-from toplu.store.jobs import Jobs
-from toplu.store.ledger import LedgerRows, Total
-from toplu.store.result_log import ResultLog
+from toplu.settings.server import ModelSettings, PriceSettings
+from toplu.store.blobs.result_log import ResultLog
+from toplu.store.data_folder import DataDir
+from toplu.store.rows.database import Database
+from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.ledger import LedgerRows, Total
 
 T = TypeVar("T")
 

@@ -23,8 +23,8 @@ from jobs import (
 )
 from model_tables import model_table, quick_embedder, quick_model
 from server import TOPLU, Server
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import Kind, ModelSettings
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import Kind, ModelSettings
 
 pytestmark = pytest.mark.model
 

@@ -17,8 +17,8 @@ from engines.engines_under_test import (
     launched_kind,
 )
 from random_projector import write_projector
-from toplu.fleet.running_engine import RunningEngine
-from toplu.settings import ThinkingSettings
+from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.settings.server import ThinkingSettings
 
 # SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
 # budget ends it: all of llama.cpp's part in thinking is at work.

@@ -14,11 +14,11 @@ from listening_llama_cpp import CONTEXT_TOKENS, KEY, ListeningLlamaCpp
 from model_tables import model_table
 from server import Server
 from toplu.engines.embedder import Embedder
-from toplu.fleet.launch import launch_embedder_of
+from toplu.fleet.processes.engine_handle import Death, RunningEngine
+from toplu.fleet.processes.launch import launch_embedder_of
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
-from toplu.fleet.running_engine import Death, RunningEngine
-from toplu.remote_settings import ServerSettings
-from toplu.settings import DEFAULT_EMBEDDER, EchoSettings, Kind, ModelSettings, Settings
+from toplu.settings.remote import ServerSettings
+from toplu.settings.server import DEFAULT_EMBEDDER, EchoSettings, Kind, ModelSettings, Settings
 
 ECHO_EMBEDDER = ModelSettings(
     name="echo-embedder", engine="echo_embedder", context_tokens=256, dimensions=384

@@ -10,16 +10,16 @@ import msgspec
 import pytest
 
 from toplu.engines.engine import EngineDied, Prompt, Sampling, Turn
-from toplu.engines.server_fault import ServerFault
-from toplu.engines.structured.shape import Structure
-from toplu.engines.structured.structure import read_structure
-from toplu.fleet.launch import launch_of
+from toplu.engines.http.fault import ServerFault
+from toplu.fleet.processes.engine_handle import Death, RunningEngine
+from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.remote.launch import launch_servers, servers_of
-from toplu.fleet.running_engine import Death, RunningEngine
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerationConfig
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
+from toplu.structured.response_format import read_structure
+from toplu.structured.shape import Structure
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerationConfig
 
 CONTEXT_TOKENS = 512
 LANES = 2

@@ -88,8 +88,8 @@ class ReferenceMiniLm:
 
 
 def main() -> None:
-    from toplu.engines import model_source
-    from toplu.settings import DEFAULT_EMBEDDER, Settings
+    from toplu.models import sources as model_source
+    from toplu.settings.server import DEFAULT_EMBEDDER, Settings
 
     weights = model_source.locate(DEFAULT_EMBEDDER, Settings().model_dir)
     assert weights is not None, "run `make model` first"

@@ -9,19 +9,19 @@ from typing import Any
 
 from engines.misbehaving_server import MisbehavingServer
 from toplu.clock import SystemClock
-from toplu.fleet.manner import Manner
+from toplu.fleet.adapters.adapter import Manner
+from toplu.fleet.adapters.prompt import Prompting
+from toplu.fleet.adapters.relay import Relaying
 from toplu.fleet.pool import Pool
-from toplu.fleet.prompting import Prompting
-from toplu.fleet.relaying import Relaying
-from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.processes.engine_handle import Launch
+from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
-from toplu.fleet.running_engine import Launch
-from toplu.fleet.supervisor import Supervisor
-from toplu.gemini import message
-from toplu.gemini.content import GenerateContentRequest, GenerationConfig
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings, Settings
+from toplu.fleet.remote.slots import ServerGate
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini import message
+from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
 from unit.fleet.scripted_engine import NO_GROUNDER, a_request
 
 

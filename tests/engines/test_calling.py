@@ -11,9 +11,9 @@ from msgspec.structs import replace as changed
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched, structure_of
 from function_cases import CASES, FunctionCase, functions_of
-from toplu.engines.calling.function import CALLS_MAX, FunctionCall, FunctionResult
+from toplu.engines.calls import CALLS_MAX, FunctionCall, FunctionResult
 from toplu.engines.engine import Completion, Piece, Prompt, Thinking, Turn
-from toplu.fleet.running_engine import RunningEngine
+from toplu.fleet.processes.engine_handle import RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ import pytest
 from engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
 from toplu.engines.engine import Turn
 from toplu.errors import InvalidArgument
-from toplu.fleet.running_engine import RunningEngine
+from toplu.fleet.processes.engine_handle import RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,8 +9,8 @@ import pytest_asyncio
 from engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
 from toplu.engines.engine import Listener, Piece
 from toplu.errors import Cancelled
-from toplu.fleet.running_engine import RunningEngine
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.settings.server import EchoSettings, ModelSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,8 +6,8 @@ from engines.misbehaving_gemini import MODEL, MisbehavingGemini, failing
 from engines.misbehaving_server import changed
 from engines.test_misbehaving_embedding_servers import DIMENSIONS, is_of, world
 from toplu.errors import NotFound, Unimplemented
-from toplu.gemini.content import Content, Part
-from toplu.gemini.embedding import EmbedContentConfig, EmbedContentRequest, TaskType
+from toplu.wire.gemini.content import Content, Part
+from toplu.wire.gemini.embedding import EmbedContentConfig, EmbedContentRequest, TaskType
 
 
 def a_request(text: str, **fields: object) -> EmbedContentRequest:

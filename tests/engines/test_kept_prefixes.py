@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from engines.engines_under_test import LANES, LLAMA_CPP, a_prompt
 from toplu.engines.engine import Generation, KeptPrefix, Prompt, Turn
-from toplu.engines.llama_cpp import LlamaCppEngine
-from toplu.fleet.launch import launch_of
-from toplu.settings import Settings
+from toplu.engines.llama_cpp.engine import LlamaCppEngine
+from toplu.fleet.processes.launch import launch_of
+from toplu.settings.server import Settings
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 

@@ -9,12 +9,12 @@ import pytest
 
 from engines.engines_under_test import LLAMA_CPP
 from toplu.clock import SystemClock
-from toplu.fleet.launch import launch_of
+from toplu.fleet.adapters.prompt import Prompting
 from toplu.fleet.pool import Pool
-from toplu.fleet.prompting import Prompting
-from toplu.fleet.supervisor import Supervisor
-from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
-from toplu.settings import Settings
+from toplu.fleet.processes.launch import launch_of
+from toplu.fleet.processes.supervisor import Supervisor
+from toplu.settings.server import Settings
+from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from unit.fleet.scripted_engine import NO_GROUNDER
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
-from toplu.engines import model_source
 from toplu.engines.engine import Turn
-from toplu.engines.gguf import read_control_tokens
-from toplu.engines.llama_cpp import LlamaCppEngine
+from toplu.engines.llama_cpp.engine import LlamaCppEngine
+from toplu.engines.llama_cpp.gguf import read_control_tokens
 from toplu.errors import DeadlineExceeded
-from toplu.fleet.llama_cpp_process import start_llama_cpp
-from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
-from toplu.settings import Settings
+from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.llama_cpp import start_llama_cpp
+from toplu.models import sources as model_source
+from toplu.settings.server import Settings
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 

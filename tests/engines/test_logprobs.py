@@ -7,7 +7,7 @@ import pytest
 
 from engines.engines_under_test import a_prompt, structure_of
 from toplu.engines.engine import Piece, Prompt
-from toplu.fleet.running_engine import RunningEngine
+from toplu.fleet.processes.engine_handle import RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

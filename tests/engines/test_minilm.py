@@ -15,16 +15,16 @@ import pytest_asyncio
 from engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
 from engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
 from toplu.clock import SystemClock
-from toplu.engines import model_source
 from toplu.engines.embedder import Embedder
-from toplu.fleet.embedder_process import start_embedder
-from toplu.fleet.embedding_pool import EmbeddingPool
-from toplu.fleet.launch import launch_embedder_of
-from toplu.fleet.running_engine import EngineStartFailed
-from toplu.fleet.supervisor import Supervisor
-from toplu.gemini.content import Content, Part
-from toplu.gemini.embedding import EmbedContentRequest
-from toplu.settings import Settings
+from toplu.fleet.embedding.pool import EmbeddingPool
+from toplu.fleet.processes.embedder import start_embedder
+from toplu.fleet.processes.engine_handle import EngineStartFailed
+from toplu.fleet.processes.launch import launch_embedder_of
+from toplu.fleet.processes.supervisor import Supervisor
+from toplu.models import sources as model_source
+from toplu.settings.server import Settings
+from toplu.wire.gemini.content import Content, Part
+from toplu.wire.gemini.embedding import EmbedContentRequest
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 

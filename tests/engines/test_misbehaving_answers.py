@@ -8,7 +8,7 @@ import pytest
 from engines.misbehaving_server import MisbehavingServer, refusing, right, saying
 from engines.pool_before_servers import world
 from toplu.errors import Internal
-from toplu.gemini.content import GenerationConfig
+from toplu.wire.gemini.content import GenerationConfig
 
 
 async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passed_on():

@@ -27,15 +27,15 @@ from engines.misbehaving_server import (
 )
 from toplu.clock import SystemClock
 from toplu.errors import Internal, InvalidArgument, Unavailable
-from toplu.fleet.embedding_pool import EmbeddingPool
-from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.embedding.pool import EmbeddingPool
+from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
-from toplu.fleet.supervisor import Supervisor
-from toplu.gemini.content import Content, Part
-from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import Kind as ModelKind
-from toplu.settings import ModelSettings, Settings
+from toplu.fleet.remote.slots import ServerGate
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import Kind as ModelKind
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini.content import Content, Part
+from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse
 from unit.fleet.scripted_engine import captured_logs
 
 DIMENSIONS = 8

@@ -17,7 +17,7 @@ from engines.misbehaving_gemini import (
 from engines.misbehaving_server import Behaviour, refusing, right
 from engines.pool_before_servers import world
 from engines.test_misbehaving_servers import KEY
-from toplu.engines.cached import Cached
+from toplu.engines.translation.cached_prefix import Cached
 from toplu.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -26,8 +26,8 @@ from toplu.errors import (
     TopluError,
     Unimplemented,
 )
-from toplu.gemini import proto_json
-from toplu.gemini.content import Content, GenerateContentRequest, Part
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 from unit.fleet.scripted_engine import a_request, captured_logs
 
 WHOLE = {

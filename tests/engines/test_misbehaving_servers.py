@@ -23,7 +23,7 @@ from engines.misbehaving_server import (
 )
 from engines.pool_before_servers import World, answers_of, right_answers, world
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
-from toplu.fleet.supervisor import EngineState
+from toplu.fleet.processes.supervisor import EngineState
 from unit.fleet.scripted_engine import captured_logs
 
 KEY = "sk-this-must-not-be-told"

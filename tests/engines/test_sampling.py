@@ -7,8 +7,8 @@ import pytest
 
 from engines.engines_under_test import a_prompt
 from toplu.engines.engine import Piece
-from toplu.engines.llama_cpp import LlamaCppEngine
-from toplu.fleet.running_engine import RunningEngine
+from toplu.engines.llama_cpp.engine import LlamaCppEngine
+from toplu.fleet.processes.engine_handle import RunningEngine
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 

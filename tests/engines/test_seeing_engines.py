@@ -11,7 +11,7 @@ from engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
 from image_files import BLUE, GREEN, RED, image_of
 from toplu.engines.engine import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, InvalidArgument
-from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,7 +12,7 @@ from engines.engines_under_test import a_prompt, structure_of
 from structured_cases import CASES
 from toplu.engines.engine import Prompt
 from toplu.errors import InvalidArgument
-from toplu.fleet.running_engine import RunningEngine
+from toplu.fleet.processes.engine_handle import RunningEngine
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 

@@ -9,12 +9,12 @@ from msgspec.structs import replace as changed
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
 from toplu.engines.engine import Piece, Prompt, Thinking
-from toplu.engines.prompt import read_prompt
-from toplu.fleet.llama_cpp_process import start_llama_cpp
-from toplu.fleet.running_engine import EngineStartFailed, RunningEngine
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerateContentRequest
-from toplu.settings import Settings, ThinkingSettings
+from toplu.engines.translation.prompt import read_prompt
+from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.llama_cpp import start_llama_cpp
+from toplu.settings.server import Settings, ThinkingSettings
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerateContentRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from toplu.job import WORK_SCALE
 from toplu.money import WORK_OF_REQUEST, Usage
-from toplu.store.data_dir import DataDir
+from toplu.store.data_folder import DataDir
 
 FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"}
 TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")

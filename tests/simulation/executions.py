@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from checkers import Violated
 
-from toplu.store.result_log import Record
+from toplu.store.blobs.result_log import Record
 
 Place = tuple[str, int]  # a job, and the index of a request in it
 # Within which an answer is durable if nothing fails: a group gathers, and is written.

@@ -12,16 +12,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from fake_clock import NOON
-from toplu.batch.planning_child import PlanningAnswer, PlanningTask, plan_input
-from toplu.batch.planning_process import PlanningFailed
-from toplu.engines.echo import EchoEngine
+from toplu.batch.plan.ordering_child import PlanningAnswer, PlanningTask, plan_input
+from toplu.batch.plan.ordering_process import PlanningFailed
+from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.engine import Generation, Listener, Prompt
 from toplu.errors import Internal
 from toplu.job import JobId
-from toplu.model_settings import ModelSettings
-from toplu.store.blobs import DiskBlobs
-from toplu.store.database import Database
-from toplu.store.result_log import Record, ResultLog
+from toplu.settings.model import ModelSettings
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.rows.database import Database
 
 
 @dataclass

@@ -27,7 +27,7 @@ from house_in_time import HouseInTime
 from plot import PROJECTS, WORD_KINDS, Plot
 from watched_leases import leases_watched
 
-from toplu.store.result_log import HEADER
+from toplu.store.blobs.result_log import HEADER
 
 STEPS = 60
 STEP_SECONDS_MAX = 6.0

@@ -28,18 +28,19 @@ from faults import (
 )
 from virtual_loop import VirtualLoop
 
-import toplu.batch.plan
-from toplu import clock, wiring
-from toplu.batch import planning
-from toplu.fleet import launch
+import toplu.batch.plan.planner
+from toplu import clock
+from toplu.batch.plan import ordering as planning
+from toplu.fleet.processes import launch
 from toplu.job import ProjectId
-from toplu.model_settings import ModelSettings
-from toplu.settings import Settings
-from toplu.store.data_dir import DataDir
-from toplu.store.passages import Passages
+from toplu.settings.model import ModelSettings
+from toplu.settings.server import Settings
+from toplu.store.data_folder import DataDir
+from toplu.store.search_index import Passages
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
-from toplu.wiring import House
+from toplu.wiring import server as wiring
+from toplu.wiring.server import House
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ class HouseInTime:
             mock.patch.object(wiring, "DiskBlobs", FaultyBlobs),
             mock.patch.object(secrets, "token_bytes", self.chance.randbytes),
             mock.patch.object(clock, "_drawn", bytearray()),
-            mock.patch.object(toplu.batch.plan, "plan_in_child", plan),
+            mock.patch.object(toplu.batch.plan.planner, "plan_in_child", plan),
             mock.patch.object(planning, "BEGINNING_BYTES", self._beginning_bytes),
             mock.patch.object(planning, "BEGINNING_REQUESTS", 0),
             mock.patch.object(planning, "HEAD_REQUESTS_PER_LANE", 1),

@@ -14,15 +14,17 @@ from faults import RooflineEngine
 from plot import Plot
 from sqlalchemy import and_, select, true
 
-from toplu.batch import planning_child, request_run
-from toplu.batch.assembly import Assembler
-from toplu.batch.placements import Placements
-from toplu.batch.results import ResultWriter
-from toplu.batch.shard_run import ShardRun
-from toplu.fleet import survival
-from toplu.store import leases, progress, result_log
-from toplu.store.job_rows import shard_of
-from toplu.store.schema import shards
+from toplu.batch.plan import ordering_child as planning_child
+from toplu.batch.results.assembler import Assembler
+from toplu.batch.results.placements import Placements
+from toplu.batch.run import request_runner as request_run
+from toplu.batch.run.leased_shard import ShardRun
+from toplu.batch.run.result_writer import ResultWriter
+from toplu.fleet.attempts import attempts as survival
+from toplu.store.blobs import result_log
+from toplu.store.rows import leases, progress
+from toplu.store.rows.job_mapping import shard_of
+from toplu.store.rows.schema import shards
 
 Bug = Callable[[], AbstractContextManager[Any]]
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from fake_clock import NOON
-from toplu.batch.fair_share import Shares
-from toplu.batch.policy import Contender, Engine, Round, Turn
+from toplu.batch.schedule.fair_shares import Shares
+from toplu.batch.schedule.policy import Contender, Engine, Round, Turn
 from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 DAY = timedelta(hours=24)

@@ -8,8 +8,8 @@ from unittest import mock
 from checkers import hold
 from sqlalchemy import Connection, select
 
-from toplu.store import jobs, leases
-from toplu.store.schema import shards
+from toplu.store.rows import jobs, leases
+from toplu.store.rows.schema import shards
 
 
 @contextlib.contextmanager

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from fake_clock import FakeClock
-from toplu.store.blobs import Blobs, DiskBlobs
-from toplu.store.database import Database
-from toplu.store.files import Files
-from toplu.store.jobs import Jobs
+from toplu.store.blobs.blobs import Blobs, DiskBlobs
+from toplu.store.rows.database import Database
+from toplu.store.rows.files import Files
+from toplu.store.rows.jobs import Jobs
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 from fake_clock import NOON, FakeClock
 from toplu.job import InputForm, Job, JobId, Lease, ProjectId, Shard
 from toplu.money import Usage
-from toplu.store.files import FileSource, StoredFile
-from toplu.store.jobs import Jobs, Progress
-from toplu.store.result_log import Segment
+from toplu.store.blobs.result_log import Segment
+from toplu.store.rows.files import FileSource, StoredFile
+from toplu.store.rows.jobs import Jobs, Progress
 
 PROJECT = ProjectId("team-a")
 LEASE = timedelta(seconds=60)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toplu.store.blobs import PIECE_BYTES, Blobs, DiskBlobs
+from toplu.store.blobs.blobs import PIECE_BYTES, Blobs, DiskBlobs
 
 NAME = "jobs/one/input.jsonl"
 

@@ -9,9 +9,9 @@ from store_rows import PROJECT
 from fake_clock import NOON
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
-from toplu.store.caches import Caches, StoredCache
-from toplu.store.database import Database
-from toplu.store.pages import PageMark
+from toplu.store.rows.caches import Caches, StoredCache
+from toplu.store.rows.database import Database
+from toplu.store.rows.pages import PageMark
 
 OTHER = ProjectId("team-b")
 HOUR = timedelta(hours=1)

@@ -16,16 +16,16 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from fake_clock import NOON
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
-from toplu.store import schema
-from toplu.store.database import Database, migrate
-from toplu.store.jobs import Jobs
-from toplu.store.pages import PageMark
+from toplu.store.rows import schema
+from toplu.store.rows.database import Database, migrate
+from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.pages import PageMark
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
 from sqlalchemy import text
-from toplu.store.database import Database
+from toplu.store.rows.database import Database
 
 async def main():
     database = await Database.open(Path(sys.argv[1]))

@@ -9,11 +9,11 @@ from store_rows import PROJECT, a_file
 from fake_clock import NOON
 from toplu.errors import AlreadyExists, NotFound, ResourceExhausted
 from toplu.job import ProjectId
-from toplu.store.database import Database
-from toplu.store.files import Files, FileSource
-from toplu.store.keys import IssuedKey, IssuedKeys
-from toplu.store.pages import PageMark
-from toplu.store.uploads import UploadSession, UploadSessions, UploadState
+from toplu.store.rows.database import Database
+from toplu.store.rows.files import Files, FileSource
+from toplu.store.rows.keys import IssuedKey, IssuedKeys
+from toplu.store.rows.pages import PageMark
+from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
 
 OTHER = ProjectId("team-b")
 LATER = NOON + timedelta(hours=1)

@@ -9,8 +9,8 @@ from store_rows import PROJECT, a_file, a_job, keep_planned, lease, progress, so
 from fake_clock import NOON, FakeClock
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import MOVES, JobId, JobState, ProjectId
-from toplu.store.files import Files, FileSource
-from toplu.store.jobs import Jobs, PageMark
+from toplu.store.rows.files import Files, FileSource
+from toplu.store.rows.jobs import Jobs, PageMark
 
 ONE = JobId("one")
 LATER = NOON + timedelta(minutes=5)

@@ -7,8 +7,8 @@ from store_rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
 
 from fake_clock import NOON, FakeClock
 from toplu.job import JobId, JobState, RequestCounts
-from toplu.store.jobs import Jobs
-from toplu.store.result_log import Segment
+from toplu.store.blobs.result_log import Segment
+from toplu.store.rows.jobs import Jobs
 
 ONE = JobId("one")
 

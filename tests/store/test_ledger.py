@@ -7,10 +7,10 @@ from fake_clock import NOON, FakeClock
 from toplu.errors import ResourceExhausted
 from toplu.job import Job, JobId, JobState, ProjectId
 from toplu.money import UNITS, Kind, Prices, Usage
-from toplu.store.database import Database
-from toplu.store.jobs import Jobs
-from toplu.store.ledger import LedgerEntry, LedgerRows
-from toplu.store.projects import ProjectRows
+from toplu.store.rows.database import Database
+from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.ledger import LedgerEntry, LedgerRows
+from toplu.store.rows.projects import ProjectRows
 
 ONE = JobId("one")
 PRICES = Prices(currency="EUR", input_units=20, cached_units=6, output_units=40)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
-from toplu.store.passages import Collection, Passage, Passages, _interruptibly
+from toplu.store.search_index import Collection, Passage, Passages, _interruptibly
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from toplu.job import JobId
 from toplu.money import Usage
-from toplu.store.result_log import HEADER, Record, ResultLog, Scan
+from toplu.store.blobs.result_log import HEADER, Record, ResultLog, Scan
 
 JOB = JobId("job1")
 

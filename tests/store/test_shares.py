@@ -10,8 +10,8 @@ from store_rows import LEASE, a_job, keep_planned, lease, progress
 from fake_clock import FakeClock
 from toplu.job import WORK_SCALE, JobId, JobState, Lease, ProjectId, Share
 from toplu.money import WORK_OF_REQUEST, Usage
-from toplu.store import shares as shares_module
-from toplu.store.jobs import Jobs
+from toplu.store.rows import shares as shares_module
+from toplu.store.rows.jobs import Jobs
 
 TEAM = ProjectId("team-a")
 

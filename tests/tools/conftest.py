@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tools.pages_under_test import running_site, write_pages
 from tools.running_searxng import running_searxng
-from toplu.store.passages import Collection, Passages
+from toplu.store.search_index import Collection, Passages
 from toplu.tools.documents import read_documents
 from toplu.tools.local_index import LocalIndex
 from toplu.tools.search import SearchProvider

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from toplu.store.passages import Collection, Passages
+from toplu.store.search_index import Collection, Passages
 from toplu.tools.documents import read_documents
 
 PAGES = {

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
-from toplu.remote_settings import Secret, ServerSettings
-from toplu.settings import Kind, load
+from toplu.settings.remote import Secret, ServerSettings
+from toplu.settings.server import Kind, load
 
 URL = "https://llm.example.com/v1"
 

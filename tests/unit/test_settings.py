@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
-from toplu.settings import Settings, load
+from toplu.settings.server import Settings, load
 
 
 def test_the_later_source_wins(tmp_path: Path) -> None:

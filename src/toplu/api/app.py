@@ -5,19 +5,19 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from toplu.api import docs_page, unserved
-from toplu.api.batch_extensions import BatchExtensions
-from toplu.api.batches import Batches
-from toplu.api.caches import Caches
-from toplu.api.embed import Embed
-from toplu.api.error_responses import render
-from toplu.api.files import Files
-from toplu.api.gate import Gate
-from toplu.api.generate import Generate
-from toplu.api.health import Health
-from toplu.api.models import Models
-from toplu.api.stalled_bodies import StalledBodies
-from toplu.api.uploads import UploadDoor
+from toplu.api.gemini import docs_page, unserved
+from toplu.api.gemini.batch_extensions import BatchExtensions
+from toplu.api.gemini.batches import Batches
+from toplu.api.gemini.caches import Caches
+from toplu.api.gemini.embed import Embed
+from toplu.api.gemini.files import Files
+from toplu.api.gemini.generate import Generate
+from toplu.api.gemini.models import Models
+from toplu.api.gemini.uploads import UploadDoor
+from toplu.api.http.error_responses import render
+from toplu.api.http.gate import Gate
+from toplu.api.http.health import Health
+from toplu.api.http.stalled_bodies import StalledBodies
 from toplu.errors import TopluError
 
 

@@ -5,7 +5,7 @@ import structlog
 from toplu.clock import Clock
 from toplu.errors import TopluError
 from toplu.job import JobId, JobState
-from toplu.store.jobs import Jobs
+from toplu.store.rows.jobs import Jobs
 
 log = structlog.get_logger()
 

@@ -16,10 +16,10 @@ from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
 from toplu.files.library import Library
 from toplu.job import Job, JobId, JobState
-from toplu.settings import Settings
-from toplu.store.blobs import Blobs
-from toplu.store.jobs import Jobs
-from toplu.store.result_log import ResultLog
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.blobs.result_log import ResultLog
+from toplu.store.rows.jobs import Jobs
 
 log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 from toplu.batch import paths
 from toplu.errors import NotFound
 from toplu.job import Job, JobId, ProjectId
-from toplu.store.blobs import Blobs
-from toplu.store.jobs import Jobs, PageMark
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.jobs import Jobs, PageMark
 
 MISSING = "Requested entity was not found."
 

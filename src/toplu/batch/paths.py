@@ -16,7 +16,7 @@ def input_lines(job: JobId) -> str:
 
 
 def order(job: JobId) -> str:
-    """Return the blob that says in which order the requests run; see `batch.order`."""
+    """Return the blob that says in which order the requests run; see `batch.plan.order`."""
     return f"{folder(job)}/order"
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from toplu.caches.violations import violation
-from toplu.gemini.cached_content import CachedContent
-from toplu.gemini.time_values import read_duration, read_timestamp
+from toplu.wire.gemini.cached_content import CachedContent
+from toplu.wire.gemini.time_values import read_duration, read_timestamp
 
 
 def read_expiry(

@@ -9,18 +9,18 @@ import msgspec
 from toplu.caches.expiry import read_expiry
 from toplu.caches.violations import violation
 from toplu.clock import Clock, random_id
-from toplu.engines.attached import with_bytes
-from toplu.engines.cached import Cached, check_use
+from toplu.engines.translation.cached_prefix import Cached, check_use
+from toplu.engines.translation.media import with_bytes
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.gemini import message
-from toplu.gemini.cached_content import CachedContent
-from toplu.gemini.content import GenerateContentRequest
 from toplu.job import ProjectId
-from toplu.settings import ModelSettings, Settings
-from toplu.store.caches import Caches, StoredCache
-from toplu.store.pages import PageMark
+from toplu.settings.server import ModelSettings, Settings
+from toplu.store.rows.caches import Caches, StoredCache
+from toplu.store.rows.pages import PageMark
+from toplu.wire.gemini import message
+from toplu.wire.gemini.cached_content import CachedContent
+from toplu.wire.gemini.content import GenerateContentRequest
 
 __all__ = ["CacheLibrary", "StoredCache"]
 

@@ -11,7 +11,7 @@ from toplu import __version__
 from toplu.cli import batches, keys, models, projects, search, usage
 from toplu.cli.logs import configure_logs
 from toplu.errors import ConfigurationError, TopluError
-from toplu.settings import load
+from toplu.settings.server import load
 
 app = typer.Typer(
     help="The Gemini Batch API on your own models.",

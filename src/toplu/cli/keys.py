@@ -10,8 +10,8 @@ from rich.table import Table
 
 from toplu.clock import timestamp
 from toplu.job import ProjectId
-from toplu.settings import load
-from toplu.wiring import open_keys
+from toplu.settings.server import load
+from toplu.wiring.server import open_keys
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 

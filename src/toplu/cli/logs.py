@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 
 def configure_logs(settings: Settings) -> None:

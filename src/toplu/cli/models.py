@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from toplu.engines import model_source
 from toplu.errors import ConfigurationError
-from toplu.settings import load
+from toplu.models import sources as model_source
+from toplu.settings.server import load
 
 app = typer.Typer(help="List the catalogue and fetch model files.", no_args_is_help=True)
 

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
-from toplu.settings import load
-from toplu.wiring import Books, open_books
+from toplu.settings.server import load
+from toplu.wiring.server import Books, open_books
 
 app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
 

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from toplu.clock import SystemClock, timestamp
 from toplu.errors import ConfigurationError
-from toplu.settings import load
-from toplu.store.passages import Collection
+from toplu.settings.server import load
+from toplu.store.search_index import Collection
 from toplu.tools.documents import SUFFIXES, read_documents
-from toplu.wiring import open_passages
+from toplu.wiring.server import open_passages
 
 app = typer.Typer(help="Add, list and remove documents to search in.", no_args_is_help=True)
 

@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
-from toplu.settings import KIB, Settings
-from toplu.wiring import House, open_house
+from toplu.settings.server import KIB, Settings
+from toplu.wiring.server import House, open_house
 
 log = structlog.get_logger()
 

@@ -14,8 +14,8 @@ from toplu import money
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
 from toplu.projects.ledger import Total
-from toplu.settings import load
-from toplu.wiring import open_books
+from toplu.settings.server import load
+from toplu.wiring.server import open_books
 
 DAYS = ["%Y-%m-%d"]
 RIGHT = ("requests", "prompt tokens", "of them cached", "output tokens", "cost")

@@ -10,7 +10,7 @@ from toplu.documents.image import PlainImage
 from toplu.documents.image_type import ImageType, find_image_type
 from toplu.documents.reader import Fetch
 from toplu.documents.readings import Readings
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 
 class ImageReader:

@@ -14,7 +14,7 @@ from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import MediaType, Reading
 from toplu.documents.plain_text import decode
 from toplu.documents.readings import Readings
-from toplu.settings import Settings
+from toplu.settings.server import Settings
 
 PDF_MARK = b"%PDF-"
 PDF_MARK_WITHIN_BYTES = 1024

@@ -1,8 +1,8 @@
 """The contract between a text and whatever makes a vector of it.
 
-A request travels decode → embed → encode: `engines.embedding_request` makes an EmbeddingQuery
+A request travels decode → embed → encode: `engines.translation.embedding_request` makes an EmbeddingQuery
 of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
-`engines.embedding_answer` makes the EmbedContentResponse. Only the middle step differs between
+`engines.translation.embedding_answer` makes the EmbedContentResponse. Only the middle step differs between
 engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does, and a remote
 one `engines.server_fault.ServerFault` where the group may go again.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from toplu.gemini.embedding import TaskType
+from toplu.wire.gemini.embedding import TaskType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The contract between a request and whatever answers it.
 
-A request travels decode → prompt → generate → encode: `engines.prompt` makes a Prompt of a
-GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.answer` makes the
+A request travels decode → prompt → generate → encode: `engines.translation.prompt` makes a Prompt of a
+GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.translation.answer` makes the
 GenerateContentResponse. Only the middle step differs between engines.
 """
 
@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from toplu.engines.calling.function import FunctionCall, FunctionResult, Functions
-from toplu.engines.structured.shape import Structure
+from toplu.engines.calls import FunctionCall, FunctionResult, Functions
 from toplu.errors import Unavailable
+from toplu.structured.shape import Structure
 
 Role = Literal["system", "user", "assistant"]
 

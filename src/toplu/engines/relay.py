@@ -10,9 +10,9 @@ from typing import Protocol
 import msgspec
 
 from toplu.errors import InvalidArgument
-from toplu.gemini import message
-from toplu.gemini.content import GenerateContentRequest
-from toplu.gemini.message import FreeForm
+from toplu.wire.gemini import message
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.message import FreeForm
 
 # Takes a chunk of a response; the server goes on when it returns.
 RelayListener = Callable[[FreeForm], Awaitable[None]]

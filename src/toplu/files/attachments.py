@@ -13,21 +13,21 @@ from toplu.documents.fault import DocumentFault
 from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType
 from toplu.documents.reader import DocumentReader
-from toplu.engines.attached import Attached, find_attached, with_read, write_document
 from toplu.engines.engine import Image
+from toplu.engines.translation.media import Attached, find_attached, with_read, write_document
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
-from toplu.files.carried import Carried, find_carried
-from toplu.files.enclosed import Enclosures
+from toplu.files.inline_files import Enclosures
 from toplu.files.library import Library
-from toplu.gemini.content import (
+from toplu.files.part_source import Carried, find_carried
+from toplu.job import ProjectId
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini.content import (
     Blob,
     GenerateContentRequest,
     GenerationConfig,
     MediaResolution,
     Part,
 )
-from toplu.job import ProjectId
-from toplu.settings import ModelSettings, Settings
 
 # The part of the longer side that an image is shown with; all others are shown as large as can be.
 SIDE_DIVISORS = {

@@ -6,12 +6,12 @@ from datetime import datetime
 from toplu.clock import Clock
 from toplu.errors import PermissionDenied
 from toplu.files import metadata, uploads
-from toplu.files.part import Parts
+from toplu.files.partial_file import Parts
 from toplu.job import ProjectId
-from toplu.store.blobs import Blobs
-from toplu.store.files import Files, FileSource, StoredFile
-from toplu.store.pages import PageMark
-from toplu.store.uploads import UploadSessions
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.pages import PageMark
+from toplu.store.rows.uploads import UploadSessions
 
 __all__ = ["FileSource", "Library", "StoredFile"]
 

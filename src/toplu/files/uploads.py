@@ -17,15 +17,15 @@ from datetime import timedelta
 from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluError
 from toplu.files import metadata
-from toplu.files.arrival import Arrival, OffsetMismatch
-from toplu.files.part import PartFile, Parts
-from toplu.files.storage_room import StorageLimit, StorageRoom
-from toplu.gemini.file import FileMetadata
+from toplu.files.chunk_writer import Arrival, OffsetMismatch
+from toplu.files.disk_space import StorageLimit, StorageRoom
+from toplu.files.partial_file import PartFile, Parts
 from toplu.job import ProjectId
-from toplu.settings import Settings
-from toplu.store.blobs import Blobs
-from toplu.store.files import Files, FileSource, StoredFile
-from toplu.store.uploads import UploadSession, UploadSessions, UploadState
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
+from toplu.wire.gemini.file import FileMetadata
 
 __all__ = ["OffsetMismatch", "UploadProgress", "UploadState", "Uploads"]
 

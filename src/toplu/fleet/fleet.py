@@ -4,15 +4,16 @@ import asyncio
 from typing import Any
 
 from toplu.clock import Clock
-from toplu.engines.catalogue import Catalogue
-from toplu.fleet.embedding_pool import EmbeddingPool
-from toplu.fleet.lanes import Places
-from toplu.fleet.launch import launch_embedder_of, launch_of
-from toplu.fleet.manner import Manner
+from toplu.fleet.adapters.adapter import Manner
+from toplu.fleet.adapters.prompt import Prompting
+from toplu.fleet.adapters.relay import Relaying
+from toplu.fleet.embedding.pool import EmbeddingPool
+from toplu.fleet.lanes.lanes import Places
+from toplu.fleet.lanes.reserve import reserve_of
 from toplu.fleet.pool import Pool
-from toplu.fleet.prompting import Prompting
-from toplu.fleet.relaying import Relaying
-from toplu.fleet.remote.gate import ServerGate
+from toplu.fleet.processes.engine_handle import AnyEngine, Launch
+from toplu.fleet.processes.launch import launch_embedder_of, launch_of
+from toplu.fleet.processes.supervisor import EngineState, Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import (
     embedding_servers_of,
@@ -22,10 +23,9 @@ from toplu.fleet.remote.launch import (
     relays_of,
     servers_of,
 )
-from toplu.fleet.reserve import reserve_of
-from toplu.fleet.running_engine import AnyEngine, Launch
-from toplu.fleet.supervisor import EngineState, Supervisor
-from toplu.settings import Kind, ModelSettings, Settings
+from toplu.fleet.remote.slots import ServerGate
+from toplu.models.catalogue import Catalogue
+from toplu.settings.server import Kind, ModelSettings, Settings
 from toplu.tools.grounding import Grounder
 
 

@@ -13,18 +13,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Generic
 
-from toplu.engines.attached import find_attached
-from toplu.engines.cached import Cached
-from toplu.fleet.lanes import Lanes, Places
-from toplu.fleet.manner import ChunkListener, Manner
-from toplu.fleet.patience import Patience
-from toplu.fleet.reserve import reserve_of
-from toplu.fleet.running_engine import AnyEngine
-from toplu.fleet.supervisor import EngineGivenUp, EngineStopped, Supervisor
-from toplu.fleet.survival import Survival
-from toplu.gemini.content import GenerateContentRequest
-from toplu.gemini.message import Response
-from toplu.settings import ModelSettings, Settings
+from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.media import find_attached
+from toplu.fleet.adapters.adapter import ChunkListener, Manner
+from toplu.fleet.attempts.attempts import Survival
+from toplu.fleet.lanes.lanes import Lanes, Places
+from toplu.fleet.lanes.reserve import reserve_of
+from toplu.fleet.lanes.wait_limits import Patience
+from toplu.fleet.processes.engine_handle import AnyEngine
+from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.message import Response
 
 __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
 

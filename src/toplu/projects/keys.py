@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from toplu.clock import Clock, random_id
 from toplu.errors import InvalidArgument, NotFound
 from toplu.job import ProjectId
-from toplu.store.keys import IssuedKey, IssuedKeys
+from toplu.store.rows.keys import IssuedKey, IssuedKeys
 
 __all__ = ["IssuedKey", "Keys"]
 

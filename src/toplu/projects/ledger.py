@@ -10,7 +10,7 @@ from toplu.clock import Clock, random_id
 from toplu.errors import Unavailable
 from toplu.job import ProjectId
 from toplu.money import Kind, Prices, Usage
-from toplu.store.ledger import LedgerEntry, LedgerRows, Total
+from toplu.store.rows.ledger import LedgerEntry, LedgerRows, Total
 
 __all__ = ["Ledger", "Total"]
 

@@ -7,7 +7,7 @@ from toplu.money import Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.projects.rates import Rates
-from toplu.settings import ModelSettings, Settings
+from toplu.settings.server import ModelSettings, Settings
 
 REQUESTS = "generate_content_requests_per_minute"
 TOKENS = "generate_content_tokens_per_minute"

@@ -11,8 +11,8 @@ from toplu.clock import Clock
 from toplu.errors import InvalidArgument
 from toplu.job import ProjectId
 from toplu.projects.keys import PROJECT
-from toplu.settings import Settings, TierSettings
-from toplu.store.projects import Holdings, ProjectRows
+from toplu.settings.server import Settings, TierSettings
+from toplu.store.rows.projects import Holdings, ProjectRows
 
 __all__ = ["Holdings", "Quotas"]
 

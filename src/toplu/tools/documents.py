@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
-from toplu.store.passages import Passage
+from toplu.store.search_index import Passage
 
 DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
 DOCUMENTS_MAX = 200_000

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 from toplu.engines.engine import Prompt, Turn
 from toplu.errors import DeadlineExceeded
-from toplu.gemini.content import GenerateContentRequest
-from toplu.settings import ModelSettings, SearchSettings
+from toplu.settings.server import ModelSettings, SearchSettings
 from toplu.tools.quoting import fit_pages, quote_pages
 from toplu.tools.search import Page, SearchProvider
+from toplu.wire.gemini.content import GenerateContentRequest
 
 QUERIES_MAX = 3
 QUERY_CHARACTERS_MAX = 256

@@ -3,7 +3,7 @@
 import asyncio
 
 from toplu.errors import FailedPrecondition
-from toplu.store.passages import Passages
+from toplu.store.search_index import Passages
 from toplu.tools.search import Page
 from toplu.tools.words import telling_words
 

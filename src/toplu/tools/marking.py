@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from toplu.gemini.content import GenerateContentResponse
-from toplu.gemini.grounding import (
+from toplu.tools.grounding import Evidence
+from toplu.tools.supports import find_supports
+from toplu.wire.gemini.content import GenerateContentResponse
+from toplu.wire.gemini.grounding import (
     GroundingChunk,
     GroundingMetadata,
     SearchEntryPoint,
     WebChunk,
 )
-from toplu.tools.grounding import Evidence
-from toplu.tools.supports import find_supports
 
 
 def mark_answer(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from toplu.engines.answer import prompt_details, text_tokens
 from toplu.engines.engine import Engine, Turn
-from toplu.gemini.content import GenerateContentResponse
+from toplu.engines.translation.answer import prompt_details, text_tokens
 from toplu.tools.grounding import Grounded
+from toplu.wire.gemini.content import GenerateContentResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from toplu.gemini.grounding import GroundingSupport, Segment
 from toplu.tools.search import Page
 from toplu.tools.words import telling_words
+from toplu.wire.gemini.grounding import GroundingSupport, Segment
 
 # Every alternative begins behind one character, so that no text is gone through twice.
 SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*(?=\s)|(?<=[。！？])|\n")  # noqa: RUF001  # wide stops

@@ -9,29 +9,29 @@ from typing import Any
 
 from fake_clock import FakeClock
 from toplu.batch import paths
-from toplu.batch.admission import Admission
-from toplu.batch.assembly import Assembler
-from toplu.batch.kept_results import KeptResults
+from toplu.batch.jobs.admission import Admission
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Bell
-from toplu.batch.plan import Orderer, Planner
-from toplu.batch.request_run import RequestRun
-from toplu.batch.results import ResultWriter
-from toplu.batch.scheduler import Scheduler
-from toplu.batch.shard_run import ShardRun
-from toplu.batch.speed import Speeds
+from toplu.batch.plan.planner import Orderer, Planner
+from toplu.batch.results.assembler import Assembler
+from toplu.batch.results.reader import KeptResults
+from toplu.batch.run.leased_shard import ShardRun
+from toplu.batch.run.request_runner import RequestRun
+from toplu.batch.run.result_writer import ResultWriter
+from toplu.batch.schedule.scheduler import Scheduler
+from toplu.batch.schedule.throughput import Speeds
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import SystemClock
-from toplu.gemini.content import GenerateContentResponse, UsageMetadata
 from toplu.job import InputForm, Job, JobId, ProjectId
 from toplu.money import NO_TOKENS, Usage
 from toplu.projects.quotas import Quotas
-from toplu.settings import Settings
-from toplu.store.blobs import DiskBlobs
-from toplu.store.database import Database
-from toplu.store.jobs import Jobs
-from toplu.store.projects import ProjectRows
-from toplu.store.result_log import Record, ResultLog
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.rows.database import Database
+from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.projects import ProjectRows
+from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
 
 PROJECT = ProjectId("team-a")
 PATIENCE_SECONDS = 30  # far more than anything here takes: beyond it something hangs

@@ -9,9 +9,9 @@ from typing import Any
 
 from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld, line_of
 
-from toplu.batch.runner import Runner
-from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
-from toplu.store.jobs import Jobs
+from toplu.batch.run.runner import Runner
+from toplu.store.rows.jobs import Jobs
+from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
 
 
 class LanePool:

@@ -6,7 +6,7 @@ from batch_world import PROJECT, BatchWorld, record, taken
 
 from toplu.batch import paths
 from toplu.job import JobId, JobState
-from toplu.store.files import Files
+from toplu.store.rows.files import Files
 
 
 async def finish_shards(world: BatchWorld, count: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.deadlines import Due, Outlook, look_ahead
+from toplu.batch.schedule.deadlines import Due, Outlook, look_ahead
 from toplu.job import JobId
 
 HOUR = 3600.0

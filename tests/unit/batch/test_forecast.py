@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.fair_share import Shares
-from toplu.batch.forecast import forecast
-from toplu.batch.policy import Contender, Engine, Round
+from toplu.batch.schedule.fair_shares import Shares
+from toplu.batch.schedule.forecast import forecast
+from toplu.batch.schedule.policy import Contender, Engine, Round
 from toplu.job import JobId, ProjectId
 
 HOUR = timedelta(hours=1)

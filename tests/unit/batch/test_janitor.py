@@ -9,12 +9,12 @@ from batch_world import PROJECT, BatchWorld
 from toplu.batch.janitor import ROUND, Janitor
 from toplu.caches.library import CacheLibrary
 from toplu.files.library import Library
-from toplu.files.part import Parts
+from toplu.files.partial_file import Parts
 from toplu.job import JobId, JobState
-from toplu.settings import Settings
-from toplu.store.caches import Caches
-from toplu.store.files import Files
-from toplu.store.uploads import UploadSessions
+from toplu.settings.server import Settings
+from toplu.store.rows.caches import Caches
+from toplu.store.rows.files import Files
+from toplu.store.rows.uploads import UploadSessions
 
 SECOND = timedelta(seconds=1)
 

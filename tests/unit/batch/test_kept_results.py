@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from batch_world import PROJECT, BatchWorld, record, taken
 
-from toplu.batch.kept_results import Reading
-from toplu.batch.results import ResultWriter
+from toplu.batch.results.reader import Reading
+from toplu.batch.run.result_writer import ResultWriter
 from toplu.errors import NotFound
 from toplu.job import JobId, JobState, ProjectId
 

@@ -8,11 +8,11 @@ from typing import Any
 from batch_world import BatchWorld, line_of
 from lanes_world import LanePool, LanesWorld
 
-from toplu.gemini.content import (
+from toplu.job import ProjectId
+from toplu.wire.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
 )
-from toplu.job import ProjectId
 
 
 async def test_every_lane_begins_at_once_on_requests_of_its_own(world: BatchWorld) -> None:

@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.batch.led_stretch import LedStretch
-from toplu.batch.order import RequestLine
+from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.leader_first import LedStretch
 
 
 def stretch_of(*shared: int) -> LedStretch:

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toplu.batch.order import Place, pack, unpack
-from toplu.batch.order_key import KEY_BYTES_MAX, digest_of, key_of, shared_bytes
-from toplu.batch.planning import Ordering, PlanRules
-from toplu.batch.shard_cutter import ShardBounds, cut_shards
-from toplu.batch.sorter import Sorter
-from toplu.gemini.content import GenerateContentRequest
-from toplu.gemini.jsonl import read_line
-from toplu.gemini.line_splitter import LineSpan
+from toplu.batch.plan.external_sort import Sorter
+from toplu.batch.plan.order import Place, pack, unpack
+from toplu.batch.plan.ordering import Ordering, PlanRules
+from toplu.batch.plan.shard_cutter import ShardBounds, cut_shards
+from toplu.batch.plan.sort_key import KEY_BYTES_MAX, digest_of, key_of, shared_bytes
 from toplu.job import Method
-from toplu.model_settings import ModelSettings
-from toplu.settings import Deduplication
+from toplu.settings.model import ModelSettings
+from toplu.settings.server import Deduplication
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.jsonl import read_line
+from toplu.wire.gemini.line_splitter import LineSpan
 
 MODEL = ModelSettings(name="m", engine="echo", temperature=0.7)
 RULES = PlanRules(

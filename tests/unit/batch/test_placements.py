@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from toplu.batch import placements
-from toplu.batch.placements import Placements
+from toplu.batch.results import placements
+from toplu.batch.results.placements import Placements
 from toplu.job import JobId
-from toplu.store.result_log import Entry, Record, ResultLog
+from toplu.store.blobs.result_log import Entry, Record, ResultLog
 
 JOB = JobId("one")
 

@@ -11,10 +11,10 @@ import pytest
 from batch_world import PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch import paths
-from toplu.batch.order import RequestLine, read_shard
-from toplu.batch.planning_process import PlanningFailed
+from toplu.batch.plan.order import RequestLine, read_shard
+from toplu.batch.plan.ordering_process import PlanningFailed
 from toplu.job import JobId, JobState
-from toplu.settings import ModelSettings, Settings
+from toplu.settings.server import ModelSettings, Settings
 
 ONE = JobId("one")
 
@@ -194,7 +194,7 @@ async def test_a_job_that_cannot_be_sorted_now_is_tried_again(
         raise PlanningFailed("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("toplu.batch.plan.plan_in_child", fail)
+        patch.setattr("toplu.batch.plan.planner.plan_in_child", fail)
         await orderer.step()
     assert not (await world.job("one")).planned
     await orderer.step()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.fair_share import Shares
-from toplu.batch.policy import Contender, Engine, Round, Turn
+from toplu.batch.schedule.fair_shares import Shares
+from toplu.batch.schedule.policy import Contender, Engine, Round, Turn
 from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 ENGINE = Engine(lanes=4, work_per_second=1000.0, quantum_seconds=1.0)

@@ -7,12 +7,12 @@ import pytest
 from batch_world import BatchWorld, result_of, taken
 from sqlalchemy import update
 
-from toplu.batch.receipt import Receipt, Receipts
+from toplu.batch.results.receipt import Receipt, Receipts
 from toplu.errors import FailedPrecondition
 from toplu.job import JobId, JobState
 from toplu.money import Usage
-from toplu.store.ledger import LedgerRows
-from toplu.store.schema import jobs, ledger
+from toplu.store.rows.ledger import LedgerRows
+from toplu.store.rows.schema import jobs, ledger
 
 ONE = JobId("one")
 USED = Usage(prompt_tokens=10, cached_tokens=4, output_tokens=3)

@@ -9,7 +9,7 @@ import pytest
 from batch_world import BatchWorld, record, taken
 
 from toplu.job import JobId, JobState
-from toplu.store.result_log import Record, ResultLog
+from toplu.store.blobs.result_log import Record, ResultLog
 
 
 async def test_a_group_is_counted_once_it_is_durable(world: BatchWorld) -> None:

@@ -5,9 +5,10 @@ import hashlib
 import pytest
 from batch_world import PROJECT, BatchWorld, line_of, result_of, taken
 
-from toplu.batch import lines as input_lines
-from toplu.batch import paths, retry
-from toplu.batch.retry import Retry
+from toplu.batch import line_reader as input_lines
+from toplu.batch import paths
+from toplu.batch.jobs import retry
+from toplu.batch.jobs.retry import Retry
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld
 
-from toplu.batch.results import ResultWriter
-from toplu.batch.runner import Runner
-from toplu.batch.scheduler import Scheduler
+from toplu.batch.run.result_writer import ResultWriter
+from toplu.batch.run.runner import Runner
+from toplu.batch.schedule.scheduler import Scheduler
 from toplu.fleet.pool import EngineGivenUp
-from toplu.gemini import jsonl
-from toplu.gemini.content import (
+from toplu.job import JobId, JobState, Lease
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.blobs.result_log import ResultLog
+from toplu.wire.gemini import jsonl
+from toplu.wire.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
 )
-from toplu.job import JobId, JobState, Lease
-from toplu.store.blobs import DiskBlobs
-from toplu.store.result_log import ResultLog
 
 
 class HeldPool:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from batch_world import BatchWorld, line_of
 
-from toplu.batch.estimate import work_left
-from toplu.batch.scheduler import Scheduler
-from toplu.batch.speed import Speeds
+from toplu.batch.schedule.estimate import work_left
+from toplu.batch.schedule.scheduler import Scheduler
+from toplu.batch.schedule.throughput import Speeds
 from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
-from toplu.store.jobs import Progress
-from toplu.store.shares import Competitor
+from toplu.store.rows.jobs import Progress
+from toplu.store.rows.shares import Competitor
 
 A, B = ProjectId("a"), ProjectId("b")
 HOUR = timedelta(hours=1)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from fake_clock import NOON
-from toplu.batch.estimate import GUESS_COUNTS_AS, OUTPUT_TOKENS_GUESSED, work_left
-from toplu.batch.speed import Speed
+from toplu.batch.schedule.estimate import GUESS_COUNTS_AS, OUTPUT_TOKENS_GUESSED, work_left
+from toplu.batch.schedule.throughput import Speed
 from toplu.job import InputForm, Job, JobId, ProjectId, RequestCounts
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.batch.order import RequestLine
-from toplu.batch.stretch import Stretch, cheapest_cut
+from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.span import Stretch, cheapest_cut
 
 ANSWER_BYTES = 100.0
 SHARED = st.lists(st.integers(0, 2000), max_size=40)

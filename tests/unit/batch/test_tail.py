@@ -7,8 +7,8 @@ import pytest
 from batch_world import BatchWorld
 from lanes_world import LanesWorld, asked
 
-from toplu.batch.order import RequestLine
-from toplu.batch.tail import LINE_BYTES_MAX, longest, output_tokens_asked
+from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.longest_first import LINE_BYTES_MAX, longest, output_tokens_asked
 from toplu.job import Method
 
 

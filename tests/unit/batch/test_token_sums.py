@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from batch_world import PROJECT, BatchWorld, record
 
-from toplu.batch.shard_run import ShardRun
+from toplu.batch.run.leased_shard import ShardRun
 from toplu.job import JobId, JobState
 from toplu.money import Usage
-from toplu.store.ledger import LedgerRows
-from toplu.store.result_log import Record
+from toplu.store.blobs.result_log import Record
+from toplu.store.rows.ledger import LedgerRows
 
 USED = Usage(prompt_tokens=100, cached_tokens=30, output_tokens=7)
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from batch_world import BatchWorld, answer_all
 
-from toplu.batch.request_run import RequestRun
+from toplu.batch.run.request_runner import RequestRun
 from toplu.errors import Unavailable
-from toplu.gemini.content import (
+from toplu.job import JobId, JobState
+from toplu.money import Usage
+from toplu.wire.gemini.content import (
     GenerateContentRequest,
     GenerateContentResponse,
     UsageMetadata,
 )
-from toplu.job import JobId, JobState
-from toplu.money import Usage
 
 COMPUTED = Usage(prompt_tokens=5, output_tokens=2)
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from batch_world import BatchWorld, line_of, record, taken
 
-from toplu.batch.scheduler import Scheduler
-from toplu.batch.speed import Speeds
+from toplu.batch.schedule.scheduler import Scheduler
+from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.schedule.wait_reason import Reason, Waiting, Waits
 from toplu.batch.storage_faults import StorageFaults
-from toplu.batch.waiting import Reason, Waiting, Waits
-from toplu.fleet.supervisor import EngineState
+from toplu.fleet.processes.supervisor import EngineState
 from toplu.job import JobId, JobState
-from toplu.store.jobs import Jobs
+from toplu.store.rows.jobs import Jobs
 
 UP = {"echo": EngineState.READY}
 

@@ -6,16 +6,16 @@ import pytest
 from batch_world import PROJECT, BatchWorld
 
 from toplu.batch import paths
-from toplu.batch.intake import Intake
+from toplu.batch.jobs.create import Intake
 from toplu.batch.lookup import Lookup
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
-from toplu.files.part import Parts
-from toplu.gemini.batch import GenerateContentBatch, InputConfig
+from toplu.files.partial_file import Parts
 from toplu.job import JobId
-from toplu.store.blobs import DiskBlobs
-from toplu.store.files import Files, FileSource, StoredFile
-from toplu.store.uploads import UploadSessions
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.uploads import UploadSessions
+from toplu.wire.gemini.batch import GenerateContentBatch, InputConfig
 
 
 async def test_results_that_go_while_they_are_looked_up_are_not_found(world: BatchWorld) -> None:

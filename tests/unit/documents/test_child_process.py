@@ -10,7 +10,7 @@ from toplu.documents.child import DocumentOrder
 from toplu.documents.child_process import SPENT, read_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import Reading
-from toplu.settings import MIB
+from toplu.settings.server import MIB
 
 
 def an_order(**changes: int) -> DocumentOrder:

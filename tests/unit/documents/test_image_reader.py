@@ -15,7 +15,7 @@ from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage
 from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType, is_image, read_image_type
-from toplu.settings import MIB, Settings
+from toplu.settings.server import MIB, Settings
 
 TYPES = {form: ImageType[form] for form in ("PNG", "JPEG", "WEBP", "GIF")}
 

@@ -7,7 +7,7 @@ from pdf_files import encrypted_pdf, pdf_of, pdf_of_streams
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import read_media_type
 from toplu.documents.reader import DocumentReader
-from toplu.settings import MIB, Settings
+from toplu.settings.server import MIB, Settings
 
 PDF = "application/pdf"
 

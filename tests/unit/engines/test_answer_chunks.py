@@ -2,11 +2,11 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines.answer_chunks import AnswerChunks
 from toplu.engines.engine import Completion, Generation, Piece
-from toplu.gemini import message
-from toplu.gemini.content import GenerateContentResponse
-from toplu.settings import ModelSettings
+from toplu.engines.translation.answer_chunks import AnswerChunks
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini import message
+from toplu.wire.gemini.content import GenerateContentResponse
 
 MODEL = ModelSettings(name="m", engine="echo")
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from toplu.engines.catalogue import Catalogue
 from toplu.errors import ConfigurationError
-from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, Kind, ModelSettings
+from toplu.models.catalogue import Catalogue
+from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, Kind, ModelSettings
 
 
 def a_model(name: str, *aliases: str) -> ModelSettings:

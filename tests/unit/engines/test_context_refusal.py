@@ -1,6 +1,6 @@
 import pytest
 
-from toplu.engines.context_refusal import read_overlength
+from toplu.engines.http.context_overflow import read_overlength
 
 VLLM = "This model's maximum context length is 512 tokens. However, you requested 641 tokens "
 VLLM_LATER = (

@@ -1,4 +1,4 @@
-from toplu.engines.control_tokens import MEDIA_MARKER, WORD_JOINER, ControlTokens
+from toplu.engines.llama_cpp.control_tokens import MEDIA_MARKER, WORD_JOINER, ControlTokens
 
 TOKENS = ControlTokens(["<|im_end|>", "<|im|>", "<s>", "<s>x", "|"])
 

@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import pytest
 
-from toplu.engines.echo import EchoEngine
+from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.engine import Completion, EngineDied, Image, Prompt, Sampling, Turn
-from toplu.engines.structured.structure import read_structure
 from toplu.errors import ConfigurationError, Internal
-from toplu.gemini.content import GenerationConfig
-from toplu.settings import EchoSettings, ModelSettings
+from toplu.settings.server import EchoSettings, ModelSettings
+from toplu.structured.response_format import read_structure
+from toplu.wire.gemini.content import GenerationConfig
 
 
 def an_engine(*, lanes: int = 1, **echo) -> EchoEngine:

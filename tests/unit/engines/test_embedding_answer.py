@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.engines.embedder import Embedding
-from toplu.engines.embedding_answer import shortened, write_embedding
-from toplu.engines.embedding_request import EmbeddingQuery
+from toplu.engines.translation.embedding_answer import shortened, write_embedding
+from toplu.engines.translation.embedding_request import EmbeddingQuery
 from toplu.errors import InvalidArgument
 
 VECTORS = st.lists(st.floats(min_value=0.1, max_value=1), min_size=2, max_size=50)

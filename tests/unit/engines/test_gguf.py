@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from toplu.engines.gguf import read_control_tokens
+from toplu.engines.llama_cpp.gguf import read_control_tokens
 
 TEXT, ARRAY, INT32, FLOAT64 = 8, 9, 5, 12
 

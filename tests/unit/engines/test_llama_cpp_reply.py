@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from toplu.engines.engine import EngineDied, Piece
-from toplu.engines.llama_cpp_reply import Reply, read_refusal, read_reply
+from toplu.engines.llama_cpp.reply import Reply, read_refusal, read_reply
 from toplu.errors import Internal, InvalidArgument, TopluError
 
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}\n'

@@ -4,10 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toplu.engines import model_source
-from toplu.engines.model_source import HubSource, PathSource, WheelSource
 from toplu.errors import ConfigurationError
-from toplu.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
+from toplu.models import sources as model_source
+from toplu.models.sources import HubSource, PathSource, WheelSource
+from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings
 
 PAYLOAD = b"GGUF and so on"
 SHA256 = hashlib.sha256(PAYLOAD).hexdigest()

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from toplu.engines.chat_reply import ReplyParts
-from toplu.engines.openai_reply import read_stream
-from toplu.engines.server_fault import AnswerLost
+from toplu.engines.chat.reply import ReplyParts
+from toplu.engines.http.fault import AnswerLost
+from toplu.engines.openai.reply import read_stream
 
 
 async def lines_of(*lines: bytes) -> AsyncIterator[bytes]:

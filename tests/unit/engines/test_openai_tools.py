@@ -6,17 +6,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.engine import Completion, Prompt
-from toplu.engines.openai_tools import (
+from toplu.engines.chat.tools import (
     CalledFunction,
     CallParts,
     ToolCall,
     write_dialogue,
     write_tools,
 )
-from toplu.engines.prompt import read_prompt
-from toplu.gemini.content import GenerateContentRequest
-from toplu.model_settings import ModelSettings
+from toplu.engines.engine import Completion, Prompt
+from toplu.engines.translation.prompt import read_prompt
+from toplu.settings.model import ModelSettings
+from toplu.wire.gemini.content import GenerateContentRequest
 
 MODEL = ModelSettings(name="echo", engine="echo")
 WEATHER = {

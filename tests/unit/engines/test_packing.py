@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.engines.packing import RUN_TOKENS, pack
+from toplu.engines.onnx.packing import RUN_TOKENS, pack
 
 LENGTHS = st.lists(st.integers(min_value=1, max_value=300), max_size=60)
 

@@ -3,12 +3,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.attached import with_read
 from toplu.engines.engine import Image, Turn
-from toplu.engines.prompt import read_prompt, read_turns
+from toplu.engines.translation.media import with_read
+from toplu.engines.translation.prompt import read_prompt, read_turns
 from toplu.errors import InvalidArgument, TopluError, Unimplemented
-from toplu.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
-from toplu.settings import ModelSettings
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 
 MODEL = ModelSettings(
     name="m", engine="echo", output_tokens_max=100, temperature=0.3, top_p=0.8, top_k=5

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from toplu.engines.pulse import LOOKS, Pulse
+from toplu.engines.liveness import LOOKS, Pulse
 
 SILENCE = 60.0
 
@@ -27,7 +27,7 @@ class World:
             self.at_look()
             await turn(0)
 
-        monkeypatch.setattr("toplu.engines.pulse.asyncio.sleep", sleep)
+        monkeypatch.setattr("toplu.engines.liveness.asyncio.sleep", sleep)
 
     async def check(self) -> None:
         self.checked += 1

@@ -1,6 +1,6 @@
 import pytest
 
-from toplu.engines.served_vectors import shared_out
+from toplu.engines.http.vectors import shared_out
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from toplu.engines.server_fault import read_retry_after
+from toplu.engines.http.fault import read_retry_after
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 

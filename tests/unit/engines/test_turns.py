@@ -1,6 +1,6 @@
 import pytest
 
-from toplu.engines.chat_messages import write_messages
+from toplu.engines.chat.messages import write_messages
 from toplu.engines.engine import Image, Turn
 
 RED = Image(media_type="image/png", width=2, height=1, data=b"red")

@@ -8,8 +8,8 @@ import pytest
 from upload_world import UploadWorld
 
 from fake_clock import FakeClock
-from toplu.settings import Settings
-from toplu.store.database import Database
+from toplu.settings.server import Settings
+from toplu.store.rows.database import Database
 
 SETTINGS = Settings(upload_bytes_max=5_000_000, project_bytes_max=6_000_000, open_uploads_max=3)
 

@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.attached import find_attached, with_read, write_document
-from toplu.gemini.content import GenerateContentRequest, Part
+from toplu.engines.translation.media import find_attached, with_read, write_document
+from toplu.wire.gemini.content import GenerateContentRequest, Part
 
 
 def a_request(*parts: dict[str, Any], **fields: Any) -> GenerateContentRequest:

@@ -7,8 +7,8 @@ from upload_world import PROJECT, UploadWorld
 
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.job import ProjectId
-from toplu.store.blobs import DiskBlobs
-from toplu.store.files import Files
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.rows.files import Files
 
 LIFE = timedelta(hours=48)
 

@@ -9,8 +9,8 @@ import pytest
 from upload_world import PROJECT, UploadWorld, broken, chunks, endless
 
 from toplu.errors import NotFound
-from toplu.gemini.file import FileMetadata
-from toplu.store.blobs import DiskBlobs
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.wire.gemini.file import FileMetadata
 
 MEBIBYTE = 1024 * 1024
 DATA = bytes(range(251)) * 12_000  # about 3 MB, and no two megabytes alike

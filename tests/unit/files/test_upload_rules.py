@@ -16,8 +16,8 @@ from toplu.errors import (
     TopluError,
 )
 from toplu.files.uploads import OffsetMismatch, UploadState
-from toplu.gemini.file import FileMetadata
 from toplu.job import ProjectId
+from toplu.wire.gemini.file import FileMetadata
 
 
 async def test_an_upload_becomes_a_file(world: UploadWorld) -> None:

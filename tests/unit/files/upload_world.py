@@ -6,15 +6,15 @@ from pathlib import Path
 
 from fake_clock import FakeClock
 from toplu.files.library import Library
-from toplu.files.part import Parts
+from toplu.files.partial_file import Parts
 from toplu.files.uploads import Uploads
-from toplu.gemini.file import FileMetadata
 from toplu.job import ProjectId
-from toplu.settings import Settings
-from toplu.store.blobs import DiskBlobs
-from toplu.store.database import Database
-from toplu.store.files import Files, StoredFile
-from toplu.store.uploads import UploadSessions
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.rows.database import Database
+from toplu.store.rows.files import Files, StoredFile
+from toplu.store.rows.uploads import UploadSessions
+from toplu.wire.gemini.file import FileMetadata
 
 PROJECT = ProjectId("team-a")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from toplu.engines.calling.function import Functions
+from toplu.engines.calls import Functions
 from toplu.engines.engine import (
     Completion,
     EngineDied,
@@ -20,12 +20,12 @@ from toplu.engines.engine import (
     Prompt,
     Turn,
 )
-from toplu.fleet.running_engine import Death
-from toplu.gemini.content import Content, GenerateContentRequest, Part
-from toplu.settings import SearchSettings
-from toplu.store.passages import Passages
+from toplu.fleet.processes.engine_handle import Death
+from toplu.settings.server import SearchSettings
+from toplu.store.search_index import Passages
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 
 EVENTUALLY_TURNS_MAX = 1000
 

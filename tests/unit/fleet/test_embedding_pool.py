@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from toplu.engines.echo_embedder import EchoEmbedder
+from toplu.engines.echo.embedder import EchoEmbedder
 from toplu.errors import Internal, InvalidArgument, Unavailable
-from toplu.fleet.embedding_pool import EmbeddingPool
-from toplu.fleet.launch import RunningEcho
-from toplu.fleet.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
-from toplu.gemini.content import Content, Part
-from toplu.gemini.embedding import EmbedContentRequest, EmbedContentResponse
-from toplu.settings import EchoSettings, ModelSettings, Settings
+from toplu.fleet.embedding.pool import EmbeddingPool
+from toplu.fleet.processes.launch import RunningEcho
+from toplu.fleet.processes.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
+from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.wire.gemini.content import Content, Part
+from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse
 from unit.fleet.scripted_engine import RestlessClock, captured_logs, eventually
 
 MODEL = ModelSettings(

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from toplu.fleet.embedding_queue import (
+from toplu.fleet.embedding.queue import (
     GROUP_CHARACTERS_MAX,
     GROUP_TEXTS_MAX,
     EmbeddingQueue,

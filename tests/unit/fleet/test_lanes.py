@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from toplu.fleet.claim import Claim, Preempted
-from toplu.fleet.lanes import COUNTS_MAX, Lanes
-from toplu.fleet.reserve import Reserve
+from toplu.fleet.lanes.claim import Claim, Preempted
+from toplu.fleet.lanes.lanes import COUNTS_MAX, Lanes
+from toplu.fleet.lanes.reserve import Reserve
 
 PREEMPTIONS_MAX = 2
 SEEN_SECONDS = 60.0

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
-from toplu.fleet.lanes import PLACES_PER_LANE
+from toplu.fleet.adapters.prompt import Prompting
+from toplu.fleet.lanes.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, Pool
-from toplu.fleet.prompting import Prompting
-from toplu.fleet.supervisor import Supervisor
-from toplu.gemini.content import GenerateContentRequest, GenerateContentResponse
-from toplu.settings import ModelSettings, Settings
+from toplu.fleet.processes.supervisor import Supervisor
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
 from unit.fleet.scripted_engine import (
     NO_GROUNDER,
     RestlessClock,

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.fleet.quarantine import Quarantine
+from toplu.fleet.lanes.quarantine import Quarantine
 from unit.fleet.scripted_engine import eventually
 
 

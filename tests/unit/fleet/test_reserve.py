@@ -2,7 +2,7 @@
 
 import pytest
 
-from toplu.fleet.reserve import Reserve
+from toplu.fleet.lanes.reserve import Reserve
 
 SECONDS = 60.0
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from toplu.engines.attached import with_read
+from toplu.engines.translation.media import with_read
 from toplu.errors import Unavailable, Unimplemented
-from toplu.gemini.content import Blob, Content, GenerateContentRequest, Part
-from toplu.settings import ModelSettings
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini.content import Blob, Content, GenerateContentRequest, Part
 from unit.fleet.scripted_engine import a_request
 from unit.fleet.test_pool import World, world
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from toplu.fleet.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
+from toplu.fleet.processes.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
 from unit.fleet.scripted_engine import FakeClock, ScriptedEngine, captured_logs, eventually
 
 SECOND = timedelta(seconds=1)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from toplu.gemini.content import (
+from toplu.wire.gemini.content import (
     Blob,
     Content,
     GenerateContentRequest,
@@ -19,9 +19,9 @@ from toplu.gemini.content import (
     Part,
     SafetySetting,
 )
-from toplu.gemini.message import FreeForm, Message
-from toplu.gemini.schema import Schema, Type
-from toplu.gemini.tool import (
+from toplu.wire.gemini.message import FreeForm, Message
+from toplu.wire.gemini.schema import Schema, Type
+from toplu.wire.gemini.tool import (
     Behavior,
     FunctionCall,
     FunctionCallingConfig,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from renderings import free_forms, render_as_proto, requests
 
 from toplu.errors import InvalidArgument, RequestError
-from toplu.gemini import jsonl
-from toplu.gemini.batch import InlinedRequest
-from toplu.gemini.content import (
+from toplu.wire.gemini import jsonl
+from toplu.wire.gemini.batch import InlinedRequest
+from toplu.wire.gemini.content import (
     Candidate,
     Content,
     FinishReason,
@@ -22,7 +22,7 @@ from toplu.gemini.content import (
     Part,
     UsageMetadata,
 )
-from toplu.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest, TaskType
+from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest, TaskType
 
 HELLO = GenerateContentRequest(contents=[Content(parts=[Part(text="hi")])])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from renderings import json_values, render_loosely
 
 from toplu.errors import InvalidArgument
-from toplu.gemini import lenient_json
+from toplu.wire.gemini import lenient_json
 
 
 def refusal(text: bytes) -> str:

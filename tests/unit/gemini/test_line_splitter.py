@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toplu.gemini.line_splitter import LineSpan, LineSplitter
+from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
 
 
 def split_whole(data: bytes) -> list[LineSpan]:

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from toplu.errors import InvalidArgument
-from toplu.gemini import proto_json
-from toplu.gemini.batch import BatchGenerateContentRequest
-from toplu.gemini.message import write
-from toplu.gemini.misplaced import lift_misplaced
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.batch import BatchGenerateContentRequest
+from toplu.wire.gemini.message import write
+from toplu.wire.gemini.misplaced import lift_misplaced
 
 SYSTEM = {"parts": [{"text": "You are a cat."}], "role": "user"}
 SIBLINGS = {

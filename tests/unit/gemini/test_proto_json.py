@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from renderings import render_as_proto, render_loosely, requests
 
-from toplu.gemini import message, proto_json
-from toplu.gemini.batch import BatchGenerateContentRequest, GenerateContentBatch
-from toplu.gemini.content import (
+from toplu.wire.gemini import message, proto_json
+from toplu.wire.gemini.batch import BatchGenerateContentRequest, GenerateContentBatch
+from toplu.wire.gemini.content import (
     Blob,
     Content,
     GenerateContentRequest,
@@ -20,10 +20,10 @@ from toplu.gemini.content import (
     Part,
     SafetySetting,
 )
-from toplu.gemini.file import CreateFileRequest
-from toplu.gemini.schema import Schema, Type
-from toplu.gemini.thinking import ThinkingConfig
-from toplu.gemini.tool import FunctionCall, GoogleSearch, Tool
+from toplu.wire.gemini.file import CreateFileRequest
+from toplu.wire.gemini.schema import Schema, Type
+from toplu.wire.gemini.thinking import ThinkingConfig
+from toplu.wire.gemini.tool import FunctionCall, GoogleSearch, Tool
 
 
 def read(body: str) -> GenerateContentRequest:

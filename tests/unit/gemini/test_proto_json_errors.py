@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from renderings import json_values
 
 from toplu.errors import InvalidArgument
-from toplu.gemini import proto_json
-from toplu.gemini.batch import BatchGenerateContentRequest, GenerateContentBatch
-from toplu.gemini.content import (
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.batch import BatchGenerateContentRequest, GenerateContentBatch
+from toplu.wire.gemini.content import (
     Content,
     CountTokensRequest,
     GenerateContentRequest,
     GenerationConfig,
 )
-from toplu.gemini.message import write
+from toplu.wire.gemini.message import write
 
 API = "type.googleapis.com/google.ai.generativelanguage.v1beta."
 

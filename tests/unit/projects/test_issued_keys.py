@@ -12,8 +12,8 @@ from toplu.errors import InvalidArgument, NotFound
 from toplu.job import ProjectId
 from toplu.projects import keys as keys_module
 from toplu.projects.keys import REMEMBERED_FOR, Keys
-from toplu.store.database import Database
-from toplu.store.keys import IssuedKeys
+from toplu.store.rows.database import Database
+from toplu.store.rows.keys import IssuedKeys
 
 PROJECT = ProjectId("team-a")
 

@@ -11,10 +11,10 @@ from toplu.job import ProjectId
 from toplu.money import FREE, Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
-from toplu.settings import Settings, TierSettings
-from toplu.store.database import Database
-from toplu.store.ledger import LedgerRows
-from toplu.store.projects import ProjectRows
+from toplu.settings.server import Settings, TierSettings
+from toplu.store.rows.database import Database
+from toplu.store.rows.ledger import LedgerRows
+from toplu.store.rows.projects import ProjectRows
 
 PROJECT = ProjectId("team-a")
 USED = Usage(prompt_tokens=3, output_tokens=2)

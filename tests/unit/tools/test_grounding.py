@@ -6,11 +6,11 @@ import pytest
 from fake_clock import FakeClock
 from toplu.engines.engine import Prompt, Sampling, Turn
 from toplu.errors import DeadlineExceeded, Unavailable
-from toplu.gemini.content import Content, GenerateContentRequest, Part
-from toplu.gemini.tool import GoogleSearch, GoogleSearchRetrieval, Tool
-from toplu.settings import ModelSettings, SearchSettings
+from toplu.settings.server import ModelSettings, SearchSettings
 from toplu.tools.grounding import Grounder, read_queries
 from toplu.tools.search import Page, RememberingSearch
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
+from toplu.wire.gemini.tool import GoogleSearch, GoogleSearchRetrieval, Tool
 
 MODEL = ModelSettings(name="m", engine="echo", context_tokens=120)
 SAMPLING = Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=9)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError, FailedPrecondition, Unavailable
-from toplu.store.passages import Collection, Passages
+from toplu.store.search_index import Collection, Passages
 from toplu.tools.documents import (
     DOCUMENT_BYTES_MAX,
     PASSAGE_CHARACTERS_MAX,

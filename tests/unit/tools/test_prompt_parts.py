@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from toplu.engines.answer import write_answer
 from toplu.engines.engine import Completion, Generation
-from toplu.gemini import message
-from toplu.settings import ModelSettings
+from toplu.engines.translation.answer import write_answer
+from toplu.settings.server import ModelSettings
 from toplu.tools.prompt_parts import PromptParts, part_usage
+from toplu.wire.gemini import message
 
 MODEL = ModelSettings(name="m", engine="echo")
 

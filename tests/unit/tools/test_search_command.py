@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from toplu.cli.app import app
 from toplu.errors import ConfigurationError
-from toplu.settings import SearchSettings, load
+from toplu.settings.server import SearchSettings, load
 
 
 def toplu_search(folder: Path, *words: str):

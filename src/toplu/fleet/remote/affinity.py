@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from toplu.engines.engine import Prompt
-from toplu.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.content import GenerateContentRequest
 
 BEGINNING_CHARACTERS = 1024
 LOAD_FACTOR = 1.25

@@ -7,7 +7,7 @@ from toplu.engines.embedder import Embedder, Embedding
 from toplu.fleet.remote.affinity import Beginning
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
-from toplu.gemini.embedding import TaskType
+from toplu.wire.gemini.embedding import TaskType
 
 
 class EmbedderClient(Client, Embedder, Protocol):

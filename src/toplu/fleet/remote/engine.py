@@ -2,12 +2,12 @@
 
 from typing import Any, Generic, Protocol, TypeVar
 
-from toplu.engines.calling.function import Functions
+from toplu.engines.calls import Functions
 from toplu.engines.engine import BegunNote, Engine, Generation, Listener, Prompt, Turn
+from toplu.fleet.processes.engine_handle import Death
 from toplu.fleet.remote.affinity import Beginning, beginning_of
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
-from toplu.fleet.running_engine import Death
 
 # A token that is read costs a server about so much of one that is written.
 READ_COST = 0.1

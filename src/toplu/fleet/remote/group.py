@@ -14,14 +14,14 @@ from typing import Generic
 
 import structlog
 
-from toplu.engines.server_fault import ServerBusy, ServerFault
+from toplu.engines.http.fault import ServerBusy, ServerFault
 from toplu.errors import TopluError
+from toplu.fleet.processes.engine_handle import Death, EngineStartFailed
 from toplu.fleet.remote.affinity import Beginning, choose
 from toplu.fleet.remote.breaker import BreakerState
 from toplu.fleet.remote.server import AnyClient, Server
-from toplu.fleet.running_engine import Death, EngineStartFailed
-from toplu.model_settings import ModelSettings
-from toplu.remote_settings import ServerSettings
+from toplu.settings.model import ModelSettings
+from toplu.settings.remote import ServerSettings
 
 log = structlog.get_logger()
 

@@ -6,19 +6,19 @@ from typing import Any
 
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
-from toplu.engines.gemini_embedder import GeminiEmbedder
-from toplu.engines.gemini_server import GeminiServer
-from toplu.engines.openai_embedder import OpenaiEmbedder
-from toplu.engines.openai_server import OpenaiServer
+from toplu.engines.gemini.embedder import GeminiEmbedder
+from toplu.engines.gemini.relay import GeminiServer
+from toplu.engines.openai.embedder import OpenaiEmbedder
+from toplu.engines.openai.engine import OpenaiServer
 from toplu.engines.relay import Relay
+from toplu.fleet.processes.engine_handle import AnyEngine, Launch, RunningEngine
 from toplu.fleet.remote.embedder import EmbedderClient, RemoteEmbedder
 from toplu.fleet.remote.engine import EngineClient, RemoteEngine, RunningServers
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.relay import RelayClient, RemoteRelay
 from toplu.fleet.remote.server import AnyClient
-from toplu.fleet.running_engine import AnyEngine, Launch, RunningEngine
-from toplu.remote_settings import ServerSettings
-from toplu.settings import ModelSettings, Settings
+from toplu.settings.remote import ServerSettings
+from toplu.settings.server import ModelSettings, Settings
 
 
 def servers_of(model: ModelSettings, settings: Settings) -> ServerGroup[EngineClient]:

@@ -7,8 +7,8 @@ from toplu.fleet.remote.affinity import Beginning, beginning_of_request
 from toplu.fleet.remote.engine import READ_COST
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
-from toplu.gemini.message import FreeForm
-from toplu.gemini.token_usage import usage_of
+from toplu.wire.gemini.message import FreeForm
+from toplu.wire.gemini.token_usage import usage_of
 
 
 class RelayClient(Client, Relay, Protocol):

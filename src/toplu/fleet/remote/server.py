@@ -6,10 +6,10 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from toplu.engines.server_fault import AnswerLost, ServerAway, ServerBusy, ServerFault
+from toplu.engines.http.fault import AnswerLost, ServerAway, ServerBusy, ServerFault
 from toplu.fleet.remote.breaker import Breaker, BreakerState
 from toplu.fleet.remote.limiter import Limiter
-from toplu.remote_settings import RemoteSettings, ServerSettings
+from toplu.settings.remote import RemoteSettings, ServerSettings
 
 log = structlog.get_logger()
 

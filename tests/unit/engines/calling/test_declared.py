@@ -8,14 +8,14 @@ import pytest
 
 from function_cases import CASES, FunctionCase, functions_of
 from grammar_walk import Walk
-from toplu.engines.calling.call_grammar import NO_CALLS
-from toplu.engines.calling.declared import FUNCTIONS_MAX, NAME_RULE, function_violations
-from toplu.engines.calling.function import CALLS_MAX
-from toplu.engines.calling.spoken import with_calls
+from toplu.engines.calls import CALLS_MAX
 from toplu.engines.engine import Completion
-from toplu.engines.structured.shape import TOO_MANY_STATES
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerateContentRequest
+from toplu.engines.functions.declarations import FUNCTIONS_MAX, NAME_RULE, function_violations
+from toplu.engines.functions.grammar import NO_CALLS
+from toplu.engines.functions.parser import with_calls
+from toplu.structured.shape import TOO_MANY_STATES
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerateContentRequest
 
 WALKS = 40
 DECLARATIONS = [case.declaration for case in CASES]

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.calling.function import FunctionCall, FunctionResult
+from toplu.engines.calls import FunctionCall, FunctionResult
 from toplu.engines.engine import Turn
-from toplu.engines.prompt import read_prompt
+from toplu.engines.translation.prompt import read_prompt
 from toplu.errors import InvalidArgument
-from toplu.gemini.content import GenerateContentRequest
-from toplu.settings import ModelSettings
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini.content import GenerateContentRequest
 
 MODEL = ModelSettings(name="m", engine="echo")
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.engines.calling.function import FunctionCall
-from toplu.engines.calling.spoken import before_calls, with_calls
+from toplu.engines.calls import FunctionCall
 from toplu.engines.engine import Completion, DecodingStep, Piece, TokenLogprob
+from toplu.engines.functions.parser import before_calls, with_calls
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
 F = FunctionCall(name="f", arguments={"a": 1})

@@ -16,11 +16,11 @@ from json_schemas import json_schemas
 
 from grammar_walk import Walk
 from structured_cases import CASES, Case
-from toplu.engines.structured.shape import SchemaFault, Structure
-from toplu.engines.structured.smallest import write_smallest
-from toplu.engines.structured.structure import read_structure
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerationConfig
+from toplu.structured.minimal_value import write_smallest
+from toplu.structured.response_format import read_structure
+from toplu.structured.shape import SchemaFault, Structure
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerationConfig
 
 WALKS = 60
 

@@ -12,12 +12,12 @@ from json_schemas import json_schemas
 from test_schema_refusals import MODEL, refusal_of
 
 from grammar_walk import Walk
-from toplu.engines.prompt import read_prompt
-from toplu.engines.structured.keywords import ASSERTIONS, COMBINERS
-from toplu.engines.structured.smallest import write_smallest
+from toplu.engines.translation.prompt import read_prompt
 from toplu.errors import InvalidArgument
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerateContentRequest
+from toplu.structured.keywords import ASSERTIONS, COMBINERS
+from toplu.structured.minimal_value import write_smallest
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerateContentRequest
 
 KEYWORDS = [*sorted(ASSERTIONS), *COMBINERS, "type", "nullable", "propertyOrdering", "$defs"]
 

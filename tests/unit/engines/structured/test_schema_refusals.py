@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from toplu.engines.prompt import read_prompt
+from toplu.engines.translation.prompt import read_prompt
 from toplu.errors import InvalidArgument
-from toplu.gemini import proto_json
-from toplu.gemini.content import GenerateContentRequest
-from toplu.settings import ModelSettings
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini import proto_json
+from toplu.wire.gemini.content import GenerateContentRequest
 
 MODEL = ModelSettings(name="echo", engine="echo")
 SCHEMA, JSON_SCHEMA = "response_schema", "response_json_schema"

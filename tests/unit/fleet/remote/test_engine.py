@@ -12,8 +12,8 @@ from toplu.engines.engine import (
 )
 from toplu.fleet.remote.engine import EngineClient, RemoteEngine
 from toplu.fleet.remote.group import ServerGroup
-from toplu.remote_settings import RemoteSettings, ServerSettings
-from toplu.settings import ModelSettings
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.server import ModelSettings
 
 MODEL = ModelSettings(
     name="m",

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from toplu.fleet.claim import Claim, Preempted
-from toplu.fleet.remote.gate import ServerGate
-from toplu.fleet.reserve import Reserve
+from toplu.fleet.lanes.claim import Claim, Preempted
+from toplu.fleet.lanes.reserve import Reserve
+from toplu.fleet.remote.slots import ServerGate
 
 
 class Group:

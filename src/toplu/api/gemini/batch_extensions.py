@@ -1,0 +1,91 @@
+"""What a client may ask of its batches beyond the Gemini API: see COMPATIBILITY, Extensions."""
+
+from contextlib import AsyncExitStack
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.gemini.model_names import ModelNames
+from toplu.api.gemini.operations import operation_of
+from toplu.api.gemini.receipts import receipt_of
+from toplu.api.gemini.state_style import state_style_of
+from toplu.api.http.gate import Call, Gate
+from toplu.api.http.json_lines import JsonLines
+from toplu.api.http.responses import json_response
+from toplu.batch.jobs.retry import Retry
+from toplu.batch.lookup import Lookup
+from toplu.batch.results.reader import KeptResults
+from toplu.batch.results.receipt import Receipts
+from toplu.batch.schedule.wait_reason import Waits
+from toplu.job import JobId, Method
+from toplu.settings.server import Settings
+from toplu.wire.gemini.batch import RetryBatchRequest
+
+CREATED_BY = {Method.GENERATE: "batchGenerateContent", Method.EMBED: "asyncBatchEmbedContent"}
+COUNT_HEADER = "X-Toplu-Result-Count"
+COMPLETE_HEADER = "X-Toplu-Complete"
+
+
+class BatchExtensions:
+    """The door to the calls of our own on `batches/…`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        names: ModelNames,
+        lookup: Lookup,
+        results: KeptResults,
+        retry: Retry,
+        receipts: Receipts,
+        waits: Waits,
+    ) -> None:
+        self._settings = settings
+        self._names = names
+        self._lookup = lookup
+        self._retry = retry
+        self._receipts = receipts
+        self._waits = waits
+        self._results = results
+
+    def routes(self, gate: Gate) -> list[Route]:
+        batch = "/{version:version}/batches/{batch}"
+        return [
+            Route(f"{batch}:results", gate.endpoint(self.results), methods=["GET"]),
+            Route(f"{batch}:retry", gate.endpoint(self.retry), methods=["POST"]),
+            Route(f"{batch}:receipt", gate.endpoint(self.receipt), methods=["GET"]),
+        ]
+
+    async def results(self, call: Call) -> Response:
+        """Answer with the results so far, in input order, whatever the state of the batch."""
+        async with AsyncExitStack() as stack:
+            reading = await stack.enter_async_context(
+                self._results.so_far(call.project, JobId(call.path("batch")))
+            )
+            return JsonLines(
+                reading.pieces,
+                stack.pop_all(),
+                headers={
+                    COUNT_HEADER: str(reading.count),
+                    COMPLETE_HEADER: str(reading.is_complete).lower(),
+                },
+                stall_seconds_max=self._settings.stream_stall_seconds_max,
+            )
+
+    async def retry(self, call: Call) -> Response:
+        """Make a batch of the requests that failed or were not reached; the reply is that batch."""
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(RetryBatchRequest, self._settings.inline_bytes_max)
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
+        retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
+        return await json_response(
+            call.request, operation_of(retry, style=style, waiting=await self._waits.of(retry))
+        )
+
+    async def receipt(self, call: Call) -> Response:
+        """Answer with what a batch that has ended was, its outcomes counted anew."""
+        style = state_style_of(call, default=self._settings.state_style)
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        receipt = await self._receipts.write(job)
+        return await json_response(call.request, receipt_of(receipt, style=style))

@@ -1,0 +1,193 @@
+"""Batches: create, poll, list, update, cancel, delete.
+
+The specification's curl lines for `:cancel` and `:delete` are GET requests, so both are
+served for GET as well as for POST.
+"""
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.gemini.model_names import ModelNames
+from toplu.api.gemini.operations import StateStyle, operation_of, resource_of
+from toplu.api.gemini.state_style import state_style_of
+from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
+from toplu.api.http.gate import Call, Endpoint, Gate
+from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
+from toplu.api.http.responses import json_response
+from toplu.batch.jobs.cancel import Withdrawal
+from toplu.batch.jobs.create import Intake
+from toplu.batch.jobs.update import WRITABLE, Amendment
+from toplu.batch.lookup import Lookup
+from toplu.batch.schedule.wait_reason import Waits
+from toplu.errors import InvalidArgument, Unimplemented
+from toplu.job import InputForm, Job, JobId, JobState
+from toplu.settings.server import Settings
+from toplu.wire.gemini.batch import (
+    BatchGenerateContentRequest,
+    GenerateContentBatch,
+    ListOperationsResponse,
+)
+from toplu.wire.gemini.embedding import AsyncBatchEmbedContentRequest, EmbedContentBatch
+from toplu.wire.gemini.misplaced import lift_misplaced
+from toplu.wire.gemini.proto_json import Mend
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 100
+
+
+class Batches:
+    """The door to `batches/…`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        names: ModelNames,
+        intake: Intake,
+        lookup: Lookup,
+        withdrawal: Withdrawal,
+        amendment: Amendment,
+        waits: Waits,
+    ) -> None:
+        self._settings = settings
+        self._names = names
+        self._intake = intake
+        self._lookup = lookup
+        self._withdrawal = withdrawal
+        self._amendment = amendment
+        self._waits = waits
+
+    def routes(self, gate: Gate) -> list[Route]:
+        cancel, delete = gate.endpoint(self.cancel), gate.endpoint(self.delete)
+        listing = PAGE_QUERY | {"filter", "returnPartialSuccess"}
+        return [
+            Route(
+                "/{version:version}/models/{model}:batchGenerateContent",
+                gate.endpoint(self.create),
+                methods=["POST"],
+            ),
+            Route(
+                "/{version:version}/models/{model}:asyncBatchEmbedContent",
+                gate.endpoint(self.create_of_embeddings),
+                methods=["POST"],
+            ),
+            Route(
+                "/{version:version}/batches/{batch}:updateGenerateContentBatch",
+                gate.endpoint(self.update, query=UPDATE_QUERY),
+                methods=["PATCH"],
+            ),
+            Route(
+                "/{version:version}/batches/{batch}:updateEmbedContentBatch",
+                gate.endpoint(self.update_of_embeddings, query=UPDATE_QUERY),
+                methods=["PATCH"],
+            ),
+            _verb("/{version:version}/batches/{batch}:cancel", cancel),
+            _verb("/{version:version}/batches/{batch}:delete", delete),
+            Route(
+                "/{version:version}/batches",
+                gate.endpoint(self.list, query=listing),
+                methods=["GET"],
+            ),
+            Route("/{version:version}/batches/{batch}", gate.endpoint(self.find), methods=["GET"]),
+            Route("/{version:version}/batches/{batch}", delete, methods=["DELETE"]),
+        ]
+
+    async def create(self, call: Call) -> Response:
+        """Make a batch of answers; 200 only when the job and its input are durable."""
+        return await self._create(
+            call, "batchGenerateContent", BatchGenerateContentRequest, mend=lift_misplaced
+        )
+
+    async def create_of_embeddings(self, call: Call) -> Response:
+        """Make a batch whose requests ask for vectors."""
+        return await self._create(call, "asyncBatchEmbedContent", AsyncBatchEmbedContentRequest)
+
+    async def _create(
+        self,
+        call: Call,
+        method: str,
+        body_type: type[BatchGenerateContentRequest] | type[AsyncBatchEmbedContentRequest],
+        mend: Mend | None = None,
+    ) -> Response:
+        name = call.path("model")
+        model = self._names.require(name, version=call.version, method=method)
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(body_type, self._settings.inline_bytes_max, mend=mend)
+        if body.batch is None:
+            raise InvalidArgument(f"* {body_type.__name__}.batch: batch is not specified\n")
+        job = await self._intake.create(
+            project=call.project, model=name, engine=model.name, batch=body.batch
+        )
+        return await self._operation(call, job, style)
+
+    async def find(self, call: Call) -> Response:
+        """Answer with the batch as it stands, results included."""
+        style = state_style_of(call, default=self._settings.state_style)
+        job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        return await self._operation(call, job, style)
+
+    async def list(self, call: Call) -> Response:
+        """Answer with a page of batches, newest first; inline results are left out."""
+        style = state_style_of(call, default=self._settings.state_style)
+        if call.request.query_params.get("filter"):
+            raise Unimplemented("filter is not served by this server yet.")
+        jobs, next_token = await self._lookup.page(
+            call.project,
+            size=page_size(call, default=PAGE_SIZE, largest=PAGE_SIZE_MAX),
+            token=page_token(call),
+        )
+        page = ListOperationsResponse(
+            operations=[
+                operation_of(job, style=style, waiting=await self._waits.of(job)) for job in jobs
+            ]
+            or None,
+            next_page_token=next_token,
+        )
+        return await json_response(call.request, page)
+
+    async def update(self, call: Call) -> Response:
+        """Change the name or the priority of a batch of answers; the reply is the batch."""
+        return await self._update(call, GenerateContentBatch)
+
+    async def update_of_embeddings(self, call: Call) -> Response:
+        """Change the name or the priority of a batch of embeddings."""
+        return await self._update(call, EmbedContentBatch)
+
+    async def _update(
+        self, call: Call, body_type: type[GenerateContentBatch] | type[EmbedContentBatch]
+    ) -> Response:
+        style = state_style_of(call, default=self._settings.state_style)
+        body = await call.read(body_type, self._settings.inline_bytes_max)
+        job = await self._amendment.update(
+            call.project,
+            JobId(call.path("batch")),
+            body,
+            masked(call.request.query_params, body, WRITABLE),
+        )
+        return await json_response(call.request, resource_of(job, style=style))
+
+    async def cancel(self, call: Call) -> Response:
+        """Stop the batch; the state is CANCELLED when this answers, unless it was final."""
+        await self._withdrawal.cancel(call.project, JobId(call.path("batch")))
+        return await json_response(call.request, {})
+
+    async def delete(self, call: Call) -> Response:
+        """Stop the batch and forget it."""
+        await self._withdrawal.delete(call.project, JobId(call.path("batch")))
+        return await json_response(call.request, {})
+
+    async def _operation(self, call: Call, job: Job, style: StateStyle) -> Response:
+        results = None
+        if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
+            results = await self._lookup.results(job.id)
+        waiting = await self._waits.of(job)
+        operation = operation_of(job, style=style, results=results, waiting=waiting)
+        return await json_response(call.request, operation)
+
+
+def _verb(path: str, endpoint: Endpoint) -> Route:
+    """Return the route of a deed that GET does as well; a HEAD must not."""
+    route = Route(path, endpoint, methods=["GET", "POST"])
+    assert route.methods is not None, "just given"
+    route.methods.discard("HEAD")  # the router adds it to every GET
+    return route

@@ -1,0 +1,1 @@
+"""HTTP that every API shares: keys, errors, paging, bodies."""

@@ -1,0 +1,62 @@
+"""Errors out: the one place that renders a failed call, as google.rpc.Status inside `error`."""
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from toplu.api.http.responses import json_response
+from toplu.errors import Internal, NotFound, ResourceExhausted, TopluError
+from toplu.wire.gemini.message import FreeForm, Message
+
+log = structlog.get_logger()
+
+
+class ErrorStatus(Message, frozen=True, kw_only=True):
+    """A google.rpc.Status as Google's front end writes it; `code` is the HTTP status."""
+
+    code: int
+    message: str
+    status: str
+    details: tuple[FreeForm, ...] = ()
+
+
+class ErrorBody(Message, frozen=True, kw_only=True):
+    """What every client of a Google API expects of a failed call."""
+
+    error: ErrorStatus
+
+
+def body_of(error: TopluError) -> ErrorBody:
+    """Return what the client is told."""
+    return ErrorBody(
+        error=ErrorStatus(
+            code=error.http_status,
+            message=error.message,
+            status=error.code.name,
+            details=error.details,
+        )
+    )
+
+
+async def render(request: Request, error: Exception, *, in_list: bool = False) -> Response:
+    """Answer with the error, whatever it is; in a list of one where a list would have come."""
+    failure = failure_of(request, error)
+    body = body_of(failure)
+    headers = None
+    if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
+        headers = {"Retry-After": str(failure.retry_seconds)}
+    return await json_response(
+        request, [body] if in_list else body, status=failure.http_status, headers=headers
+    )
+
+
+def failure_of(request: Request, error: Exception) -> TopluError:
+    """Return the failed call that an exception stands for; the log gets what nobody expected."""
+    if isinstance(error, HTTPException):
+        # Only the router raises these, for a path or method that nobody serves.
+        error = NotFound(f"Method not found: {request.method} {request.url.path}")
+    if not isinstance(error, TopluError):
+        log.error("call_crashed", path=request.url.path, exc_info=error)
+        error = Internal("An internal error has occurred. The server's log has the details.")
+    return error

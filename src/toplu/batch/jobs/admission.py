@@ -1,0 +1,104 @@
+"""The last step of hop 2: what has its input kept becomes a job, if its project has room for it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch import paths
+from toplu.batch.loop import Bell
+from toplu.clock import Clock, random_id
+from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
+from toplu.projects.quotas import Quotas
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+# With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
+JOB_ID_LENGTH = 34
+# An estimate, for the quota of enqueued tokens: the input is not read before it is accepted.
+BYTES_OF_A_TOKEN = 4
+
+
+def new_job_id() -> JobId:
+    """Return an id under which an input may be kept."""
+    return JobId(random_id(JOB_ID_LENGTH))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What is to become a job; its input is kept under its id."""
+
+    id: JobId
+    project: ProjectId
+    model: str  # as the client asked for it, without `models/`
+    engine: str
+    method: Method
+    display_name: str | None
+    input_form: InputForm
+    input_file: str | None
+    input_sha256: str
+    size_bytes: int  # of the input
+    total: int  # requests; 0: not known before it is planned
+    priority: int
+    retry_of: JobId | None = None
+
+
+class Admission:
+    """Makes jobs within the limits of their projects."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        quotas: Quotas,
+        created: Bell,
+    ) -> None:
+        self._prices = {model.name: settings.prices_of(model) for model in settings.models}
+        self._life = timedelta(seconds=settings.job_life_seconds)
+        self._clock = clock
+        self._jobs = jobs
+        self._blobs = blobs
+        self._quotas = quotas
+        self._created = created  # rung when there is a job to plan
+
+    async def admit(self, it: Candidate) -> Job:
+        """Return the PENDING job, durable with its input; if it is refused, the input goes."""
+        now = self._clock.now()
+        job = Job(
+            id=it.id,
+            project=it.project,
+            model=it.model,
+            engine=it.engine,
+            method=it.method,
+            display_name=it.display_name,
+            input_form=it.input_form,
+            input_file=it.input_file,
+            input_sha256=it.input_sha256,
+            counts=RequestCounts(total=it.total),
+            prices=self._prices[it.engine],
+            priority=it.priority,
+            tokens_estimate=-(-it.size_bytes // BYTES_OF_A_TOKEN),
+            created=now,
+            updated=now,
+            expires=now + self._life,
+            retry_of=it.retry_of,
+        )
+        try:
+            tier = await self._quotas.tier_of(job.project)
+            await self._jobs.create(
+                job,
+                unfinished_max=await self._quotas.concurrent_batches_max(job.project),
+                enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
+            )
+        except BaseException:
+            await self._blobs.delete_folder(paths.folder(job.id))
+            raise
+        log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
+        self._created.ring()
+        return job

@@ -1,0 +1,47 @@
+"""The client changes its mind: a job is cancelled or deleted."""
+
+from collections.abc import Callable
+
+import structlog
+
+from toplu.batch.lookup import MISSING
+from toplu.batch.loop import Bell
+from toplu.clock import Clock
+from toplu.errors import Cancelled, NotFound
+from toplu.job import JobId, JobState, ProjectId
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+
+class Withdrawal:
+    """Stops jobs; the state moves first, and whatever runs is stopped after."""
+
+    def __init__(
+        self, *, clock: Clock, jobs: Jobs, drop_job: Callable[[JobId], None], deleted: Bell
+    ) -> None:
+        self._clock = clock
+        self._jobs = jobs
+        self._drop_job = drop_job
+        self._deleted = deleted
+
+    async def cancel(self, project: ProjectId, job: JobId) -> None:
+        """Start no further request of the job; what is done is kept.
+
+        Cancelling a job that is final changes nothing and is no error: two tabs, a retry.
+        """
+        if await self._jobs.find(project, job) is None:
+            raise NotFound(MISSING)
+        reason = Cancelled("The batch was cancelled by the user.").as_request_error()
+        moved = await self._jobs.move(job, JobState.CANCELLED, self._clock.now(), error=reason)
+        if moved is not None:
+            log.info("job_cancelled", job=job)
+            self._drop_job(job)
+
+    async def delete(self, project: ProjectId, job: JobId) -> None:
+        """Stop the job and forget it with its input, its results and its results file."""
+        if await self._jobs.mark_deleted(project, job, self._clock.now()) is None:
+            raise NotFound(MISSING)
+        log.info("job_deleted", job=job)
+        self._drop_job(job)
+        self._deleted.ring()

@@ -1,0 +1,60 @@
+"""The client changes what may be changed of a batch: its name and its priority."""
+
+import structlog
+
+from toplu.batch.jobs.create import AnyBatch, check_display_name, method_of
+from toplu.batch.lookup import MISSING
+from toplu.clock import Clock
+from toplu.errors import InvalidArgument, NotFound, Unimplemented
+from toplu.job import Job, JobId, Method, ProjectId
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+UPDATE_BODIES = {
+    Method.GENERATE: "UpdateGenerateContentBatchRequest",
+    Method.EMBED: "UpdateEmbedContentBatchRequest",
+}
+WRITABLE = {"displayName": "display_name", "priority": "priority"}
+
+
+class Amendment:
+    """Changes jobs without moving them."""
+
+    def __init__(self, *, clock: Clock, jobs: Jobs) -> None:
+        self._clock = clock
+        self._jobs = jobs
+
+    async def update(
+        self, project: ProjectId, job_id: JobId, batch: AnyBatch, changes: dict[str, object]
+    ) -> Job:
+        """Return the job with the changes, which are of WRITABLE; None clears a field.
+
+        The rest of `batch` is what the client believes the batch to be. What it gives and cannot
+        change is an error if it differs, and set by the server otherwise.
+        """
+        job = await self._jobs.find(project, job_id)
+        if job is None:
+            raise NotFound(MISSING)
+        _check(batch, job)
+        check_display_name(batch.display_name, UPDATE_BODIES[job.method])
+        if "priority" in changes:
+            changes["priority"] = int(batch.priority or 0)
+        changed = await self._jobs.amend(project, job_id, changes, self._clock.now())
+        if changed is None:
+            raise NotFound(MISSING)
+        log.info("job_amended", job=job_id, fields=sorted(changes))
+        return changed
+
+
+def _check(batch: AnyBatch, job: Job) -> None:
+    if method_of(batch) is not job.method:
+        raise InvalidArgument(f"batches/{job.id} is not a batch of this kind of requests.")
+    if batch.webhook_config is not None:
+        raise Unimplemented("batch.webhookConfig is not served by this server yet.")
+    if batch.model is not None and batch.model.removeprefix("models/") != job.model:
+        raise InvalidArgument(f"batch.model cannot be changed: it is models/{job.model}.")
+    if batch.input_config is not None:
+        input_file = None if job.input_file is None else f"files/{job.input_file}"
+        if input_file is None or batch.input_config.file_name != input_file:
+            raise InvalidArgument("batch.inputConfig cannot be changed.")

@@ -1,0 +1,114 @@
+"""The order of a job: one fixed-size record for each request, in the order of execution.
+
+    record p:  index u32 │ offset u64 │ length u32 │ line number u32 │ shared u32 │ twin u8
+
+Big endian. `index` is the place of the request in the input and so in the output; the next three
+say where its line lies. `shared` is how many bytes of its prompt also begin the prompt of the
+record before, and `twin` whether it asks the very same, so that one answer is right for both.
+
+A shard is a contiguous piece of the order, and its lines are read from wherever they lie.
+"""
+
+import struct
+from collections.abc import Iterable
+
+import msgspec
+
+from toplu.batch import paths
+from toplu.job import Shard
+from toplu.store.blobs.blobs import Blobs
+
+RECORD = struct.Struct(">IQIIIB")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One request in the order."""
+
+    index: int  # within the job, from 0
+    offset: int  # of its line in the input
+    length: int  # of its line, in bytes
+    number: int  # of the physical line, from 1
+    shared_bytes: int
+    is_twin: bool
+
+
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it stands in the input."""
+
+    index: int  # within the job, from 0
+    number: int  # of the physical line, from 1
+    line: bytes | None  # None: longer than `line_bytes_max`, and not read
+    shared_bytes: int = 0  # of its prompt, how many begin the prompt before it as well
+    group: int  # twins have the same, and nobody else in the shard has it
+
+    @property
+    def own_bytes(self) -> int:
+        """How many bytes a lane reads that has just read the request before it; about."""
+        return max(0, len(self.line or b"") - self.shared_bytes)
+
+
+def pack(places: Iterable[Place]) -> bytes:
+    """Return the records of the places."""
+    return b"".join(
+        RECORD.pack(
+            place.index,
+            place.offset,
+            place.length,
+            place.number,
+            min(place.shared_bytes, 2**32 - 1),
+            place.is_twin,
+        )
+        for place in places
+    )
+
+
+def unpack(records: bytes) -> list[Place]:
+    """Return the places of the records."""
+    return [
+        Place(
+            index=index,
+            offset=offset,
+            length=length,
+            number=number,
+            shared_bytes=shared,
+            is_twin=bool(twin),
+        )
+        for index, offset, length, number, shared, twin in RECORD.iter_unpack(records)
+    ]
+
+
+async def read_places(blobs: Blobs, shard: Shard) -> list[Place]:
+    """Return the shard's part of the order."""
+    wanted = (shard.first * RECORD.size, shard.count * RECORD.size)
+    try:
+        records = await blobs.read(paths.order(shard.job), *wanted)
+    except FileNotFoundError:
+        # The job is being ordered, and the shard is of its head.
+        records = await blobs.read(paths.head_order(shard.job), *wanted)
+    places = unpack(records)
+    assert len(places) == shard.count, "the order is as long as the plan says"
+    return places
+
+
+async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[RequestLine]:
+    """Return the shard's lines in the order of execution; the plan has bounded their bytes."""
+    places = await read_places(blobs, shard)
+    readable = [place for place in places if place.length <= line_bytes_max]
+    lines = await blobs.read_pieces(
+        paths.input_lines(shard.job), [(place.offset, place.length) for place in readable]
+    )
+    line_of = {place.index: line for place, line in zip(readable, lines, strict=True)}
+    read = []
+    group = 0
+    for place in places:
+        group += not place.is_twin
+        read.append(
+            RequestLine(
+                index=place.index,
+                number=place.number,
+                line=line_of.get(place.index),
+                shared_bytes=place.shared_bytes,
+                group=group,
+            )
+        )
+    return read

@@ -1,0 +1,216 @@
+"""Orders the requests of an input and cuts the order into shards, in bounded memory.
+
+    line ──▶ key, digest ──▶ sorter ──▶ neighbours compared ──▶ record ──▶ shards
+
+Blocking, and pure but for the files it is given: the planner calls it in a thread for little
+input, and `batch.plan.ordering_child` in a process of its own for more.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import msgspec
+
+from toplu.batch.line_formats import FORMS
+from toplu.batch.plan.external_sort import Sorter
+from toplu.batch.plan.order import Place, pack
+from toplu.batch.plan.shard_cutter import ShardBounds, cut_shards
+from toplu.batch.plan.sort_key import (
+    DIGEST_BYTES,
+    UNREADABLE,
+    digest_of,
+    key_of,
+    shared_bytes,
+    unique_digest,
+)
+from toplu.errors import InvalidArgument
+from toplu.job import Job, Method
+from toplu.settings.model import ModelSettings
+from toplu.settings.server import Deduplication, Settings
+from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
+
+PIECE_BYTES = 1024 * 1024
+# Input that ends within this is planned as a whole, at once and beside the event loop.
+BEGINNING_BYTES = 1024 * 1024
+# So is longer input of few requests: its head would be a large part of it. It is read to here.
+BEGINNING_REQUESTS = 2048
+BEGINNING_FACTOR = 8
+# Of larger input the first requests run before the rest is ordered. They cannot share with the
+# rest, so that they are few: some for each lane, or one in a hundred, to last until then.
+HEAD_REQUESTS_PER_LANE = 2
+HEAD_SHARE = 100
+HEAD_REQUESTS_MAX = 4096
+# In the sorter an item is: key, END, digest, PLACE. An end that is lower than all text keeps the
+# order of the keys.
+END = b"\x00"
+PLACE = struct.Struct(">IQII")
+
+
+class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan depends on, beside the input."""
+
+    method: Method
+    model: ModelSettings | None  # None: it is in the catalogue no more
+    deduplication: Deduplication
+    requests_max: int  # of the job
+    line_bytes_max: int
+    shard_requests_max: int
+    shard_bytes_max: int
+
+    @classmethod
+    def of(cls, settings: Settings, job: Job) -> Self:
+        """Return the rules for a job."""
+        return cls(
+            method=job.method,
+            model=next((model for model in settings.models if model.name == job.engine), None),
+            deduplication=settings.deduplication,
+            requests_max=settings.job_requests_max,
+            line_bytes_max=settings.line_bytes_max,
+            shard_requests_max=settings.shard_requests_max,
+            shard_bytes_max=settings.shard_bytes_max,
+        )
+
+    @property
+    def lanes(self) -> int:
+        return 1 if self.model is None else self.model.caches
+
+    def bounds(self, total: int) -> ShardBounds:
+        """Return the bounds of shards of so many requests."""
+        return ShardBounds.of(
+            total=total,
+            lanes=self.lanes,
+            requests_max=self.shard_requests_max,
+            bytes_max=self.shard_bytes_max,
+        )
+
+
+def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[tuple[LineSpan, bytes | None]]:
+    """Yield the lines that are not blank; None for one that is too long to be read."""
+    splitter = LineSplitter()
+    position = 0
+    ended = False
+    while not ended:
+        file.seek(position)
+        piece = file.read(PIECE_BYTES)
+        position += len(piece)
+        ended = not piece
+        spans = splitter.finish() if ended else splitter.feed(piece)
+        readable = [span for span in spans if span.length <= line_bytes_max]
+        if not readable:
+            yield from ((span, None) for span in spans)
+            continue
+        start = readable[0].offset
+        file.seek(start)
+        # All but the first lie in the piece, so that this is bounded by a line and a piece.
+        data = file.read(readable[-1].offset + readable[-1].length - start)
+        for span in spans:
+            if span.length > line_bytes_max:
+                yield span, None
+            else:
+                yield span, data[span.offset - start : span.offset - start + span.length]
+
+
+class Ordering:
+    """The requests of one input, or of a part of it, on their way into order."""
+
+    def __init__(self, rules: PlanRules, sorter: Sorter, first: int = 0) -> None:
+        self._rules = rules
+        self._sorter = sorter
+        self._first = first
+        self.total = first  # requests of the job so far, those before `first` included
+
+    def add(self, span: LineSpan, line: bytes | None) -> None:
+        """Take the next line."""
+        if self.total == self._rules.requests_max:
+            raise InvalidArgument(f"A batch may have {self._rules.requests_max} requests at most.")
+        key, digest = self._key(span, line)
+        place = PLACE.pack(self.total, span.offset, span.length, span.number)
+        self._sorter.add(b"".join((key, END, digest, place)))
+        self.total += 1
+
+    def _key(self, span: LineSpan, line: bytes | None) -> tuple[bytes, bytes]:
+        rules = self._rules
+        if line is not None:
+            try:
+                request = FORMS[rules.method].read(line, span.number).request
+            except InvalidArgument:
+                pass  # it is told so when its turn comes
+            else:
+                digest = digest_of(
+                    request, self.total, model=rules.model, deduplication=rules.deduplication
+                )
+                return key_of(request), digest
+        return UNREADABLE, unique_digest(self.total)
+
+    def places(self) -> Iterator[Place]:
+        """Yield the places in the order of execution; once, after the last line."""
+        last_key, last_digest = b"", b""
+        tail = len(END) + DIGEST_BYTES + PLACE.size
+        for item in self._sorter.in_order():
+            key = item[:-tail]
+            digest = item[-tail + len(END) : -PLACE.size]
+            index, offset, length, number = PLACE.unpack(item[-PLACE.size :])
+            yield Place(
+                index=index,
+                offset=offset,
+                length=length,
+                number=number,
+                shared_bytes=shared_bytes(last_key, key),
+                is_twin=digest == last_digest,
+            )
+            last_key, last_digest = key, digest
+
+
+def cut(
+    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[Place], None]
+) -> list[int]:
+    """Write each place in order; return the sizes of the shards."""
+
+    def written() -> Iterator[Place]:
+        for place in ordering.places():
+            write(place)
+            yield place
+
+    return list(cut_shards(written(), rules.bounds(ordering.total - first)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """The order of the first requests of an input, or of all."""
+
+    order: bytes  # records
+    shards: list[int]  # the size of each
+    is_whole: bool
+
+
+def plan_beginning(path: Path, rules: PlanRules) -> Beginning:
+    """Return the order of the whole input, or of its first requests if it is large."""
+    lines: list[tuple[LineSpan, bytes | None]] = []
+    is_whole = True
+    with path.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        for span, line in read_lines(file, rules.line_bytes_max):
+            room = BEGINNING_BYTES
+            if len(lines) < BEGINNING_REQUESTS:
+                room *= BEGINNING_FACTOR
+            if lines and span.offset >= room:
+                is_whole = False
+                break
+            lines.append((span, line))
+    if not is_whole:
+        last, _ = lines[-1]
+        expected = len(lines) * size_bytes // (last.offset + last.length)
+        count = max(
+            HEAD_REQUESTS_PER_LANE * rules.lanes, min(HEAD_REQUESTS_MAX, expected // HEAD_SHARE)
+        )
+        del lines[count:]
+    ordering = Ordering(rules, Sorter())
+    for span, line in lines:
+        ordering.add(span, line)
+    places: list[Place] = []
+    shards = cut(ordering, 0, rules, places.append)
+    return Beginning(order=pack(places), shards=shards, is_whole=is_whole)

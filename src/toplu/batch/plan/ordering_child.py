@@ -1,0 +1,99 @@
+"""The child process that orders the input of one job.
+
+    parent ── stdin: one line of PlanningTask ───▶ child
+           ◀── stdout: one line of PlanningAnswer ── exit
+           ── stdin: end of file ──▶ exit
+
+The order of ten million requests takes minutes of a processor and some memory, of which the server
+has neither to spare. The end of stdin comes when the parent dies in whatever way.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+from toplu.batch.plan.external_sort import Sorter
+from toplu.batch.plan.order import Place, pack
+from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
+from toplu.errors import InvalidArgument
+
+SORTER_BYTES = 48 * 1024 * 1024
+PLACES_AT_ONCE = 4096
+NICENESS = 10  # requests that run are more urgent than the order of those to come
+
+
+class PlanningTask(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be ordered, and where the order is to be put."""
+
+    rules: PlanRules
+    input_path: str
+    head_path: str | None  # the order of the first requests, which are leased already
+    head_count: int
+    folder: str  # for what is needed meanwhile; empty
+    order_path: str
+
+
+class PlanningAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How the order is cut, behind the head; or what is wrong with the input as a whole."""
+
+    total: int = 0  # of the job, its head included
+    shards: list[int] = []  # the size of each
+    refusal: str | None = None
+
+
+def plan_input(task: PlanningTask) -> PlanningAnswer:
+    """Write the order of the whole job."""
+    rules = task.rules
+    ordering = Ordering(rules, Sorter(Path(task.folder), SORTER_BYTES), first=task.head_count)
+    with Path(task.input_path).open("rb") as file:
+        for number, (span, line) in enumerate(read_lines(file, rules.line_bytes_max)):
+            if number < task.head_count:
+                continue
+            try:
+                ordering.add(span, line)
+            except InvalidArgument as refusal:
+                return PlanningAnswer(refusal=refusal.message)
+    with Path(task.order_path).open("xb") as order:
+        if task.head_path is not None:
+            with Path(task.head_path).open("rb") as head:
+                shutil.copyfileobj(head, order)
+        places: list[Place] = []
+
+        def write(place: Place) -> None:
+            places.append(place)
+            if len(places) == PLACES_AT_ONCE:
+                order.write(pack(places))
+                places.clear()
+
+        shards = cut(ordering, task.head_count, rules, write)
+        order.write(pack(places))
+    return PlanningAnswer(total=ordering.total, shards=shards)
+
+
+def run_child() -> None:
+    """Do the task that stdin names, and say how it went."""
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    os.nice(NICENESS)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=PlanningTask)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    answer = plan_input(task)
+    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+
+
+def _exit_with_parent() -> None:
+    # A read of the descriptor, because one of `sys.stdin` holds a lock at exit.
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    run_child()

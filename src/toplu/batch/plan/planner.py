@@ -1,0 +1,189 @@
+"""Hop 3: plans jobs, so that their first requests may run at once and all of them in good order.
+
+    input ── small ──▶ whole order ─────────────────────────────▶ planned
+          └─ large ──▶ order of its first requests ──▶ begun ──▶ whole order, in a child ──▶ planned
+
+`Planner` takes what nobody began to plan and never takes long; `Orderer` plans the rest of what
+it began. Lines that are no requests are planned too: they become error results.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch import paths
+from toplu.batch.failure import fail_job
+from toplu.batch.loop import AT_ONCE, Bell
+from toplu.batch.plan.ordering import PlanRules, plan_beginning
+from toplu.batch.plan.ordering_child import PlanningTask
+from toplu.batch.plan.ordering_process import plan_in_child
+from toplu.batch.storage_faults import StorageFaults
+from toplu.clock import Clock
+from toplu.errors import InvalidArgument, TopluError
+from toplu.job import Job, JobId, Shard
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+IDLE = timedelta(seconds=5)
+GONE = "The input of the batch is gone."
+
+
+class Planner:
+    """Takes jobs that nobody began to plan, oldest first: plans a small one, begins a large one."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        planned: Callable[[], None],
+        begun: Bell,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._jobs = jobs
+        self._blobs = blobs
+        self._planned = planned  # called when there are shards to lease
+        self._begun = begun  # rung when there is a job to go on with
+
+    async def step(self) -> timedelta:
+        """Plan one job, or begin to."""
+        job = await self._jobs.next_unplanned(begun=False)
+        if job is None:
+            return IDLE
+        try:
+            await self._plan(job)
+        except TopluError as error:
+            await fail_job(self._jobs, self._clock, job.id, error)
+        except FileNotFoundError:
+            # The job was deleted while its input was being read, or the folder was tampered with.
+            await fail_job(self._jobs, self._clock, job.id, InvalidArgument(GONE))
+        return AT_ONCE
+
+    async def _plan(self, job: Job) -> None:
+        rules = PlanRules.of(self._settings, job)
+        source = self._blobs.local(paths.input_lines(job.id))
+        beginning = await asyncio.to_thread(plan_beginning, source, rules)
+        if not beginning.shards:
+            raise InvalidArgument("The input file has no requests.")
+        shards = _number(job.id, beginning.shards)
+        # Planning twice, after a crash in between, writes the same again.
+        if beginning.is_whole:
+            await self._blobs.put(paths.order(job.id), _one(beginning.order))
+            total = sum(beginning.shards)
+            kept = await self._jobs.plan(job.id, shards, total, self._clock.now())
+        else:
+            await self._blobs.put(paths.head_order(job.id), _one(beginning.order))
+            kept = await self._jobs.begin_plan(job.id, shards, self._clock.now())
+            self._begun.ring()
+        if kept:
+            log.info("job_planned", job=job.id, shards=len(shards), whole=beginning.is_whole)
+            self._planned()
+
+
+class Orderer:
+    """Takes jobs that the planner has begun, oldest first, and plans the rest of each."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        planned: Callable[[], None],
+        drop_job: Callable[[JobId], None],
+        faults: StorageFaults | None = None,
+    ) -> None:
+        self._faults = faults or StorageFaults()
+        self._settings = settings
+        self._clock = clock
+        self._jobs = jobs
+        self._blobs = blobs
+        self._planned = planned
+        self._drop_job = drop_job
+        self._put_aside: set[JobId] = set()
+        self._ordering: tuple[JobId, asyncio.Timeout] | None = None  # ends the ordering of the job
+
+    async def step(self) -> timedelta:
+        """Plan the rest of one job."""
+        job = await self._jobs.next_unplanned(begun=True, except_for=self._put_aside)
+        if job is None:
+            # What was put aside is tried again, after a pause.
+            self._put_aside.clear()
+            return IDLE
+        ending = asyncio.timeout(None)
+        try:
+            async with ending:
+                self._ordering = job.id, ending
+                try:
+                    await self._order(job)
+                finally:
+                    self._ordering = None
+            self._faults.clear(job.id)
+        except TopluError as error:
+            await self._fail(job, error)
+        except Exception as fault:
+            if ending.expired():
+                log.info("ordering_ended", job=job.id)
+                return AT_ONCE
+            if await self._blobs.size(paths.input_lines(job.id)) is None:
+                await self._fail(job, InvalidArgument(GONE))
+            else:
+                # The others must not wait for one that has no space to be sorted in, say.
+                log.exception("ordering_failed", job=job.id)
+                self._faults.note(job.id, fault)
+                self._put_aside.add(job.id)
+        return AT_ONCE
+
+    def drop_job(self, job: JobId) -> None:
+        """End the ordering of the job, if it goes on; the job has become final or is gone."""
+        if self._ordering is not None and self._ordering[0] == job:
+            self._ordering[1].reschedule(asyncio.get_running_loop().time())
+
+    async def _fail(self, job: Job, error: TopluError) -> None:
+        await fail_job(self._jobs, self._clock, job.id, error)
+        self._drop_job(job.id)
+
+    async def _order(self, job: Job) -> None:
+        head = await self._jobs.shards(job.id)
+        async with self._blobs.workshop() as folder:
+            order = folder / "order"
+            answer = await plan_in_child(
+                PlanningTask(
+                    rules=PlanRules.of(self._settings, job),
+                    input_path=str(self._blobs.local(paths.input_lines(job.id))),
+                    head_path=str(self._blobs.local(paths.head_order(job.id))),
+                    head_count=sum(shard.count for shard in head),
+                    folder=str(folder),
+                    order_path=str(order),
+                )
+            )
+            if answer.refusal is not None:
+                raise InvalidArgument(answer.refusal)
+            await self._blobs.adopt(order, paths.order(job.id))
+        shards = _number(job.id, answer.shards, behind=head)
+        if await self._jobs.plan(job.id, shards, answer.total, self._clock.now()):
+            log.info("job_ordered", job=job.id, requests=answer.total, shards=len(shards))
+            self._planned()
+
+
+def _number(job: JobId, sizes: list[int], behind: list[Shard] | None = None) -> list[Shard]:
+    """Return shards of these sizes, one behind the other and behind those that are there."""
+    shards = list(behind or [])
+    first = sum(shard.count for shard in shards)
+    for size in sizes:
+        shards.append(Shard(job=job, number=len(shards), first=first, count=size))
+        first += size
+    return shards[len(behind or []) :]
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,127 @@
+"""What requests are ordered by: the bytes that an engine sees first to last, and what makes twins.
+
+The key of a request has the same prefix structure as its prompt, for any model: what comes first
+in the prompt comes first in the key. Requests in the order of their keys are neighbours of those
+with which they share most. How an answer is sampled is not part of it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from toplu.settings.model import ModelSettings
+from toplu.settings.server import Deduplication
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
+from toplu.wire.gemini.embedding import EmbedContentRequest
+
+# So many bytes of a key are compared; what is deeper is compared at depths that double.
+KEY_BYTES_MAX = 16 * 1024
+DEPTH_BYTES = 8
+DIGEST_BYTES = 16
+# No text in UTF-8 has this byte: what is no request comes last.
+UNREADABLE = b"\xff"
+UNIQUE = b"\xff" * 8
+
+_encoder = msgspec.json.Encoder()
+
+
+def key_of(request: GenerateContentRequest | EmbedContentRequest) -> bytes:
+    """Return the key; its length is bounded."""
+    if isinstance(request, EmbedContentRequest):
+        text = _told(request.content) if request.content is not None else ""
+        return _bounded(text.encode())
+    return _bounded("".join(_pieces(request)).encode())
+
+
+def _pieces(request: GenerateContentRequest) -> Iterator[str]:
+    # A field is led by a byte of its own, so that the end of one is never the middle of another.
+    if request.cached_content is not None:
+        yield f"\x01{request.cached_content}"
+    if request.system_instruction is not None:
+        yield f"\x02{_told(request.system_instruction)}"
+    if request.tools:
+        yield f"\x03{_encoder.encode(request.tools).decode()}"
+    for content in request.contents or ():
+        yield f"\x04{content.role or 'user'}\x05{_told(content)}"
+
+
+def _told(content: Content) -> str:
+    parts = content.parts or ()
+    if len(parts) == 1:
+        return _shown(parts[0])
+    return "\n".join(map(_shown, parts))
+
+
+def _shown(part: Part) -> str:
+    if part.text is not None:
+        return part.text
+    return _encoder.encode(part).decode()
+
+
+def _bounded(key: bytes) -> bytes:
+    if len(key) <= KEY_BYTES_MAX:
+        return key
+    depths = []
+    digest = hashlib.blake2b(key[:KEY_BYTES_MAX], digest_size=DEPTH_BYTES)
+    depth = KEY_BYTES_MAX
+    while depth < len(key):
+        digest.update(key[depth : 2 * depth])
+        depths.append(digest.digest())
+        depth *= 2
+    return key[:KEY_BYTES_MAX] + b"".join(depths)
+
+
+def shared_bytes(one: bytes, other: bytes) -> int:
+    """Return how many bytes of their prompts two keys have in common, at least and about."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        low = high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    if low < KEY_BYTES_MAX:
+        return low
+    return KEY_BYTES_MAX << ((low - KEY_BYTES_MAX) // DEPTH_BYTES)
+
+
+def digest_of(
+    request: GenerateContentRequest | EmbedContentRequest,
+    index: int,
+    *,
+    model: ModelSettings | None,
+    deduplication: Deduplication,
+) -> bytes:
+    """Return what twins have in common: requests that one answer is right for.
+
+    The digest of any other request is its own.
+    """
+    if deduplication == "never" or not (
+        deduplication == "all" or _is_deterministic(request, model)
+    ):
+        return unique_digest(index)
+    if request.model is not None:
+        request = msgspec.structs.replace(request, model=None)
+    return hashlib.blake2b(_encoder.encode(request), digest_size=DIGEST_BYTES).digest()
+
+
+def unique_digest(index: int) -> bytes:
+    """Return the digest of a request that is nobody's twin."""
+    return UNIQUE + index.to_bytes(DIGEST_BYTES - len(UNIQUE), "big")
+
+
+def _is_deterministic(
+    request: GenerateContentRequest | EmbedContentRequest, model: ModelSettings | None
+) -> bool:
+    if isinstance(request, EmbedContentRequest):
+        return True
+    if not all(tool.only_declares for tool in request.tools or ()):
+        return False  # what a tool finds may have changed
+    config = request.generation_config
+    temperature = None if config is None else config.temperature
+    if temperature is None and model is not None:
+        temperature = model.temperature
+    return temperature == 0 or (config is not None and config.seed is not None)

@@ -1,0 +1,124 @@
+"""Hop 7: puts the results of a finished job into input order and ends the job.
+
+The segments of all shards are scanned for where each result stands, which is put down on disk; then
+the results are copied one after another, see `batch.results.placements`. The output is written as a whole
+before the state moves, so a crash in between only writes it again.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch import paths
+from toplu.batch.loop import AT_ONCE
+from toplu.batch.results.placements import Placements, entries_of
+from toplu.batch.storage_faults import StorageFaults
+from toplu.clock import Clock
+from toplu.job import InputForm, Job, JobId, Shard
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.blobs.result_log import ResultLog, Segment
+from toplu.store.rows.files import FileSource, StoredFile
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+IDLE = timedelta(seconds=5)
+RESULT_MIME_TYPE = "application/jsonl"
+
+
+class Assembler:
+    """Takes jobs whose every request has an outcome, and finishes each."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        blobs: Blobs,
+        results: ResultLog,
+        faults: StorageFaults | None = None,
+    ) -> None:
+        self._faults = faults or StorageFaults()
+        self._clock = clock
+        self._jobs = jobs
+        self._blobs = blobs
+        self._results = results
+        self._result_life = timedelta(seconds=settings.result_life_seconds)
+        self._put_aside: set[JobId] = set()
+
+    async def step(self) -> timedelta:
+        """Finish one job."""
+        job = await self._jobs.next_complete(except_for=self._put_aside)
+        if job is None:
+            # What was put aside is tried again, after a pause.
+            self._put_aside.clear()
+            return IDLE
+        try:
+            await self._finish(job)
+            self._faults.clear(job.id)
+        except Exception as fault:
+            # The others must not wait for one that cannot be assembled, for want of space, say.
+            log.exception("assembly_failed", job=job.id)
+            self._faults.note(job.id, fault)
+            self._put_aside.add(job.id)
+        return AT_ONCE
+
+    async def _finish(self, job: Job) -> None:
+        digest = hashlib.sha256()
+        size_bytes = await self._blobs.put(paths.output_lines(job.id), self._lines(job, digest))
+        now = self._clock.now()
+        file = None
+        if job.input_form is InputForm.FILE:
+            file = StoredFile(
+                id=f"batch-{job.id}",
+                project=job.project,
+                display_name=None,
+                mime_type=RESULT_MIME_TYPE,
+                size_bytes=size_bytes,
+                sha256=digest.hexdigest(),
+                created=now,
+                updated=now,
+                expires=now + self._result_life,
+                source=FileSource.GENERATED,
+                blob=paths.output_lines(job.id),
+            )
+        finished = await self._jobs.succeed(job.id, now, file, digest.hexdigest())
+        if finished is not None:
+            await self._forget_workings(finished)
+            log.info(
+                "job_succeeded",
+                job=job.id,
+                succeeded=finished.counts.succeeded,
+                failed=finished.counts.failed,
+            )
+
+    async def _forget_workings(self, job: Job) -> None:
+        """Remove what only an unfinished job needs; its output says everything else."""
+        await asyncio.to_thread(self._results.delete_job, job.id)
+        await self._blobs.delete(paths.head_order(job.id))
+        await self._blobs.delete(paths.order(job.id))
+        # What failed may be run again.
+        if not job.counts.failed:
+            await self._blobs.delete(paths.input_lines(job.id))
+
+    async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
+        async with self._blobs.workshop() as folder:
+            with Placements(folder / "placements", job.counts.total) as placements:
+                for shard in await self._jobs.shards(job.id):
+                    segments = await self._jobs.segments(job.id, shard.number)
+                    await asyncio.to_thread(self._place, placements, shard, segments)
+                pieces = placements.output(self._results, job.id)
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                    digest.update(piece)
+                    yield piece
+
+    def _place(self, placements: Placements, shard: Shard, segments: list[Segment]) -> None:
+        """Put down where the shard's results lie."""
+        entries = entries_of(self._results, shard, segments)
+        assert len(entries) == shard.count, "a shard counted as done lacks results"
+        placements.put(shard.number, entries)

@@ -1,0 +1,131 @@
+"""Where the result of each request lies, on disk: one fixed-size record for each, in input order.
+
+    record i:  shard u32 │ epoch u32 │ offset u64 │ length u32        little endian
+
+Results lie in the result log as they came, shard by shard. The records are put down while the
+segments are scanned, and read back from the first to the last: memory is bounded by one shard and
+by one stretch of the output, whatever the size of the job.
+"""
+
+import itertools
+import os
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from toplu.job import JobId, Shard
+from toplu.store.blobs.result_log import Entry, ResultLog, Segment
+from toplu.wire.gemini import jsonl
+
+RECORD = struct.Struct("<IIQI")
+RECORDS_AT_ONCE = 32 * 1024
+OUTPUT_BYTES = 8 * 1024 * 1024  # about so much of the output is in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where one result lies in the result log; epoch 0 is no result."""
+
+    index: int  # of the request within its job
+    shard: int
+    epoch: int
+    offset: int
+    length: int
+
+
+def entries_of(
+    results: ResultLog, shard: Shard, segments: Sequence[Segment]
+) -> dict[int, tuple[int, Entry]]:
+    """Return the epoch and the entry of each request of the shard that has a counted outcome."""
+    entries: dict[int, tuple[int, Entry]] = {}
+    for segment in segments:
+        scan = results.scan(shard.job, shard.number, segment.epoch, segment.committed_bytes)
+        # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
+        entries |= {entry.index: (segment.epoch, entry) for entry in scan.entries}
+    return entries
+
+
+class Placements:
+    """The records of one job, in a file of their own."""
+
+    def __init__(self, path: Path, total: int) -> None:
+        self._total = total
+        self._file = path.open("x+b", buffering=0)
+        self._file.truncate(total * RECORD.size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put(self, shard: int, entries: dict[int, tuple[int, Entry]]) -> None:
+        """Put down where the results of a shard lie; the keys are the indexes of its requests."""
+        descriptor = self._file.fileno()
+        # Neighbours are written together.
+        indexes = sorted(entries)
+        for _, run in itertools.groupby(enumerate(indexes), key=lambda pair: pair[1] - pair[0]):
+            together = [index for _, index in run]
+            records = b"".join(
+                RECORD.pack(shard, epoch, entry.offset, entry.length)
+                for epoch, entry in (entries[index] for index in together)
+            )
+            os.pwrite(descriptor, records, together[0] * RECORD.size)
+
+    def _stretches(self) -> Iterator[list[Placement]]:
+        """Yield the placements in input order, as many at a time as results go into memory."""
+        descriptor = self._file.fileno()
+        stretch: list[Placement] = []
+        size_bytes = 0
+        for first in range(0, self._total, RECORDS_AT_ONCE):
+            count = min(RECORDS_AT_ONCE, self._total - first)
+            records = os.pread(descriptor, count * RECORD.size, first * RECORD.size)
+            for index, fields in enumerate(RECORD.iter_unpack(records), start=first):
+                placement = Placement(index, *fields)
+                if not placement.epoch:
+                    continue
+                stretch.append(placement)
+                size_bytes += placement.length
+                if size_bytes >= OUTPUT_BYTES:
+                    yield stretch
+                    stretch, size_bytes = [], 0
+            if stretch:
+                yield stretch
+                stretch, size_bytes = [], 0
+
+    def output(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
+        """Yield the output lines in input order, some of them at a time; none may be missing."""
+        following = 0
+        for stretch in self._stretches():
+            indexes = [placement.index for placement in stretch]
+            expected = list(range(following, following + len(stretch)))
+            assert indexes == expected, "a job counted as done lacks results"
+            following += len(stretch)
+            yield b"".join(line + b"\n" for line in _read(results, job, stretch))
+        assert following == self._total, "a job counted as done lacks results"
+
+    def numbered(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
+        """Yield the output lines that there are, each with the number of its request."""
+        for stretch in self._stretches():
+            lines = _read(results, job, stretch)
+            yield b"".join(
+                jsonl.with_number(line, placement.index + 1) + b"\n"
+                for placement, line in zip(stretch, lines, strict=True)
+            )
+
+
+def _read(results: ResultLog, job: JobId, stretch: list[Placement]) -> list[bytes]:
+    """Return the lines of the placements; each segment is opened once."""
+    places_of: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, placement in enumerate(stretch):
+        places_of[placement.shard, placement.epoch].append(place)
+    lines = [b""] * len(stretch)
+    for (shard, epoch), places in places_of.items():
+        spans = [(stretch[place].offset, stretch[place].length) for place in places]
+        payloads = results.read_payloads(job, shard, epoch, spans)
+        for place, payload in zip(places, payloads, strict=True):
+            lines[place] = payload
+    return lines

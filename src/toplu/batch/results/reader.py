@@ -1,0 +1,182 @@
+"""The results of a job as they are kept: in its output once it succeeded, else in the result log.
+
+    SUCCEEDED ──▶ output, in input order        else ──▶ segments, up to where they are counted
+
+A job may succeed, and its log go, while it is being read: what is read is a snapshot. Memory is
+bounded as in the assembly, whatever the size of the job.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from toplu.batch import paths
+from toplu.batch.lookup import MISSING, Lookup
+from toplu.batch.results.placements import Placements, entries_of
+from toplu.batch.results.tally import Tally
+from toplu.errors import NotFound
+from toplu.job import Job, JobId, JobState, ProjectId, Shard
+from toplu.money import NO_TOKENS
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.blobs.result_log import Entry, ResultLog, Segment
+from toplu.store.rows.jobs import Jobs
+from toplu.wire.gemini import jsonl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The counted part of a job's result log at one moment."""
+
+    results: ResultLog
+    shards: list[Shard]
+    segments: list[Segment]  # by shard and epoch
+
+    @property
+    def total(self) -> int:
+        """How many requests the shards have together."""
+        return sum(shard.count for shard in self.shards)
+
+    def entries(self) -> Iterator[tuple[Shard, dict[int, tuple[int, Entry]]]]:
+        """Yield the outcomes of one shard after the other; blocking."""
+        of_shard = {
+            number: list(segments)
+            for number, segments in groupby(self.segments, key=lambda segment: segment.shard)
+        }
+        for shard in self.shards:
+            if shard.number in of_shard:
+                yield shard, entries_of(self.results, shard, of_shard[shard.number])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Results on their way out."""
+
+    count: int
+    is_complete: bool  # every request of the job has its result among them
+    pieces: AsyncIterator[bytes]  # whole lines, each with the number of its request
+
+
+class KeptResults:
+    """Reads the results of jobs, finished or not."""
+
+    def __init__(
+        self, *, settings: Settings, jobs: Jobs, blobs: Blobs, results: ResultLog, lookup: Lookup
+    ) -> None:
+        self._jobs = jobs
+        self._blobs = blobs
+        self._results = results
+        self._lookup = lookup
+        # A scan reads a whole log: many at once would take the disk from those that write.
+        self._scans = asyncio.Semaphore(settings.result_scans_max)
+
+    @asynccontextmanager
+    async def so_far(self, project: ProjectId, job_id: JobId) -> AsyncIterator[Reading]:
+        """Give every result that is durable and counted, in input order; NotFound as for a get."""
+        job = await self._lookup.find(project, job_id)
+        async with self._blobs.workshop() as folder:
+            snapshot = await self.snapshot(job, folder)
+            if snapshot is None:
+                yield await self._of_output(project, job_id)
+                return
+            with Placements(folder / "placements", snapshot.total) as placements:
+                async with self._scans:
+                    count = await asyncio.to_thread(_place_all, placements, snapshot)
+                yield Reading(
+                    count=count,
+                    is_complete=job.planned and count == snapshot.total,
+                    pieces=_in_thread(placements.numbered(snapshot.results, job_id)),
+                )
+
+    async def tally(self, job: Job) -> Tally:
+        """Count the outcomes of a job that has ended anew."""
+        async with self._blobs.workshop() as folder, self._scans:
+            snapshot = await self.snapshot(job, folder)
+            if snapshot is not None:
+                return await asyncio.to_thread(_tally, snapshot)
+            tally = Tally()
+            index = 0
+            async for lines in self.output(job.id):
+                for line in lines:
+                    tally.add(index, jsonl.error_code_of(line))
+                    index += 1
+            return tally
+
+    async def snapshot(self, job: Job, folder: Path) -> Snapshot | None:
+        """Return the log as it stands, its files in the folder; None: the output says it all."""
+        if job.state is JobState.SUCCEEDED:
+            return None
+        shards = await self._jobs.shards(job.id)
+        known = {shard.number for shard in shards}
+        segments = [it for it in await self._jobs.segments(job.id) if it.shard in known]
+        try:
+            results = await asyncio.to_thread(
+                self._results.snapshot, job.id, segments, folder / "results"
+            )
+        except FileNotFoundError:
+            # The log goes when the job has succeeded, and with a job that is deleted.
+            found = await self._lookup.find(job.project, job.id)
+            if found.state is JobState.SUCCEEDED:
+                return None
+            raise
+        return Snapshot(results=results, shards=shards, segments=segments)
+
+    async def output(self, job_id: JobId) -> AsyncIterator[list[bytes]]:
+        """Yield the lines of the output of a job that succeeded, some of them at a time."""
+        rest = b""
+        try:
+            async for piece in self._blobs.stream(paths.output_lines(job_id)):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield lines
+        except FileNotFoundError:
+            raise NotFound(MISSING) from None  # deleted since the job was found
+
+    async def _of_output(self, project: ProjectId, job_id: JobId) -> Reading:
+        job = await self._lookup.find(project, job_id)
+        if await self._blobs.size(paths.output_lines(job_id)) is None:
+            raise NotFound(MISSING)
+        return Reading(
+            count=job.counts.total, is_complete=True, pieces=self._numbered_output(job_id)
+        )
+
+    async def _numbered_output(self, job_id: JobId) -> AsyncIterator[bytes]:
+        number = 0
+        async for lines in self.output(job_id):
+            numbered = [
+                jsonl.with_number(line, number + place) + b"\n"
+                for place, line in enumerate(lines, start=1)
+            ]
+            number += len(lines)
+            yield b"".join(numbered)
+
+
+def _tally(snapshot: Snapshot) -> Tally:
+    tally = Tally()
+    used, copies = NO_TOKENS, 0
+    for shard, entries in snapshot.entries():
+        for index, (epoch, entry) in entries.items():
+            code = None
+            if not entry.succeeded:
+                place = (shard.job, shard.number, epoch, entry.offset, entry.length)
+                code = jsonl.error_code_of(snapshot.results.read(*place))
+            tally.add(index, code)
+            copies += entry.is_copy
+            used += entry.usage
+    tally.tokens = used, copies
+    return tally
+
+
+def _place_all(placements: Placements, snapshot: Snapshot) -> int:
+    count = 0
+    for shard, entries in snapshot.entries():
+        placements.put(shard.number, entries)
+        count += len(entries)
+    return count
+
+
+async def _in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece

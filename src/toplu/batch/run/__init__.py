@@ -1,0 +1,1 @@
+"""Runs leased shards on lanes and writes their results."""

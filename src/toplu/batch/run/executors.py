@@ -1,0 +1,145 @@
+"""Whose answers the requests of a job get: with `batch.line_formats`, all in which methods differ.
+
+    line ── form.read ──▶ request ── answers.answer ──▶ response ── jsonl.write_result ──▶ line
+
+Everything else of a job's life is the same for all of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from toplu.caches.library import CacheLibrary
+from toplu.files.attachments import Attachments
+from toplu.fleet.embedding.pool import EmbeddingPool
+from toplu.fleet.fleet import Fleet
+from toplu.fleet.pool import Pool
+from toplu.job import ProjectId
+from toplu.settings.server import Kind, ModelSettings
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.embedding import EmbedContentRequest
+from toplu.wire.gemini.message import Response
+
+
+class Answers(Protocol):
+    """What answers the requests of the jobs of one engine."""
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes keep a prefix of their own; one where that makes no difference."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """How many requests keep a lane busy."""
+        ...
+
+    @property
+    def share_cache(self) -> bool:
+        """Whether a prefix that one request has read is there for all."""
+        ...
+
+    def rests(self, lane: int) -> bool:
+        """Whether the lane is kept for interactive calls at the moment."""
+        ...
+
+    async def answer(
+        self,
+        request: Any,
+        *,
+        project: ProjectId,
+        model: str,
+        label: str,
+        lane: int,
+        begun: Callable[[], None] | None = None,
+    ) -> Response:
+        """Answer a request of the project, or raise the TopluError that is its outcome.
+
+        `model` is the name that the batch asked for. `begun` is called when the prompt is read, if
+        that can be told before the end.
+        """
+        ...
+
+
+class Generations:
+    """Answers of a model that generates; a request may refer to what its project keeps."""
+
+    def __init__(
+        self, pool: Pool[Any], attachments: Attachments, caches: CacheLibrary, *, share_cache: bool
+    ) -> None:
+        self._pool = pool
+        self._attachments = attachments
+        self._caches = caches
+        self.share_cache = share_cache
+
+    @property
+    def lanes(self) -> int:
+        return 1 if self.share_cache else self._pool.lanes
+
+    @property
+    def window(self) -> int:
+        return self._pool.window * self._pool.lanes // self.lanes
+
+    def rests(self, lane: int) -> bool:
+        return not self.share_cache and self._pool.rests(lane)
+
+    async def answer(
+        self,
+        request: GenerateContentRequest,
+        *,
+        project: ProjectId,
+        model: str,
+        label: str,
+        lane: int,
+        begun: Callable[[], None] | None = None,
+    ) -> Response:
+        return await self._pool.answer(
+            request,
+            interactive=False,
+            label=label,
+            resolve=self._attachments.of_project(project),
+            cached=await self._caches.of_request(request, project=project, model=model),
+            lane=None if self.share_cache else lane,
+            begun=begun if self.share_cache else None,
+        )
+
+
+class Embeddings:
+    """Answers of a model that embeds; its requests are text alone."""
+
+    lanes = 1
+    share_cache = False
+
+    def __init__(self, pool: EmbeddingPool) -> None:
+        self._pool = pool
+
+    @property
+    def window(self) -> int:
+        return self._pool.window
+
+    def rests(self, lane: int) -> bool:  # noqa: ARG002  # there is one
+        return False
+
+    async def answer(
+        self,
+        request: EmbedContentRequest,
+        *,
+        project: ProjectId,  # noqa: ARG002  # nothing of it is referred to
+        model: str,  # noqa: ARG002  # only caches are of one name
+        label: str,
+        lane: int,  # noqa: ARG002  # there is one
+        begun: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is reused
+    ) -> Response:
+        return await self._pool.answer(request, interactive=False, label=label)
+
+
+def answers_of(
+    model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheLibrary
+) -> Answers:
+    """Return what answers the jobs of a catalogue model."""
+    match model.kind:
+        case Kind.GENERATION:
+            return Generations(
+                fleet.pool(model.name), attachments, caches, share_cache=model.shared_cache
+            )
+        case Kind.EMBEDDING:
+            return Embeddings(fleet.embedding_pool(model.name))

@@ -1,0 +1,201 @@
+"""One leased shard while it is being worked on: what is left, what is running, what is durable."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+
+from toplu.batch.plan import order
+from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.leader_first import LedStretch
+from toplu.batch.run.span import Stretch
+from toplu.job import Lease
+from toplu.money import Usage, total
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.blobs.result_log import Entry, Record, ResultLog, Segment
+from toplu.store.rows.jobs import Progress
+
+NO_BOUND = 2**32
+
+
+class ShardRun:
+    """The state of a shard between its lease and its last durable result."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        lines: Sequence[RequestLine],
+        *,
+        sealed: tuple[Segment, ...],
+        failed: int,
+        deduplicated: int,
+        usage: Usage,
+        share_cache: bool,
+    ) -> None:
+        self.lease = lease
+        stretch = LedStretch(lines) if share_cache else Stretch(lines)
+        self.stretches = [stretch]  # what is left to start, of each lane that helps
+        self._running: set[asyncio.Task[None]] = set()
+        self._sealed = sealed  # segments of earlier epochs, up to where they are valid
+        self._committed_bytes = 0  # of this epoch's own segment
+        self.failed = failed  # durable outcomes, those of earlier epochs included
+        self.succeeded = lease.shard.count - len(lines) - failed
+        self.deduplicated = deduplicated  # of the succeeded
+        self.usage = usage  # of the durable outcomes
+        self.dropped = False
+        self._left = 0  # requests that were not started when it was put down
+        self._settled: Callable[[], None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        lease: Lease,
+        *,
+        blobs: Blobs,
+        results: ResultLog,
+        settings: Settings,
+        share_cache: bool = False,
+    ) -> "ShardRun":
+        """Read the shard's lines and what earlier holders of it have finished.
+
+        This is the whole of crash recovery: a result that is in the log, whether or not the
+        database had heard of it, is not computed again.
+        """
+        shard = lease.shard
+        finished: dict[int, Entry] = {}
+        sealed: list[Segment] = []
+        for epoch in range(1, shard.epoch):
+            scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
+            if not scan.entries:
+                continue
+            sealed.append(
+                Segment(
+                    job=shard.job,
+                    shard=shard.number,
+                    epoch=epoch,
+                    committed_bytes=scan.valid_bytes,
+                )
+            )
+            # Of two outcomes the later epoch's counts: its holder did not see the other, which a
+            # stale one added afterwards.
+            finished |= {entry.index: entry for entry in scan.entries}
+        lines = await order.read_shard(blobs, shard, settings.line_bytes_max)
+        return cls(
+            lease,
+            _unfinished(lines, finished),
+            sealed=tuple(sealed),
+            failed=sum(not entry.succeeded for entry in finished.values()),
+            deduplicated=sum(entry.is_copy for entry in finished.values()),
+            usage=total(entry.usage for entry in finished.values()),
+            share_cache=share_cache,
+        )
+
+    @property
+    def has_earlier_results(self) -> bool:
+        """Whether earlier holders of the shard left results, which may not be counted yet."""
+        return bool(self._sealed)
+
+    def divide(self, answer_bytes: float) -> Stretch | None:
+        """Return the rest of the longest stretch, for an idle lane; None if it gains nothing.
+
+        `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
+        """
+        rest = max(self.stretches, key=len).divide(answer_bytes)
+        if rest is not None:
+            self.stretches.append(rest)
+        return rest
+
+    @property
+    def unstarted(self) -> int:
+        """How many requests are still to be started."""
+        return sum(len(stretch) for stretch in self.stretches)
+
+    def started(self, task: asyncio.Task[None]) -> None:
+        """Remember the task that answers a request, so that `drop` can stop it."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def append(self, results: ResultLog, records: list[Record]) -> None:
+        """Make outcomes durable; blocking, and nothing has changed if it raises."""
+        shard = self.lease.shard
+        self._committed_bytes = results.append(
+            shard.job, shard.number, shard.epoch, records, at=self._committed_bytes
+        )
+        succeeded = sum(record.succeeded for record in records)
+        self.succeeded += succeeded
+        self.failed += len(records) - succeeded
+        self.deduplicated += sum(record.is_copy for record in records)
+        self.usage += total(record.usage for record in records)
+
+    def progress(self) -> Progress:
+        """Return what is durable, for the database to follow."""
+        shard = self.lease.shard
+        own = Segment(
+            job=shard.job,
+            shard=shard.number,
+            epoch=shard.epoch,
+            committed_bytes=self._committed_bytes,
+        )
+        return Progress(
+            lease=self.lease,
+            segments=(*self._sealed, own) if self._committed_bytes else self._sealed,
+            succeeded=self.succeeded,
+            failed=self.failed,
+            deduplicated=self.deduplicated,
+            usage=self.usage,
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every request has a durable outcome."""
+        return self.succeeded + self.failed == self.lease.shard.count
+
+    def put_down(self, settled: Callable[[], None]) -> None:
+        """Start nothing more, for others have their turn; what runs is finished.
+
+        `settled` is called when all of that is durable.
+        """
+        if self._settled is not None:
+            return
+        self._left = self.unstarted
+        self._settled = settled
+        for stretch in self.stretches:
+            stretch.clear()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was put down, and every request that was started has a durable outcome."""
+        outcomes = self.succeeded + self.failed
+        return self._settled is not None and outcomes + self._left == self.lease.shard.count
+
+    def note_durable(self) -> None:
+        """Take note that the database has what the log has."""
+        if self._settled is not None and self.is_settled:
+            self._settled()
+
+    def stop(self) -> None:
+        """Stop everything that runs and start nothing more; what is answered is kept."""
+        for stretch in self.stretches:
+            stretch.clear()
+        for task in self._running:
+            task.cancel()
+
+    def drop(self) -> None:
+        """Stop, and let go of what is not durable yet: the shard is no longer ours."""
+        self.dropped = True
+        self.stop()
+
+
+def _unfinished(lines: Sequence[RequestLine], finished: Collection[int]) -> list[RequestLine]:
+    """Return the lines that have no outcome; each shares with the one before it that is left."""
+    if not finished:
+        return list(lines)
+    left = []
+    shared_bytes = NO_BOUND
+    for line in lines:
+        shared_bytes = min(shared_bytes, line.shared_bytes)
+        if line.index not in finished:
+            left.append(msgspec.structs.replace(line, shared_bytes=shared_bytes))
+            shared_bytes = NO_BOUND
+    return left

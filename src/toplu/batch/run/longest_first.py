@@ -1,0 +1,82 @@
+"""The end of all work: which request a lane begins when there are only a few for each.
+
+    much is left ──▶ the next of the stretch, for its prefix      a few are left ──▶ the longest
+
+Whatever is begun last is what the others wait for. So the longest answers go first, if the requests
+say by their `maxOutputTokens` which these are. Where they say nothing, or all the same, nothing is
+known that would be worth a prefix, and the order stays as it is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from toplu.batch.line_formats import FORMS
+from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.span import Stretch
+from toplu.errors import InvalidArgument
+from toplu.job import Job, JobId, Method
+from toplu.wire.gemini.content import GenerateContentRequest
+
+# A token that is written takes about as long as so many bytes of a prompt that are read.
+BYTES_PER_OUTPUT_TOKEN = 32
+# A longer line costs more to read than it is worth here.
+LINE_BYTES_MAX = 64 * 1024
+
+
+class Tail:
+    """Remembers what the last requests ask for: each of them is read once."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[JobId, int], int | None] = {}
+
+    def forget(self) -> None:
+        """Remember nothing; there is more to do."""
+        self._asked.clear()
+
+    def longest(
+        self, job: Job, stretches: Sequence[Stretch], output_tokens: float
+    ) -> tuple[int, int] | None:
+        """Return which stretch has the request to begin, and its place in it; None: all are held.
+
+        The stretches are of one job, and the first is the lane's own. `output_tokens` is what an
+        answer is taken for that nothing is known of.
+        """
+
+        def answer_bytes(line: RequestLine) -> float:
+            if (job.id, line.index) not in self._asked:
+                self._asked[job.id, line.index] = output_tokens_asked(line, job.method)
+            asked = self._asked[job.id, line.index]
+            return BYTES_PER_OUTPUT_TOKEN * (output_tokens if asked is None else asked)
+
+        return longest([stretch.startable() for stretch in stretches], answer_bytes)
+
+
+def longest(
+    stretches: Sequence[Iterable[tuple[int, RequestLine]]],
+    answer_bytes: Callable[[RequestLine], float],
+) -> tuple[int, int] | None:
+    """Return which stretch has the request to begin, and its place there; None if there is none.
+
+    Of each stretch there are the requests that may begin, with their places. The next one of the
+    lane's own stretch, the first, has nothing to be read again; any other has what it shares.
+    `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
+    """
+    best: tuple[float, int, int] | None = None
+    for number, stretch in enumerate(stretches):
+        for rank, (place, line) in enumerate(stretch):
+            again = line.shared_bytes if number or rank else 0
+            worth = answer_bytes(line) - again
+            if best is None or worth > best[0]:
+                best = worth, number, place
+    return None if best is None else best[1:]
+
+
+def output_tokens_asked(line: RequestLine, method: Method) -> int | None:
+    """Return the most tokens that the request wants of its answer, if it says so."""
+    if line.line is None or len(line.line) > LINE_BYTES_MAX:
+        return None
+    try:
+        request = FORMS[method].read(line.line, line.number).request
+    except InvalidArgument:
+        return None
+    config = request.generation_config if isinstance(request, GenerateContentRequest) else None
+    return None if config is None else config.max_output_tokens

@@ -1,0 +1,159 @@
+"""Hop 6: makes answered requests durable, in groups.
+
+Results gather while the last group is being written; one group is one fdatasync for each
+segment it touches, then one transaction that moves the counts. A crash loses at most the group
+that was gathering. The log is the truth and the counts follow it: a result that reached the
+log is kept even if the transaction did not happen.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
+from toplu.batch.run.leased_shard import ShardRun
+from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.storage_faults import StorageFaults
+from toplu.clock import Clock
+from toplu.money import total
+from toplu.settings.server import Settings
+from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.rows.jobs import Jobs
+
+log = structlog.get_logger()
+
+IDLE = timedelta(seconds=5)
+
+
+class ResultWriter:
+    """Gathers results of all shards and commits them as groups."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        jobs: Jobs,
+        results: ResultLog,
+        done: Bell,
+        speeds: Speeds | None = None,
+        faults: StorageFaults | None = None,
+    ) -> None:
+        self._clock = clock
+        self._jobs = jobs
+        self._results = results
+        self._done = done  # rung when a shard is done
+        self._speeds = speeds or Speeds()
+        self._faults = faults or StorageFaults()
+        self._gathering: dict[ShardRun, list[Record]] = {}
+        self._buffered = 0
+        self._buffered_max = settings.results_buffered_max
+        self._room = asyncio.Event()
+        self._room.set()
+        self._committing = asyncio.Lock()
+        self._pause = timedelta(seconds=settings.commit_seconds)
+        self.bell = Bell()
+
+    def add(self, run: ShardRun, record: Record) -> None:
+        """Take one outcome; it is durable after a coming `step`."""
+        self._gathering.setdefault(run, []).append(record)
+        self._buffered += 1
+        if self._buffered >= self._buffered_max:
+            self._room.clear()
+        self.bell.ring()
+
+    def note(self, run: ShardRun) -> None:
+        """Have the run's counts recorded, though it has no new outcome."""
+        self._gathering.setdefault(run, [])
+        self.bell.ring()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another result may be added without waiting."""
+        return self._room.is_set()
+
+    async def wait_for_room(self) -> None:
+        """Return when another result may be added; this is what holds runners back."""
+        await self._room.wait()
+
+    async def step(self) -> timedelta:
+        """Commit what has gathered."""
+        if not self._gathering:
+            return IDLE
+        # A flush comes beside the loop's step, and two appends of a run would cut each other off.
+        async with self._committing:
+            delay = await self._commit()
+        if delay > AT_ONCE:
+            return delay
+        # Long enough for a group to gather, short enough that a crash loses little.
+        await self._clock.sleep(self._pause)
+        return AT_ONCE if self._gathering else IDLE
+
+    async def flush(self) -> None:
+        """Commit until nothing gathers; for the end of a drain.
+
+        On a full disk it gives up: what is not durable runs again in the next life of the server.
+        """
+        async with self._committing:
+            while self._gathering:
+                if await self._commit() > AT_ONCE:
+                    return
+
+    def let_go(self) -> None:
+        """Let who waits for room go on; for a drain, which adds no further requests."""
+        self._room.set()
+
+    async def _commit(self) -> timedelta:
+        """Make one group durable and counted; return how long to wait before the next try."""
+        group, self._gathering = self._gathering, {}
+        group = {run: records for run, records in group.items() if not run.dropped}
+        # A full disk, most likely: the results stay in memory, runners wait for room, and they are
+        # tried again until there is space.
+        unwritten = await asyncio.to_thread(self._append, group)
+        log.debug("results_written", runs=len(group) - len(unwritten))
+        for run in unwritten:
+            self._gathering[run] = group.pop(run) + self._gathering.get(run, [])
+        self._buffered = sum(len(records) for records in self._gathering.values())
+        if self._buffered < self._buffered_max:
+            self._room.set()
+        try:
+            if group:
+                await self._record(list(group))
+        except Exception:
+            for run in group:
+                self.note(run)
+            raise
+        self._measure(group)
+        return AFTER_A_FAULT if unwritten else AT_ONCE
+
+    def _append(self, group: dict[ShardRun, list[Record]]) -> list[ShardRun]:
+        """Write each run's records; return the runs whose records could not be written."""
+        unwritten = []
+        for run, records in group.items():
+            try:
+                if records:
+                    run.append(self._results, records)
+                    self._faults.clear(run.lease.job.id)
+            except Exception as fault:
+                log.exception("results_not_written", job=run.lease.job.id)
+                self._faults.note(run.lease.job.id, fault)
+                unwritten.append(run)
+        return unwritten
+
+    def _measure(self, group: dict[ShardRun, list[Record]]) -> None:
+        now = self._clock.now()
+        for run, records in group.items():
+            usage = total(record.usage for record in records)
+            self._speeds.of(run.lease.job.engine).add(usage, now)
+
+    async def _record(self, runs: list[ShardRun]) -> None:
+        lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())
+        for run in runs:
+            if run.lease in lost:
+                log.info("lease_lost", job=run.lease.job.id, shard=run.lease.shard.number)
+                run.drop()
+            elif run.is_done:
+                self._done.ring()
+            else:
+                run.note_durable()

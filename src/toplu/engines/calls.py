@@ -1,0 +1,60 @@
+"""The functions of a request as an engine gets them, and the calls and results of a conversation.
+
+tools, toolConfig ──▶ Functions ──▶ engine ──▶ FunctionCall ──▶ the client calls ──▶ FunctionResult
+                                                    └────── in the history, paired ──────┘
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toplu.structured.shape import Shape
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What the model is told of one function."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]  # JSON Schema of an object
+    shape: Shape  # of the arguments: the same as `parameters`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Functions:
+    """The functions of a request, one at least, and which calls an answer may have.
+
+    An answer calls allowed functions alone, with arguments that `parameters` allow, and at most
+    CALLS_MAX times. Unless it has to call, it may be text, or text with calls behind it.
+    """
+
+    declared: tuple[Function, ...]
+    allowed: tuple[Function, ...]  # of the declared; one at least
+    must_call: bool
+    definitions: Mapping[str, Shape]  # for the References in the shapes
+    grammar: str  # GBNF of an answer in the form of `engines.functions.text_format`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCall:
+    """One call that the model asks for."""
+
+    name: str
+    arguments: Arguments
+    id: str | None = None  # None: in an answer, from an engine that gives none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionResult:
+    """What a call gave, as the client tells it."""
+
+    name: str
+    response: dict[str, Any]
+    id: str  # of the call
+
+
+# Calls in one answer. A small model that is not sure when to stop would fill its answer with them.
+CALLS_MAX = 8

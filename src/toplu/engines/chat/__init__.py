@@ -1,0 +1,1 @@
+"""The format of chat completions, which llama.cpp and OpenAI servers share."""

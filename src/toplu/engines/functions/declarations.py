@@ -1,0 +1,225 @@
+"""Reads which functions a request declares, and which calls it wants or forbids."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from toplu.engines.calls import Function, Functions
+from toplu.engines.functions.grammar import write_call_grammar
+from toplu.structured import gemini_schema as openapi
+from toplu.structured.keywords import COMBINERS, OF_TYPE
+from toplu.structured.schema_reader import in_snake_case, read_shape, shown
+from toplu.structured.shape import (
+    TOO_MANY_STATES,
+    Choice,
+    Dictionary,
+    Record,
+    Reference,
+    SchemaFault,
+    Shape,
+)
+from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
+from toplu.wire.gemini.tool import FunctionCallingConfig, FunctionDeclaration, Mode
+
+FUNCTIONS_MAX = 128
+NODES_MAX = 4000  # of the schemas of all functions together
+KEPT_MAX = 64  # sets of functions; the lines of a batch tend to share theirs
+KEPT_CHARACTERS_MAX = 256 * 1024  # of a set
+NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
+NAME_RULE = (
+    "Invalid function name. Must start with a letter or an underscore. Must be alphanumeric "
+    "(a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum "
+    "length of 64."
+)
+CONFIG_PATH = "tool_config.function_calling_config"
+NAMES_PATH = f"{CONFIG_PATH}.allowed_function_names"
+FORCED = (Mode.ANY, Mode.VALIDATED)
+
+NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+def function_violations(request: GenerateContentRequest) -> Iterator[tuple[str, str]]:
+    """Yield the path and the reason of everything wrong with the functions of a request."""
+    if request.tools is None and request.tool_config is None:
+        return
+    declared = list(_declarations(request))
+    yield from _config_violations(request, {each.name for _, each in declared})
+    if not declared:
+        return
+    yield from _company_violations(request)
+    if len(declared) > FUNCTIONS_MAX:
+        yield "tools", f"there must be at most {FUNCTIONS_MAX} function declarations."
+        return
+    names: set[str] = set()
+    for path, each in declared:
+        name = each.name or ""
+        if not NAME.fullmatch(name):
+            yield f"{path}.name", NAME_RULE
+        elif name in names:
+            yield f"{path}.name", f"Duplicate function declaration found: {name}"
+        if each.parameters is not None and each.parameters_json_schema is not None:
+            reason = "only one of parameters and parameters_json_schema may be set."
+            yield f"{path}.parameters_json_schema", reason
+        names.add(name)
+    try:
+        read_functions(request)
+    except SchemaFault as fault:
+        yield shown(fault.path), shown(fault.reason)
+
+
+def _config_violations(
+    request: GenerateContentRequest, names: set[str | None]
+) -> Iterator[tuple[str, str]]:
+    config = _calling_config(request)
+    allowed = config.allowed_function_names or []
+    if (allowed or config.mode in FORCED) and not names:
+        yield CONFIG_PATH, "Function calling config is set without function_declarations."
+        return
+    if allowed and config.mode not in FORCED:
+        yield NAMES_PATH, "may only be set if the mode is ANY or VALIDATED."
+    for index, name in enumerate(allowed):
+        if name not in names:
+            yield f"{NAMES_PATH}[{index}]", "is no function that the request declares."
+
+
+def _company_violations(request: GenerateContentRequest) -> Iterator[tuple[str, str]]:
+    """Yield what functions cannot stand beside."""
+    for index, tool in enumerate(request.tools or []):
+        if tool.searches:
+            yield f"tools[{index}]", "Tool use with function calling is unsupported"
+    config = request.generation_config or GenerationConfig()
+    if config.response_mime_type not in (None, "", "text/plain"):
+        reason = f"Function calling with a response mime type: '{config.response_mime_type}' is"
+        yield "generation_config.response_mime_type", f"{reason} unsupported"
+    if config.stop_sequences and _calling_config(request).mode == Mode.ANY:
+        reason = "a stop sequence would leave half a function call."
+        yield "generation_config.stop_sequences", reason
+
+
+def read_functions(request: GenerateContentRequest) -> Functions | None:
+    """Return what may be called, None if nothing may, or raise SchemaFault."""
+    declared = list(_declarations(request))
+    config = _calling_config(request)
+    if not declared or config.mode == Mode.NONE:
+        return None
+    key = json.dumps([(path, msgspec.to_builtins(each)) for path, each in declared])
+    allowed = frozenset(config.allowed_function_names or [])
+    read = _compiled if len(key) <= KEPT_CHARACTERS_MAX else _compile
+    return read(key, allowed, must_call=config.mode == Mode.ANY)
+
+
+def _compile(key: str, allowed: frozenset[str], *, must_call: bool) -> Functions:
+    functions: list[Function] = []
+    definitions: dict[str, Shape] = {}
+    nodes = 0
+    for path, fields in json.loads(key):
+        declaration = msgspec.convert(fields, FunctionDeclaration)
+        function, own, count = _read(declaration, path)
+        nodes += count
+        if nodes > NODES_MAX:
+            raise SchemaFault("tools", TOO_MANY_STATES)
+        functions.append(function)
+        definitions |= own
+    callable_ = tuple(each for each in functions if not allowed or each.name in allowed)
+    try:
+        grammar = write_call_grammar(callable_, definitions, "tools", must_call=must_call)
+    except RecursionError:
+        raise SchemaFault("tools", TOO_MANY_STATES) from None
+    return Functions(
+        declared=tuple(functions),
+        allowed=callable_,
+        must_call=must_call,
+        definitions=definitions,
+        grammar=grammar,
+    )
+
+
+_compiled = lru_cache(maxsize=KEPT_MAX)(_compile)
+
+
+def _declarations(request: GenerateContentRequest) -> Iterator[tuple[str, FunctionDeclaration]]:
+    for at, tool in enumerate(request.tools or []):
+        for index, declaration in enumerate(tool.function_declarations or []):
+            yield f"tools[{at}].function_declarations[{index}]", declaration
+
+
+def _calling_config(request: GenerateContentRequest) -> FunctionCallingConfig:
+    config = None if request.tool_config is None else request.tool_config.function_calling_config
+    return config or FunctionCallingConfig()
+
+
+def _read(declaration: FunctionDeclaration, path: str) -> tuple[Function, dict[str, Shape], int]:
+    """Return the function, the definitions of its shape, and how many schemas it is made of."""
+    schema, at = _parameters(declaration, path)
+    try:
+        shape, definitions, nodes = read_shape(schema, at, scope=declaration.name or "")
+    except SchemaFault as fault:
+        if declaration.parameters is None:
+            raise
+        raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
+    if not _is_object(shape, definitions):
+        raise SchemaFault(at, "must describe an object.")
+    function = Function(
+        name=declaration.name or "",
+        description=_description(declaration, path),
+        parameters=schema,
+        shape=Record(()) if _asks_for_nothing(schema) else shape,
+    )
+    _check_text([function.description, schema], path)
+    return function, definitions, nodes
+
+
+def _parameters(declaration: FunctionDeclaration, path: str) -> tuple[Any, str]:
+    """Return the JSON Schema of the arguments, and where it stands."""
+    at = f"{path}.parameters"
+    schema: Any = NO_ARGUMENTS
+    if declaration.parameters is not None:
+        schema = openapi.to_json_schema(declaration.parameters, at)
+    elif declaration.parameters_json_schema is not None:
+        at = f"{path}.parameters_json_schema"
+        schema = declaration.parameters_json_schema
+    untyped = isinstance(schema, dict) and "type" not in schema and _asks_for_nothing(schema)
+    return (NO_ARGUMENTS | schema if untyped else schema), at
+
+
+def _asks_for_nothing(schema: dict[str, Any]) -> bool:
+    """Return whether the schema names no argument, which the API takes for a function of none."""
+    telling = OF_TYPE["object"] | set(COMBINERS)
+    return not any(schema.get(name) for name in telling)
+
+
+def _is_object(shape: Shape, definitions: dict[str, Shape]) -> bool:
+    match shape:
+        case Record() | Dictionary():
+            return True
+        case Reference(name=name):
+            return _is_object(definitions[name], definitions)
+        case Choice(options=options):
+            return all(_is_object(option, definitions) for option in options)
+        case _:
+            return False
+
+
+def _description(declaration: FunctionDeclaration, path: str) -> str:
+    """Return what is told of the function, and of what it gives."""
+    given = declaration.response_json_schema
+    if declaration.response is not None:
+        given = openapi.to_json_schema(declaration.response, f"{path}.response")
+    said = [declaration.description or ""]
+    if given is not None:
+        said.append(f"Its result is JSON of this schema: {json.dumps(given, ensure_ascii=False)}")
+    return "\n".join(filter(None, said))
+
+
+def _check_text(value: Any, path: str) -> None:
+    """Raise SchemaFault if a value could not be shown to a model."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise SchemaFault(path, "has half a surrogate pair.") from None
+    except ValueError:
+        raise SchemaFault(path, "has a number that JSON does not have.") from None

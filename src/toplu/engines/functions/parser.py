@@ -1,0 +1,111 @@
+"""Reads an answer in the generic form: which of it is text, and what it calls.
+
+Let me see.          text
+<tool_call>          the first mark ends the text, with the white space before it
+{"name": …}
+</tool_call>
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from toplu.engines.calls import FunctionCall, Functions
+from toplu.engines.engine import Completion, DecodingStep, Listener, Piece
+from toplu.engines.functions.text_format import BETWEEN_CALLS, CALL, CALL_END
+
+MARK = CALL.strip()
+
+
+def hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
+    """Return who is to hear an answer that may have calls."""
+    return listener if listener is None or functions is None else before_calls(listener)
+
+
+def heard(completion: Completion, functions: Functions | None) -> Completion:
+    """Return the completion with its calls, if it may have any."""
+    if functions is None:
+        return completion
+    return with_calls(completion, must_call=functions.must_call)
+
+
+def before_calls(listener: Listener) -> Listener:
+    """Return a listener to an answer that is told what is text for certain, and no call."""
+    held = ""  # the text may end before it
+    steps: tuple[DecodingStep, ...] = ()
+    calls_begun = False
+
+    async def hear(piece: Piece) -> None:
+        nonlocal held, steps, calls_begun
+        if piece.is_thought or calls_begun:
+            if piece.is_thought:
+                await listener(piece)
+            return
+        text, mark, _ = (held + piece.text).partition(MARK)
+        calls_begun = bool(mark)
+        told = text.rstrip() if mark else text[: _sure_length(text)]
+        held, steps = text[len(told) :], steps + piece.steps
+        if told:
+            # Steps keep their order, whatever text is held back.
+            await listener(replace(piece, text=told, steps=steps))
+            steps = ()
+
+    return hear
+
+
+def with_calls(completion: Completion, *, must_call: bool = False) -> Completion:
+    """Return the completion with the calls that stand in its text."""
+    answer = completion.text
+    text, mark, _ = answer.partition(MARK)
+    if mark:
+        calls, are_whole = _read_calls(answer[len(text) :])
+        # At the limit, a call without an end is what the limit says already.
+        broken_call = not are_whole and not completion.hit_token_limit
+        return replace(completion, text=text.rstrip(), calls=calls, broken_call=broken_call)
+    if completion.hit_token_limit and _half_mark(answer):
+        # Half a mark is half a call.
+        return replace(completion, text=answer[: _sure_length(answer)])
+    # A vocabulary that keeps the mark from being text would leave calls without one.
+    return replace(completion, broken_call=must_call and not completion.hit_token_limit)
+
+
+def _read_calls(answer: str) -> tuple[tuple[FunctionCall, ...], bool]:
+    """Return the calls up to the first that is broken, and whether there is none such."""
+    calls: list[FunctionCall] = []
+    at = 0
+    while answer[at:].strip():
+        value, at = _read_call(answer, at)
+        match value:
+            case {"name": str(name), "arguments": dict(arguments)}:
+                calls.append(FunctionCall(name=name, arguments=arguments))
+            case _:
+                return tuple(calls), False
+        at += len(BETWEEN_CALLS) * answer.startswith(BETWEEN_CALLS, at)
+    return tuple(calls), True
+
+
+def _read_call(answer: str, at: int) -> tuple[Any, int]:
+    """Return the JSON of the call that begins here, and where it ends; None: it is broken."""
+    if not answer.startswith(CALL, at):
+        return None, at
+    try:
+        # By its own end, because a string in it may have the mark of the end.
+        value, end = json.JSONDecoder().raw_decode(answer, at + len(CALL))
+    except ValueError:
+        return None, at
+    return (value, end + len(CALL_END)) if answer.startswith(CALL_END, end) else (None, at)
+
+
+def _half_mark(text: str) -> str:
+    """Return the beginning of a mark in which the text ends, if it does."""
+    return next(filter(text.endswith, _beginnings()), "")
+
+
+def _sure_length(text: str) -> int:
+    """Return how much of the text would be text even if a mark came to its end next."""
+    return len(text.removesuffix(_half_mark(text)).rstrip())
+
+
+def _beginnings() -> Iterator[str]:
+    return (MARK[:length] for length in range(len(MARK) - 1, 0, -1))

@@ -1,0 +1,1 @@
+"""Calls of HTTP servers by their clients, and what their faults mean."""

@@ -1,0 +1,1 @@
+"""Models on llama.cpp, in a child process."""

@@ -1,0 +1,1 @@
+"""Embedding models on onnxruntime, in a child process."""

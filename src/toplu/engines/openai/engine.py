@@ -1,0 +1,190 @@
+"""The client of one server that speaks OpenAI's chat API and answers for one model.
+
+An answer that was asked to have some form is looked at when it is complete, whatever the server
+promises.
+"""
+
+import json
+import secrets
+from dataclasses import replace
+from typing import Any, Self
+
+import msgspec
+
+from toplu.engines.calls import Functions
+from toplu.engines.chat.messages import with_images_twice
+from toplu.engines.chat.reply import Answer, Reply, ReplyParts
+from toplu.engines.engine import BegunNote, Completion, Generation, Listener, Prompt, Turn
+from toplu.engines.functions.parser import heard, hearing
+from toplu.engines.http.connection import ServerConnection
+from toplu.engines.http.context_overflow import read_overlength
+from toplu.engines.openai.connection import NamedModel, connect_openai
+from toplu.engines.openai.reply import read_stream, read_whole
+from toplu.engines.openai.request_body import (
+    SEED_MAX,
+    write_body,
+    write_conversation,
+    write_stream_options,
+)
+from toplu.engines.openai.token_counting import TokenCounter
+from toplu.errors import Internal, InvalidArgument, Unimplemented
+from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.structured.shape import Structure
+from toplu.structured.validity import is_valid
+
+
+class OpenaiServer:
+    """One server; the names of its API begin where its url ends, with `/v1`."""
+
+    def __init__(
+        self, connection: ServerConnection, server: ServerSettings, remote: RemoteSettings
+    ) -> None:
+        self._connection = connection
+        self._remote = remote
+        self._model = NamedModel(connection, server.model)
+        self._counter = TokenCounter(connection)
+
+    @classmethod
+    def connect(
+        cls, server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
+    ) -> Self:
+        """Return the client; ConfigurationError if the key is not where it is said to be."""
+        connection = connect_openai(server, remote, request_seconds_max)
+        return cls(connection, server, remote)
+
+    @property
+    def lanes(self) -> int:
+        return self._remote.requests_max
+
+    async def check(self) -> None:
+        """Return if the server is fit to be asked, or raise ServerFault."""
+        await self._model.check()
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        lane: int,  # noqa: ARG002  # its prefixes are for all
+        listener: Listener | None = None,
+    ) -> Generation:
+        if prompt.structure is not None and self._remote.structured == "none":
+            raise Unimplemented("The model's server holds no answer to a response schema.")
+        seed = prompt.sampling.seed
+        first_seed = secrets.randbelow(SEED_MAX) if seed is None else seed
+        async with self._connection.deadline():
+            replies = [
+                await self._answer(prompt, index, first_seed + index, listener)
+                for index in range(prompt.candidate_count)
+            ]
+        usage = replies[0].usage
+        return Generation(
+            completions=tuple(reply.completion for reply in replies),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+
+    async def count_tokens(
+        self, turns: tuple[Turn, ...], functions: Functions | None = None
+    ) -> int:
+        conversation = write_conversation(turns, functions, self._remote)
+        async with self._connection.deadline():
+            return await self._counter.count(await self._model.name(), conversation)
+
+    async def count_prefix(self, prompt: Prompt) -> int:
+        conversation = write_conversation(prompt.turns, prompt.functions, self._remote)
+        asked = conversation | {"add_generation_prompt": False}
+        async with self._connection.deadline():
+            return await self._counter.count(await self._model.name(), asked)
+
+    async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
+        pass  # a server keeps what it computed as it likes
+
+    async def forget_prefix(self, prefix_id: str) -> None:
+        pass
+
+    async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
+        # Servers tell no images apart. Where each stands twice, each adds its own tokens.
+        twice = await self.count_tokens(with_images_twice(turns))
+        return twice - await self.count_tokens(turns)
+
+    async def close(self) -> None:
+        await self._connection.client.close()
+
+    async def retire(self) -> None:
+        """Close as soon as no call is in flight."""
+        await self._connection.client.retire()
+
+    async def _answer(
+        self, prompt: Prompt, index: int, seed: int, listener: Listener | None
+    ) -> Reply:
+        """Return a candidate of the form that is asked for; another seed may find it."""
+        structure = prompt.structure
+        if structure is None:
+            return await self._complete(prompt, index, seed, listener)
+        # What is said in quotes cannot be told without them until it is complete.
+        heard = None if structure.bare and not self._has_grammars else listener
+        for attempt in range(self._remote.structured_attempts_max):
+            further = attempt * prompt.candidate_count
+            reply = await self._complete(prompt, index, seed + further, heard)
+            completion = self._checked(reply.completion, structure)
+            if completion is not None:
+                return msgspec.structs.replace(reply, completion=completion)
+            if heard is not None and not isinstance(heard, BegunNote):
+                break  # it has been told, and cannot be taken back
+        raise Internal("The model's server gave an answer that does not follow the schema.")
+
+    @property
+    def _has_grammars(self) -> bool:
+        return self._remote.structured == "grammar"
+
+    def _checked(self, completion: Completion, structure: Structure) -> Completion | None:
+        """Return the completion as it is to be told, None if it breaks its form."""
+        if completion.hit_token_limit or self._has_grammars:
+            return completion
+        if not is_valid(completion.text, structure):
+            return None
+        if not structure.bare:
+            return completion
+        # Without the quotes the tokens are others.
+        return replace(completion, text=json.loads(completion.text), steps=())
+
+    async def _complete(
+        self, prompt: Prompt, index: int, seed: int, listener: Listener | None
+    ) -> Reply:
+        parts = ReplyParts(index=index, top_logprobs=prompt.top_logprobs or 0)
+        body = write_body(prompt, await self._model.name(), seed, self._remote)
+        try:
+            return await self._called(prompt, body, parts, listener)
+        except InvalidArgument as refusal:
+            overlength = read_overlength(refusal.message)
+            if overlength is None:
+                raise
+            # Some servers refuse an answer that might not fit, where others end it there.
+            if not 0 < overlength.room < body["max_tokens"]:
+                raise InvalidArgument(overlength.message) from refusal
+            body |= {"max_tokens": overlength.room}
+            return await self._called(prompt, body, parts, listener)
+
+    async def _called(
+        self, prompt: Prompt, body: dict[str, Any], parts: ReplyParts, listener: Listener | None
+    ) -> Reply:
+        """Return the reply with its calls, in whichever form the server makes them."""
+        functions = prompt.functions
+        if self._has_grammars:
+            reply = await self._ask(body, parts, hearing(listener, functions))
+            completion = heard(reply.completion, functions)
+        else:
+            reply = await self._ask(body, parts, listener)
+            completion = reply.completion
+            if functions is not None:
+                completion = parts.calls.completed(completion, functions)
+        return msgspec.structs.replace(reply, completion=completion)
+
+    async def _ask(
+        self, body: dict[str, Any], parts: ReplyParts, listener: Listener | None
+    ) -> Reply:
+        path = "/chat/completions"
+        if listener is None and not self._remote.always_stream:
+            return read_whole(await self._connection.ask(path, body, Answer), parts)
+        body |= write_stream_options(self._remote)
+        async with self._connection.answer_to(path, body) as response:
+            return await read_stream(self._connection.client.lines(response), parts, listener)

@@ -1,0 +1,49 @@
+"""Reads the answer of a remote chat server, and tells one that is not whole from one that is."""
+
+from collections.abc import AsyncIterable
+
+import msgspec
+
+from toplu.engines.chat.reply import Answer, Reply, ReplyParts, read_events
+from toplu.engines.engine import Listener
+from toplu.engines.http.connection import lost, unreadable, words_of
+from toplu.errors import Internal
+
+_read_answer = msgspec.json.Decoder(Answer).decode
+
+
+async def read_stream(
+    lines: AsyncIterable[bytes], parts: ReplyParts, listener: Listener | None
+) -> Reply:
+    """Put the stream together; raise AnswerLost if it ends early or says something else."""
+    async for event in read_events(lines):
+        try:
+            answer = _read_answer(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise unreadable(error) from error
+        _raise_error(answer)
+        for piece in parts.add(answer):
+            if listener is not None:
+                await listener(piece)
+    return _whole(parts)
+
+
+def read_whole(answer: Answer, parts: ReplyParts) -> Reply:
+    """Return what a completion says that came in one."""
+    _raise_error(answer)
+    parts.add(answer)
+    return _whole(parts)
+
+
+def _raise_error(answer: Answer) -> None:
+    if answer.error is not None:
+        words = words_of(msgspec.json.encode(answer.error))
+        raise lost(f"the server failed in the middle of its answer: {words}")
+
+
+def _whole(parts: ReplyParts) -> Reply:
+    if not parts.has_end:
+        raise lost("the server broke off in the middle of its answer", overloaded=True)
+    if parts.usage is None:
+        raise Internal("The model's server does not say how many tokens it read and wrote.")
+    return parts.whole()

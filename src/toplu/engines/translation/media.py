@@ -1,0 +1,114 @@
+r"""The parts of a request that carry bytes or name a file, and the request without them.
+
+A document enters the prompt as text in the place of its part:
+
+    <document name="report.pdf" type="application/pdf">
+    …
+    </document>
+
+`name` is the display name and is left out where there is none. So that a document cannot end
+itself, `</document` inside it is written `<\/document`.
+
+An image stays where it stood, as one that was written here.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from toplu.engines.engine import Image
+from toplu.wire.gemini.content import Blob, Content, GenerateContentRequest, Part
+
+SYSTEM = "system_instruction"
+END = re.compile(r"</(?=document)", re.IGNORECASE)
+NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A part with `inline_data` or `file_data`, and where it stands, in proto snake_case."""
+
+    path: str
+    part: Part
+    role: str  # as the request has it; `system` in the system instruction
+
+
+class Shown(Blob, frozen=True, kw_only=True):
+    """An image that was read, in the place of the bytes or the file that the client named."""
+
+    image: Image
+
+
+def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
+    """Yield the parts that stand for documents or images, in the order in which they are read."""
+    for path, content in _contents(request):
+        for index, part in enumerate(content.parts or []):
+            if part.inline_data is not None or part.file_data is not None:
+                role = "system" if path == SYSTEM else content.role or ""
+                yield Attached(f"{path}.parts[{index}]", part, role)
+
+
+def with_read(
+    request: GenerateContentRequest, read: Mapping[str, str | Image | Blob]
+) -> GenerateContentRequest:
+    """Return the request with what was read at each path in the place of what stands there."""
+    contents = {path: _filled(path, content, read) for path, content in _contents(request)}
+    system = contents.pop(SYSTEM, None)
+    return msgspec.structs.replace(
+        request,
+        contents=None if request.contents is None else list(contents.values()),
+        system_instruction=system,
+    )
+
+
+def with_bytes(request: GenerateContentRequest) -> GenerateContentRequest:
+    """Return the request with the bytes of the images that it shows, as it can be kept."""
+
+    def kept(content: Content) -> Content:
+        parts = [
+            msgspec.structs.replace(part, inline_data=_blob(part.inline_data.image))
+            if isinstance(part.inline_data, Shown)
+            else part
+            for part in content.parts or []
+        ]
+        return msgspec.structs.replace(content, parts=parts)
+
+    contents = [kept(content) for content in request.contents or []]
+    return msgspec.structs.replace(request, contents=contents or None)
+
+
+def _blob(image: Image) -> Blob:
+    return Blob(mime_type=image.media_type, data=image.data)
+
+
+def write_document(text: str, *, name: str | None, media_type: str) -> str:
+    """Return the text as the model is shown it."""
+    shown = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""
+    named = f' name="{shown}"' if shown else ""
+    inside = END.sub(r"<\\/", text).strip("\n")
+    return f'<document{named} type="{media_type}">\n{inside}\n</document>'
+
+
+def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
+    if request.system_instruction is not None:
+        yield SYSTEM, request.system_instruction
+    for index, content in enumerate(request.contents or []):
+        yield f"contents[{index}]", content
+
+
+def _filled(path: str, content: Content, read: Mapping[str, str | Image | Blob]) -> Content:
+    parts = [
+        _replaced(part, read[place]) if (place := f"{path}.parts[{index}]") in read else part
+        for index, part in enumerate(content.parts or [])
+    ]
+    return msgspec.structs.replace(content, parts=parts if content.parts is not None else None)
+
+
+def _replaced(part: Part, read: str | Image | Blob) -> Part:
+    if isinstance(read, str):
+        return msgspec.structs.replace(part, text=read, inline_data=None, file_data=None)
+    blob = read if isinstance(read, Blob) else Shown(image=read)
+    return msgspec.structs.replace(part, inline_data=blob, file_data=None)

@@ -1,0 +1,129 @@
+"""What a part carries or names, before it is read: whose bytes they are, and of which type."""
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from toplu.documents.fault import DocumentFault
+from toplu.documents.image_type import ImageType, is_image, read_image_type
+from toplu.documents.media_type import (
+    MediaType,
+    Reading,
+    is_known,
+    name_of,
+    read_media_type,
+)
+from toplu.documents.reader import Fetch
+from toplu.engines.translation.prompt import PAYLOADS
+from toplu.files.library import Library, StoredFile
+from toplu.job import ProjectId
+from toplu.settings.server import ModelSettings
+from toplu.wire.gemini.content import Blob, FileData, Part
+
+FILE_URI = re.compile(r"(https?://[^\s?#]+/)?files/[^\s/?#]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """The bytes of one part, which are fetched when there is room to read them."""
+
+    media_type: MediaType | ImageType
+    size_bytes: int
+    fetch: Fetch
+    name: str | None
+    key: Hashable | None  # equal for equal bytes
+
+
+async def find_carried(
+    part: Part, library: Library, project: ProjectId, model: ModelSettings
+) -> Carried:
+    """Return what the part has for the model, or raise what is wrong with it."""
+    # Said first, because it is so whatever else is wrong with the part.
+    for said in (part.inline_data, part.file_data):
+        if said is not None and is_known(said.mime_type):
+            _media_type(said.mime_type or "", model)
+    check_single(part)
+    if part.inline_data is not None:
+        return _read_blob(part.inline_data, model)
+    assert part.file_data is not None, "an attached part has one of the two"
+    return await _find_file(part.file_data, library, project, model)
+
+
+def _read_blob(blob: Blob, model: ModelSettings) -> Carried:
+    if not blob.data:
+        raise DocumentFault("data must not be empty.")
+    if not blob.mime_type:
+        raise DocumentFault("mime_type must be set.")
+    data = blob.data
+
+    async def fetch() -> bytes:
+        return data
+
+    return Carried(
+        media_type=_media_type(blob.mime_type, model),
+        size_bytes=len(data),
+        fetch=fetch,
+        name=blob.display_name,
+        key=None,
+    )
+
+
+async def _find_file(
+    named: FileData, library: Library, project: ProjectId, model: ModelSettings
+) -> Carried:
+    uri = named.file_uri or ""
+    if FILE_URI.fullmatch(uri) is None:
+        raise DocumentFault(
+            "file_uri must be the name (files/…) or the URI of an uploaded file; nothing else "
+            "is fetched."
+        )
+    file = await library.get(project, uri)
+
+    async def fetch() -> bytes:
+        try:
+            return await library.read(file)
+        except FileNotFoundError:
+            # It was deleted since: the library says so, as it does of any missing file.
+            await library.get(project, uri)
+            raise
+
+    return Carried(
+        media_type=_type_of_file(named, file, model),
+        size_bytes=file.size_bytes,
+        fetch=fetch,
+        name=named.display_name or file.display_name,
+        key=(project, file.id, file.sha256),
+    )
+
+
+def _media_type(mime_type: str, model: ModelSettings) -> MediaType | ImageType:
+    """Return how such bytes are read for the model, or raise DocumentFault if they are not."""
+    if not is_image(mime_type):
+        return read_media_type(mime_type)
+    if not model.sees:
+        raise DocumentFault(
+            f"is {name_of(mime_type)}, and the model {model.name} does not see.", unserved=True
+        )
+    return read_image_type(mime_type)
+
+
+def _type_of_file(named: FileData, file: StoredFile, model: ModelSettings) -> MediaType | ImageType:
+    """Return how the file is read: as the part says, if that fits what the upload said."""
+    if not is_known(named.mime_type):
+        return _media_type(file.mime_type, model)
+    asked = _media_type(named.mime_type or "", model)
+    if is_known(file.mime_type) and _way(_media_type(file.mime_type, model)) is not _way(asked):
+        raise DocumentFault(
+            f"mime_type is {name_of(named.mime_type or '')}, but the file is {file.mime_type}."
+        )
+    return asked
+
+
+def _way(media_type: MediaType | ImageType) -> Reading | ImageType:
+    return media_type if isinstance(media_type, ImageType) else media_type.reading
+
+
+def check_single(part: Part) -> None:
+    """Raise DocumentFault if the part is more than one thing."""
+    if sum(getattr(part, payload) is not None for payload in PAYLOADS) > 1:
+        raise DocumentFault("oneof field 'data' is already set.")

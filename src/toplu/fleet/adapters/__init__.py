@@ -1,0 +1,1 @@
+"""Ways of asking an engine: in prompts, or in Gemini requests as they came."""

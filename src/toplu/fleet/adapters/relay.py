@@ -1,0 +1,109 @@
+"""The manner of servers that speak this very API: the request goes on as it came.
+
+What is ours of it is put in its place before: files that it names, and contents of a cache. All
+else is for the server to judge, and its response for the client to read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from toplu.engines.relay import Relay, RelayedRequest
+from toplu.engines.translation.cached_prefix import Cached
+from toplu.fleet.adapters.adapter import ChunkListener
+from toplu.fleet.attempts.attempts import Work
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
+from toplu.wire.gemini.message import FreeForm
+from toplu.wire.gemini.token_usage import usage_of
+
+# Nobody counts nothing, so what stands before other requests is counted with a question behind it.
+QUESTION = Content(role="user", parts=[Part(text="?")])
+
+
+class Relaying:
+    """Passes requests on, and responses back."""
+
+    async def answering(
+        self,
+        request: GenerateContentRequest,
+        cached: Cached | None,
+        begun: Callable[[], None] | None,  # noqa: ARG002  # a response comes in one
+    ) -> Work[Relay, FreeForm]:
+        asked = _asked(request, cached)
+
+        async def answer(relay: Relay, _lane: int) -> FreeForm:
+            return _counted(await relay.generate(asked), cached)
+
+        return answer
+
+    async def streaming(
+        self, request: GenerateContentRequest, cached: Cached | None, listener: ChunkListener
+    ) -> Work[Relay, None]:
+        asked = _asked(request, cached)
+
+        async def stream(relay: Relay, _lane: int) -> None:
+            async def tell(chunk: FreeForm) -> None:
+                await listener(_counted(chunk, cached))
+
+            await relay.stream(asked, tell)
+
+        return stream
+
+    def counting(
+        self, request: GenerateContentRequest, cached: Cached | None
+    ) -> Work[Relay, FreeForm]:
+        asked = _asked(request, cached)
+
+        async def count(relay: Relay, _lane: int) -> FreeForm:
+            counted = await relay.count_tokens(asked)
+            return (
+                counted if cached is None else counted | _promised(counted["totalTokens"], cached)
+            )
+
+        return count
+
+    def measuring(self, request: GenerateContentRequest) -> Work[Relay, int]:
+        if not request.contents:
+            request = msgspec.structs.replace(request, contents=[QUESTION])
+        asked = RelayedRequest(request)
+
+        async def measure(relay: Relay, _lane: int) -> int:
+            counted = await relay.count_tokens(asked)
+            return int(counted["totalTokens"])
+
+        return measure
+
+    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> Cached:
+        return Cached(id=cache_id, request=request, turns=(), tokens=tokens)
+
+    def warming(self, cached: Cached) -> Work[Relay, None]:  # noqa: ARG002  # none is kept there
+        async def keep(_relay: Relay, _lane: int) -> None:
+            pass
+
+        return keep
+
+    async def forget(self, engine: Relay, cache_id: str) -> None:
+        pass
+
+
+def _asked(request: GenerateContentRequest, cached: Cached | None) -> RelayedRequest:
+    # Without contents of its own it is wrong, whatever stands before them.
+    if cached is not None and request.contents:
+        request = cached.joined(request)
+    return RelayedRequest(request)
+
+
+def _counted(response: FreeForm, cached: Cached | None) -> FreeForm:
+    """Return the response with the cache among its cached tokens, as its client was promised."""
+    usage: Any = response.get("usageMetadata")
+    if cached is None or not isinstance(usage, dict):
+        return response
+    told = usage_of(response)
+    if told.cached_tokens >= cached.tokens:
+        return response
+    return response | {"usageMetadata": usage | _promised(told.prompt_tokens, cached)}
+
+
+def _promised(prompt_tokens: int, cached: Cached) -> FreeForm:
+    return {"cachedContentTokenCount": min(cached.tokens, prompt_tokens)}

@@ -1,0 +1,1 @@
+"""Texts gathered in groups for the embedding engines."""

@@ -1,0 +1,1 @@
+"""Places where requests run: claims, reserve, preemption."""

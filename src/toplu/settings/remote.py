@@ -1,0 +1,150 @@
+"""Where the servers of a remote engine are, and how much is asked of them."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from toplu.errors import ConfigurationError
+from toplu.settings.bounds import MIB, Positive, Seconds
+
+HIDDEN = "…"
+API_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*/?$", re.ASCII)
+GEMINI_NAME = re.compile(r"(?:(?:models|tunedModels)/)?[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+OF_OPENAI = ("structured", "structured_attempts_max", "only_openai_fields", "always_stream")
+
+
+class Secret:
+    """A text that nothing shows unless it is asked to: no log, no repr, no traceback."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the header that it belongs in and for nothing else."""
+        return self._text
+
+    def remove_from(self, text: str) -> str:
+        """Return what a server said, without the secret, should it have repeated it."""
+        return text.replace(self._text, HIDDEN)
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN})"
+
+    __str__ = __repr__
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One server that answers for a model."""
+
+    # Of an OpenAI-compatible server with its `/v1`, of a Gemini server with its `/v1beta`.
+    url: str
+    # Its name there; None: the first that an OpenAI-compatible server lists.
+    model: str | None = None
+    key_env: str | None = None  # the variable of the environment that has the key
+    key_file: str | None = None  # or the file
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0  # its share beside other servers
+
+    def read_key(self, environment: Mapping[str, str] | None = None) -> Secret | None:
+        """Return the key, None if there is to be none, or raise ConfigurationError."""
+        if self.key_env is not None:
+            key = (os.environ if environment is None else environment).get(self.key_env)  # noqa: TID251
+            place = f"the variable {self.key_env}"
+        elif self.key_file is not None:
+            try:
+                key = Path(self.key_file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(
+                    f"key_file {self.key_file} cannot be read: {type(error).__name__}"
+                ) from None
+            place = self.key_file
+        else:
+            return None
+        key = (key or "").strip()
+        # A header takes nothing else.
+        if not key or not key.isascii() or not key.isprintable():
+            raise ConfigurationError(f"{place} has no key for {self.url}")
+        return Secret(key)
+
+
+class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model's servers are used; the numbers are for each of them."""
+
+    # Requests at a time: begun with `first`, then as many as serve best, never more than `max`.
+    requests_first: Positive = 16
+    requests_max: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
+    attempts_max: Positive = 5  # of one request whose answer does not arrive whole
+    patience_seconds: Seconds = 30.0  # how long an interactive call waits to be taken, in all
+    connect_seconds_max: Seconds = 10.0
+    silence_seconds_max: Seconds = 300.0  # between two pieces of a streamed answer
+    retry_after_seconds_max: Seconds = 300.0  # the longest `Retry-After` that is heeded
+    failures_max: Positive = 3  # in a row, before a server is left alone for a while
+    health_seconds: Seconds = 10.0  # between two looks at an idle server
+    response_bytes_max: Positive = 32 * MIB
+
+    files_bytes_max: Positive = 14 * MIB  # that a request to a Gemini server names, together
+
+    # What OpenAI-compatible servers can do.
+    # How they hold an answer to a schema; `grammar` is llama.cpp's own.
+    structured: Literal["json_schema", "grammar", "none"] = "json_schema"
+    structured_attempts_max: Positive = 3  # of an answer that is not of the form asked for
+    only_openai_fields: bool = False  # no top_k, min_p or repetition penalties
+    always_stream: bool = False  # a server that notices a client that is gone by writing alone
+
+
+def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bool) -> None:
+    """Raise ConfigurationError unless the model has the servers that its engine needs."""
+    if remote != bool(servers):
+        needs = "needs one server at least" if remote else "has no servers"
+        raise ConfigurationError(f"models: the engine of {model} {needs}")
+    for server in servers:
+        if fault := _url_fault(server.url):
+            # Not shown whole: it may have a password in it.
+            raise ConfigurationError(f"models: a url among the servers of {model} {fault}")
+        if server.key_env is not None and server.key_file is not None:
+            raise ConfigurationError(f"models: {server.url} has both key_env and key_file")
+    if len({server.url for server in servers}) != len(servers):
+        raise ConfigurationError(f"models: two servers of {model} have the same url")
+
+
+def check_gemini_servers(
+    model: str, servers: tuple[ServerSettings, ...], remote: RemoteSettings
+) -> None:
+    """Raise ConfigurationError unless the servers can be asked through Google's API."""
+    for server in servers:
+        if API_VERSION.search(urlsplit(server.url).path) is None:
+            raise ConfigurationError(
+                f"models: {server.url} of {model} does not end in a version of the API, "
+                "as in http://gpu-1:8765/v1beta"
+            )
+        if server.model is None or GEMINI_NAME.fullmatch(server.model) is None:
+            raise ConfigurationError(
+                f"models: {server.url} of {model} needs a `model`, its name there, "
+                "such as gemini-2.5-flash"
+            )
+    usual = RemoteSettings()
+    if others := [name for name in OF_OPENAI if getattr(remote, name) != getattr(usual, name)]:
+        raise ConfigurationError(
+            f"models: {', '.join(others)} of {model} is for openai_server models alone"
+        )
+
+
+def _url_fault(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        port_is_right = parts.port != 0
+    except ValueError:
+        return "is none"
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_right:
+        return "is no http:// or https:// address"
+    if parts.username is not None or parts.password is not None:
+        return "has credentials in it: name them with key_env or key_file"
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        return "has a query or a fragment"
+    return None

@@ -1,0 +1,264 @@
+"""Every knob, its default and its bounds.
+
+The same names work in three places, the later one winning: a TOML file, the environment
+(`TOPLU_PORT=8080`) and the command line (`--port 8080`).
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+
+from toplu import money
+from toplu.errors import ConfigurationError
+from toplu.settings.bounds import (
+    GIB,
+    HOUR,
+    KIB,
+    MIB,
+    Port,
+    Positive,
+    Seconds,
+)
+from toplu.settings.model import (
+    DEFAULT_EMBEDDER,
+    DEFAULT_MODEL,
+    EchoSettings,
+    Kind,
+    ModelSettings,
+    PriceSettings,
+    ThinkingSettings,
+)
+from toplu.settings.remote import check_gemini_servers, check_servers
+
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "DEFAULT_MODEL",
+    "GIB",
+    "KIB",
+    "MIB",
+    "EchoSettings",
+    "Kind",
+    "ModelSettings",
+    "PriceSettings",
+    "SearchSettings",
+    "Settings",
+    "ThinkingSettings",
+    "TierSettings",
+    "load",
+]
+
+Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
+
+
+class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a project may use; None is no limit, but for the two that the settings have too."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    # Of an engine that several projects want: one with weight 2 gets twice what one with 1 gets.
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    concurrent_batches: Positive | None = None  # None: concurrent_batches_max
+    storage_bytes: Positive | None = None  # None: project_bytes_max
+    enqueued_tokens: Positive | None = None  # of unfinished batches, per model, estimated
+    enqueued_tokens_of: dict[str, Positive] = {}  # the same for single models of the catalogue
+    requests_per_minute: Positive | None = None  # interactive, per model
+    tokens_per_minute: Positive | None = None  # interactive, per model, read and written
+
+    def enqueued_tokens_for(self, model: str) -> int | None:
+        """Return the limit for a model of the catalogue."""
+        return self.enqueued_tokens_of.get(model, self.enqueued_tokens)
+
+
+Deduplication = Literal["deterministic", "all", "never"]
+
+
+class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where `google_search` searches: in the index of `toplu search`, or on a SearXNG server."""
+
+    provider: Literal["local", "searxng"] = "local"
+    url: str | None = None  # of the SearXNG server
+    results_max: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5  # pages per request
+    timeout_seconds: Seconds = 10.0  # for all searches of a request
+    cache_seconds: Seconds = 300.0  # how long what a server found is not asked for again
+    cache_entries_max: Positive = 1024
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every knob of a server; `load` reads them."""
+
+    # Where
+    host: str = "127.0.0.1"
+    port: Port = 8765
+    data_dir: Path = Path("toplu-data")
+    model_dir: Path = Path(platformdirs.user_cache_dir("toplu")) / "models"
+    public_url: str | None = None  # what clients call us, when a proxy hides it
+
+    # How
+    state_style: Literal["job", "batch"] = "job"  # JOB_STATE_* or BATCH_STATE_* on the wire
+    # Which requests of a batch one answer does for, if they ask the very same; deterministic:
+    # those with temperature 0 or a seed.
+    deduplication: Deduplication = "deterministic"
+    input_checks: Literal["lenient", "strict"] = "lenient"  # strict: a bad line refuses the file
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # Limits of the Gemini API
+    inline_bytes_max: Positive = 20 * MIB
+    upload_bytes_max: Positive = 2 * GIB
+    project_bytes_max: Positive = 20 * GIB
+    file_life_seconds: Seconds = 48 * HOUR
+    job_life_seconds: Seconds = 48 * HOUR
+    job_target_seconds: Seconds = 24 * HOUR  # by when the scheduler tries to have a batch done
+    concurrent_batches_max: Positive = 100  # unfinished batches per project
+    # What projects may use; one without a tier of its own has the first.
+    tiers: tuple[TierSettings, ...] = (TierSettings(name="default"),)
+    currency: Currency = "USD"  # of every price
+
+    # Limits of our own
+    line_bytes_max: Positive = 20 * MIB
+    job_requests_max: Positive = 10_000_000
+    open_uploads_max: Positive = 100  # per project
+    upload_life_seconds: Seconds = 48 * HOUR
+    body_silence_seconds_max: Seconds = 60.0  # between two pieces of a request's body
+    result_scans_max: Positive = 2  # result logs of batches that are read through at a time
+    result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
+    interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
+    interactive_seen_seconds: Seconds = 60.0  # lanes are kept for more calls so long after one
+    preemptions_per_request_max: Positive = 3  # of a batch, for interactive calls
+    request_seconds_max: Seconds = 600.0  # one request on an engine
+    document_bytes_max: Positive = 50 * MIB  # one document that a request carries or names
+    document_pages_max: Positive = 1000  # of a PDF
+    document_characters_max: Positive = 2_000_000  # of all documents of a request together
+    document_seconds_max: Seconds = 30.0  # of processor time, to read one PDF or HTML page
+    document_memory_bytes_max: Positive = GIB  # addresses of the process that reads one
+    document_readers_max: Positive = 2  # documents that are read at a time
+    documents_kept_characters_max: Positive = 16_000_000  # texts of files, kept in memory
+    request_documents_max: Positive = 256  # images among them
+    image_bytes_max: Positive = 20 * MIB  # one image that a request carries or names
+    image_pixels_max: Positive = 64_000_000  # of one image as it is sent
+    image_side_max: Positive = 1536  # the longer side of an image as a model is given it
+    image_readers_max: Positive = 2  # images that are read at a time
+    images_kept_bytes_max: Positive = 64 * MIB  # images of files as models see them, in memory
+    request_images_max: Positive = 64
+    request_image_bytes_max: Positive = 20 * MIB  # of a request together, as models are given them
+    stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
+    cache_life_seconds: Seconds = HOUR  # where a client names no ttl and no expireTime
+    cache_tokens_min: Positive = 32  # the hosted service wants 1024 and more
+    cache_bytes_max: Positive = 20 * MIB  # of one cache, with the text of its documents
+    caches_max: Positive = 100  # per project
+    caches_loaded_bytes_max: Positive = 64 * MIB  # caches in use, kept in memory
+    kept_prefix_bytes_max: Positive = 4 * GIB  # on disk, what an engine computed of caches
+
+    # Running
+    shard_requests_max: Positive = 1024
+    shard_bytes_max: Positive = 8 * MIB
+    lease_seconds: Seconds = 60.0
+    quantum_seconds: Seconds = 10.0  # a lane stays with a job so long while others wait
+    commit_seconds: Seconds = 0.05  # results are made durable in groups, this far apart
+    results_buffered_max: Positive = 4096  # answered, not yet durable, per model
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    engine_start_attempts_max: Positive = 8  # in a row, before the engine is given up
+    engine_start_seconds_max: Seconds = 300.0
+    engine_crashes_per_request_max: Positive = 3
+    engine_silence_seconds_max: Seconds = 60.0  # of one that is asked something; then it is ended
+
+    search: SearchSettings = SearchSettings()
+    models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
+
+    def prices_of(self, model: ModelSettings) -> money.Prices:
+        """Return what a token of the model costs."""
+        price = model.price
+        read = price.embedding if model.kind is Kind.EMBEDDING else price.input
+        return money.Prices(
+            currency=self.currency,
+            input_units=money.units_of_a_token(read),
+            cached_units=money.units_of_a_token(price.cached_input or read),
+            output_units=money.units_of_a_token(price.output),
+        )
+
+
+TABLES = frozenset({"models", "search", "tiers"})  # too large for one variable
+
+
+def load(
+    config: Path | None = None,
+    environment: dict[str, str] | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> Settings:
+    """Return the settings, or raise ConfigurationError that names the bad one and its source."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        values |= _checked(_read_toml(config), str(config))
+    environment = dict(os.environ) if environment is None else environment  # noqa: TID251
+    for name in Settings.__struct_fields__:
+        variable = f"TOPLU_{name.upper()}"
+        if name not in TABLES and variable in environment:
+            values |= _checked({name: environment[variable]}, variable)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    values |= _checked(given, "command line")
+    settings = Settings(**values)
+    if settings.search.provider == "searxng" and not settings.search.url:
+        raise ConfigurationError("search: provider searxng needs the url of the server")
+    if len({model.name for model in settings.models}) != len(settings.models):
+        raise ConfigurationError("models: two entries have the same name")
+    for model in settings.models:
+        _check_engine(model)
+    _check_tiers(settings)
+    for model in settings.models:
+        _check_sight(model)
+    return settings
+
+
+def _check_engine(model: ModelSettings) -> None:
+    check_servers(model.name, model.servers, remote=model.is_remote)
+    if model.kind is not model.engine_kind and not model.is_remote:
+        raise ConfigurationError(
+            f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
+        )
+    if model.engine == "gemini_server":
+        check_gemini_servers(model.name, model.servers, model.remote)
+
+
+def _check_tiers(settings: Settings) -> None:
+    if not settings.tiers:
+        raise ConfigurationError("tiers: there must be one at least")
+    if len({tier.name for tier in settings.tiers}) != len(settings.tiers):
+        raise ConfigurationError("tiers: two entries have the same name")
+    names = {model.name for model in settings.models}
+    for tier in settings.tiers:
+        for model in tier.enqueued_tokens_of:
+            if model not in names:
+                raise ConfigurationError(
+                    f"tiers: enqueued_tokens_of of {tier.name} names {model}, "
+                    "which is not in the catalogue"
+                )
+
+
+def _check_sight(model: ModelSettings) -> None:
+    if model.projector is not None and model.engine != "llama_cpp":
+        raise ConfigurationError(f"models: {model.name}: a projector is for llama_cpp models")
+    if model.vision and model.engine == "llama_cpp":
+        raise ConfigurationError(f"models: {model.name}: llama_cpp sees with a projector alone")
+    if model.vision and model.kind is Kind.EMBEDDING:
+        raise ConfigurationError(f"models: {model.name}: embedding models read text alone")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not TOML: {error}") from error
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the values in their types; a string is read as the type that the field has."""
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
+    return {name: getattr(settings, name) for name in values}

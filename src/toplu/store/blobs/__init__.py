@@ -1,0 +1,1 @@
+"""Bytes: whole blobs, and the log of results."""

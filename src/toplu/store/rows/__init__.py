@@ -1,0 +1,1 @@
+"""Rows in SQL: jobs, shards, files, keys, ledger."""

@@ -1,0 +1,124 @@
+"""Rows of caches, with the contents that they keep."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+
+from toplu.errors import ResourceExhausted
+from toplu.job import ProjectId
+from toplu.store.rows.database import Database
+from toplu.store.rows.pages import PageMark, newest_first
+from toplu.store.rows.schema import caches
+
+ROUND_MAX = 1000  # rows that one look of the janitor returns
+RETRY_SECONDS = 60  # a client may delete caches at any time
+
+# Lists and look-ups leave the contents where they are.
+HEAD = [column for column in caches.c if column.name != "contents"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCache:
+    """A cache without its contents, which never change."""
+
+    id: str  # without `cachedContents/`
+    project: ProjectId
+    model: str  # as asked for, without `models/`
+    engine: str  # the model of the catalogue that it stood for
+    display_name: str | None
+    tokens: int
+    created: datetime
+    updated: datetime
+    expires: datetime
+
+
+class Caches:
+    """The rows of caches; one past its expiry may be there until it is forgotten."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, cache: StoredCache, contents: bytes, project_caches_max: int) -> None:
+        """Add the cache, or raise ResourceExhausted if the project has too many."""
+
+        def add(connection: Connection) -> None:
+            _check_room(connection, cache.project, cache.created, project_caches_max)
+            connection.execute(insert(caches).values(**asdict(cache), contents=contents))
+
+        await self._database.write(add)
+
+    async def check_room(self, project: ProjectId, now: datetime, project_caches_max: int) -> None:
+        """Raise what `create` would raise."""
+        await self._database.read(lambda c: _check_room(c, project, now, project_caches_max))
+
+    async def find(self, project: ProjectId, cache_id: str) -> StoredCache | None:
+        query = select(*HEAD).where(_is_cache(project, cache_id))
+        row = await self._database.read(lambda c: c.execute(query).first())
+        return None if row is None else _cache_of(row)
+
+    async def contents_of(self, cache: StoredCache) -> bytes | None:
+        """Return what the cache keeps, or None if it was deleted since."""
+        query = select(caches.c.contents).where(_is_cache(cache.project, cache.id))
+        return await self._database.read(lambda c: c.scalar(query))
+
+    async def page(
+        self, project: ProjectId, size: int, now: datetime, after: PageMark | None = None
+    ) -> list[StoredCache]:
+        """Return up to `size` caches that are not past their expiry, newest first."""
+        query = select(*HEAD).where(caches.c.project == project, caches.c.expires > now)
+        return await self._database.read(
+            lambda c: [
+                _cache_of(row) for row in c.execute(newest_first(query, caches, size, after))
+            ]
+        )
+
+    async def change_expiry(
+        self, project: ProjectId, cache_id: str, *, now: datetime, expires: datetime
+    ) -> bool:
+        """Set when the cache expires; False if there is none, or it expired before."""
+        living = and_(_is_cache(project, cache_id), caches.c.expires > now)
+        change = update(caches).where(living).values(updated=now, expires=expires)
+        changed = await self._database.write(lambda c: c.execute(change).rowcount)
+        return changed == 1
+
+    async def delete(self, project: ProjectId, cache_id: str) -> None:
+        """Remove the cache and what it keeps; idempotent."""
+        gone = delete(caches).where(_is_cache(project, cache_id))
+        await self._database.write(lambda c: c.execute(gone).close())
+
+    async def delete_expired(self, now: datetime) -> list[StoredCache]:
+        """Remove caches past their expiry, a bounded number at a time, and return them."""
+        return await self._database.write(lambda c: _delete_expired(c, now))
+
+
+def _is_cache(project: ProjectId, cache_id: str) -> ColumnElement[bool]:
+    return and_(caches.c.project == project, caches.c.id == cache_id)
+
+
+def _cache_of(row: Row[tuple[Any, ...]]) -> StoredCache:
+    return StoredCache(**row._asdict())
+
+
+def _delete_expired(connection: Connection, now: datetime) -> list[StoredCache]:
+    query = select(*HEAD).where(caches.c.expires <= now).order_by(caches.c.expires)
+    expired = [_cache_of(row) for row in connection.execute(query.limit(ROUND_MAX))]
+    if expired:
+        connection.execute(delete(caches).where(caches.c.id.in_([cache.id for cache in expired])))
+    return expired
+
+
+def _check_room(
+    connection: Connection, project: ProjectId, now: datetime, project_caches_max: int
+) -> None:
+    living = select(func.count()).where(caches.c.project == project, caches.c.expires > now)
+    count = connection.scalar(living)
+    assert count is not None, "a count is always there"
+    if count >= project_caches_max:
+        raise ResourceExhausted.of_quota(
+            "cached_contents",
+            project_caches_max,
+            f"the project has {count} cached contents.",
+            retry_seconds=RETRY_SECONDS,
+        )

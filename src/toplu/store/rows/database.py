@@ -1,0 +1,149 @@
+"""One SQLite file and who may speak to it: one writer thread, a few reader threads.
+
+Readers see the last committed state and never wait for the writer or its fsync, so a poll stays
+quick however much is being written. Other processes may open the same file: writes take turns.
+"""
+
+import asyncio
+import contextlib
+import importlib.resources
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from toplu.errors import ConfigurationError
+
+READERS = 4
+BUSY_MILLISECONDS = 5000
+WAL_ATTEMPTS_MAX = 100
+WAL_RETRY_SECONDS = 0.05
+
+Result = TypeVar("Result")
+
+
+class Database:
+    """Runs functions of a connection, each inside one transaction of its own."""
+
+    def __init__(self, writer: Engine, reader: Engine) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+
+    @classmethod
+    async def open(cls, path: Path) -> "Database":
+        """Open the file, made or brought up to date as needed; its folder must exist."""
+        return await asyncio.to_thread(cls._open, path)
+
+    @classmethod
+    def _open(cls, path: Path) -> "Database":
+        writer = _connect(path, reads_only=False, pool_size=1)
+        try:
+            _use_write_ahead_log(writer, path)
+            migrate(writer)
+        except BaseException:
+            writer.dispose()
+            raise
+        return cls(writer, _connect(path, reads_only=True, pool_size=READERS))
+
+    async def read(self, deed: Callable[[Connection], Result]) -> Result:
+        """Return what `deed` returns; it sees one moment of the database and changes nothing."""
+        return await _run(self._reading, self._reader, deed)
+
+    async def write(self, deed: Callable[[Connection], Result]) -> Result:
+        """Return what `deed` returns, once it is durable; if it raises, nothing has changed.
+
+        A caller that is cancelled leaves its transaction running to the end.
+        """
+        return await _run(self._writing, self._writer, deed)
+
+    async def close(self) -> None:
+        """Finish what is running and let go of the file."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._reading.shutdown()
+        self._writing.shutdown()
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+async def _run(
+    threads: ThreadPoolExecutor, engine: Engine, deed: Callable[[Connection], Result]
+) -> Result:
+    def transact() -> Result:
+        with engine.begin() as connection:
+            return deed(connection)
+
+    return await asyncio.get_running_loop().run_in_executor(threads, transact)
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to a revision in one transaction, so that two processes take turns."""
+    config = Config()
+    scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
+    # Alembic reads a percent sign in an option as the start of a placeholder.
+    config.set_main_option("script_location", str(scripts_folder).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        known = {script.revision for script in scripts.walk_revisions()}
+        present = set(MigrationContext.configure(connection).get_current_heads())
+        if not present <= known:
+            raise ConfigurationError(
+                f"{engine.url.database}: written by a newer version of toplu "
+                f"(schema {', '.join(sorted(present - known))}); upgrade toplu to open it"
+            )
+        if present != set(scripts.get_heads()):
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+
+
+def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:
+    begin = "BEGIN" if reads_only else "BEGIN IMMEDIATE"
+    engine = create_engine(
+        sqlalchemy.URL.create("sqlite", database=str(path)),
+        pool_size=pool_size,
+        max_overflow=0,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Python's own driver would begin transactions late and commit some early: we begin.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _use_write_ahead_log(engine: Engine, path: Path) -> None:
+    """Set the mode that the file then keeps."""
+    for _ in range(WAL_ATTEMPTS_MAX):
+        try:
+            with contextlib.closing(engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as error:
+            # Two processes that make the file at once: SQLite refuses one of them without
+            # waiting, whatever the busy timeout says.
+            if "locked" not in str(error):
+                raise ConfigurationError(f"{path}: cannot be opened: {error}") from error
+            time.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
+    raise ConfigurationError(f"{path}: is locked by another process")

@@ -1,0 +1,287 @@
+"""Jobs and shards as rows, and the moves of a job; each function runs inside a transaction."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from toplu.errors import RequestError, ResourceExhausted
+from toplu.job import (
+    UNFINISHED,
+    InputForm,
+    Job,
+    JobId,
+    JobState,
+    Method,
+    ProjectId,
+    RequestCounts,
+    Shard,
+    sources_of,
+)
+from toplu.money import Prices, Usage
+from toplu.store.rows.ledger import insert_batch_entry
+from toplu.store.rows.retries import link_retry
+from toplu.store.rows.schema import jobs, shards
+
+RETRY_SECONDS = 60  # a batch ends when it ends; asking more often than this is no use
+UNFINISHED_STATES = sorted(UNFINISHED)
+
+AnyRow = Row[tuple[Any, ...]]
+
+
+def is_visible() -> ColumnElement[bool]:
+    """Condition: the job is not deleted."""
+    return jobs.c.deleted.is_(False)
+
+
+def is_unfinished() -> ColumnElement[bool]:
+    """Condition: the job is not deleted and may still move."""
+    return and_(is_visible(), jobs.c.state.in_(UNFINISHED_STATES))
+
+
+def job_of(row: AnyRow) -> Job:
+    """Return the job of a row of `jobs`."""
+    return Job(
+        id=JobId(row.id),
+        project=ProjectId(row.project),
+        model=row.model,
+        engine=row.engine,
+        method=Method(row.method),
+        display_name=row.display_name,
+        input_form=InputForm(row.input_form),
+        input_file=row.input_file,
+        state=JobState(row.state),
+        counts=counts_of(row),
+        prices=_prices(row),
+        usage=usage_of(row),
+        tokens_estimate=row.tokens_estimate,
+        planned=row.planned,
+        priority=row.priority,
+        created=row.created,
+        updated=row.updated,
+        ended=row.ended,
+        expires=row.expires,
+        output_file=row.output_file,
+        input_sha256=row.input_sha256,
+        output_sha256=row.output_sha256,
+        retry_of=row.retry_of,
+        retried_by=row.retried_by,
+        error=None
+        if row.error_code is None
+        else RequestError(code=row.error_code, message=row.error_message),
+    )
+
+
+def shard_of(row: AnyRow) -> Shard:
+    """Return the shard of a row of `shards`."""
+    return Shard(
+        job=JobId(row.job),
+        number=row.number,
+        first=row.first,
+        count=row._asdict()["count"],  # `row.count` is a method of tuples
+        succeeded=row.succeeded,
+        failed=row.failed,
+        deduplicated=row.deduplicated,
+        usage=usage_of(row),
+        epoch=row.epoch,
+    )
+
+
+def _prices(row: AnyRow) -> Prices:
+    return Prices(
+        currency=row.currency,
+        input_units=row.input_units,
+        cached_units=row.cached_units,
+        output_units=row.output_units,
+    )
+
+
+def counts_of(row: AnyRow) -> RequestCounts:
+    """Return how far the job of a row has come."""
+    return RequestCounts(
+        total=row.total,
+        succeeded=row.succeeded,
+        failed=row.failed,
+        deduplicated=row.deduplicated,
+    )
+
+
+def usage_of(row: AnyRow) -> Usage:
+    """Return what a row of `jobs` or `shards` says was used."""
+    return Usage(
+        prompt_tokens=row.prompt_tokens,
+        cached_tokens=row.cached_tokens,
+        output_tokens=row.output_tokens,
+    )
+
+
+def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | None:
+    """Return the oldest visible job that meets the conditions."""
+    row = connection.execute(
+        select(jobs).where(is_visible(), *conditions).order_by(jobs.c.created, jobs.c.id).limit(1)
+    ).first()
+    return None if row is None else job_of(row)
+
+
+def insert_job(
+    connection: Connection, job: Job, unfinished_max: int, enqueued_tokens_max: int | None
+) -> None:
+    """Add the job; see `Jobs.create`."""
+    unfinished = connection.scalar(
+        select(func.count()).select_from(jobs).where(is_unfinished(), jobs.c.project == job.project)
+    )
+    assert unfinished is not None, "a count is always there"
+    if unfinished >= unfinished_max:
+        raise ResourceExhausted.of_quota(
+            "batch_concurrent_batches",
+            unfinished_max,
+            "so many batches may be unfinished at once.",
+            retry_seconds=RETRY_SECONDS,
+        )
+    if enqueued_tokens_max is not None:
+        _check_enqueued_tokens(connection, job, enqueued_tokens_max)
+    values = asdict(job)
+    assert values.pop("error") is None, "a job begins without an error"
+    parts = values.pop("counts") | values.pop("prices") | values.pop("usage")
+    connection.execute(insert(jobs).values(**values, **parts, deleted=False))
+    if job.retry_of is not None:
+        link_retry(connection, job)
+
+
+def _check_enqueued_tokens(connection: Connection, job: Job, limit: int) -> None:
+    enqueued = connection.scalar(
+        select(func.coalesce(func.sum(jobs.c.tokens_estimate), 0)).where(
+            is_unfinished(), jobs.c.project == job.project, jobs.c.engine == job.engine
+        )
+    )
+    assert enqueued is not None, "a sum is always there"
+    if enqueued + job.tokens_estimate > limit:
+        raise ResourceExhausted.of_quota(
+            "batch_enqueued_tokens",
+            limit,
+            f"unfinished batches have {enqueued} tokens and this one has {job.tokens_estimate}, "
+            "both estimated.",
+            model=job.model,
+            # A batch that is too large by itself will be so in a minute as well.
+            retry_seconds=RETRY_SECONDS if job.tokens_estimate <= limit else 0,
+        )
+
+
+def plan_job(
+    connection: Connection, job_id: JobId, cut: list[Shard], total: int, at: datetime
+) -> bool:
+    """Keep the shards; see `Jobs.plan`."""
+    planned = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, is_unfinished(), jobs.c.planned.is_(False))
+        .values(planned=True, total=total, updated=at)
+    )
+    if not planned.rowcount:
+        return False
+    _insert_shards(connection, job_id, cut)
+    assert _requests_in_shards(connection, job_id) == total, "the shards hold all requests"
+    if not total:
+        # No shard will ever be leased, and it is the first lease that sets a job running.
+        move_job(connection, job_id, JobState.RUNNING, at)
+    return True
+
+
+def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
+    """Keep the first shards; see `Jobs.begin_plan`."""
+    count = sum(shard.count for shard in cut)
+    begun = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == job_id,
+            is_unfinished(),
+            jobs.c.planned.is_(False),
+            ~exists().where(shards.c.job == job_id),
+        )
+        .values(total=case((jobs.c.total < count, count), else_=jobs.c.total), updated=at)
+    )
+    if not begun.rowcount:
+        return False
+    _insert_shards(connection, job_id, cut)
+    return True
+
+
+def _requests_in_shards(connection: Connection, job_id: JobId) -> int:
+    count = select(func.coalesce(func.sum(shards.c["count"]), 0)).where(shards.c.job == job_id)
+    return int(connection.execute(count).scalar_one())
+
+
+def _insert_shards(connection: Connection, job_id: JobId, cut: list[Shard]) -> None:
+    assert all(shard.job == job_id and shard.epoch == 0 for shard in cut), (
+        "the shards are untouched"
+    )
+    if cut:
+        connection.execute(
+            insert(shards), [_values_of(shard) | {"done": shard.is_done} for shard in cut]
+        )
+
+
+def _values_of(shard: Shard) -> dict[str, Any]:
+    values = asdict(shard)
+    values.update(values.pop("usage"))
+    return values
+
+
+def amend_job(
+    connection: Connection,
+    project: ProjectId,
+    job_id: JobId,
+    changes: Mapping[str, object],
+    at: datetime,
+) -> Job | None:
+    """Change columns of the job; see `Jobs.amend`."""
+    is_it = and_(jobs.c.project == project, jobs.c.id == job_id)
+    connection.execute(update(jobs).where(is_it, is_visible()).values(**changes, updated=at))
+    return find_job(connection, is_it)
+
+
+def move_job(
+    connection: Connection,
+    job_id: JobId,
+    target: JobState,
+    at: datetime,
+    *,
+    error: RequestError | None = None,
+    output_file: str | None = None,
+    output_sha256: str | None = None,
+) -> Job | None:
+    """Move the job if `job.MOVES` allows it; see `Jobs.move`.
+
+    With a final state comes the entry in the ledger: no job ends without, and none has two.
+    """
+    values: dict[str, Any] = {"state": target, "updated": at}
+    if target.is_final:
+        values["ended"] = at
+    if error is not None:
+        values |= {"error_code": error.code, "error_message": error.message}
+    outputs = {"output_file": output_file, "output_sha256": output_sha256}
+    values |= {name: value for name, value in outputs.items() if value is not None}
+    moved = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, is_visible(), jobs.c.state.in_(sorted(sources_of(target))))
+        .values(values)
+    )
+    if not moved.rowcount:
+        return None
+    job = find_job(connection, jobs.c.id == job_id)
+    assert job is not None, "it has just been moved"
+    if target.is_final:
+        insert_batch_entry(connection, job, at)
+    return job

@@ -1,0 +1,271 @@
+"""The jobs that this server holds: their rows, their shards and the leases on these.
+
+Every method is one transaction. A deleted job is invisible to all of them but `deleted` and
+`forget`, and what was running for it finds its leases lost.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+
+from toplu.errors import RequestError
+from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
+from toplu.store.blobs.result_log import Segment
+from toplu.store.rows import job_mapping as job_rows
+from toplu.store.rows import leases
+from toplu.store.rows.database import Database
+from toplu.store.rows.files import StoredFile, is_file, replace_file
+from toplu.store.rows.ledger import insert_batch_entry
+from toplu.store.rows.pages import PageMark, newest_first
+from toplu.store.rows.progress import Progress, record_progress
+from toplu.store.rows.retries import unlink_retry
+from toplu.store.rows.schema import files, jobs, segments, shards
+from toplu.store.rows.shares import Competition, read_competition
+
+__all__ = ["Jobs", "PageMark", "Progress"]
+
+ROUND_MAX = 1000  # jobs that one look of the janitor returns
+
+
+class Jobs:
+    """Keeps jobs and moves them; a move that `job.MOVES` does not allow does not happen."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self, job: Job, unfinished_max: int, enqueued_tokens_max: int | None = None
+    ) -> None:
+        """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
+
+        `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
+        """
+        await self._database.write(
+            lambda c: job_rows.insert_job(c, job, unfinished_max, enqueued_tokens_max)
+        )
+
+    async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
+        return await self._find(jobs.c.project == project, jobs.c.id == job_id)
+
+    async def page(self, project: ProjectId, size: int, after: PageMark | None = None) -> list[Job]:
+        """Return up to `size` jobs, newest first."""
+        query = select(jobs).where(jobs.c.project == project, job_rows.is_visible())
+        return await self._database.read(
+            lambda c: [
+                job_rows.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))
+            ]
+        )
+
+    async def next_unplanned(
+        self, *, begun: bool, except_for: Collection[JobId] = ()
+    ) -> Job | None:
+        """Return the oldest unfinished job that is not planned, and begun or not."""
+        has_shards = exists().where(shards.c.job == jobs.c.id)
+        return await self._find(
+            job_rows.is_unfinished(),
+            jobs.c.planned.is_(False),
+            jobs.c.id.not_in(except_for),
+            has_shards if begun else ~has_shards,
+        )
+
+    async def begin_plan(self, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
+        """Keep the first shards of a job, to be leased while the rest is planned.
+
+        False if the job is final or gone, or has shards already. Until it is planned its total is
+        no less than what these hold.
+        """
+        return await self._database.write(lambda c: job_rows.begin_plan(c, job_id, cut, at))
+
+    async def plan(self, job_id: JobId, cut: list[Shard], total: int, at: datetime) -> bool:
+        """Keep the shards, or those behind the first; False if final, gone or planned already.
+
+        A job without any request starts running here, so that `next_complete` finds it.
+        """
+        return await self._database.write(lambda c: job_rows.plan_job(c, job_id, cut, total, at))
+
+    async def competition(self, engine: str, now: datetime) -> Competition:
+        """Return who competes for the engine; see `store.rows.shares`."""
+        return await self._database.read(lambda c: read_competition(c, engine, now))
+
+    async def lease_shard(
+        self,
+        *,
+        engine: str,
+        owner: str,
+        now: datetime,
+        expires: datetime,
+        job: JobId | None = None,
+        after: Shard | None = None,
+        share: Share | None = None,
+    ) -> Lease | None:
+        """Lease a free shard of the job, or of the engine's oldest job that has one.
+
+        It is the one behind `after`, if that one is free; else one far from what others hold.
+        Free is what is not done and not leased, or leased until `now` at most. The job's first
+        lease sets it running. `share` is what the turn makes of that of the job's project.
+        """
+        return await self._database.write(
+            lambda c: leases.lease_shard(
+                c,
+                engine=engine,
+                owner=owner,
+                now=now,
+                expires=expires,
+                wanted=job,
+                after=after,
+                share=share or Share(),
+            )
+        )
+
+    async def renew(self, held: Sequence[Lease], expires: datetime) -> list[Lease]:
+        """Prolong the leases; return those that still count, with their new expiry."""
+        return await self._database.write(lambda c: leases.renew_leases(c, held, expires))
+
+    async def give_back(self, lease: Lease) -> None:
+        """Let another worker have the shard at once; a lease that was lost changes nothing."""
+        await self._database.write(lambda c: leases.give_back_lease(c, lease))
+
+    async def give_back_all_of_others(self, owner: str) -> int:
+        """End every lease of other owners; for the start, when every other owner is dead."""
+        return await self._database.write(lambda c: leases.give_back_all_of_others(c, owner))
+
+    async def record(self, group: Sequence[Progress], at: datetime) -> list[Lease]:
+        """Write what leases achieved; return the leases that are lost, which changed nothing."""
+        return await self._database.write(lambda c: record_progress(c, group, at))
+
+    async def shards(self, job_id: JobId) -> list[Shard]:
+        """Return the job's shards in input order."""
+        query = select(shards).where(shards.c.job == job_id).order_by(shards.c.number)
+        return await self._database.read(
+            lambda c: [job_rows.shard_of(row) for row in c.execute(query)]
+        )
+
+    async def segments(self, job_id: JobId, shard: int | None = None) -> list[Segment]:
+        """Return how far each segment of the job, or of one shard, is valid; by shard and epoch."""
+        query = select(segments).where(segments.c.job == job_id)
+        if shard is not None:
+            query = query.where(segments.c.shard == shard)
+        query = query.order_by(segments.c.shard, segments.c.epoch)
+        return await self._database.read(
+            lambda c: [Segment(**row._asdict()) for row in c.execute(query)]
+        )
+
+    async def next_complete(self, except_for: Collection[JobId] = ()) -> Job | None:
+        """Return the oldest running job of which every shard is done."""
+        undone = exists().where(shards.c.job == jobs.c.id, shards.c.done.is_(False))
+        return await self._find(
+            jobs.c.state == JobState.RUNNING,
+            jobs.c.planned.is_(True),
+            jobs.c.id.not_in(except_for),
+            ~undone,
+        )
+
+    async def move(
+        self, job_id: JobId, target: JobState, at: datetime, error: RequestError | None = None
+    ) -> Job | None:
+        """Move the job and return it, or None if there is no such move: it is final or gone."""
+        return await self._database.write(
+            lambda c: job_rows.move_job(c, job_id, target, at, error=error)
+        )
+
+    async def amend(
+        self, project: ProjectId, job_id: JobId, changes: Mapping[str, object], at: datetime
+    ) -> Job | None:
+        """Change columns that moves do not touch and return the job, or None if it is gone."""
+        return await self._database.write(
+            lambda c: job_rows.amend_job(c, project, job_id, changes, at)
+        )
+
+    async def succeed(
+        self,
+        job_id: JobId,
+        at: datetime,
+        results: StoredFile | None = None,
+        output_sha256: str | None = None,
+    ) -> Job | None:
+        """Move to SUCCEEDED together with the row of the results file; None as for `move`."""
+        return await self._database.write(lambda c: _succeed(c, job_id, at, results, output_sha256))
+
+    async def expired(self, now: datetime) -> list[Job]:
+        """Return unfinished jobs past their expiry, a bounded number at a time."""
+        return await self._list(job_rows.is_unfinished(), jobs.c.expires <= now)
+
+    async def next_expiry(self) -> datetime | None:
+        """Return when the first unfinished job expires."""
+        query = select(func.min(jobs.c.expires)).where(job_rows.is_unfinished())
+        return await self._database.read(lambda c: c.scalar(query))
+
+    async def ended_before(self, moment: datetime) -> list[Job]:
+        """Return final jobs that ended before `moment`, a bounded number at a time."""
+        return await self._list(job_rows.is_visible(), jobs.c.ended < moment)
+
+    async def mark_deleted(self, project: ProjectId, job_id: JobId, at: datetime) -> Job | None:
+        """Make the job and its results file invisible and return the job, or None if gone."""
+        return await self._database.write(lambda c: _mark_deleted(c, project, job_id, at))
+
+    async def deleted(self) -> list[JobId]:
+        """Return jobs marked as deleted and not forgotten, a bounded number at a time."""
+        query = select(jobs.c.id).where(jobs.c.deleted.is_(True)).limit(ROUND_MAX)
+        return await self._database.read(lambda c: [JobId(row.id) for row in c.execute(query)])
+
+    async def known(self) -> set[JobId]:
+        """Return the id of every job that has a row, deleted ones included."""
+        query = select(jobs.c.id)
+        return await self._database.read(lambda c: {JobId(row.id) for row in c.execute(query)})
+
+    async def forget(self, job_id: JobId) -> None:
+        """Remove all rows of a job that is marked as deleted; idempotent."""
+        await self._database.write(lambda c: _forget(c, job_id))
+
+    async def _find(self, *conditions: ColumnElement[bool]) -> Job | None:
+        return await self._database.read(lambda c: job_rows.find_job(c, *conditions))
+
+    async def _list(self, *conditions: ColumnElement[bool]) -> list[Job]:
+        query = select(jobs).where(*conditions).order_by(jobs.c.created).limit(ROUND_MAX)
+        return await self._database.read(
+            lambda c: [job_rows.job_of(row) for row in c.execute(query)]
+        )
+
+
+def _succeed(
+    connection: Connection,
+    job_id: JobId,
+    at: datetime,
+    results: StoredFile | None,
+    output_sha256: str | None,
+) -> Job | None:
+    job = job_rows.move_job(
+        connection,
+        job_id,
+        JobState.SUCCEEDED,
+        at,
+        output_file=None if results is None else results.id,
+        output_sha256=output_sha256,
+    )
+    if job is not None and results is not None:
+        replace_file(connection, results)
+    return job
+
+
+def _mark_deleted(
+    connection: Connection, project: ProjectId, job_id: JobId, at: datetime
+) -> Job | None:
+    job = job_rows.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
+    if job is not None:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
+        unlink_retry(connection, job)
+        if not job.is_final:
+            insert_batch_entry(connection, job, at)
+        results = update(files).where(is_file(project, job.output_file))
+        connection.execute(results.values(deleted=True))
+    return job
+
+
+def _forget(connection: Connection, job_id: JobId) -> None:
+    marked = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.deleted.is_(True))
+    if connection.execute(marked).first() is None:
+        return
+    connection.execute(delete(segments).where(segments.c.job == job_id))
+    connection.execute(delete(shards).where(shards.c.job == job_id))
+    connection.execute(delete(jobs).where(jobs.c.id == job_id))

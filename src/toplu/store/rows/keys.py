@@ -1,0 +1,66 @@
+"""Rows of issued API keys; the keys themselves are not here, only their digests."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+
+from toplu.job import ProjectId
+from toplu.store.rows.database import Database
+from toplu.store.rows.schema import keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedKey:
+    """What is known of a key that was given out."""
+
+    id: str
+    sha256: str  # of the key, lower-case hexadecimal
+    project: ProjectId
+    label: str
+    prefix: str  # how the key begins, to tell it from others in a list
+    created: datetime
+    revoked: datetime | None = None
+
+
+class IssuedKeys:
+    """The rows of keys; a revoked key keeps its row."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: IssuedKey) -> None:
+        await self._database.write(lambda c: c.execute(insert(keys).values(asdict(key))).close())
+
+    async def all(self) -> list[IssuedKey]:
+        """Return all keys, oldest first."""
+        query = select(keys).order_by(keys.c.created, keys.c.id)
+        return await self._database.read(lambda c: [_key_of(row) for row in c.execute(query)])
+
+    async def find(self, id_or_prefix: str) -> list[IssuedKey]:
+        """Return the keys that have this id or this prefix."""
+        query = select(keys).where(or_(keys.c.id == id_or_prefix, keys.c.prefix == id_or_prefix))
+        return await self._database.read(lambda c: [_key_of(row) for row in c.execute(query)])
+
+    async def revoke(self, key_id: str, at: datetime) -> None:
+        """Let the key count no more; a second time changes nothing."""
+        statement = (
+            update(keys).where(keys.c.id == key_id, keys.c.revoked.is_(None)).values(revoked=at)
+        )
+        await self._database.write(lambda c: c.execute(statement).close())
+
+    async def project_of(self, sha256: str) -> ProjectId | None:
+        """Return the project of the key that has this digest and is not revoked."""
+        query = select(keys.c.project).where(keys.c.sha256 == sha256, keys.c.revoked.is_(None))
+        project = await self._database.read(lambda c: c.scalar(query))
+        return None if project is None else ProjectId(project)
+
+    async def any_exist(self) -> bool:
+        """Return whether a key was ever issued; a revoked one counts."""
+        query = select(keys.c.id).limit(1)
+        return await self._database.read(lambda c: c.execute(query).first() is not None)
+
+
+def _key_of(row: Row[tuple[Any, ...]]) -> IssuedKey:
+    return IssuedKey(**row._asdict())

@@ -1,0 +1,165 @@
+"""Holds on shards.
+
+A lease is numbered by its shard's epoch, which every lease of the shard raises. Each write names
+the epoch it was leased under, so a worker that was thought dead and comes back changes nothing.
+Each function runs inside a transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+
+from toplu.job import JobId, JobState, Lease, Shard, Share
+from toplu.store.rows.job_mapping import (
+    find_job,
+    is_unfinished,
+    is_visible,
+    move_job,
+    shard_of,
+)
+from toplu.store.rows.schema import jobs, shards
+from toplu.store.rows.shares import begin_turn
+
+
+def lease_shard(
+    connection: Connection,
+    *,
+    engine: str,
+    owner: str,
+    now: datetime,
+    expires: datetime,
+    wanted: JobId | None,
+    after: Shard | None,
+    share: Share,
+) -> Lease | None:
+    """Lease a free shard; see `Jobs.lease_shard`."""
+    free = and_(
+        shards.c.done.is_(False),
+        or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
+    )
+    job = find_job(
+        connection,
+        is_unfinished(),
+        jobs.c.engine == engine,
+        true() if wanted is None else jobs.c.id == wanted,
+        exists().where(shards.c.job == jobs.c.id, free),
+    )
+    if job is None:
+        return None
+    number = _choose_shard(connection, job.id, free, after)
+    row = connection.execute(
+        select(shards).where(shards.c.job == job.id, shards.c.number == number)
+    ).one()
+    shard = shard_of(row)
+    shard = replace(shard, epoch=shard.epoch + 1)
+    connection.execute(
+        update(shards)
+        .where(shards.c.job == job.id, shards.c.number == shard.number)
+        .values(epoch=shard.epoch, owner=owner, lease_expires=expires)
+    )
+    job = move_job(connection, job.id, JobState.RUNNING, now) or job
+    begin_turn(connection, job, share)
+    return Lease(job=job, shard=shard, owner=owner, expires=expires)
+
+
+def _choose_shard(
+    connection: Connection, job: JobId, free: ColumnElement[bool], after: Shard | None
+) -> int:
+    """Return the number of the free shard that is leased next; there is one.
+
+    A lane goes on behind its last shard, where its prefix goes on. One that cannot begins where
+    most is free: at the start, or in the middle if another lane is about to come to the start.
+    """
+    if after is not None and after.job == job:
+        following = select(shards.c.number).where(
+            shards.c.job == job, shards.c.number == after.number + 1, free
+        )
+        if connection.execute(following).first() is not None:
+            return after.number + 1
+    # Numbers without a gap among them have one and the same distance from their rank.
+    rank = func.row_number().over(order_by=shards.c.number)
+    numbers = (
+        select(shards.c.number, (shards.c.number - rank).label("run"))
+        .where(shards.c.job == job, free)
+        .subquery()
+    )
+    first, count = func.min(numbers.c.number), func.count()
+    largest = connection.execute(
+        select(first.label("first"), count.label("size"))
+        .group_by(numbers.c.run)
+        .order_by(count.desc(), first)
+        .limit(1)
+    ).one()
+    before = select(shards.c.number).where(
+        shards.c.job == job, shards.c.number == largest.first - 1, shards.c.done.is_(False)
+    )
+    is_approached = connection.execute(before).first() is not None
+    return int(largest.first + (largest.size // 2 if is_approached else 0))
+
+
+def renew_leases(connection: Connection, leases: Sequence[Lease], expires: datetime) -> list[Lease]:
+    """Prolong the leases that still count; see `Jobs.renew`."""
+    found = read_held(connection, leases)
+    held = [lease for lease in leases if key_of(lease) in found]
+    for lease in held:
+        connection.execute(update(shards).where(_is_held(lease)).values(lease_expires=expires))
+    return [replace(lease, expires=expires) for lease in held]
+
+
+def give_back_lease(connection: Connection, lease: Lease) -> None:
+    """End the lease if it is still held."""
+    connection.execute(update(shards).where(_is_held(lease)).values(owner=None, lease_expires=None))
+
+
+def give_back_all_of_others(connection: Connection, owner: str) -> int:
+    """End every lease of other owners and return how many there were."""
+    return connection.execute(
+        update(shards)
+        .where(shards.c.owner.is_not(None), shards.c.owner != owner)
+        .values(owner=None, lease_expires=None)
+    ).rowcount
+
+
+def _is_held(lease: Lease) -> ColumnElement[bool]:
+    return and_(
+        shards.c.job == lease.job.id,
+        shards.c.number == lease.shard.number,
+        shards.c.epoch == lease.shard.epoch,
+        shards.c.owner == lease.owner,
+    )
+
+
+def key_of(lease: Lease) -> tuple[JobId, int, int, str]:
+    """Return what tells the lease from all others, earlier ones of its shard included."""
+    return lease.job.id, lease.shard.number, lease.shard.epoch, lease.owner
+
+
+def read_held(
+    connection: Connection, leases: Sequence[Lease]
+) -> dict[tuple[JobId, int, int, str], Shard]:
+    """Return the shards whose leases still count: not taken over, and their jobs go on."""
+    columns = tuple_(shards.c.job, shards.c.number, shards.c.epoch, shards.c.owner)
+    rows = connection.execute(
+        select(shards)
+        .join(jobs, jobs.c.id == shards.c.job)
+        .where(
+            columns.in_([key_of(lease) for lease in leases]),
+            is_visible(),
+            jobs.c.state == JobState.RUNNING,
+        )
+        .with_for_update()
+    )
+    return {(JobId(row.job), row.number, row.epoch, row.owner): shard_of(row) for row in rows}

@@ -1,0 +1,188 @@
+"""What was used and what it cost: one row for each batch and for each interactive call.
+
+A row is written once and never changed. That of a batch is written in the transaction that ends
+the batch; see `store.rows.job_mapping`.
+"""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from toplu.clock import timestamp
+from toplu.job import Job, ProjectId
+from toplu.money import UNITS, Kind, Prices, Usage
+from toplu.store.rows.database import Database
+from toplu.store.rows.schema import ledger
+
+DAY_LENGTH = len("2026-11-22")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One batch or one interactive call."""
+
+    id: str
+    project: ProjectId
+    model: str  # of the catalogue
+    kind: Kind
+    day: str  # in UTC, as 2026-11-22
+    requests: int
+    usage: Usage
+    currency: str
+    cost_units: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        entry_id: str,
+        project: ProjectId,
+        model: str,
+        kind: Kind,
+        at: datetime,
+        requests: int,
+        usage: Usage,
+        prices: Prices,
+    ) -> "LedgerEntry":
+        """Return the entry of what ended at `at`, with its cost."""
+        return cls(
+            id=entry_id,
+            project=project,
+            model=model,
+            kind=kind,
+            day=timestamp(at)[:DAY_LENGTH],
+            requests=requests,
+            usage=usage,
+            currency=prices.currency,
+            cost_units=prices.cost(usage, kind),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """The entries of one project, model, day and kind together."""
+
+    project: ProjectId
+    model: str
+    day: str
+    kind: Kind
+    requests: int
+    usage: Usage
+    currency: str
+    cost_units: int
+
+
+class LedgerRows:
+    """The rows of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, entries: Sequence[LedgerEntry]) -> None:
+        """Write the entries, all or none."""
+        await self._database.write(lambda c: insert_entries(c, entries))
+
+    async def totals(
+        self,
+        *,
+        project: ProjectId | None = None,
+        model: str | None = None,
+        first_day: str | None = None,
+        last_day: str | None = None,
+    ) -> list[Total]:
+        """Return the totals by project, model, day and kind, in this order; None is any."""
+        wanted = [
+            compare(column, value)
+            for column, compare, value in (
+                (ledger.c.project, operator.eq, project),
+                (ledger.c.model, operator.eq, model),
+                (ledger.c.day, operator.ge, first_day),
+                (ledger.c.day, operator.le, last_day),
+            )
+            if value is not None
+        ]
+        key = [ledger.c[name] for name in ("project", "model", "day", "kind", "currency")]
+        query = (
+            select(*key, *(func.sum(ledger.c[name]).label(name) for name in SUMMED))
+            .where(*wanted)
+            .group_by(*key)
+            .order_by(*key)
+        )
+        return await self._database.read(lambda c: [_total_of(row) for row in c.execute(query)])
+
+    async def usage_of(self, entry_id: str) -> Usage | None:
+        """Return what an entry says was used, or None if there is no such entry."""
+        query = select(*(ledger.c[field.name] for field in fields(Usage))).where(
+            ledger.c.id == entry_id
+        )
+        row = await self._database.read(lambda c: c.execute(query).first())
+        return None if row is None else Usage(**row._asdict())
+
+
+SUMMED = (
+    "requests",
+    "prompt_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_whole",
+    "cost_units",
+)
+
+
+def insert_entries(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
+    """Write the entries; runs inside a transaction."""
+    connection.execute(insert(ledger), [_values_of(entry) for entry in entries])
+
+
+def insert_batch_entry(connection: Connection, job: Job, at: datetime) -> None:
+    """Write what the job used until it ended, at `at`."""
+    entry = LedgerEntry.of(
+        entry_id=job.id,
+        project=job.project,
+        model=job.engine,
+        kind=Kind.BATCH,
+        at=at,
+        requests=job.counts.succeeded + job.counts.failed,
+        usage=job.usage,
+        prices=job.prices,
+    )
+    insert_entries(connection, [entry])
+
+
+def _values_of(entry: LedgerEntry) -> dict[str, Any]:
+    whole, units = divmod(entry.cost_units, UNITS)
+    return {
+        "id": entry.id,
+        "project": entry.project,
+        "model": entry.model,
+        "kind": entry.kind,
+        "day": entry.day,
+        "requests": entry.requests,
+        "prompt_tokens": entry.usage.prompt_tokens,
+        "cached_tokens": entry.usage.cached_tokens,
+        "output_tokens": entry.usage.output_tokens,
+        "currency": entry.currency,
+        "cost_whole": whole,
+        "cost_units": units,
+    }
+
+
+def _total_of(row: Row[tuple[Any, ...]]) -> Total:
+    return Total(
+        project=ProjectId(row.project),
+        model=row.model,
+        day=row.day,
+        kind=Kind(row.kind),
+        requests=row.requests,
+        usage=Usage(
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=row.cached_tokens,
+            output_tokens=row.output_tokens,
+        ),
+        currency=row.currency,
+        cost_units=row.cost_whole * UNITS + row.cost_units,
+    )

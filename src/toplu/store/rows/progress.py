@@ -1,0 +1,157 @@
+"""The counts that are written under leases: of shards, of their jobs, and of what projects had.
+
+A group of results is written some twenty times a second, by as few statements as it can be, which
+are built once. Each function runs inside a transaction.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, insert, update
+
+from toplu.job import JobId, Lease, Shard
+from toplu.money import WORK_OF_REQUEST, Usage, total
+from toplu.store.blobs.result_log import Segment
+from toplu.store.rows.leases import give_back_lease, key_of, read_held
+from toplu.store.rows.schema import jobs, segments, shards
+from toplu.store.rows.shares import charge
+
+COUNTERS = (
+    *("succeeded", "failed", "deduplicated"),
+    *("prompt_tokens", "cached_tokens", "output_tokens"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a leased shard has come: its totals, and how far each segment it uses is valid."""
+
+    lease: Lease
+    segments: tuple[Segment, ...]
+    succeeded: int  # of the whole shard, what earlier leases did included
+    failed: int
+    deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
+    usage: Usage
+
+
+def record_progress(connection: Connection, group: Sequence[Progress], at: datetime) -> list[Lease]:
+    """Write what leases achieved; return those that are lost."""
+    held = read_held(connection, [progress.lease for progress in group])
+    gains = [
+        _Gain.of(progress, held[key_of(progress.lease)])
+        for progress in group
+        if key_of(progress.lease) in held
+    ]
+    if gains:
+        connection.execute(_shard_update(), [gain.values() for gain in gains])
+        for job, of_job in groupby(sorted(gains, key=_job_of), key=_job_of):
+            _write_job(connection, job, list(of_job), at)
+    for gain in gains:
+        if gain.after.is_done:
+            give_back_lease(connection, gain.progress.lease)
+        for segment in gain.progress.segments:
+            _write_segment(connection, gain.progress.lease, segment)
+    return [progress.lease for progress in group if key_of(progress.lease) not in held]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """How a shard stood, and how it stands now."""
+
+    progress: Progress
+    before: Shard
+    after: Shard
+
+    @classmethod
+    def of(cls, progress: Progress, before: Shard) -> "_Gain":
+        after = replace(
+            before,
+            succeeded=progress.succeeded,
+            failed=progress.failed,
+            deduplicated=progress.deduplicated,
+            usage=progress.usage,
+        )
+        assert before.succeeded <= after.succeeded, "an outcome is never taken back"
+        assert before.failed <= after.failed, "an outcome is never taken back"
+        assert (after.usage - before.usage).has_no_negative, "an outcome is never taken back"
+        assert after.succeeded + after.failed <= after.count, "each request has one outcome"
+        return cls(progress, before, after)
+
+    def values(self) -> dict[str, Any]:
+        """Return the new values of the shard's row, and which row it is."""
+        return {
+            "of_job": self.after.job,
+            "of_number": self.after.number,
+            "succeeded": self.after.succeeded,
+            "failed": self.after.failed,
+            "deduplicated": self.after.deduplicated,
+            "done": self.after.is_done,
+            **asdict(self.after.usage),
+        }
+
+
+def _job_of(gain: _Gain) -> JobId:
+    return gain.after.job
+
+
+@functools.cache
+def _shard_update() -> Update:
+    return update(shards).where(
+        shards.c.job == bindparam("of_job"), shards.c.number == bindparam("of_number")
+    )
+
+
+@functools.cache
+def _job_update() -> Update:
+    more = {name: jobs.c[name] + bindparam(f"more_{name}") for name in COUNTERS}
+    return update(jobs).where(jobs.c.id == bindparam("of_job")).values(more)
+
+
+def _write_job(connection: Connection, job: JobId, gains: Sequence[_Gain], at: datetime) -> None:
+    """Add what shards of the job gained to its counts, and to what its project had."""
+    before = [gain.before for gain in gains]
+    after = [gain.after for gain in gains]
+    used = total(it.usage for it in after) - total(it.usage for it in before)
+    succeeded, failed, deduplicated = (
+        sum(getattr(it, name) for it in after) - sum(getattr(it, name) for it in before)
+        for name in COUNTERS[:3]
+    )
+    values = {
+        "more_succeeded": succeeded,
+        "more_failed": failed,
+        "more_deduplicated": deduplicated,
+        **{f"more_{name}": tokens for name, tokens in asdict(used).items()},
+    }
+    connection.execute(_job_update(), {"of_job": job, "updated": at, **values})
+    outcomes = succeeded + failed
+    charge(connection, gains[0].progress.lease.job, used.work + outcomes * WORK_OF_REQUEST)
+
+
+@functools.cache
+def _segment_update() -> Update:
+    return update(segments).where(
+        segments.c.job == bindparam("of_job"),
+        segments.c.shard == bindparam("of_shard"),
+        segments.c.epoch == bindparam("of_epoch"),
+    )
+
+
+def _write_segment(connection: Connection, lease: Lease, segment: Segment) -> None:
+    assert segment.job == lease.job.id, "a lease speaks for its own shard only"
+    assert segment.shard == lease.shard.number, "a lease speaks for its own shard only"
+    assert segment.epoch <= lease.shard.epoch, "no later lease has written yet"
+    known = connection.execute(
+        _segment_update(),
+        {
+            "of_job": segment.job,
+            "of_shard": segment.shard,
+            "of_epoch": segment.epoch,
+            "committed_bytes": segment.committed_bytes,
+        },
+    )
+    if not known.rowcount:
+        connection.execute(insert(segments).values(asdict(segment)))

@@ -1,0 +1,228 @@
+"""The tables; `migrations` builds them, and a test holds the two equal.
+
+There is no row per request: a job of ten million requests is one job, some ten thousand shards
+and as many segments of the result log.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, kept as whole microseconds since 1970 so that every database orders it."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("method", String(16), nullable=False, server_default="GENERATE"),
+    Column("display_name", Text),
+    Column("input_form", String(16), nullable=False),
+    Column("input_file", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("deduplicated", BigInteger, nullable=False, server_default="0"),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("tokens_estimate", BigInteger, nullable=False, server_default="0"),
+    # Of one token when the batch was created: what was agreed then is what it costs.
+    Column("currency", String(3), nullable=False, server_default="USD"),
+    Column("input_units", BigInteger, nullable=False, server_default="0"),
+    Column("cached_units", BigInteger, nullable=False, server_default="0"),
+    Column("output_units", BigInteger, nullable=False, server_default="0"),
+    Column("planned", Boolean, nullable=False),
+    Column("priority", BigInteger, nullable=False, server_default="0"),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Column("ended", Moment),
+    Column("expires", Moment, nullable=False),
+    Column("output_file", String(64)),
+    Column("input_sha256", String(64)),
+    Column("output_sha256", String(64)),
+    Column("retry_of", String(64)),
+    Column("retried_by", String(64)),
+    Column("error_code", BigInteger),
+    Column("error_message", Text),
+    # A deleted job is invisible; its row stays until its blobs and results are gone.
+    Column("deleted", Boolean, nullable=False),
+    Index("jobs_of_project", "project", "created", "id"),
+    Index("jobs_in_state", "state", "created", "id"),
+    Index("jobs_ended", "ended"),
+    Index("jobs_deleted", "deleted"),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("job", String(64), ForeignKey("jobs.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("deduplicated", BigInteger, nullable=False, server_default="0"),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("done", Boolean, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("owner", String(64)),
+    Column("lease_expires", Moment),
+    Index("shards_open", "job", "done", "number"),
+    Index("shards_of_owner", "owner"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("shard", BigInteger, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("committed_bytes", BigInteger, nullable=False),
+    ForeignKeyConstraint(["job", "shard"], ["shards.job", "shards.number"]),
+)
+
+files = Table(
+    "files",
+    metadata,
+    # A client may name its file: the same name in two projects is two files.
+    Column("project", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("display_name", Text),
+    Column("mime_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("blob", Text, nullable=False),
+    # A deleted file is invisible; its row stays until its blob is gone.
+    Column("deleted", Boolean, nullable=False),
+    Index("files_of_project", "project", "created", "id"),
+    Index("files_expiring", "expires"),
+    Index("files_deleted", "deleted"),
+)
+
+caches = Table(
+    "caches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("display_name", Text),
+    Column("tokens", BigInteger, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    # A GenerateContentRequest of what is put before requests, as JSON.
+    Column("contents", LargeBinary, nullable=False),
+    Index("caches_of_project", "project", "created", "id"),
+    Index("caches_expiring", "expires"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("file_id", String(64)),
+    Column("display_name", Text),
+    Column("mime_type", Text, nullable=False),
+    Column("declared_bytes", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("result_file", String(64)),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index("uploads_of_project", "project", "state"),
+    Index("uploads_expiring", "expires"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("project", String(64), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("revoked", Moment),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    # Only those to which somebody gave a tier.
+    Column("id", String(64), primary_key=True),
+    Column("tier", String(64), nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    # How much of an engine each project had; see `store.rows.shares`.
+    Column("engine", Text, primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("weight", BigInteger, nullable=False),
+    Column("served", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    # A batch's entry has the id of its job, so that it cannot be written twice.
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    # The cost in two parts, of which neither outgrows 64 bits, nor do their sums.
+    Column("cost_whole", BigInteger, nullable=False),
+    Column("cost_units", BigInteger, nullable=False),
+    Index("ledger_of_day", "day", "project", "model"),
+)

@@ -1,0 +1,161 @@
+"""Who competes for an engine, and how much of it each project had.
+
+A share is a counter that only grows: with each lease it is raised to where the project begins,
+and with each group of results by the work of these, in the transaction that counts them, so that
+work is charged once, whoever did it. Each function runs inside a transaction.
+"""
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from toplu.job import WORK_SCALE, Job, JobId, ProjectId, RequestCounts, Share
+from toplu.money import Usage
+from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
+from toplu.store.rows.schema import Moment, jobs, shards, shares
+
+# Jobs of one engine that one look considers: the first of each project, and the oldest of all.
+FIRST_MAX = 768
+OLDEST_MAX = 256
+# What a competitor is made of.
+COLUMNS = (
+    *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
+    *("total", "succeeded", "failed", "deduplicated"),
+    *("prompt_tokens", "cached_tokens", "output_tokens"),
+)
+
+
+class Competitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an unfinished job counts beside others; every lease reads all of them."""
+
+    id: JobId
+    project: ProjectId
+    priority: int
+    created: datetime
+    expires: datetime
+    counts: RequestCounts
+    usage: Usage
+    tokens_estimate: int
+    planned: bool
+    waits: bool  # has a shard that nobody holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competition:
+    """Everything that an engine's next turn is decided by."""
+
+    competitors: list[Competitor]
+    shares: dict[ProjectId, Share]
+
+
+def read_competition(connection: Connection, engine: str, now: datetime) -> Competition:
+    """Return the jobs of the engine that have shards, a bounded number, and the shares."""
+    bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
+    rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
+    competitors = [
+        Competitor(
+            id=row.id,
+            project=row.project,
+            priority=row.priority,
+            created=row.created,
+            expires=row.expires,
+            counts=counts_of(row),
+            usage=usage_of(row),
+            tokens_estimate=row.tokens_estimate,
+            planned=row.planned,
+            waits=bool(row.waits),
+        )
+        for row in rows
+    ]
+    return Competition(competitors=competitors, shares=_read_shares(connection, engine))
+
+
+@functools.cache
+def _competitors() -> Select[Any]:
+    """Return the statement; every lease asks it, and it takes longer to build than to run."""
+    now = bindparam("now", type_=Moment)
+    waits = exists().where(
+        shards.c.job == jobs.c.id,
+        shards.c.done.is_(False),
+        or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
+    )
+    has_shards = exists().where(shards.c.job == jobs.c.id)
+    unfinished = and_(is_unfinished(), has_shards, jobs.c.engine == bindparam("engine"))
+    place = func.row_number().over(
+        partition_by=jobs.c.project, order_by=(jobs.c.priority.desc(), jobs.c.created, jobs.c.id)
+    )
+    ranked = select(jobs.c.id, place.label("place")).where(unfinished).subquery()
+    first = select(ranked.c.id).order_by(ranked.c.place, ranked.c.id).limit(bindparam("first_max"))
+    oldest = (
+        select(jobs.c.id)
+        .where(unfinished)
+        .order_by(jobs.c.created, jobs.c.id)
+        .limit(bindparam("oldest_max"))
+    )
+    return select(*(jobs.c[name] for name in COLUMNS), waits.label("waits")).where(
+        or_(jobs.c.id.in_(first), jobs.c.id.in_(oldest))
+    )
+
+
+def begin_turn(connection: Connection, job: Job, share: Share) -> None:
+    """Keep what a turn makes of the share of the job's project; counters never fall."""
+    known = connection.execute(
+        select(shares.c.served, shares.c.started).where(_is_of(job)).with_for_update()
+    ).first()
+    if known is None:
+        connection.execute(
+            insert(shares).values(
+                engine=job.engine,
+                project=job.project,
+                weight=share.weight,
+                served=share.served,
+                started=share.started,
+            )
+        )
+        return
+    connection.execute(
+        update(shares)
+        .where(_is_of(job))
+        .values(
+            weight=share.weight,
+            served=max(share.served, known.served),
+            started=max(share.started, known.started),
+        )
+    )
+
+
+def charge(connection: Connection, job: Job, work: int) -> None:
+    """Add work that was done for the job to the share of its project."""
+    connection.execute(
+        update(shares)
+        .where(_is_of(job))
+        .values(served=shares.c.served + work * WORK_SCALE // shares.c.weight)
+    )
+
+
+def _is_of(job: Job) -> ColumnElement[bool]:
+    return and_(shares.c.engine == job.engine, shares.c.project == job.project)
+
+
+def _read_shares(connection: Connection, engine: str) -> dict[ProjectId, Share]:
+    rows = connection.execute(select(shares).where(shares.c.engine == engine))
+    return {
+        ProjectId(row.project): Share(weight=row.weight, served=row.served, started=row.started)
+        for row in rows
+    }

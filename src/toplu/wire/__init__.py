@@ -1,0 +1,1 @@
+"""Messages of the APIs, one folder for each."""

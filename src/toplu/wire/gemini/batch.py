@@ -1,0 +1,222 @@
+"""Batches: what a client sends to make one, and the Operation it polls."""
+
+from typing import Any
+
+import msgspec
+
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.message import FreeForm, Int64, Message
+
+# The hosted service writes this package name; one strict client maps on it.
+TYPE_PREFIX = "type.googleapis.com/google.ai.generativelanguage.v1main."
+
+
+class InlinedRequest(Message, frozen=True, kw_only=True):
+    """One request inside the create call, with the client's own metadata."""
+
+    request: GenerateContentRequest | None = None
+    metadata: FreeForm | None = None
+
+
+class InlinedRequests(Message, frozen=True, kw_only=True):
+    """The doubled `requests.requests` of the wire."""
+
+    requests: list[InlinedRequest] | None = None
+
+
+class InputConfig(Message, frozen=True, kw_only=True):
+    """Exactly one of the two is set."""
+
+    file_name: str | None = None
+    requests: InlinedRequests | None = None
+
+
+class GenerateContentBatch(Message, frozen=True, kw_only=True):
+    """What a client says of a new batch."""
+
+    model: str | None = None
+    display_name: str | None = None
+    input_config: InputConfig | None = None
+    priority: Int64 | None = None
+    webhook_config: Any = None
+    # Set by the server; clients may send back what they got, and it is not acted on.
+    name: Any = None
+    output: Any = None
+    create_time: Any = None
+    update_time: Any = None
+    end_time: Any = None
+    batch_stats: Any = None
+    state: Any = None
+
+
+class BatchGenerateContentRequest(Message, frozen=True, kw_only=True):
+    """The body of `:batchGenerateContent`."""
+
+    batch: GenerateContentBatch | None = None
+
+
+class RetryBatchRequest(Message, frozen=True, kw_only=True):
+    """The body of `:retry`, a call of our own."""
+
+    display_name: str | None = None
+
+
+class BatchStats(Message, frozen=True, kw_only=True):
+    """Counts of requests; a zero is left out."""
+
+    request_count: Int64 | None = None
+    successful_request_count: Int64 | None = None
+    failed_request_count: Int64 | None = None
+    pending_request_count: Int64 | None = None
+
+
+class InlinedResponses(Message, frozen=True, kw_only=True):
+    """The list inside the doubled `inlinedResponses.inlinedResponses`."""
+
+    inlined_responses: list[msgspec.Raw]  # each is a written result, spliced as it is
+
+
+class BatchOutput(Message, frozen=True, kw_only=True):
+    """Where the results are; exactly one is set."""
+
+    type_url: str | None = msgspec.field(default=None, name="@type")
+    responses_file: str | None = None
+    inlined_responses: InlinedResponses | None = None
+    # Instead of the field above, where the SDKs could not tell what the results are of.
+    inlined_embed_content_responses: InlinedResponses | None = None
+
+
+class TokenTotals(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """What the usage metadata of the results says, added up."""
+
+    prompt_token_count: Int64
+    cached_content_token_count: Int64
+    output_token_count: Int64
+
+
+class Cost(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """An exact decimal amount."""
+
+    currency: str
+    amount: str
+
+
+class Outcomes(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How many requests ended how; together they are all of the batch."""
+
+    succeeded: Int64
+    failed: dict[str, Int64]  # by the name of the error's google.rpc code
+    not_reached: Int64
+
+
+class Attempts(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How often work was handed out."""
+
+    shard_count: Int64
+    lease_count: Int64  # more than shards where work was put down for others or taken over
+
+
+class BatchReceipt(Message, frozen=True, kw_only=True):
+    """What a batch that has ended was."""
+
+    name: str
+    display_name: str | None = None
+    state: str
+    model: str  # as it was asked for
+    answered_by: str  # the model of the catalogue that this stood for
+    create_time: str
+    end_time: str | None = None
+    input_sha256: str | None = None
+    output_sha256: str | None = None
+    request_count: Int64
+    outcomes: Outcomes
+    attempts: Attempts
+    usage: TokenTotals
+    deduplicated_request_count: Int64
+    cost: Cost
+    retry_of: str | None = None
+    retried_by: str | None = None
+    balances: bool
+
+
+class Lanes(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """How many lanes of the engine work for the batch, and how many there are."""
+
+    busy: int
+    total: int
+
+
+class BatchWaiting(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """What an unfinished batch waits for."""
+
+    reason: str
+    message: str
+    position: int
+    tokens_ahead: Int64
+    lanes: Lanes
+
+
+class ExpectedFinish(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """Between when and when a batch may be finished."""
+
+    earliest: str
+    latest: str
+
+
+class BatchExtension(Message, frozen=True, kw_only=True):
+    """What the hosted service does not tell; SDKs pass over it."""
+
+    usage: TokenTotals
+    cost: Cost
+    deduplicated_request_count: Int64 | None = None
+    retry_of: str | None = None
+    retried_by: str | None = None
+    waiting: BatchWaiting | None = None
+    expected_finish: ExpectedFinish | None = None
+    warnings: list[str] | None = None
+
+
+class BatchMetadata(Message, frozen=True, kw_only=True):
+    """The batch resource as it stands."""
+
+    type_url: str | None = msgspec.field(default=None, name="@type")  # inside an Operation
+    name: str
+    model: str
+    display_name: str | None = None
+    input_config: InputConfig | None = None
+    output: BatchOutput | None = None
+    create_time: str
+    update_time: str
+    end_time: str | None = None
+    batch_stats: BatchStats | None = None
+    state: str
+    priority: Int64 | None = None
+    toplu: BatchExtension | None = None
+
+
+class OperationError(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """A google.rpc.Status; `code` is the google.rpc number."""
+
+    code: int
+    message: str
+
+
+class Operation(Message, frozen=True, kw_only=True):
+    """What every batch call answers with.
+
+    `done` is always written: the specification's script greps for "false", and the SDKs
+    ignore it. The output stands twice, where the SDKs and where REST clients look for it.
+    """
+
+    name: str
+    metadata: BatchMetadata
+    done: bool
+    response: BatchOutput | None = None
+    error: OperationError | None = None
+
+
+class ListOperationsResponse(Message, frozen=True, kw_only=True):
+    """A page of batches."""
+
+    operations: list[Operation] | None = None
+    next_page_token: str | None = None

@@ -1,0 +1,132 @@
+"""EmbedContent: what one text asks for, what it gets, and the batch of such requests.
+
+Source: the v1beta API description of generativelanguage.googleapis.com. Sizes of vectors are
+the model's to judge, see `engines.translation.embedding_request`.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from toplu.wire.gemini.content import Content
+from toplu.wire.gemini.message import FreeForm, Int64, Message
+
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+
+
+class TaskType(StrEnum):
+    """What the vector is for."""
+
+    TASK_TYPE_UNSPECIFIED = "TASK_TYPE_UNSPECIFIED"
+    RETRIEVAL_QUERY = "RETRIEVAL_QUERY"
+    RETRIEVAL_DOCUMENT = "RETRIEVAL_DOCUMENT"
+    SEMANTIC_SIMILARITY = "SEMANTIC_SIMILARITY"
+    CLASSIFICATION = "CLASSIFICATION"
+    CLUSTERING = "CLUSTERING"
+    QUESTION_ANSWERING = "QUESTION_ANSWERING"
+    FACT_VERIFICATION = "FACT_VERIFICATION"
+    CODE_RETRIEVAL_QUERY = "CODE_RETRIEVAL_QUERY"
+
+
+class EmbedContentConfig(Message, frozen=True, kw_only=True):
+    """How to embed; what is set here goes before the same field of the request itself."""
+
+    task_type: TaskType | None = None
+    title: str | None = None
+    output_dimensionality: Int32 | None = None
+    auto_truncate: bool | None = None
+    document_ocr: bool | None = None
+    audio_track_extraction: bool | None = None
+
+
+class EmbedContentRequest(Message, frozen=True, kw_only=True):
+    """One text, in one or several parts, that gets one vector."""
+
+    model: str | None = None
+    content: Content | None = None
+    task_type: TaskType | None = None
+    title: str | None = None
+    output_dimensionality: Int32 | None = None
+    embed_content_config: EmbedContentConfig | None = None
+
+
+class ContentEmbedding(Message, frozen=True, kw_only=True):
+    """A vector."""
+
+    values: list[float]
+
+
+class EmbeddingUsage(Message, frozen=True, kw_only=True):
+    """How many tokens were read."""
+
+    prompt_token_count: int
+
+
+class EmbedContentResponse(Message, frozen=True, kw_only=True):
+    """What one request gets; the count stands twice, for results as the SDKs type them.
+
+    Only results of a batch have `token_count`: it is the older spelling of the two, and the
+    only one that the SDKs read there.
+    """
+
+    embedding: ContentEmbedding
+    token_count: Int64 | None = None
+    usage_metadata: EmbeddingUsage
+
+
+class BatchEmbedContentsRequest(Message, frozen=True, kw_only=True):
+    """The body of `:batchEmbedContents`, which answers at once in spite of its name."""
+
+    requests: list[EmbedContentRequest] | None = None
+
+
+class BatchEmbedContentsResponse(Message, frozen=True, kw_only=True):
+    """A vector for each request, in their order."""
+
+    embeddings: list[ContentEmbedding]
+    usage_metadata: EmbeddingUsage
+
+
+class InlinedEmbedContentRequest(Message, frozen=True, kw_only=True):
+    """One request inside the create call, with the client's own metadata."""
+
+    request: EmbedContentRequest | None = None
+    metadata: FreeForm | None = None
+
+
+class InlinedEmbedContentRequests(Message, frozen=True, kw_only=True):
+    """The doubled `requests.requests` of the wire."""
+
+    requests: list[InlinedEmbedContentRequest] | None = None
+
+
+class InputEmbedContentConfig(Message, frozen=True, kw_only=True):
+    """Exactly one of the two is set."""
+
+    file_name: str | None = None
+    requests: InlinedEmbedContentRequests | None = None
+
+
+class EmbedContentBatch(Message, frozen=True, kw_only=True):
+    """What a client says of a new batch of embeddings."""
+
+    model: str | None = None
+    display_name: str | None = None
+    input_config: InputEmbedContentConfig | None = None
+    priority: Int64 | None = None
+    webhook_config: Any = None
+    # Set by the server; clients may send back what they got, and it is not acted on.
+    name: Any = None
+    output: Any = None
+    create_time: Any = None
+    update_time: Any = None
+    end_time: Any = None
+    batch_stats: Any = None
+    state: Any = None
+
+
+class AsyncBatchEmbedContentRequest(Message, frozen=True, kw_only=True):
+    """The body of `:asyncBatchEmbedContent`."""
+
+    batch: EmbedContentBatch | None = None

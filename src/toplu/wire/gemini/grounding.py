@@ -1,0 +1,48 @@
+"""What a grounded answer says of its sources; only fields that the strict SDK types know."""
+
+from toplu.wire.gemini.message import Message
+
+
+class WebChunk(Message, frozen=True, kw_only=True):
+    """A page that was found."""
+
+    uri: str
+    title: str
+    domain: str
+
+
+class GroundingChunk(Message, frozen=True, kw_only=True):
+    """One source."""
+
+    web: WebChunk
+
+
+class Segment(Message, frozen=True, kw_only=True):
+    """A stretch of the answer, in bytes of its UTF-8 text."""
+
+    start_index: int
+    end_index: int
+    text: str
+
+
+class GroundingSupport(Message, frozen=True, kw_only=True):
+    """Which sources bear a segment out, and how much of it each of them says."""
+
+    segment: Segment
+    grounding_chunk_indices: list[int]
+    confidence_scores: list[float]
+
+
+class SearchEntryPoint(Message, frozen=True, kw_only=True):
+    """HTML that shows what was searched for."""
+
+    rendered_content: str
+
+
+class GroundingMetadata(Message, frozen=True, kw_only=True):
+    """How an answer was searched for and what bears it out."""
+
+    web_search_queries: list[str]
+    search_entry_point: SearchEntryPoint
+    grounding_chunks: list[GroundingChunk] | None = None
+    grounding_supports: list[GroundingSupport] | None = None

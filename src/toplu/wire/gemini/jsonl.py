@@ -1,0 +1,259 @@
+"""Lines of a batch file: what one asks and what one answers.
+
+A line is read strictly as JSON and leniently as proto: single quotes are for hand-written curl
+bodies, but both spellings of names and all forms of values are common in files. Inline
+requests are written as lines too, so that both kinds of job share one path.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from toplu.errors import InvalidArgument, RequestError
+from toplu.wire.gemini import lenient_json, proto_json
+from toplu.wire.gemini.batch import InlinedRequest
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
+from toplu.wire.gemini.message import FreeForm, Message, Response
+
+Key = str | int | float | None
+R = TypeVar("R", GenerateContentRequest, EmbedContentRequest)
+
+_FIRST_KEY = re.compile(rb"""\s*\{\s*["']?key["']?\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9]+)""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLine(Generic[R]):
+    """One request, with what the client knows it by."""
+
+    key: Key
+    metadata: FreeForm | None
+    request: R
+
+
+class _KeyedLine(Message, frozen=True, kw_only=True):
+    """The form of a line that carries more than the request; the other form is the request."""
+
+    key: Key = None
+    metadata: FreeForm | None = None
+    request: Any = None
+
+
+class _KeyedGenerateLine(_KeyedLine, frozen=True, kw_only=True):
+    request: GenerateContentRequest | None = None
+
+
+class _KeyedEmbedLine(_KeyedLine, frozen=True, kw_only=True):
+    request: EmbedContentRequest | None = None
+
+
+class _Object(msgspec.Struct):
+    """Any JSON object."""
+
+
+class _Identity(msgspec.Struct):
+    """What is worth keeping of a line that is no request."""
+
+    key: Any = None
+    metadata: Any = None
+
+
+class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An output line."""
+
+    response: Response | None = None
+    error: RequestError | None = None
+    key: Key = None
+    metadata: dict[str, str] | None = None
+
+
+class _Failed(msgspec.Struct):
+    """An output line with an error; the rest of it does not matter."""
+
+    error: RequestError
+
+
+_failed_decoder = msgspec.json.Decoder(_Failed)
+_object_decoder = msgspec.json.Decoder(_Object)
+_identity_decoder = msgspec.json.Decoder(_Identity)
+_encoder = msgspec.json.Encoder()
+
+
+class LineForm(Generic[R]):
+    """Lines that all ask for the same method: each is a request, or an object that holds one."""
+
+    def __init__(self, request_type: type[R], keyed_type: type[_KeyedLine]) -> None:
+        self._request_type: type[R] = request_type
+        self._keyed_type = keyed_type
+        self._keyed_decoder = msgspec.json.Decoder(keyed_type)
+        self._bare_decoder: msgspec.json.Decoder[R] = msgspec.json.Decoder(request_type)
+
+    def read(self, line: bytes, number: int) -> BatchLine[R]:
+        """Return the request on the line, or raise InvalidArgument that names the line."""
+        try:
+            if lenient_json.is_too_deep(line):
+                lenient_json.parse(line)
+            return self._read_typed(line) or self._read_untyped(line)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"Error on line {number}: {error.message}") from error
+
+    def _read_typed(self, line: bytes) -> BatchLine[R] | None:
+        try:
+            keyed = self._keyed_decoder.decode(line)
+        except proto_json.REFUSALS:
+            pass
+        else:
+            if keyed.request is None:
+                return None
+            return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+        try:
+            return BatchLine(key=None, metadata=None, request=self._bare_decoder.decode(line))
+        except proto_json.REFUSALS:
+            return None
+
+    def _read_untyped(self, line: bytes) -> BatchLine[R]:
+        value = _read_object(line)
+        if not value.keys() & {"key", "metadata", "request"}:
+            request = proto_json.read_value(self._request_type, value)
+            return BatchLine(key=None, metadata=None, request=request)
+        if not _is_key(value.get("key")):
+            quoted = proto_json.quote(value["key"])
+            raise InvalidArgument(f"Invalid value at 'key' (TYPE_STRING), {quoted}")
+        keyed = proto_json.read_value(self._keyed_type, value)
+        if keyed.request is None:
+            raise InvalidArgument("request is not specified")
+        return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
+
+
+GENERATE_LINES = LineForm(GenerateContentRequest, _KeyedGenerateLine)
+EMBED_LINES = LineForm(EmbedContentRequest, _KeyedEmbedLine)
+
+read_line = GENERATE_LINES.read
+
+
+def check_first_line(line: bytes) -> None:
+    """Raise InvalidArgument if the line is no JSON object: then the file is no JSON lines."""
+    try:
+        _object_decoder.decode(line)
+    except proto_json.REFUSALS:
+        try:
+            _read_object(line)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"Error on line 1: {error.message}") from error
+
+
+def _read_object(line: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(line)
+    except proto_json.REFUSALS as error:
+        raise _syntax_error(line, error) from error
+    if isinstance(value, dict):
+        return value
+    column = len(line) - len(line.lstrip()) + 1
+    found = line[column - 1 : column].decode()
+    raise _invalid_json(column, f"unexpected character: '{found}'; expected '{{'")
+
+
+def _syntax_error(line: bytes, refusal: Exception) -> InvalidArgument:
+    """Return the refusal with the column, which the fast decoder does not always tell."""
+    try:
+        json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return _invalid_json(error.start + 1, "the text is not UTF-8")
+    except json.JSONDecodeError as error:
+        if error.pos >= len(error.doc):
+            return _invalid_json(error.pos + 1, "unexpected end of line")
+        found = error.doc[error.pos]
+        return _invalid_json(error.pos + 1, f"unexpected character: '{found}'; {error.msg}")
+    except (ValueError, RecursionError):
+        pass  # digits or nesting without end, in a text that is JSON otherwise
+    # What Python's reader takes or cannot tell: NaN, half a surrogate pair, endless numbers.
+    try:
+        lenient_json.parse(line)
+    except InvalidArgument as error:
+        return error
+    return InvalidArgument(f"invalid JSON: {refusal}")
+
+
+def _invalid_json(column: int, reason: str) -> InvalidArgument:
+    return InvalidArgument(f"invalid JSON, near column {column}: {reason}")
+
+
+def identify(line: bytes) -> tuple[Key, FreeForm | None]:
+    """Return the key and metadata of a line that cannot be read, as far as they can be told.
+
+    Never raises: this is for the error result of the line, which must not fail in its turn.
+    """
+    try:
+        identity = _identity_decoder.decode(line)
+    except proto_json.REFUSALS:
+        return _find_first_key(line), None
+    if lenient_json.is_too_deep(line):
+        return _find_first_key(line), None
+    key = identity.key if _is_key(identity.key) else None
+    metadata = identity.metadata if isinstance(identity.metadata, dict) else None
+    return key, metadata
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, Key) and not isinstance(value, bool)
+
+
+def _find_first_key(line: bytes) -> Key:
+    found = _FIRST_KEY.match(line)
+    if found is None:
+        return None
+    try:
+        key = msgspec.json.decode(found[1], type=str | int)
+    except proto_json.REFUSALS:
+        return None
+    return key
+
+
+def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes:
+    """Return the entry as an input line, without a line end, that its form reads back equal."""
+    members: dict[str, Any] = {"request": request.request}
+    if request.metadata is not None:
+        members = {"metadata": request.metadata} | members
+    return _encode(members)
+
+
+def write_result(key: Key, metadata: FreeForm | None, outcome: Response | RequestError) -> bytes:
+    """Return the output line, without a line end."""
+    texts = None if metadata is None else _as_texts(metadata)
+    if isinstance(outcome, RequestError):
+        return _encode(_Outcome(error=outcome, key=key, metadata=texts))
+    return _encode(_Outcome(response=outcome, key=key, metadata=texts))
+
+
+def error_code_of(line: bytes) -> int | None:
+    """Return the google.rpc number of an output line's error, or None if it is a response."""
+    # As it is written: what has an error begins with it, and has no response.
+    if not line.startswith(b'{"error":'):
+        return None
+    return _failed_decoder.decode(line).error.code
+
+
+def with_number(line: bytes, number: int) -> bytes:
+    """Return an output line that says first which request of the batch it answers, from 1."""
+    return b'{"line":%d,' % number + line[1:]
+
+
+def _as_texts(metadata: FreeForm) -> dict[str, str]:
+    # The SDKs take strings only.
+    return {
+        name: value if isinstance(value, str) else _encode(value).decode()
+        for name, value in metadata.items()
+    }
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        # Half a surrogate pair, out of an engine: a mark in the text, and not a lost result.
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
