@@ -12,7 +12,7 @@ from google import genai
 
 from toplu.clock import Clock, SystemClock
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
-from toplu.wiring.server import House, open_house
+from toplu.wiring.server import Server, open_server
 
 START_SECONDS = 20
 
@@ -80,12 +80,12 @@ class RunningHouse:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        async with open_house(
+        async with open_server(
             self._settings, any_key_until_first=True, clock=self._clock
         ) as self.house:
             await self._answer(self.house)
 
-    async def _answer(self, house: House) -> None:
+    async def _answer(self, house: Server) -> None:
         config = uvicorn.Config(house.app, port=0, lifespan="off", log_config=None, ws="none")
         server = Quiet(config)
         async with asyncio.TaskGroup() as tasks:

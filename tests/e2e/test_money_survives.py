@@ -17,9 +17,9 @@ from toplu.job import JobId
 from toplu.money import Kind, Usage
 from toplu.settings.server import ModelSettings, PriceSettings
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.data_folder import DataDir
+from toplu.store.data_folder import DataFolder
 from toplu.store.rows.database import Database
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerRows, Total
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def ask_the_database(server: Server, question: Callable[[Database], Awaitable[T]
     """Return the answer of the server's own database, while the server runs."""
 
     async def ask() -> T:
-        database = await Database.open(DataDir(server.data_dir).database)
+        database = await Database.open(DataFolder(server.data_dir).database)
         try:
             return await question(database)
         finally:
@@ -74,11 +74,11 @@ def used_by(lines: Iterable[dict[str, Any]]) -> Usage:
     )
 
 
-def kept_results(server: Server, name: str) -> list[dict[str, Any]]:
+def result_reader(server: Server, name: str) -> list[dict[str, Any]]:
     """Return the results of an unsuccessful batch that count, out of the log itself."""
     job = JobId(name.removeprefix("batches/"))
-    segments = ask_the_database(server, lambda database: Jobs(database).segments(job))
-    log = ResultLog(DataDir(server.data_dir).results)
+    segments = ask_the_database(server, lambda database: JobRows(database).segments(job))
+    log = ResultLog(DataFolder(server.data_dir).results)
     lines: dict[int, dict[str, Any]] = {}
     for segment in segments:
         scan = log.scan(job, segment.shard, segment.epoch, segment.committed_bytes)
@@ -138,7 +138,7 @@ def test_a_batch_cancelled_midway_costs_what_was_kept_of_it(tmp_path: Path) -> N
         metadata = operation_of(server, name)["metadata"]
         server.kill()
         server.start()
-        kept = kept_results(server, name)
+        kept = result_reader(server, name)
         assert 0 < len(kept) < REQUESTS
         (entry,) = entries_of(server)
         assert entry.usage == used_by(kept)

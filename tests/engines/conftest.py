@@ -17,7 +17,7 @@ from engines.engines_under_test import (
     launched_kind,
 )
 from random_projector import write_projector
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 from toplu.settings.server import ThinkingSettings
 
 # SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
@@ -26,19 +26,19 @@ THINKING_TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
-async def running(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def running(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     async with launched_kind(request.param) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running_llama_cpp() -> AsyncIterator[RunningEngine]:
+async def running_llama_cpp() -> AsyncIterator[EngineHandle]:
     async with launched(LLAMA_CPP) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
-async def doomed(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def doomed(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     """An engine for one test, which may kill it; its answers take long."""
     async with launched_kind(request.param, SLOW_ECHO) as engine:
         yield engine
@@ -49,7 +49,7 @@ def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_projector(tmp_path_factory.mktemp("projector") / "mmproj.gguf")
 
 
-def _with_sight(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RunningEngine]:
+def _with_sight(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[EngineHandle]:
     if request.param == "echo":
         return launched(msgspec.structs.replace(ECHO, vision=True))
     projector = request.getfixturevalue("projector")
@@ -58,21 +58,21 @@ def _with_sight(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[R
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
-async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     """An engine that is shown images."""
     async with _with_sight(request) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
-async def blinded(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def blinded(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     """An engine that sees, for one test, which kills it."""
     async with _with_sight(request) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
-async def thinker(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def thinker(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     thinking = msgspec.structs.replace(
         LLAMA_CPP, chat_template=str(THINKING_TEMPLATE), thinking=ThinkingSettings()
     )

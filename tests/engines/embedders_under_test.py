@@ -14,7 +14,7 @@ from listening_llama_cpp import CONTEXT_TOKENS, KEY, ListeningLlamaCpp
 from model_tables import model_table
 from server import Server
 from toplu.engines.embedder import Embedder
-from toplu.fleet.processes.engine_handle import Death, RunningEngine
+from toplu.fleet.processes.engine_handle import Death, EngineHandle
 from toplu.fleet.processes.launch import launch_embedder_of
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
 from toplu.settings.remote import ServerSettings
@@ -47,7 +47,7 @@ KINDS = [
     pytest.param("openai_server", marks=pytest.mark.model),
     pytest.param("gemini_server", marks=pytest.mark.model),
 ]
-AnyRunning = RunningEngine[Embedder]
+AnyRunning = EngineHandle[Embedder]
 
 
 class RunningRemote:

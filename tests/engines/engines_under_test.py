@@ -11,7 +11,7 @@ import pytest
 
 from toplu.engines.engine import EngineDied, Prompt, Sampling, Turn
 from toplu.engines.http.fault import ServerFault
-from toplu.fleet.processes.engine_handle import Death, RunningEngine
+from toplu.fleet.processes.engine_handle import Death, EngineHandle
 from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.remote.launch import launch_servers, servers_of
 from toplu.settings.remote import RemoteSettings, ServerSettings
@@ -82,7 +82,7 @@ KINDS = [
 class RunningRemote:
     """A remote engine whose server a test may kill."""
 
-    def __init__(self, server: RunningEngine, servers: RunningEngine) -> None:
+    def __init__(self, server: EngineHandle, servers: EngineHandle) -> None:
         self._server = server
         self._servers = servers
         self.engine = servers.engine
@@ -101,7 +101,7 @@ class RunningRemote:
 @asynccontextmanager
 async def launched_kind(
     kind: str, echo: ModelSettings = ECHO, llama_cpp: ModelSettings = LLAMA_CPP
-) -> AsyncIterator[RunningEngine]:
+) -> AsyncIterator[EngineHandle]:
     """Yield an engine of the kind, with the first model or the second."""
     match kind:
         case "echo":
@@ -117,8 +117,8 @@ async def launched_kind(
 
 @asynccontextmanager
 async def remote_of(
-    server: RunningEngine, model: ModelSettings = OPENAI_SERVER
-) -> AsyncIterator[RunningEngine]:
+    server: EngineHandle, model: ModelSettings = OPENAI_SERVER
+) -> AsyncIterator[EngineHandle]:
     """Yield the remote engine that a running llama.cpp is to whoever has its address and key."""
     url = f"{server.engine.address}/v1"
     with TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ async def remote_of(
 
 
 @asynccontextmanager
-async def launched(model: ModelSettings) -> AsyncIterator[RunningEngine]:
+async def launched(model: ModelSettings) -> AsyncIterator[EngineHandle]:
     with TemporaryDirectory() as folder:
         running = await launch_of(model, Settings(data_dir=Path(folder)))()
         try:

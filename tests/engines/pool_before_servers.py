@@ -9,15 +9,15 @@ from typing import Any
 
 from engines.misbehaving_server import MisbehavingServer
 from toplu.clock import SystemClock
-from toplu.fleet.adapters.adapter import Manner
-from toplu.fleet.adapters.prompt import Prompting
-from toplu.fleet.adapters.relay import Relaying
+from toplu.fleet.adapters.adapter import Adapter
+from toplu.fleet.adapters.prompt import PromptAdapter
+from toplu.fleet.adapters.relay import RelayAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.engine_handle import Launch
 from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
-from toplu.fleet.remote.slots import ServerGate
+from toplu.fleet.remote.slots import ServerSlots
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini import message
@@ -56,16 +56,16 @@ class World:
             supervisor=self.supervisor,
             settings=settings,
             manner=manner,
-            places=ServerGate(self.servers, lanes=4),
+            places=ServerSlots(self.servers, lanes=4),
         )
 
-    def _connected(self, settings: Settings) -> tuple[ServerGroup[Any], Launch[Any], Manner[Any]]:
+    def _connected(self, settings: Settings) -> tuple[ServerGroup[Any], Launch[Any], Adapter[Any]]:
         """Return the servers, what begins a life of theirs, and how they are asked."""
         if self.model.is_relayed:
             relays = relays_of(self.model, settings)
-            return relays, launch_relays(relays), Relaying()
+            return relays, launch_relays(relays), RelayAdapter()
         servers = servers_of(self.model, settings)
-        return servers, launch_servers(servers), Prompting(self.model, NO_GROUNDER)
+        return servers, launch_servers(servers), PromptAdapter(self.model, NO_GROUNDER)
 
     async def ask(
         self,

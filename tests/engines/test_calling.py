@@ -13,7 +13,7 @@ from engines.engines_under_test import LLAMA_CPP, a_prompt, launched, structure_
 from function_cases import CASES, FunctionCase, functions_of
 from toplu.engines.calls import CALLS_MAX, FunctionCall, FunctionResult
 from toplu.engines.engine import Completion, Piece, Prompt, Thinking, Turn
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,7 +50,7 @@ def check(completion: Completion, *allowed: str) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_a_call_that_has_to_be_made_is_of_an_allowed_function_and_valid(
-    running: RunningEngine, case: FunctionCase
+    running: EngineHandle, case: FunctionCase
 ):
     declarations = [case.declaration, CASES[1].declaration][: 1 + (case != CASES[1])]
     prompt = calling(case.question, declarations, mode="ANY", allowedFunctionNames=[case.name])
@@ -59,7 +59,7 @@ async def test_a_call_that_has_to_be_made_is_of_an_allowed_function_and_valid(
         check(completion, case.name)
 
 
-async def test_every_candidate_and_every_lane_calls(running: RunningEngine):
+async def test_every_candidate_and_every_lane_calls(running: EngineHandle):
     prompt = calling(CASES[1].question, [CASES[1].declaration], tokens_max=32, mode="ANY")
     prompt = replace(prompt, candidate_count=2)
     for lane in range(running.engine.lanes):
@@ -70,14 +70,14 @@ async def test_every_candidate_and_every_lane_calls(running: RunningEngine):
 
 
 @pytest.mark.parametrize("mode", ["AUTO", "VALIDATED"])
-async def test_where_no_call_has_to_be_made_text_is_an_answer(running: RunningEngine, mode: str):
+async def test_where_no_call_has_to_be_made_text_is_an_answer(running: EngineHandle, mode: str):
     prompt = calling("Say hello to me.", TWO, tokens_max=8, mode=mode)
     (completion,) = (await running.engine.generate(prompt, 0)).completions
     assert completion.text
     assert completion.calls == ()
 
 
-async def test_half_a_call_is_no_call(running: RunningEngine):
+async def test_half_a_call_is_no_call(running: EngineHandle):
     for tokens_max in (1, 2):
         prompt = calling("What?", DECLARATIONS[2:3], tokens_max=tokens_max, mode="ANY")
         (completion,) = (await running.engine.generate(prompt, 0)).completions
@@ -85,7 +85,7 @@ async def test_half_a_call_is_no_call(running: RunningEngine):
         assert (completion.text, completion.calls) == ("", ())
 
 
-async def test_a_listener_hears_the_text_and_no_call(running: RunningEngine):
+async def test_a_listener_hears_the_text_and_no_call(running: EngineHandle):
     async def pieces_of(prompt: Prompt) -> tuple[str, Completion]:
         pieces: list[Piece] = []
 
@@ -102,7 +102,7 @@ async def test_a_listener_hears_the_text_and_no_call(running: RunningEngine):
     assert completion.text.startswith(told) != (told == "")
 
 
-async def test_the_functions_and_the_history_are_a_part_of_the_prompt(running: RunningEngine):
+async def test_the_functions_and_the_history_are_a_part_of_the_prompt(running: EngineHandle):
     turns = (*HISTORY, Turn("user", "And in Paris?"))
     prompt = replace(calling("", TWO, tokens_max=4), turns=turns)
     generation = await running.engine.generate(prompt, 0)
@@ -116,7 +116,7 @@ async def test_the_functions_and_the_history_are_a_part_of_the_prompt(running: R
 
 @pytest.mark.model
 async def test_a_model_calls_as_the_conversation_shows_and_reads_what_came_of_it(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     declaration = {
         "name": "get_weather",
@@ -143,7 +143,7 @@ async def test_a_model_calls_as_the_conversation_shows_and_reads_what_came_of_it
 
 
 @pytest.mark.model
-async def test_without_functions_a_model_does_not_go_on_calling(running_llama_cpp: RunningEngine):
+async def test_without_functions_a_model_does_not_go_on_calling(running_llama_cpp: EngineHandle):
     turns = (*HISTORY[:3], HISTORY[3], *HISTORY[:1])
     prompt = replace(a_prompt("", tokens_max=24), turns=turns)
     (completion,) = (await running_llama_cpp.engine.generate(prompt, 0)).completions
@@ -155,7 +155,7 @@ async def test_without_functions_a_model_does_not_go_on_calling(running_llama_cp
 
 
 @pytest.mark.model
-async def test_a_stop_sequence_within_a_call_breaks_it(running_llama_cpp: RunningEngine):
+async def test_a_stop_sequence_within_a_call_breaks_it(running_llama_cpp: EngineHandle):
     prompt = calling("What is the weather in Paris?", TWO, mode="ANY")
     stopped = replace(prompt, sampling=replace(prompt.sampling, stop_sequences=("arguments",)))
     (completion,) = (await running_llama_cpp.engine.generate(stopped, 0)).completions
@@ -163,7 +163,7 @@ async def test_a_stop_sequence_within_a_call_breaks_it(running_llama_cpp: Runnin
 
 
 @pytest.mark.model
-async def test_many_functions_do_not_hold_up_the_engine(running_llama_cpp: RunningEngine):
+async def test_many_functions_do_not_hold_up_the_engine(running_llama_cpp: EngineHandle):
     declarations = [
         {"name": f"function_{number}", "parametersJsonSchema": json.loads(json.dumps(schema))}
         for number, schema in enumerate([SCHEMAS["convert"], SCHEMAS["lights.set"]] * 64)
@@ -189,7 +189,7 @@ async def test_a_chat_template_that_knows_tools_changes_nothing():
         assert completion.calls[0].name == "get_weather"
 
 
-async def test_a_model_thinks_before_it_calls(thinker: RunningEngine):
+async def test_a_model_thinks_before_it_calls(thinker: EngineHandle):
     prompt = calling("Which function would you call?", TWO, tokens_max=64, mode="ANY")
     (completion,) = (
         await thinker.engine.generate(replace(prompt, thinking=Thinking(tokens_max=4)), 0)

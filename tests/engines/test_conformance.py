@@ -7,14 +7,14 @@ import pytest
 from engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
 from toplu.engines.engine import Turn
 from toplu.errors import InvalidArgument
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COUNTING = "Count slowly: one, two, three, four, five, six, seven, eight, nine, ten."
 
 
-async def test_the_same_question_gets_the_same_answer(running: RunningEngine):
+async def test_the_same_question_gets_the_same_answer(running: EngineHandle):
     prompt = a_prompt("What is the capital of France?")
     first = await running.engine.generate(prompt, 0)
     second = await running.engine.generate(prompt, 0)
@@ -22,7 +22,7 @@ async def test_the_same_question_gets_the_same_answer(running: RunningEngine):
     assert first.completions[0].text
 
 
-async def test_every_lane_answers_at_the_same_time(running: RunningEngine):
+async def test_every_lane_answers_at_the_same_time(running: EngineHandle):
     generations = await asyncio.gather(
         *(
             running.engine.generate(a_prompt(f"Say {lane}."), lane)
@@ -34,26 +34,26 @@ async def test_every_lane_answers_at_the_same_time(running: RunningEngine):
     assert all(generation.completions[0].tokens > 0 for generation in generations)
 
 
-async def test_an_answer_ends_at_the_token_limit(running: RunningEngine):
+async def test_an_answer_ends_at_the_token_limit(running: EngineHandle):
     generation = await running.engine.generate(a_prompt(COUNTING, tokens_max=3), 0)
     assert generation.completions[0].tokens == 3
     assert generation.completions[0].hit_token_limit
 
 
-async def test_an_answer_that_ends_by_itself_hits_no_limit(running: RunningEngine):
+async def test_an_answer_that_ends_by_itself_hits_no_limit(running: EngineHandle):
     prompt = a_prompt("Answer with one word: what is the capital of France?", tokens_max=200)
     generation = await running.engine.generate(prompt, 0)
     assert not generation.completions[0].hit_token_limit
 
 
-async def test_each_candidate_is_an_answer_to_the_one_prompt(running: RunningEngine):
+async def test_each_candidate_is_an_answer_to_the_one_prompt(running: EngineHandle):
     alone = await running.engine.generate(a_prompt(COUNTING), 0)
     three = await running.engine.generate(a_prompt(COUNTING, candidates=3), 1)
     assert len(three.completions) == 3
     assert three.prompt_tokens == alone.prompt_tokens
 
 
-async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(running: RunningEngine):
+async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(running: EngineHandle):
     turns = (Turn("system", "Be brief."), Turn("user", "Hi"), Turn("assistant", "Hello"))
     prompt = a_prompt("Who are you?")
     prompt = type(prompt)(turns=turns + prompt.turns, sampling=prompt.sampling)
@@ -61,7 +61,7 @@ async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(running: Runni
     assert await running.engine.count_tokens(prompt.turns) == generation.prompt_tokens
 
 
-async def test_a_prompt_that_does_not_fit_is_refused(running: RunningEngine):
+async def test_a_prompt_that_does_not_fit_is_refused(running: EngineHandle):
     with pytest.raises(InvalidArgument) as refusal:
         await running.engine.generate(a_prompt("word " * 600), 0)
     assert refusal.value.message.startswith("The input token count (6")
@@ -70,7 +70,7 @@ async def test_a_prompt_that_does_not_fit_is_refused(running: RunningEngine):
     )
 
 
-async def test_an_answer_ends_where_the_context_ends(running: RunningEngine):
+async def test_an_answer_ends_where_the_context_ends(running: EngineHandle):
     prompt = a_prompt("Repeat this: " + "the sea, " * 140, tokens_max=CONTEXT_TOKENS)
     generation = await running.engine.generate(prompt, 0)
     tokens = generation.prompt_tokens + generation.completions[0].tokens
@@ -78,7 +78,7 @@ async def test_an_answer_ends_where_the_context_ends(running: RunningEngine):
     assert tokens == CONTEXT_TOKENS
 
 
-async def test_a_call_fails_when_its_engine_dies(doomed: RunningEngine):
+async def test_a_call_fails_when_its_engine_dies(doomed: EngineHandle):
     async def answer() -> None:
         with pytest.raises(GONE):
             await doomed.engine.generate(a_prompt("Tell me a long story.", tokens_max=400), 0)
@@ -92,7 +92,7 @@ async def test_a_call_fails_when_its_engine_dies(doomed: RunningEngine):
         await doomed.wait_for_death()
 
 
-async def test_a_dead_engine_answers_nothing_more(doomed: RunningEngine):
+async def test_a_dead_engine_answers_nothing_more(doomed: EngineHandle):
     doomed.kill()
     await doomed.wait_for_death()
     with pytest.raises(GONE):
@@ -101,7 +101,7 @@ async def test_a_dead_engine_answers_nothing_more(doomed: RunningEngine):
         await doomed.engine.count_tokens((Turn("user", "Hi"),))
 
 
-async def test_a_closed_engine_answers_nothing_more(doomed: RunningEngine):
+async def test_a_closed_engine_answers_nothing_more(doomed: EngineHandle):
     await doomed.engine.close()
     with pytest.raises(GONE):
         await doomed.engine.generate(a_prompt("Hi"), 0)

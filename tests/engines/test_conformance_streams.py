@@ -9,7 +9,7 @@ import pytest_asyncio
 from engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
 from toplu.engines.engine import Listener, Piece
 from toplu.errors import Cancelled
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 from toplu.settings.server import EchoSettings, ModelSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,7 +39,7 @@ class Gate:
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=KINDS)
-async def talking(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine]:
+async def talking(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
     """An engine for one test that has begun to speak long before it ends."""
     slow = EchoSettings(word_seconds=600)
     echo = ModelSettings(name="echo", engine="echo", lanes=2, echo=slow)
@@ -48,7 +48,7 @@ async def talking(request: pytest.FixtureRequest) -> AsyncIterator[RunningEngine
 
 
 async def test_the_pieces_are_the_text_that_the_same_seed_gives_without_a_listener(
-    running: RunningEngine,
+    running: EngineHandle,
 ):
     prompt = a_prompt(STORY, tokens_max=24, temperature=0.8)
     # The first answer leaves the prefix, so that the other two are computed alike.
@@ -63,7 +63,7 @@ async def test_the_pieces_are_the_text_that_the_same_seed_gives_without_a_listen
     assert {piece.prompt_tokens for piece in pieces} == {whole.prompt_tokens}
 
 
-async def test_candidates_are_told_one_after_another(running: RunningEngine):
+async def test_candidates_are_told_one_after_another(running: EngineHandle):
     pieces: list[Piece] = []
     prompt = a_prompt(STORY, candidates=3, temperature=0.8)
     generation = await running.engine.generate(prompt, 1, into(pieces))
@@ -75,7 +75,7 @@ async def test_candidates_are_told_one_after_another(running: RunningEngine):
 
 
 async def test_a_piece_comes_before_the_answer_is_complete_and_waits_to_be_taken(
-    running: RunningEngine,
+    running: EngineHandle,
 ):
     gate = Gate()
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
@@ -90,7 +90,7 @@ async def test_a_piece_comes_before_the_answer_is_complete_and_waits_to_be_taken
     assert gate.pieces[0].text != text == "".join(piece.text for piece in gate.pieces)
 
 
-async def test_a_cancelled_listener_frees_the_lane(talking: RunningEngine):
+async def test_a_cancelled_listener_frees_the_lane(talking: EngineHandle):
     gate = Gate()
     other = Gate()
     async with asyncio.timeout(30):
@@ -105,7 +105,7 @@ async def test_a_cancelled_listener_frees_the_lane(talking: RunningEngine):
             call.cancel()
 
 
-async def test_a_listener_that_fails_ends_the_call_and_frees_the_lane(running: RunningEngine):
+async def test_a_listener_that_fails_ends_the_call_and_frees_the_lane(running: EngineHandle):
     async def refuse(_piece: Piece) -> None:
         raise Cancelled("enough")
 
@@ -116,7 +116,7 @@ async def test_a_listener_that_fails_ends_the_call_and_frees_the_lane(running: R
     assert generation.completions[0].text
 
 
-async def test_an_engine_that_dies_while_it_speaks_fails_the_call(talking: RunningEngine):
+async def test_an_engine_that_dies_while_it_speaks_fails_the_call(talking: EngineHandle):
     gate = Gate()
 
     async def listen_to_the_end() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from engines.engines_under_test import LLAMA_CPP
 from toplu.clock import SystemClock
-from toplu.fleet.adapters.prompt import Prompting
+from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.processes.supervisor import Supervisor
@@ -38,7 +38,7 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         model=LLAMA_CPP,
         supervisor=supervisor,
         settings=settings,
-        manner=Prompting(LLAMA_CPP, NO_GROUNDER),
+        manner=PromptAdapter(LLAMA_CPP, NO_GROUNDER),
     )
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())

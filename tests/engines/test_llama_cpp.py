@@ -11,7 +11,7 @@ from toplu.engines.engine import Turn
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.engines.llama_cpp.gguf import read_control_tokens
 from toplu.errors import DeadlineExceeded
-from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 from toplu.fleet.processes.llama_cpp import start_llama_cpp
 from toplu.models import sources as model_source
 from toplu.settings.server import Settings
@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 STORY = "Tell me a very long story about the sea."
 
 
-async def test_a_lane_keeps_the_prefix_of_its_last_prompt(running_llama_cpp: RunningEngine):
+async def test_a_lane_keeps_the_prefix_of_its_last_prompt(running_llama_cpp: EngineHandle):
     prefix = "These are the rules of the house, which you have to keep. " * 5
     await running_llama_cpp.engine.generate(a_prompt(prefix + "Who?"), 1)
     second = await running_llama_cpp.engine.generate(a_prompt(prefix + "What?"), 1)
     assert 50 < second.cached_tokens < second.prompt_tokens
 
 
-async def test_an_answer_ends_before_a_stop_sequence(running_llama_cpp: RunningEngine):
+async def test_an_answer_ends_before_a_stop_sequence(running_llama_cpp: EngineHandle):
     # The first answer leaves the prefix, so that the other two are computed alike.
     await running_llama_cpp.engine.generate(a_prompt(STORY, tokens_max=30), 0)
     whole = await running_llama_cpp.engine.generate(a_prompt(STORY, tokens_max=30), 0)
@@ -41,14 +41,14 @@ async def test_an_answer_ends_before_a_stop_sequence(running_llama_cpp: RunningE
     assert not generation.completions[0].hit_token_limit
 
 
-async def test_candidates_differ_from_each_other(running_llama_cpp: RunningEngine):
+async def test_candidates_differ_from_each_other(running_llama_cpp: EngineHandle):
     prompt = a_prompt(STORY, tokens_max=16, candidates=3, temperature=1.5)
     generation = await running_llama_cpp.engine.generate(prompt, 0)
     assert len({completion.text for completion in generation.completions}) == 3
 
 
 @pytest.mark.parametrize("seed", [-1, 7])
-async def test_a_seed_decides_what_is_drawn(running_llama_cpp: RunningEngine, seed: int):
+async def test_a_seed_decides_what_is_drawn(running_llama_cpp: EngineHandle, seed: int):
     prompt = a_prompt(STORY, tokens_max=16, temperature=1.5, seed=seed)
     # The first answer leaves the prefix, so that the other two are computed alike.
     await running_llama_cpp.engine.generate(prompt, 0)
@@ -57,14 +57,14 @@ async def test_a_seed_decides_what_is_drawn(running_llama_cpp: RunningEngine, se
     assert first.completions == second.completions
 
 
-async def test_without_a_seed_answers_differ(running_llama_cpp: RunningEngine):
+async def test_without_a_seed_answers_differ(running_llama_cpp: EngineHandle):
     prompt = a_prompt(STORY, tokens_max=16, temperature=1.5, seed=None)
     first = await running_llama_cpp.engine.generate(prompt, 0)
     second = await running_llama_cpp.engine.generate(prompt, 0)
     assert first.completions != second.completions
 
 
-async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: RunningEngine):
+async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     assert isinstance(engine, LlamaCppEngine)
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
@@ -78,7 +78,7 @@ async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: RunningEngine)
             pass
 
 
-async def test_no_text_holds_a_control_token(running_llama_cpp: RunningEngine):
+async def test_no_text_holds_a_control_token(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     path = model_source.locate(LLAMA_CPP, Settings().model_dir)
     assert path is not None
@@ -94,7 +94,7 @@ async def test_no_text_holds_a_control_token(running_llama_cpp: RunningEngine):
 
 
 async def test_a_call_that_takes_too_long_fails_and_frees_its_lane(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     engine = running_llama_cpp.engine
     assert isinstance(engine, LlamaCppEngine)
@@ -112,7 +112,7 @@ async def test_a_call_that_takes_too_long_fails_and_frees_its_lane(
             pass
 
 
-async def test_nobody_gets_in_without_the_key(running_llama_cpp: RunningEngine):
+async def test_nobody_gets_in_without_the_key(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     assert isinstance(engine, LlamaCppEngine)
     async with engine._session.get("/slots", headers={"Authorization": "Bearer no"}) as reply:

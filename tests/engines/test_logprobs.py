@@ -7,7 +7,7 @@ import pytest
 
 from engines.engines_under_test import a_prompt, structure_of
 from toplu.engines.engine import Piece, Prompt
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -18,13 +18,13 @@ def asking(text: str, top_logprobs: int, **values) -> Prompt:
     return replace(a_prompt(text, **values), top_logprobs=top_logprobs)
 
 
-async def test_nobody_is_told_who_does_not_ask(running: RunningEngine):
+async def test_nobody_is_told_who_does_not_ask(running: EngineHandle):
     generation = await running.engine.generate(a_prompt(STORY), 0)
     assert generation.completions[0].steps == ()
 
 
 @pytest.mark.parametrize("top_logprobs", [0, 1])
-async def test_each_token_of_each_candidate_has_its_step(running: RunningEngine, top_logprobs: int):
+async def test_each_token_of_each_candidate_has_its_step(running: EngineHandle, top_logprobs: int):
     prompt = asking(STORY, top_logprobs, candidates=2, temperature=1.2)
     generation = await running.engine.generate(prompt, 0)
     for completion in generation.completions:
@@ -35,7 +35,7 @@ async def test_each_token_of_each_candidate_has_its_step(running: RunningEngine,
         assert all(step.chosen.logprob <= 0.0 for step in completion.steps)
 
 
-async def test_a_stream_tells_the_steps_of_each_piece(running: RunningEngine):
+async def test_a_stream_tells_the_steps_of_each_piece(running: EngineHandle):
     pieces: list[Piece] = []
 
     async def listen(piece: Piece) -> None:
@@ -48,7 +48,7 @@ async def test_a_stream_tells_the_steps_of_each_piece(running: RunningEngine):
 
 @pytest.mark.model
 async def test_the_numbers_are_the_models_own_whatever_the_sampling(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     engine = running_llama_cpp.engine
     # The first answer leaves the prefix, so that the other two are computed alike.
@@ -67,7 +67,7 @@ async def test_the_numbers_are_the_models_own_whatever_the_sampling(
 
 @pytest.mark.model
 async def test_text_that_was_held_back_for_a_stop_sequence_is_told_with_what_follows(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     engine = running_llama_cpp.engine
     free = (await engine.generate(asking(STORY, 1, tokens_max=24), 0)).completions[0]
@@ -81,7 +81,7 @@ async def test_text_that_was_held_back_for_a_stop_sequence_is_told_with_what_fol
 
 @pytest.mark.model
 async def test_a_structured_answer_has_steps_that_the_model_found_unlikely(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     prompt = asking("Say something.", 1, tokens_max=30)

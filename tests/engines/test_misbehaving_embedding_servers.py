@@ -30,7 +30,7 @@ from toplu.errors import Internal, InvalidArgument, Unavailable
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
-from toplu.fleet.remote.slots import ServerGate
+from toplu.fleet.remote.slots import ServerSlots
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import Kind as ModelKind
 from toplu.settings.server import ModelSettings, Settings
@@ -99,7 +99,7 @@ class World:
             model=self.model,
             supervisor=self.supervisor,
             settings=settings,
-            places=ServerGate(servers_here, lanes=1),
+            places=ServerSlots(servers_here, lanes=1),
         )
 
     async def ask(self, text: str, *, interactive: bool = False) -> EmbedContentResponse:

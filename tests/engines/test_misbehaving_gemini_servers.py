@@ -17,7 +17,7 @@ from engines.misbehaving_gemini import (
 from engines.misbehaving_server import Behaviour, refusing, right
 from engines.pool_before_servers import world
 from engines.test_misbehaving_servers import KEY
-from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -209,7 +209,7 @@ async def test_a_cache_is_put_before_the_contents_and_told_as_cached():
         assert cached.tokens == 7
         contents = [Content(role="user", parts=[Part(text="long")])]
         before = GenerateContentRequest(contents=contents, system_instruction=system)
-        cached = Cached(id="c", request=before, turns=(), tokens=2)
+        cached = CachedPrefix(id="c", request=before, turns=(), tokens=2)
         asked = GenerateContentRequest(
             contents=[Content(parts=[Part(text="q")])], cached_content="cachedContents/c"
         )

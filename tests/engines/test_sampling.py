@@ -8,7 +8,7 @@ import pytest
 from engines.engines_under_test import a_prompt
 from toplu.engines.engine import Piece
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 
@@ -16,7 +16,7 @@ RULES = "These are the rules of the house, which you have to keep. " * 8
 REPEATING = "Repeat after me, as often as you can: the sea, the sea, the sea, the sea, the sea."
 
 
-async def test_candidates_compute_the_prompt_once(running_llama_cpp: RunningEngine) -> None:
+async def test_candidates_compute_the_prompt_once(running_llama_cpp: EngineHandle) -> None:
     engine = running_llama_cpp.engine
     assert isinstance(engine, LlamaCppEngine)
     await engine.generate(a_prompt("Something else, so that nothing is left."), 0)
@@ -38,7 +38,7 @@ async def test_candidates_compute_the_prompt_once(running_llama_cpp: RunningEngi
 
 @pytest.mark.parametrize("penalty", ["frequency_penalty", "presence_penalty"])
 async def test_a_penalty_makes_words_come_less_often(
-    running_llama_cpp: RunningEngine, penalty: str
+    running_llama_cpp: EngineHandle, penalty: str
 ) -> None:
     async def most_of_one_word(**sampling: float) -> int:
         prompt = a_prompt(REPEATING, tokens_max=48, **sampling)

@@ -11,7 +11,7 @@ from engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
 from image_files import BLUE, GREEN, RED, image_of
 from toplu.engines.engine import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, InvalidArgument
-from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,7 +27,7 @@ def showing(*parts: str | Image, tokens_max: int = 8) -> Prompt:
     return replace(a_prompt("", tokens_max=tokens_max), turns=(Turn("user", parts),))
 
 
-async def test_a_picture_is_answered_the_same_each_time(seeing: RunningEngine):
+async def test_a_picture_is_answered_the_same_each_time(seeing: EngineHandle):
     prompt = showing(an_image(), QUESTION)
     first = await seeing.engine.generate(prompt, 0)
     second = await seeing.engine.generate(prompt, 0)
@@ -36,13 +36,13 @@ async def test_a_picture_is_answered_the_same_each_time(seeing: RunningEngine):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(seeing: RunningEngine, form: str):
+async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(seeing: EngineHandle, form: str):
     prompt = showing("Look:", an_image(form), "and", an_image(form, BLUE), QUESTION)
     generation = await seeing.engine.generate(prompt, 0)
     assert await seeing.engine.count_tokens(prompt.turns) == generation.prompt_tokens
 
 
-async def test_the_tokens_of_images_are_told_apart(seeing: RunningEngine):
+async def test_the_tokens_of_images_are_told_apart(seeing: EngineHandle):
     engine = seeing.engine
     one = await engine.count_image_tokens(showing(an_image(), QUESTION).turns)
     assert one
@@ -53,7 +53,7 @@ async def test_the_tokens_of_images_are_told_apart(seeing: RunningEngine):
     assert tokens - one == await engine.count_tokens((Turn("user", QUESTION),))
 
 
-async def test_every_lane_looks_at_the_same_time(seeing: RunningEngine):
+async def test_every_lane_looks_at_the_same_time(seeing: EngineHandle):
     engine = seeing.engine
     generations = await asyncio.gather(
         *(
@@ -65,14 +65,14 @@ async def test_every_lane_looks_at_the_same_time(seeing: RunningEngine):
     assert len({generation.prompt_tokens for generation in generations}) == 1
 
 
-async def test_more_images_than_fit_are_refused(seeing: RunningEngine):
+async def test_more_images_than_fit_are_refused(seeing: EngineHandle):
     prompt = showing(*[an_image()] * 40, "word " * 500, QUESTION)
     with pytest.raises(InvalidArgument, match="exceeds the maximum number of tokens allowed"):
         await seeing.engine.generate(prompt, 0)
     assert await seeing.engine.count_image_tokens(prompt.turns)
 
 
-async def test_a_dead_engine_looks_at_nothing_more(blinded: RunningEngine):
+async def test_a_dead_engine_looks_at_nothing_more(blinded: EngineHandle):
     blinded.kill()
     await blinded.wait_for_death()
     with pytest.raises(GONE):

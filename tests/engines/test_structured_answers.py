@@ -12,7 +12,7 @@ from engines.engines_under_test import a_prompt, structure_of
 from structured_cases import CASES
 from toplu.engines.engine import Prompt
 from toplu.errors import InvalidArgument
-from toplu.fleet.processes.engine_handle import RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,7 +32,7 @@ RULES = "These are the rules of the house, which you have to keep. " * 5
 
 
 async def test_a_lane_keeps_its_prefix_whatever_form_is_asked_for(
-    running_llama_cpp: RunningEngine,
+    running_llama_cpp: EngineHandle,
 ):
     engine = running_llama_cpp.engine
     await engine.generate(a_prompt(RULES + "Who?"), 1)
@@ -45,7 +45,7 @@ async def test_a_lane_keeps_its_prefix_whatever_form_is_asked_for(
         json.loads(free.completions[0].text)
 
 
-async def test_forms_of_different_lanes_do_not_mix(running_llama_cpp: RunningEngine):
+async def test_forms_of_different_lanes_do_not_mix(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     schemas = [{"type": "boolean"}, {"type": "integer", "minimum": 100, "maximum": 199}] * 3
     generations = await asyncio.gather(
@@ -55,7 +55,7 @@ async def test_forms_of_different_lanes_do_not_mix(running_llama_cpp: RunningEng
         jsonschema.validate(json.loads(generation.completions[0].text), schema)
 
 
-async def test_every_candidate_has_the_form(running_llama_cpp: RunningEngine):
+async def test_every_candidate_has_the_form(running_llama_cpp: EngineHandle):
     prompt = asking("Invent a person.", PERSON, candidates=3, temperature=1.5)
     generation = await running_llama_cpp.engine.generate(prompt, 0)
     for completion in generation.completions:
@@ -63,7 +63,7 @@ async def test_every_candidate_has_the_form(running_llama_cpp: RunningEngine):
         jsonschema.validate(json.loads(completion.text), PERSON)
 
 
-async def test_a_grammar_that_llama_cpp_cannot_read_fails_alone(running_llama_cpp: RunningEngine):
+async def test_a_grammar_that_llama_cpp_cannot_read_fails_alone(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     good = asking("Who?", PERSON)
     assert good.structure is not None
@@ -75,7 +75,7 @@ async def test_a_grammar_that_llama_cpp_cannot_read_fails_alone(running_llama_cp
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_llama_cpp_reads_every_grammar(running_llama_cpp: RunningEngine, case: Any):
+async def test_llama_cpp_reads_every_grammar(running_llama_cpp: EngineHandle, case: Any):
     prompt = replace(a_prompt(case.question, tokens_max=4), structure=structure_of(case.config))
     generation = await running_llama_cpp.engine.generate(prompt, 0)
     assert generation.completions[0].tokens <= 4
@@ -101,7 +101,7 @@ LARGE = [
 
 @pytest.mark.parametrize("schema", LARGE, ids=lambda schema: str(schema)[:40])
 async def test_the_largest_grammars_do_not_hold_up_the_engine(
-    running_llama_cpp: RunningEngine, schema: Any
+    running_llama_cpp: EngineHandle, schema: Any
 ):
     prompt = asking("Say many words of any kind.", schema, tokens_max=24, temperature=1.0)
     async with asyncio.timeout(20):

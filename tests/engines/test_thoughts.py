@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed
 from engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
 from toplu.engines.engine import Piece, Prompt, Thinking
 from toplu.engines.translation.prompt import read_prompt
-from toplu.fleet.processes.engine_handle import EngineStartFailed, RunningEngine
+from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 from toplu.fleet.processes.llama_cpp import start_llama_cpp
 from toplu.settings.server import Settings, ThinkingSettings
 from toplu.wire.gemini import proto_json
@@ -26,7 +26,7 @@ def thinking_prompt(budget: int | None, **values) -> Prompt:
     return replace(a_prompt(QUESTION, **values), thinking=Thinking(tokens_max=budget))
 
 
-async def test_thoughts_stay_within_their_budget_and_apart_from_the_text(thinker: RunningEngine):
+async def test_thoughts_stay_within_their_budget_and_apart_from_the_text(thinker: EngineHandle):
     generation = await thinker.engine.generate(thinking_prompt(BUDGET, tokens_max=40), 0)
     (completion,) = generation.completions
     assert completion.thoughts
@@ -37,14 +37,14 @@ async def test_thoughts_stay_within_their_budget_and_apart_from_the_text(thinker
     assert completion.tokens > 0
 
 
-async def test_a_model_that_is_not_to_think_says_its_answer_at_once(thinker: RunningEngine):
+async def test_a_model_that_is_not_to_think_says_its_answer_at_once(thinker: EngineHandle):
     generation = await thinker.engine.generate(thinking_prompt(0), 0)
     (completion,) = generation.completions
     assert (completion.thoughts, completion.thought_tokens) == ("", 0)
     assert completion.text
 
 
-async def test_the_limit_of_an_answer_is_the_limit_of_its_thoughts_too(thinker: RunningEngine):
+async def test_the_limit_of_an_answer_is_the_limit_of_its_thoughts_too(thinker: EngineHandle):
     generation = await thinker.engine.generate(thinking_prompt(None, tokens_max=4), 0)
     (completion,) = generation.completions
     assert completion.hit_token_limit
@@ -52,7 +52,7 @@ async def test_the_limit_of_an_answer_is_the_limit_of_its_thoughts_too(thinker: 
     assert completion.thought_tokens == 4
 
 
-async def test_a_stream_tells_all_thoughts_before_the_text(thinker: RunningEngine):
+async def test_a_stream_tells_all_thoughts_before_the_text(thinker: EngineHandle):
     pieces: list[Piece] = []
 
     async def listen(piece: Piece) -> None:
@@ -70,7 +70,7 @@ async def test_a_stream_tells_all_thoughts_before_the_text(thinker: RunningEngin
         assert "".join(step.chosen.token for step in completion.steps) == completion.text
 
 
-async def test_a_structure_holds_the_text_and_leaves_the_thoughts_free(thinker: RunningEngine):
+async def test_a_structure_holds_the_text_and_leaves_the_thoughts_free(thinker: EngineHandle):
     schema = {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}
     prompt = replace(
         thinking_prompt(BUDGET, tokens_max=60),
@@ -109,7 +109,7 @@ CALLING = {
 }
 
 
-async def test_calls_come_after_thoughts(thinker: RunningEngine):
+async def test_calls_come_after_thoughts(thinker: EngineHandle):
     model = changed(LLAMA_CPP, thinking=ThinkingSettings())
     prompt = read_prompt(proto_json.read_value(GenerateContentRequest, CALLING), model)
     (completion,) = (await thinker.engine.generate(prompt, 0)).completions

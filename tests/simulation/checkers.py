@@ -10,7 +10,7 @@ from typing import Any
 
 from toplu.job import WORK_SCALE
 from toplu.money import WORK_OF_REQUEST, Usage
-from toplu.store.data_folder import DataDir
+from toplu.store.data_folder import DataFolder
 
 FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"}
 TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
@@ -29,7 +29,7 @@ def hold(*, that: bool, so: str) -> None:
 class Checker:
     """Remembers what it saw, for what may only grow and what must stay."""
 
-    data: DataDir
+    data: DataFolder
     states: dict[str, str] = field(default_factory=dict)
     epochs: dict[tuple[str, int], int] = field(default_factory=dict)
     outcomes: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Checker:
                 hold(that=served == work, so=f"{project} was charged {served} for work of {work}")
 
 
-def read_output(data: DataDir, job: str) -> list[dict[str, Any]]:
+def read_output(data: DataFolder, job: str) -> list[dict[str, Any]]:
     """Return the results of a job that succeeded."""
     path = Path(data.blobs) / "jobs" / job / "output.jsonl"
     return [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -159,7 +159,7 @@ def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> No
         hold(that=written == sum(tokens), so=f"{written} tokens are counted of {sum(tokens)}")
 
 
-def rows_of_jobs(data: DataDir) -> list[sqlite3.Row]:
+def rows_of_jobs(data: DataFolder) -> list[sqlite3.Row]:
     with _reading(data.database) as database:
         return list(database.execute("SELECT * FROM jobs"))
 

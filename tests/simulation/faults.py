@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from fake_clock import NOON
-from toplu.batch.plan.ordering_child import PlanningAnswer, PlanningTask, plan_input
-from toplu.batch.plan.ordering_process import PlanningFailed
+from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
+from toplu.batch.plan.ordering_process import OrderingFailed
 from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.engine import Generation, Listener, Prompt
 from toplu.errors import Internal
@@ -178,8 +178,8 @@ class FaultyDatabase(Database):
         return await super().write(deed)
 
 
-async def planned_in_loop(weather: Weather, task: PlanningTask) -> PlanningAnswer:
+async def planned_in_loop(weather: Weather, task: OrderingTask) -> OrderingAnswer:
     """Order a job as the child process does, at a moment that the loop decides."""
     if weather.strikes("child_crash"):
-        raise PlanningFailed("The planning process ended.")
+        raise OrderingFailed("The planning process ended.")
     return await asyncio.to_thread(plan_input, task)

@@ -151,7 +151,7 @@ class History:
                 continue
             text = f"{name} {place} {_words(self.chance)}"
             before = [line for line in lines if text_of(line) is not None]
-            if before and self.chance.random() < self.plot.twin:
+            if before and self.chance.random() < self.plot.duplicate:
                 text = text_of(self.chance.choice(before)) or text
             request = {
                 "contents": [{"role": "user", "parts": [{"text": text}]}],

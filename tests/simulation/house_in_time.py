@@ -35,12 +35,12 @@ from toplu.fleet.processes import launch
 from toplu.job import ProjectId
 from toplu.settings.model import ModelSettings
 from toplu.settings.server import Settings
-from toplu.store.data_folder import DataDir
-from toplu.store.search_index import Passages
+from toplu.store.data_folder import DataFolder
+from toplu.store.search_index import SearchIndex
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
 from toplu.wiring import server as wiring
-from toplu.wiring.server import House
+from toplu.wiring.server import Server
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class HouseInTime:
         self.chance = chance
         self.weather = weather
         self.clock = VirtualClock()
-        self.data = DataDir(self.settings.data_dir)
+        self.data = DataFolder(self.settings.data_dir)
         self.data.create()
         self.executions = Executions(lambda: self.clock_seconds)
         self._keys: dict[str, str] = {}  # by project
@@ -81,7 +81,7 @@ class HouseInTime:
         self.lives = 0
         self._now = 0.0
         self._loop: VirtualLoop | None = None
-        self.house: House | None = None
+        self.house: Server | None = None
         self._database: FaultyDatabase | None = None
 
     @contextlib.contextmanager
@@ -131,13 +131,13 @@ class HouseInTime:
 
     async def _open(self) -> None:
         self._database = await FaultyDatabase.open(self.data.database)  # type: ignore[assignment]
-        self.house = House(
+        self.house = Server(
             settings=self.settings,
             clock=self.clock,
             data=self.data,
             database=self._database,
             grounder=Grounder(
-                provider=LocalIndex(Passages(self.data.search)), settings=self.settings.search
+                provider=LocalIndex(SearchIndex(self.data.search)), settings=self.settings.search
             ),
             any_key_until_first=True,
         )

@@ -18,7 +18,7 @@ from toplu.batch.plan import ordering_child as planning_child
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.results.placements import Placements
 from toplu.batch.run import request_runner as request_run
-from toplu.batch.run.leased_shard import ShardRun
+from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.fleet.attempts import attempts as survival
 from toplu.store.blobs import result_log
@@ -63,25 +63,25 @@ def work_is_not_charged() -> AbstractContextManager[Any]:
 
 
 def results_count_twice() -> AbstractContextManager[Any]:
-    append = ShardRun.append
+    append = LeasedShard.append
 
-    def twice(self: ShardRun, results: Any, records: Any) -> None:
+    def twice(self: LeasedShard, results: Any, records: Any) -> None:
         append(self, results, records)
         self.succeeded = min(self.succeeded + len(records), self.lease.shard.count - self.failed)
 
-    return mock.patch.object(ShardRun, "append", twice)
+    return mock.patch.object(LeasedShard, "append", twice)
 
 
 def finished_work_is_forgotten() -> AbstractContextManager[Any]:
     """Whoever takes a shard over begins it anew, and what was finished is in the log twice."""
-    init = ShardRun.__init__
+    init = LeasedShard.__init__
 
-    def forgetful(self: ShardRun, lease: Any, lines: Any, **more: Any) -> None:
+    def forgetful(self: LeasedShard, lease: Any, lines: Any, **more: Any) -> None:
         init(self, lease, lines, **more)
         self.failed = 0
         self.succeeded = 0
 
-    return mock.patch.object(ShardRun, "__init__", forgetful)
+    return mock.patch.object(LeasedShard, "__init__", forgetful)
 
 
 def results_are_not_put_in_order() -> AbstractContextManager[Any]:
@@ -119,8 +119,8 @@ def jobs_are_never_assembled() -> AbstractContextManager[Any]:
 def twins_get_one_key() -> AbstractContextManager[Any]:
     copies = request_run._copies
 
-    def alike(job: Any, twins: Any, response: Any) -> list[Any]:
-        first = copies(job, twins, response)
+    def alike(job: Any, duplicates: Any, response: Any) -> list[Any]:
+        first = copies(job, duplicates, response)
         return [replace(record, payload=first[0].payload) for record in first]
 
     return mock.patch.object(request_run, "_copies", alike)
@@ -196,8 +196,8 @@ PLOTS: dict[str, Plot] = {
     "finished_work_is_forgotten": Plot(kill=0.3, withdraw=0.0),
     "unwritten_results_count_as_written": Plot(clear=True, weather={"disk_full": 0.3}),
     "checksums_are_not_checked": Plot(kill=0.3, withdraw=0.0),
-    "twins_get_one_key": Plot(twin=0.7, withdraw=0.0),
-    "preempted_requests_count_twice": Plot(ask=0.7, twin=0.0, kill=0.0, clear=True),
+    "twins_get_one_key": Plot(duplicate=0.7, withdraw=0.0),
+    "preempted_requests_count_twice": Plot(ask=0.7, duplicate=0.0, kill=0.0, clear=True),
     "preempted_requests_fail": Plot(ask=0.7, clear=True),
     "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),

@@ -16,7 +16,7 @@ class Plot:
     jumps: tuple[int, ...] = (-3600, -90, 70, 200, 3600)  # seconds of the machine's clock
     withdraw: float = 0.02
     ask: float = 0.1  # an interactive call, which preempts
-    twin: float = 0.15  # of a line: it asks what one before it asks
+    duplicate: float = 0.15  # of a line: it asks what one before it asks
     long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole
     projects: int | None = None
     weather: dict[str, float] = field(default_factory=dict)  # in place of what the seed says

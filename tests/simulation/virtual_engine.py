@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from fake_clock import NOON
-from toplu.batch.schedule.fair_shares import Shares
-from toplu.batch.schedule.policy import Contender, Engine, Round, Turn
+from toplu.batch.schedule.fair_shares import FairShares
+from toplu.batch.schedule.policy import Candidates, Engine, NextJob, QueuedJob
 from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 DAY = timedelta(hours=24)
@@ -81,7 +81,7 @@ def moment(seconds: float) -> datetime:
 
 def ours(scene: Scene) -> Load | None:
     """Ask the policy of the product."""
-    shares = Shares(
+    shares = FairShares(
         {ProjectId(name): share for name, share in scene.shares.items()},
         {ProjectId(name): weight for name, weight in scene.weights.items()},
     )
@@ -91,19 +91,21 @@ def ours(scene: Scene) -> Load | None:
         quantum_seconds=scene.quantum_seconds,
     )
     contenders = [_contender(load) for load in scene.loads]
-    turn = Round(contenders=contenders, shares=shares, engine=engine, now=moment(scene.now)).turn()
+    turn = Candidates(
+        contenders=contenders, shares=shares, engine=engine, now=moment(scene.now)
+    ).turn()
     if turn is None:
         return None
     _begin(scene, turn)
     return next(load for load in scene.loads if load.name == turn.job)
 
 
-def _contender(load: Load) -> Contender:
+def _contender(load: Load) -> QueuedJob:
     unfinished = load.left + load.running
     done = 1 - unfinished / load.seconds
     # An estimate comes true as the job goes on.
     doubt = load.doubt + (1 - load.doubt) * done
-    return Contender(
+    return QueuedJob(
         job=JobId(load.name),
         project=ProjectId(load.project),
         priority=load.priority,
@@ -116,7 +118,7 @@ def _contender(load: Load) -> Contender:
     )
 
 
-def _begin(scene: Scene, turn: Turn) -> None:
+def _begin(scene: Scene, turn: NextJob) -> None:
     scene.shares[turn.project] = Share(weight=turn.weight, served=turn.served, started=turn.started)
 
 
@@ -178,7 +180,7 @@ class VirtualEngine:
                 scene.loads.append(coming.pop())
             while busy and busy[0][0] <= scene.now:
                 _, _, load, seconds = heapq.heappop(busy)
-                self._put_down(scene, load, seconds, served)
+                self._release(scene, load, seconds, served)
             while len(busy) < self.lanes and (taken := self.policy(scene)) is not None:
                 seconds = self._take(taken)
                 sequence += 1
@@ -197,7 +199,7 @@ class VirtualEngine:
         load.lanes += 1
         return seconds
 
-    def _put_down(self, scene: Scene, load: Load, seconds: float, served: dict[str, float]) -> None:
+    def _release(self, scene: Scene, load: Load, seconds: float, served: dict[str, float]) -> None:
         load.running -= seconds
         load.lanes -= 1
         weight = self.weights.get(load.project, 1)

@@ -8,8 +8,8 @@ import pytest
 from fake_clock import FakeClock
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import Files
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.files import FileRows
+from toplu.store.rows.jobs import JobRows
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
-    return Jobs(database)
+def jobs(database: Database) -> JobRows:
+    return JobRows(database)
 
 
 @pytest.fixture
-def files(database: Database) -> Files:
-    return Files(database)
+def files(database: Database) -> FileRows:
+    return FileRows(database)
 
 
 @pytest.fixture(params=["disk"])

@@ -8,7 +8,7 @@ from toplu.job import InputForm, Job, JobId, Lease, ProjectId, Shard
 from toplu.money import Usage
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.files import FileSource, StoredFile
-from toplu.store.rows.jobs import Jobs, Progress
+from toplu.store.rows.jobs import JobRows, Progress
 
 PROJECT = ProjectId("team-a")
 LEASE = timedelta(seconds=60)
@@ -57,12 +57,14 @@ def a_file(name: str = "results", **changes: object) -> StoredFile:
     return StoredFile(**values | changes)
 
 
-async def keep_planned(jobs: Jobs, job: Job, *counts: int) -> None:
+async def keep_planned(jobs: JobRows, job: Job, *counts: int) -> None:
     await jobs.create(job, unfinished_max=100)
     assert await jobs.plan(job.id, some_shards(job.id, *counts), sum(counts), job.created)
 
 
-async def lease(jobs: Jobs, clock: FakeClock, owner: str = "server-1", **wish: Any) -> Lease | None:
+async def lease(
+    jobs: JobRows, clock: FakeClock, owner: str = "server-1", **wish: Any
+) -> Lease | None:
     now = clock.now()
     return await jobs.lease_shard(engine="echo", owner=owner, now=now, expires=now + LEASE, **wish)
 

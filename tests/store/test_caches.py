@@ -9,7 +9,7 @@ from store_rows import PROJECT
 from fake_clock import NOON
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
-from toplu.store.rows.caches import Caches, StoredCache
+from toplu.store.rows.caches import CacheRows, StoredCache
 from toplu.store.rows.database import Database
 from toplu.store.rows.pages import PageMark
 
@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def caches(database: Database) -> Caches:
-    return Caches(database)
+def caches(database: Database) -> CacheRows:
+    return CacheRows(database)
 
 
 def a_cache(name: str = "one", **changes: object) -> StoredCache:
@@ -37,7 +37,7 @@ def a_cache(name: str = "one", **changes: object) -> StoredCache:
     return StoredCache(**values | changes)
 
 
-async def test_a_cache_is_found_as_it_was_kept_and_by_its_project_only(caches: Caches) -> None:
+async def test_a_cache_is_found_as_it_was_kept_and_by_its_project_only(caches: CacheRows) -> None:
     cache = a_cache()
     await caches.create(cache, b"{}", 10)
     assert await caches.find(PROJECT, "one") == cache
@@ -48,14 +48,14 @@ async def test_a_cache_is_found_as_it_was_kept_and_by_its_project_only(caches: C
     assert await caches.find(PROJECT, "one") == cache
 
 
-async def test_a_deleted_cache_leaves_nothing(caches: Caches) -> None:
+async def test_a_deleted_cache_leaves_nothing(caches: CacheRows) -> None:
     await caches.create(a_cache(), b"{}", 10)
     for _ in range(2):
         await caches.delete(PROJECT, "one")
         assert await caches.find(PROJECT, "one") is None
 
 
-async def test_only_living_caches_count(caches: Caches) -> None:
+async def test_only_living_caches_count(caches: CacheRows) -> None:
     await caches.create(a_cache("one"), b"", 2)
     await caches.create(a_cache("two"), b"", 2)
     with pytest.raises(ResourceExhausted):
@@ -68,7 +68,7 @@ async def test_only_living_caches_count(caches: Caches) -> None:
     assert await caches.find(PROJECT, "three") == later
 
 
-async def test_an_expired_cache_cannot_be_kept_longer(caches: Caches) -> None:
+async def test_an_expired_cache_cannot_be_kept_longer(caches: CacheRows) -> None:
     await caches.create(a_cache(), b"", 10)
     moment = NOON + HOUR / 2
     assert await caches.change_expiry(PROJECT, "one", now=moment, expires=NOON + 2 * HOUR)
@@ -79,7 +79,7 @@ async def test_an_expired_cache_cannot_be_kept_longer(caches: Caches) -> None:
     assert not await caches.change_expiry(OTHER, "one", now=NOON, expires=late)
 
 
-async def test_expired_caches_are_deleted_and_told(caches: Caches) -> None:
+async def test_expired_caches_are_deleted_and_told(caches: CacheRows) -> None:
     await caches.create(a_cache("one"), b"", 10)
     await caches.create(a_cache("two", expires=NOON + 2 * HOUR), b"", 10)
     assert await caches.delete_expired(NOON + HOUR) == [a_cache("one")]
@@ -87,7 +87,7 @@ async def test_expired_caches_are_deleted_and_told(caches: Caches) -> None:
     assert await caches.find(PROJECT, "two") is not None
 
 
-async def test_pages_have_living_caches_newest_first(caches: Caches) -> None:
+async def test_pages_have_living_caches_newest_first(caches: CacheRows) -> None:
     made = [a_cache(f"c{at}", created=NOON + timedelta(seconds=at)) for at in range(3)]
     for cache in made:
         await caches.create(cache, b"", 10)

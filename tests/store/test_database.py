@@ -18,7 +18,7 @@ from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.store.rows import schema
 from toplu.store.rows.database import Database, migrate
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.pages import PageMark
 
 WRITER = """
@@ -81,7 +81,7 @@ async def test_jobs_of_the_first_schema_generate(tmp_path: Path) -> None:
         connection.execute(text(row))
     engine.dispose()
     database = await Database.open(path)
-    job = await Jobs(database).find(ProjectId("p"), JobId("old"))
+    job = await JobRows(database).find(ProjectId("p"), JobId("old"))
     await database.close()
     assert job is not None
     assert job.method is Method.GENERATE

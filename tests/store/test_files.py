@@ -10,8 +10,8 @@ from fake_clock import NOON
 from toplu.errors import AlreadyExists, NotFound, ResourceExhausted
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import Files, FileSource
-from toplu.store.rows.keys import IssuedKey, IssuedKeys
+from toplu.store.rows.files import FileRows, FileSource
+from toplu.store.rows.keys import IssuedKey, KeyRows
 from toplu.store.rows.pages import PageMark
 from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
 
@@ -38,7 +38,7 @@ def a_session(name: str = "s", **changes: object) -> UploadSession:
     return UploadSession(**values | changes)
 
 
-async def test_a_file_is_found_as_it_was_kept_and_by_its_project_only(files: Files) -> None:
+async def test_a_file_is_found_as_it_was_kept_and_by_its_project_only(files: FileRows) -> None:
     file = a_file(display_name="günlük")
     await files.create(file, project_bytes_max=10)
     assert await files.find(PROJECT, "results") == file
@@ -46,14 +46,14 @@ async def test_a_file_is_found_as_it_was_kept_and_by_its_project_only(files: Fil
     assert await files.mark_deleted(OTHER, "results") is None
 
 
-async def test_a_name_is_taken_once(files: Files) -> None:
+async def test_a_name_is_taken_once(files: FileRows) -> None:
     await files.create(a_file("my-name"), project_bytes_max=100)
     with pytest.raises(AlreadyExists) as caught:
         await files.create(a_file("my-name"), project_bytes_max=100)
     assert caught.value.message == "my-name already exists."
 
 
-async def test_the_same_name_in_two_projects_is_two_files(files: Files) -> None:
+async def test_the_same_name_in_two_projects_is_two_files(files: FileRows) -> None:
     await files.create(a_file("my-name"), project_bytes_max=100)
     await files.create(a_file("my-name", project=OTHER), project_bytes_max=100)
     await files.mark_deleted(PROJECT, "my-name")
@@ -62,7 +62,7 @@ async def test_the_same_name_in_two_projects_is_two_files(files: Files) -> None:
     assert await files.find(OTHER, "my-name") is not None
 
 
-async def test_uploads_fill_a_project_and_results_do_not(files: Files) -> None:
+async def test_uploads_fill_a_project_and_results_do_not(files: FileRows) -> None:
     await files.create(a_file("a", size_bytes=60), project_bytes_max=100)
     await files.create(a_file("b", size_bytes=40), project_bytes_max=100)
     await files.create(
@@ -75,7 +75,7 @@ async def test_uploads_fill_a_project_and_results_do_not(files: Files) -> None:
     await files.create(a_file("e", size_bytes=40), project_bytes_max=100)
 
 
-async def test_pages_of_files_skip_what_is_deleted_or_expired(files: Files) -> None:
+async def test_pages_of_files_skip_what_is_deleted_or_expired(files: FileRows) -> None:
     for name, minutes in (("a", 0), ("b", 1), ("c", 1), ("d", 2)):
         created = NOON + timedelta(minutes=minutes)
         await files.create(a_file(name, created=created), project_bytes_max=100)
@@ -88,7 +88,7 @@ async def test_pages_of_files_skip_what_is_deleted_or_expired(files: Files) -> N
     assert await files.page(OTHER, 2, LATER) == []
 
 
-async def test_a_file_goes_in_two_steps(files: Files) -> None:
+async def test_a_file_goes_in_two_steps(files: FileRows) -> None:
     file = a_file(expires=LATER)
     await files.create(file, project_bytes_max=100)
     assert await files.expired(LATER - timedelta(microseconds=1)) == []
@@ -116,7 +116,7 @@ async def test_open_uploads_are_counted_for_each_project(sessions: UploadSession
     assert await sessions.find("a") == a_session("a")
 
 
-async def test_a_session_makes_its_file_once(sessions: UploadSessions, files: Files) -> None:
+async def test_a_session_makes_its_file_once(sessions: UploadSessions, files: FileRows) -> None:
     await sessions.create(a_session(), open_max=1)
     file = a_file("made")
     assert await sessions.finish("s", file, project_bytes_max=100) == file
@@ -129,7 +129,7 @@ async def test_a_session_makes_its_file_once(sessions: UploadSessions, files: Fi
 
 
 async def test_a_session_whose_name_is_taken_stays_as_it_was(
-    sessions: UploadSessions, files: Files
+    sessions: UploadSessions, files: FileRows
 ) -> None:
     await sessions.create(a_session(), open_max=1)
     await files.create(a_file("made"), project_bytes_max=100)
@@ -138,7 +138,7 @@ async def test_a_session_whose_name_is_taken_stays_as_it_was(
     assert await sessions.find("s") == a_session()
 
 
-async def test_a_cancelled_session_makes_no_file(sessions: UploadSessions, files: Files) -> None:
+async def test_a_cancelled_session_makes_no_file(sessions: UploadSessions, files: FileRows) -> None:
     await sessions.create(a_session(), open_max=1)
     assert await sessions.cancel("s")
     assert await sessions.cancel("s")
@@ -158,7 +158,7 @@ async def test_sessions_expire_and_are_forgotten(sessions: UploadSessions) -> No
 
 
 async def test_a_revoked_key_keeps_its_row_and_opens_nothing(database: Database) -> None:
-    issued = IssuedKeys(database)
+    issued = KeyRows(database)
     assert not await issued.any_exist()
     key = IssuedKey(
         id="k", sha256="f" * 64, project=PROJECT, label="ci", prefix="tpl_abcdef", created=NOON

@@ -9,8 +9,8 @@ from store_rows import PROJECT, a_file, a_job, keep_planned, lease, progress, so
 from fake_clock import NOON, FakeClock
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import MOVES, JobId, JobState, ProjectId
-from toplu.store.rows.files import Files, FileSource
-from toplu.store.rows.jobs import Jobs, PageMark
+from toplu.store.rows.files import FileRows, FileSource
+from toplu.store.rows.jobs import JobRows, PageMark
 
 ONE = JobId("one")
 LATER = NOON + timedelta(minutes=5)
@@ -27,20 +27,20 @@ PATHS: dict[JobState, tuple[JobState, ...]] = {
 }
 
 
-async def test_a_job_is_found_as_it_was_kept(jobs: Jobs) -> None:
+async def test_a_job_is_found_as_it_was_kept(jobs: JobRows) -> None:
     job = a_job(display_name="Ümit 🚀", created=NOON + timedelta(microseconds=123456))
     await jobs.create(job, unfinished_max=1)
     assert await jobs.find(PROJECT, ONE) == job
 
 
-async def test_a_job_of_another_project_is_not_found(jobs: Jobs) -> None:
+async def test_a_job_of_another_project_is_not_found(jobs: JobRows) -> None:
     await jobs.create(a_job(), unfinished_max=1)
     assert await jobs.find(ProjectId("team-b"), ONE) is None
     assert await jobs.page(ProjectId("team-b"), 10) == []
     assert await jobs.mark_deleted(ProjectId("team-b"), ONE, NOON) is None
 
 
-async def test_too_many_unfinished_jobs_are_refused_for_that_project_only(jobs: Jobs) -> None:
+async def test_too_many_unfinished_jobs_are_refused_for_that_project_only(jobs: JobRows) -> None:
     await jobs.create(a_job("one"), unfinished_max=2)
     await jobs.create(a_job("two"), unfinished_max=2)
     with pytest.raises(ResourceExhausted) as caught:
@@ -52,7 +52,7 @@ async def test_too_many_unfinished_jobs_are_refused_for_that_project_only(jobs: 
     await jobs.create(a_job("three"), unfinished_max=2)
 
 
-async def test_pages_run_from_the_newest_and_meet_every_job_once(jobs: Jobs) -> None:
+async def test_pages_run_from_the_newest_and_meet_every_job_once(jobs: JobRows) -> None:
     # Two of the same moment stand on both sides of a page's end.
     for name, minutes in (("a", 0), ("b", 1), ("c", 1), ("d", 1), ("e", 2)):
         await jobs.create(a_job(name, minutes=minutes), unfinished_max=100)
@@ -63,7 +63,7 @@ async def test_pages_run_from_the_newest_and_meet_every_job_once(jobs: Jobs) -> 
     assert seen == ["e", "d", "c", "b", "a"]
 
 
-async def test_the_oldest_unplanned_job_is_planned_first(jobs: Jobs) -> None:
+async def test_the_oldest_unplanned_job_is_planned_first(jobs: JobRows) -> None:
     await jobs.create(a_job("young", minutes=2), unfinished_max=9)
     await jobs.create(a_job("old", minutes=1), unfinished_max=9)
     await jobs.create(a_job("oldest", minutes=0), unfinished_max=9)
@@ -82,7 +82,7 @@ async def test_the_oldest_unplanned_job_is_planned_first(jobs: Jobs) -> None:
     assert found.id == "young"
 
 
-async def test_a_plan_comes_too_late_for_a_job_that_is_final_gone_or_planned(jobs: Jobs) -> None:
+async def test_a_plan_comes_too_late_for_a_job_that_is_final_gone_or_planned(jobs: JobRows) -> None:
     await jobs.create(a_job(), unfinished_max=9)
     await jobs.move(ONE, JobState.CANCELLED, NOON)
     assert not await jobs.plan(ONE, some_shards("one", 1), 1, NOON)
@@ -93,7 +93,7 @@ async def test_a_plan_comes_too_late_for_a_job_that_is_final_gone_or_planned(job
     assert len(await jobs.shards(JobId("two"))) == 1
 
 
-async def test_a_job_without_requests_is_complete_at_once(jobs: Jobs) -> None:
+async def test_a_job_without_requests_is_complete_at_once(jobs: JobRows) -> None:
     await keep_planned(jobs, a_job())
     complete = await jobs.next_complete()
     assert complete is not None
@@ -102,7 +102,7 @@ async def test_a_job_without_requests_is_complete_at_once(jobs: Jobs) -> None:
     assert await jobs.next_complete() is None
 
 
-async def test_a_job_is_complete_when_its_last_shard_is(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_job_is_complete_when_its_last_shard_is(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 2, 1)
     first = await lease(jobs, clock)
     assert first is not None
@@ -119,7 +119,7 @@ async def test_a_job_is_complete_when_its_last_shard_is(jobs: Jobs, clock: FakeC
 @pytest.mark.parametrize("source", JobState)
 @pytest.mark.parametrize("target", JobState)
 async def test_only_the_moves_of_a_job_happen(
-    jobs: Jobs, source: JobState, target: JobState
+    jobs: JobRows, source: JobState, target: JobState
 ) -> None:
     await jobs.create(a_job(), unfinished_max=1)
     for state in PATHS[source]:
@@ -137,7 +137,7 @@ async def test_only_the_moves_of_a_job_happen(
         assert after == before
 
 
-async def test_success_and_results_file_appear_together(jobs: Jobs, files: Files) -> None:
+async def test_success_and_results_file_appear_together(jobs: JobRows, files: FileRows) -> None:
     await keep_planned(jobs, a_job())
     results = a_file("batch-one", source=FileSource.GENERATED)
     done = await jobs.succeed(ONE, LATER, results)
@@ -148,7 +148,9 @@ async def test_success_and_results_file_appear_together(jobs: Jobs, files: Files
     assert await files.find(PROJECT, "batch-one") == results
 
 
-async def test_success_replaces_a_row_that_stands_in_its_way(jobs: Jobs, files: Files) -> None:
+async def test_success_replaces_a_row_that_stands_in_its_way(
+    jobs: JobRows, files: FileRows
+) -> None:
     await keep_planned(jobs, a_job())
     await files.create(a_file("batch-one"), project_bytes_max=100)
     results = a_file("batch-one", source=FileSource.GENERATED, size_bytes=77)
@@ -156,14 +158,16 @@ async def test_success_replaces_a_row_that_stands_in_its_way(jobs: Jobs, files: 
     assert await files.find(PROJECT, "batch-one") == results
 
 
-async def test_a_cancelled_job_does_not_succeed_and_gets_no_file(jobs: Jobs, files: Files) -> None:
+async def test_a_cancelled_job_does_not_succeed_and_gets_no_file(
+    jobs: JobRows, files: FileRows
+) -> None:
     await keep_planned(jobs, a_job())
     await jobs.move(ONE, JobState.CANCELLED, NOON)
     assert await jobs.succeed(ONE, LATER, a_file("batch-one")) is None
     assert await files.find(PROJECT, "batch-one") is None
 
 
-async def test_only_unfinished_jobs_past_their_time_are_expired(jobs: Jobs) -> None:
+async def test_only_unfinished_jobs_past_their_time_are_expired(jobs: JobRows) -> None:
     await jobs.create(a_job("due", expires=LATER), unfinished_max=9)
     await jobs.create(a_job("over", expires=LATER), unfinished_max=9)
     await jobs.create(a_job("young", expires=LATER + timedelta(microseconds=1)), unfinished_max=9)
@@ -171,7 +175,7 @@ async def test_only_unfinished_jobs_past_their_time_are_expired(jobs: Jobs) -> N
     assert [job.id for job in await jobs.expired(LATER)] == ["due"]
 
 
-async def test_only_jobs_that_ended_before_are_over_age(jobs: Jobs) -> None:
+async def test_only_jobs_that_ended_before_are_over_age(jobs: JobRows) -> None:
     await jobs.create(a_job("ended"), unfinished_max=9)
     await jobs.create(a_job("running"), unfinished_max=9)
     await jobs.move(JobId("ended"), JobState.FAILED, NOON)
@@ -180,7 +184,7 @@ async def test_only_jobs_that_ended_before_are_over_age(jobs: Jobs) -> None:
 
 
 async def test_a_deleted_job_is_out_of_sight_until_it_is_forgotten(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(expires=LATER), 2, 2)
     held = await lease(jobs, clock)
@@ -207,14 +211,16 @@ async def test_a_deleted_job_is_out_of_sight_until_it_is_forgotten(
     await jobs.create(a_job(), unfinished_max=1)
 
 
-async def test_a_job_that_is_not_marked_is_never_forgotten(jobs: Jobs) -> None:
+async def test_a_job_that_is_not_marked_is_never_forgotten(jobs: JobRows) -> None:
     await keep_planned(jobs, a_job(), 1)
     await jobs.forget(ONE)
     assert await jobs.find(PROJECT, ONE) is not None
     assert len(await jobs.shards(ONE)) == 1
 
 
-async def test_the_results_file_goes_out_of_sight_with_its_job(jobs: Jobs, files: Files) -> None:
+async def test_the_results_file_goes_out_of_sight_with_its_job(
+    jobs: JobRows, files: FileRows
+) -> None:
     await keep_planned(jobs, a_job())
     results = a_file("batch-one", source=FileSource.GENERATED)
     await jobs.succeed(ONE, LATER, results)

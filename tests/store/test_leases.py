@@ -8,19 +8,19 @@ from store_rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
 from fake_clock import NOON, FakeClock
 from toplu.job import JobId, JobState, RequestCounts
 from toplu.store.blobs.result_log import Segment
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 ONE = JobId("one")
 
 
-async def counts(jobs: Jobs) -> RequestCounts:
+async def counts(jobs: JobRows) -> RequestCounts:
     job = await jobs.find(PROJECT, ONE)
     assert job is not None
     return job.counts
 
 
 async def test_shards_are_leased_in_order_of_jobs_and_then_of_input(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job("young", minutes=1), 1)
     await keep_planned(jobs, a_job("old"), 1, 1)
@@ -35,7 +35,7 @@ async def test_shards_are_leased_in_order_of_jobs_and_then_of_input(
     assert taken[-1] is None
 
 
-async def test_the_first_lease_sets_the_job_running(jobs: Jobs, clock: FakeClock) -> None:
+async def test_the_first_lease_sets_the_job_running(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 1, 1)
     clock.advance(timedelta(minutes=3))
     held = await lease(jobs, clock)
@@ -47,7 +47,7 @@ async def test_the_first_lease_sets_the_job_running(jobs: Jobs, clock: FakeClock
 
 
 async def test_a_shard_is_free_again_exactly_when_its_lease_lapses(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), 1)
     await lease(jobs, clock, "server-1")
@@ -59,7 +59,7 @@ async def test_a_shard_is_free_again_exactly_when_its_lease_lapses(
     assert second.shard.epoch == 2
 
 
-async def test_a_renewed_lease_does_not_lapse(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_renewed_lease_does_not_lapse(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 1, 1)
     first, second = await lease(jobs, clock), await lease(jobs, clock)
     assert first is not None
@@ -77,7 +77,7 @@ async def test_a_renewed_lease_does_not_lapse(jobs: Jobs, clock: FakeClock) -> N
 
 
 async def test_a_lease_given_back_is_free_at_once_and_only_once(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), 1)
     first = await lease(jobs, clock)
@@ -91,7 +91,7 @@ async def test_a_lease_given_back_is_free_at_once_and_only_once(
     assert await lease(jobs, clock) is None
 
 
-async def test_a_start_frees_what_dead_servers_held(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_start_frees_what_dead_servers_held(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 1, 1, 1)
     dead = await lease(jobs, clock, "dead")
     mine = await lease(jobs, clock, "alive")
@@ -104,7 +104,7 @@ async def test_a_start_frees_what_dead_servers_held(jobs: Jobs, clock: FakeClock
     assert await jobs.renew([mine], clock.now() + LEASE) != []
 
 
-async def test_a_stale_lease_writes_nothing_and_is_told_so(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_stale_lease_writes_nothing_and_is_told_so(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 4)
     stale = await lease(jobs, clock, "server-1")
     assert stale is not None
@@ -121,7 +121,9 @@ async def test_a_stale_lease_writes_nothing_and_is_told_so(jobs: Jobs, clock: Fa
     ]
 
 
-async def test_a_group_is_recorded_as_far_as_its_leases_hold(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_group_is_recorded_as_far_as_its_leases_hold(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     await keep_planned(jobs, a_job(), 2, 3, 4)
     lost = await lease(jobs, clock)
     assert lost is not None
@@ -139,7 +141,7 @@ async def test_a_group_is_recorded_as_far_as_its_leases_hold(jobs: Jobs, clock: 
     assert job.updated == at
 
 
-async def test_counts_follow_totals_and_never_double(jobs: Jobs, clock: FakeClock) -> None:
+async def test_counts_follow_totals_and_never_double(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), 5)
     held = await lease(jobs, clock)
     assert held is not None
@@ -153,7 +155,7 @@ async def test_counts_follow_totals_and_never_double(jobs: Jobs, clock: FakeCloc
 
 
 async def test_a_later_lease_may_vouch_for_the_segments_of_earlier_ones(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), 5)
     await lease(jobs, clock)
@@ -172,7 +174,7 @@ async def test_a_later_lease_may_vouch_for_the_segments_of_earlier_ones(
 
 
 async def test_a_done_shard_drops_its_lease_and_is_never_leased_again(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), 2)
     held = await lease(jobs, clock)
@@ -183,7 +185,9 @@ async def test_a_done_shard_drops_its_lease_and_is_never_leased_again(
     assert await lease(jobs, clock) is None
 
 
-async def test_nothing_is_written_for_a_job_that_is_cancelled(jobs: Jobs, clock: FakeClock) -> None:
+async def test_nothing_is_written_for_a_job_that_is_cancelled(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     await keep_planned(jobs, a_job(), 2, 2)
     held = await lease(jobs, clock)
     assert held is not None
@@ -194,12 +198,12 @@ async def test_nothing_is_written_for_a_job_that_is_cancelled(jobs: Jobs, clock:
     assert await counts(jobs) == RequestCounts(total=4)
 
 
-async def numbers_leased(jobs: Jobs, clock: FakeClock, count: int) -> list[int]:
+async def numbers_leased(jobs: JobRows, clock: FakeClock, count: int) -> list[int]:
     leases = [await lease(jobs, clock) for _ in range(count)]
     return [held.shard.number for held in leases if held]
 
 
-async def test_lanes_begin_far_apart(jobs: Jobs, clock: FakeClock) -> None:
+async def test_lanes_begin_far_apart(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), *[1] * 16)
     assert await numbers_leased(jobs, clock, 4) == [0, 8, 4, 12]
     assert sorted(await numbers_leased(jobs, clock, 16)) == [
@@ -214,7 +218,7 @@ async def test_lanes_begin_far_apart(jobs: Jobs, clock: FakeClock) -> None:
     ]
 
 
-async def test_a_lane_goes_on_behind_its_last_shard(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_lane_goes_on_behind_its_last_shard(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job(), *[1] * 8)
     first = await lease(jobs, clock)
     assert first is not None
@@ -234,7 +238,7 @@ async def test_a_lane_goes_on_behind_its_last_shard(jobs: Jobs, clock: FakeClock
 
 
 async def test_a_stretch_that_nobody_comes_to_is_begun_at_its_start(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), *[1] * 6)
     held = [await lease(jobs, clock) for _ in range(2)]
@@ -246,7 +250,7 @@ async def test_a_stretch_that_nobody_comes_to_is_begun_at_its_start(
 
 
 async def test_a_shard_of_another_job_says_nothing_of_where_to_go_on(
-    jobs: Jobs, clock: FakeClock
+    jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), 1)
     await keep_planned(jobs, a_job("two", minutes=1), 1, 1, 1)
@@ -257,7 +261,9 @@ async def test_a_shard_of_another_job_says_nothing_of_where_to_go_on(
     assert (backfill.job.id, backfill.shard.number) == ("two", 0)
 
 
-async def test_a_shard_of_the_job_that_is_asked_for_is_leased(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_shard_of_the_job_that_is_asked_for_is_leased(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     await keep_planned(jobs, a_job(), 1)
     await keep_planned(jobs, a_job("two", minutes=1), 1)
     wanted = await lease(jobs, clock, job=JobId("two"))

@@ -8,7 +8,7 @@ from toplu.errors import ResourceExhausted
 from toplu.job import Job, JobId, JobState, ProjectId
 from toplu.money import UNITS, Kind, Prices, Usage
 from toplu.store.rows.database import Database
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerEntry, LedgerRows
 from toplu.store.rows.projects import ProjectRows
 
@@ -21,7 +21,7 @@ def rows(database: Database) -> LedgerRows:
     return LedgerRows(database)
 
 
-async def keep_half_done(jobs: Jobs, clock: FakeClock) -> Job:
+async def keep_half_done(jobs: JobRows, clock: FakeClock) -> Job:
     """Keep a job of four requests, of which two succeeded and one failed."""
     job = a_job(prices=PRICES)
     await keep_planned(jobs, job, 4)
@@ -35,7 +35,7 @@ async def keep_half_done(jobs: Jobs, clock: FakeClock) -> Job:
     "state", [state for state in JobState if state.is_final], ids=lambda state: state.name
 )
 async def test_every_end_of_a_job_has_one_entry(
-    jobs: Jobs, clock: FakeClock, rows: LedgerRows, state: JobState
+    jobs: JobRows, clock: FakeClock, rows: LedgerRows, state: JobState
 ) -> None:
     await keep_half_done(jobs, clock)
     assert await rows.totals() == []
@@ -50,7 +50,7 @@ async def test_every_end_of_a_job_has_one_entry(
 
 
 async def test_a_job_that_is_deleted_while_it_runs_has_its_entry(
-    jobs: Jobs, clock: FakeClock, rows: LedgerRows
+    jobs: JobRows, clock: FakeClock, rows: LedgerRows
 ) -> None:
     await keep_half_done(jobs, clock)
     await jobs.mark_deleted(PROJECT, ONE, NOON)
@@ -61,7 +61,7 @@ async def test_a_job_that_is_deleted_while_it_runs_has_its_entry(
 
 
 async def test_what_is_reported_after_the_end_counts_for_nothing(
-    jobs: Jobs, clock: FakeClock, rows: LedgerRows
+    jobs: JobRows, clock: FakeClock, rows: LedgerRows
 ) -> None:
     job = a_job()
     await keep_planned(jobs, job, 4)
@@ -106,7 +106,7 @@ async def test_entries_are_written_all_or_none(rows: LedgerRows) -> None:
 
 @pytest.mark.parametrize("end", ["SUCCEEDED", "CANCELLED", "EXPIRED", "FAILED", "deleted"])
 async def test_enqueued_tokens_come_back_at_the_end_of_a_job(
-    jobs: Jobs, database: Database, end: str
+    jobs: JobRows, database: Database, end: str
 ) -> None:
     projects = ProjectRows(database)
     job = a_job(tokens_estimate=60)

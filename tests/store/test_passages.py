@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
-from toplu.store.search_index import Collection, Passage, Passages, _interruptibly
+from toplu.store.search_index import Collection, Passage, SearchIndex, _interruptibly
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -20,7 +20,7 @@ def a_document(title: str, *texts: str) -> list[Passage]:
 
 
 async def test_each_document_is_found_once_by_its_best_passage(tmp_path: Path) -> None:
-    passages = Passages(tmp_path / "search.db")
+    passages = SearchIndex(tmp_path / "search.db")
     documents = [
         a_document("a", "rain and snow and much else", "rain, rain, rain", "sun"),
         a_document("b", "some rain fell on a long and otherwise dry day in the south"),
@@ -40,14 +40,14 @@ async def test_each_document_is_found_once_by_its_best_passage(tmp_path: Path) -
 
 
 async def test_words_are_found_by_their_stem_and_without_their_accents(tmp_path: Path) -> None:
-    passages = Passages(tmp_path / "search.db")
+    passages = SearchIndex(tmp_path / "search.db")
     passages.put(a_collection("x"), [a_document("t", "Clouds over the Brûlée winning team")])
     for word in ("cloud", "brulee", "wins"):
         assert len(await passages.find([word], 1)) == 1
 
 
 async def test_a_cancelled_search_stops(tmp_path: Path) -> None:
-    with closing(Passages(tmp_path / "search.db")._connect()) as connection:
+    with closing(SearchIndex(tmp_path / "search.db")._connect()) as connection:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await _interruptibly(connection, lambda: connection.execute(ENDLESS).fetchall())
@@ -59,4 +59,4 @@ def test_an_index_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigurationError, match="newer version"):
-        Passages(path).put(a_collection("x"), [])
+        SearchIndex(path).put(a_collection("x"), [])

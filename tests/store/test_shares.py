@@ -11,24 +11,24 @@ from fake_clock import FakeClock
 from toplu.job import WORK_SCALE, JobId, JobState, Lease, ProjectId, Share
 from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.rows import shares as shares_module
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 TEAM = ProjectId("team-a")
 
 
-async def leased(jobs: Jobs, clock: FakeClock, **wish: Any) -> Lease:
+async def leased(jobs: JobRows, clock: FakeClock, **wish: Any) -> Lease:
     held = await lease(jobs, clock, **wish)
     assert held is not None
     return held
 
 
-async def competing(jobs: Jobs, clock: FakeClock) -> dict[str, bool]:
+async def competing(jobs: JobRows, clock: FakeClock) -> dict[str, bool]:
     """Return by job whether it has a shard that nobody holds."""
     competition = await jobs.competition("echo", clock.now())
     return {it.id: it.waits for it in competition.competitors}
 
 
-async def test_whoever_is_unfinished_and_planned_competes(jobs: Jobs, clock: FakeClock) -> None:
+async def test_whoever_is_unfinished_and_planned_competes(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 2, 2)
     await keep_planned(jobs, a_job("two"), 1)
     await keep_planned(jobs, a_job("elsewhere", engine="other"), 1)
@@ -38,7 +38,7 @@ async def test_whoever_is_unfinished_and_planned_competes(jobs: Jobs, clock: Fak
     assert await competing(jobs, clock) == {"one": True, "two": True}
 
 
-async def test_a_job_waits_while_a_shard_of_it_is_free(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_job_waits_while_a_shard_of_it_is_free(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 2, 2)
     await leased(jobs, clock)
     assert await competing(jobs, clock) == {"one": True}
@@ -50,7 +50,7 @@ async def test_a_job_waits_while_a_shard_of_it_is_free(jobs: Jobs, clock: FakeCl
     assert await competing(jobs, clock) == {"one": True}
 
 
-async def test_results_are_charged_to_the_project_once(jobs: Jobs, clock: FakeClock) -> None:
+async def test_results_are_charged_to_the_project_once(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 4)
     held = await leased(jobs, clock)
     usage = Usage(prompt_tokens=100, cached_tokens=60, output_tokens=7)
@@ -61,7 +61,7 @@ async def test_results_are_charged_to_the_project_once(jobs: Jobs, clock: FakeCl
     assert share.served == (40 * 10 + 60 * 1 + 7 * 40 + 2 * WORK_OF_REQUEST) * WORK_SCALE
 
 
-async def test_a_stale_worker_charges_nothing(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_stale_worker_charges_nothing(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 4)
     stale = await leased(jobs, clock)
     clock.advance(LEASE)
@@ -70,7 +70,7 @@ async def test_a_stale_worker_charges_nothing(jobs: Jobs, clock: FakeClock) -> N
     assert (await jobs.competition("echo", clock.now())).shares[TEAM].served == 0
 
 
-async def test_a_weight_divides_what_is_charged(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_weight_divides_what_is_charged(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 4)
     held = await leased(jobs, clock, share=Share(weight=5, served=100, started=70))
     usage = Usage(output_tokens=1)
@@ -80,7 +80,7 @@ async def test_a_weight_divides_what_is_charged(jobs: Jobs, clock: FakeClock) ->
     assert share == Share(weight=5, served=100 + charged, started=70)
 
 
-async def test_a_turn_never_takes_anything_off_a_share(jobs: Jobs, clock: FakeClock) -> None:
+async def test_a_turn_never_takes_anything_off_a_share(jobs: JobRows, clock: FakeClock) -> None:
     await keep_planned(jobs, a_job("one"), 1, 1)
     await leased(jobs, clock, share=Share(served=100, started=90))
     await leased(jobs, clock, share=Share(weight=2, served=10, started=5))
@@ -98,7 +98,7 @@ def small_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 
 
 async def test_one_look_is_bounded_and_sees_the_first_of_each_project_and_the_oldest(
-    jobs: Jobs, clock: FakeClock, small_look: Callable[[int, int], None]
+    jobs: JobRows, clock: FakeClock, small_look: Callable[[int, int], None]
 ) -> None:
     small_look(3, 1)
     for minutes in range(4):

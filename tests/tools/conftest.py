@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tools.pages_under_test import running_site, write_pages
 from tools.running_searxng import running_searxng
-from toplu.store.search_index import Collection, Passages
+from toplu.store.search_index import Collection, SearchIndex
 from toplu.tools.documents import read_documents
 from toplu.tools.local_index import LocalIndex
 from toplu.tools.search import SearchProvider
@@ -28,10 +28,10 @@ def searxng_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def passages(tmp_path: Path) -> Passages:
+def passages(tmp_path: Path) -> SearchIndex:
     """An index of the pages."""
     write_pages(tmp_path / "pages")
-    passages = Passages(tmp_path / "search.db")
+    passages = SearchIndex(tmp_path / "search.db")
     wanted = Collection(name="pages", path="/pages", documents=0, added="2026-11-22T12:00:00Z")
     passages.put(wanted, read_documents(tmp_path / "pages", SITE))
     return passages

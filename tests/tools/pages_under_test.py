@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from toplu.store.search_index import Collection, Passages
+from toplu.store.search_index import Collection, SearchIndex
 from toplu.tools.documents import read_documents
 
 PAGES = {
@@ -84,4 +84,4 @@ def fill_index(data_dir: Path) -> None:
     data_dir.mkdir(exist_ok=True)
     wanted = Collection(name="pages", path="/p", documents=0, added="2026-11-22T12:00:00Z")
     documents = read_documents(data_dir.parent / "pages", "https://site.example")
-    Passages(data_dir / "search.db").put(wanted, documents)
+    SearchIndex(data_dir / "search.db").put(wanted, documents)

@@ -6,14 +6,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from toplu.api.gemini import docs_page, unserved
-from toplu.api.gemini.batch_extensions import BatchExtensions
-from toplu.api.gemini.batches import Batches
-from toplu.api.gemini.caches import Caches
-from toplu.api.gemini.embed import Embed
-from toplu.api.gemini.files import Files
-from toplu.api.gemini.generate import Generate
-from toplu.api.gemini.models import Models
-from toplu.api.gemini.uploads import UploadDoor
+from toplu.api.gemini.batch_extensions import BatchExtensionsApi
+from toplu.api.gemini.batches import BatchesApi
+from toplu.api.gemini.caches import CachesApi
+from toplu.api.gemini.embed import EmbedApi
+from toplu.api.gemini.files import FilesApi
+from toplu.api.gemini.generate import GenerateApi
+from toplu.api.gemini.models import ModelsApi
+from toplu.api.gemini.uploads import UploadsApi
 from toplu.api.http.error_responses import render
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
@@ -36,14 +36,14 @@ class ApiVersion(Convertor[str]):
 def build_app(
     *,
     gate: Gate,
-    batches: Batches,
-    batch_extensions: BatchExtensions,
-    files: Files,
-    uploads: UploadDoor,
-    models: Models,
-    generate: Generate,
-    caches: Caches,
-    embed: Embed,
+    batches: BatchesApi,
+    batch_extensions: BatchExtensionsApi,
+    files: FilesApi,
+    uploads: UploadsApi,
+    models: ModelsApi,
+    generate: GenerateApi,
+    caches: CachesApi,
+    embed: EmbedApi,
     health: Health,
     body_silence_seconds_max: float,
 ) -> Starlette:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import AT_ONCE, Bell
+from toplu.batch.loop import AT_ONCE, Wakeup
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
@@ -19,7 +19,7 @@ from toplu.job import Job, JobId, JobState
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Janitor:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         library: Library,
         caches: CacheLibrary,
         blobs: Blobs,
@@ -49,7 +49,7 @@ class Janitor:
         self._blobs = blobs
         self._results = results
         self._drop_job = drop_job
-        self.bell = Bell()
+        self.wakeup = Wakeup()
 
     async def recover(self) -> None:
         """Clear what a crash left half-made; for the start, before anything is accepted."""

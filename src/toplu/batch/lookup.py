@@ -4,7 +4,7 @@ from toplu.batch import paths
 from toplu.errors import NotFound
 from toplu.job import Job, JobId, ProjectId
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.jobs import Jobs, PageMark
+from toplu.store.rows.jobs import JobRows, PageMark
 
 MISSING = "Requested entity was not found."
 
@@ -12,7 +12,7 @@ MISSING = "Requested entity was not found."
 class Lookup:
     """Finds jobs, and the results of those that answer inline."""
 
-    def __init__(self, *, jobs: Jobs, blobs: Blobs) -> None:
+    def __init__(self, *, jobs: JobRows, blobs: Blobs) -> None:
         self._jobs = jobs
         self._blobs = blobs
 

@@ -14,7 +14,7 @@ AFTER_A_FAULT = timedelta(seconds=1)
 Step = Callable[[], Awaitable[timedelta]]
 
 
-class Bell:
+class Wakeup:
     """Wakes a sleeping loop; a hint only, for the next step would find the work anyway."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Bell:
         self._rung.clear()
 
 
-async def repeat(step: Step, bell: Bell, name: str) -> None:
+async def repeat(step: Step, wakeup: Wakeup, name: str) -> None:
     """Take the step for ever; a step that fails is logged and taken again."""
     while True:
         try:
@@ -42,4 +42,4 @@ async def repeat(step: Step, bell: Bell, name: str) -> None:
             log.exception("step_failed", loop=name)
             delay = AFTER_A_FAULT
         if delay > AT_ONCE:
-            await bell.wait(delay)
+            await wakeup.wait(delay)

@@ -10,22 +10,22 @@ import asyncio
 
 from toplu.batch.janitor import Janitor
 from toplu.batch.jobs.admission import Admission
-from toplu.batch.jobs.cancel import Withdrawal
-from toplu.batch.jobs.create import Intake
-from toplu.batch.jobs.retry import Retry
-from toplu.batch.jobs.update import Amendment
+from toplu.batch.jobs.cancel import JobCancellation
+from toplu.batch.jobs.create import JobCreation
+from toplu.batch.jobs.retry import JobRetry
+from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
-from toplu.batch.loop import Bell, repeat
+from toplu.batch.loop import Wakeup, repeat
 from toplu.batch.plan.planner import Orderer, Planner
 from toplu.batch.results.assembler import Assembler
-from toplu.batch.results.reader import KeptResults
+from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
-from toplu.batch.run.executors import answers_of
+from toplu.batch.run.executors import executor_of
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler
-from toplu.batch.schedule.throughput import Speeds
-from toplu.batch.schedule.wait_reason import Waits
+from toplu.batch.schedule.throughput import Throughputs
+from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.batch.storage_faults import StorageFaults
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock, random_id
@@ -37,13 +37,13 @@ from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerRows
 
 OWNER_LENGTH = 16
 
 
-class Middle:
+class Pipeline:
     """All that a batch passes between the doors and the engines."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Middle:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         results: ResultLog,
         library: Library,
@@ -66,9 +66,9 @@ class Middle:
         self._jobs = jobs
         self._owner = random_id(OWNER_LENGTH)
         self._drained = asyncio.Event()
-        self._created = Bell()
-        self._begun = Bell()
-        self._complete = Bell()
+        self._created = Wakeup()
+        self._begun = Wakeup()
+        self._complete = Wakeup()
         self._is_draining = False
         self._faults = faults = StorageFaults()
         self._planner = Planner(
@@ -88,7 +88,7 @@ class Middle:
             drop_job=self._drop_job,
             faults=faults,
         )
-        speeds = Speeds()
+        speeds = Throughputs()
         self._writer = ResultWriter(
             settings=settings,
             clock=clock,
@@ -109,7 +109,7 @@ class Middle:
         self._runners = [
             Runner(
                 engine=model.name,
-                answers=answers_of(model, fleet=fleet, attachments=attachments, caches=caches),
+                answers=executor_of(model, fleet=fleet, attachments=attachments, caches=caches),
                 settings=settings,
                 clock=clock,
                 scheduler=scheduler,
@@ -141,23 +141,25 @@ class Middle:
             quotas=quotas,
             created=self._created,
         )
-        self.intake = Intake(settings=settings, library=library, blobs=blobs, admission=admission)
+        self.intake = JobCreation(
+            settings=settings, library=library, blobs=blobs, admission=admission
+        )
         self.lookup = Lookup(jobs=jobs, blobs=blobs)
-        self.kept_results = KeptResults(
+        self.result_reader = ResultReader(
             settings=settings, jobs=jobs, blobs=blobs, results=results, lookup=self.lookup
         )
-        self.retry = Retry(blobs=blobs, results=self.kept_results, admission=admission)
-        self.receipts = Receipts(jobs=jobs, ledger=ledger, results=self.kept_results)
-        self.waits = Waits(
+        self.retry = JobRetry(blobs=blobs, results=self.result_reader, admission=admission)
+        self.receipts = Receipts(jobs=jobs, ledger=ledger, results=self.result_reader)
+        self.waits = WaitReasons(
             clock=clock,
             scheduler=scheduler,
             engines=fleet.status,
             faults=faults,
             is_draining=lambda: self._is_draining,
         )
-        self.amendment = Amendment(clock=clock, jobs=jobs)
-        self.withdrawal = Withdrawal(
-            clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.bell
+        self.amendment = JobUpdate(clock=clock, jobs=jobs)
+        self.withdrawal = JobCancellation(
+            clock=clock, jobs=jobs, drop_job=self._drop_job, deleted=self._janitor.wakeup
         )
 
     async def recover(self) -> None:
@@ -172,13 +174,13 @@ class Middle:
             loops.create_task(self._fleet.run())
             loops.create_task(repeat(self._planner.step, self._created, "planner"))
             loops.create_task(repeat(self._orderer.step, self._begun, "orderer"))
-            loops.create_task(repeat(self._writer.step, self._writer.bell, "results"))
+            loops.create_task(repeat(self._writer.step, self._writer.wakeup, "results"))
             loops.create_task(repeat(self._assembler.step, self._complete, "assembler"))
-            loops.create_task(repeat(self._janitor.step, self._janitor.bell, "janitor"))
+            loops.create_task(repeat(self._janitor.step, self._janitor.wakeup, "janitor"))
             async with asyncio.TaskGroup() as runners:
                 for runner in self._runners:
                     runners.create_task(runner.run())
-                    loops.create_task(repeat(runner.renew_leases, Bell(), "leases"))
+                    loops.create_task(repeat(runner.renew_leases, Wakeup(), "leases"))
             self._drained.set()
 
     async def drain(self) -> None:

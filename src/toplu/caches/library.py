@@ -9,14 +9,14 @@ import msgspec
 from toplu.caches.expiry import read_expiry
 from toplu.caches.violations import violation
 from toplu.clock import Clock, random_id
-from toplu.engines.translation.cached_prefix import Cached, check_use
+from toplu.engines.translation.cached_prefix import CachedPrefix, check_use
 from toplu.engines.translation.media import with_bytes
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
 from toplu.job import ProjectId
 from toplu.settings.server import ModelSettings, Settings
-from toplu.store.rows.caches import Caches, StoredCache
+from toplu.store.rows.caches import CacheRows, StoredCache
 from toplu.store.rows.pages import PageMark
 from toplu.wire.gemini import message
 from toplu.wire.gemini.cached_content import CachedContent
@@ -39,7 +39,7 @@ class CacheLibrary:
         *,
         settings: Settings,
         clock: Clock,
-        caches: Caches,
+        caches: CacheRows,
         fleet: Fleet,
         attachments: Attachments,
     ) -> None:
@@ -138,7 +138,7 @@ class CacheLibrary:
 
     async def of_request(
         self, request: GenerateContentRequest, *, project: ProjectId, model: str
-    ) -> Cached | None:
+    ) -> CachedPrefix | None:
         """Return what the request says is cached, for a request to the model of that name."""
         if not request.cached_content:
             return None
@@ -164,7 +164,7 @@ class CacheLibrary:
             self._loaded.add(cached, len(contents))
         return cached
 
-    def _checked_contents(self, cached: Cached) -> bytes:
+    def _checked_contents(self, cached: CachedPrefix) -> bytes:
         """Return what is kept of the cache, or raise if it is too small or too large."""
         tokens_min = self._settings.cache_tokens_min
         if cached.tokens < tokens_min:
@@ -190,16 +190,16 @@ class _Loaded:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._entries: OrderedDict[str, tuple[Cached, int]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[CachedPrefix, int]] = OrderedDict()
         self._bytes = 0
 
-    def find(self, cache_id: str) -> Cached | None:
+    def find(self, cache_id: str) -> CachedPrefix | None:
         if (entry := self._entries.get(cache_id)) is None:
             return None
         self._entries.move_to_end(cache_id)
         return entry[0]
 
-    def add(self, cached: Cached, size_bytes: int) -> None:
+    def add(self, cached: CachedPrefix, size_bytes: int) -> None:
         self.drop(cached.id)
         self._entries[cached.id] = (cached, size_bytes)
         self._bytes += size_bytes

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
 from toplu.settings.server import KIB, Settings
-from toplu.wiring.server import House, open_house
+from toplu.wiring.server import Server, open_server
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ async def serve(settings: Settings) -> None:
     listener = bind(settings)
     host, port = listener.getsockname()[:2]
     local = is_loopback(settings.host)
-    async with open_house(settings, any_key_until_first=local) as house:
+    async with open_server(settings, any_key_until_first=local) as house:
         if not await house.keys.any_exist():
             if not local:
                 raise ConfigurationError(
@@ -112,7 +112,7 @@ async def serve(settings: Settings) -> None:
     log.info("server_stopped")
 
 
-async def _run(house: House, listener: socket.socket, signals: "Signals") -> None:
+async def _run(house: Server, listener: socket.socket, signals: "Signals") -> None:
     server = _http_server(house.app)
     async with asyncio.TaskGroup() as tasks:
         working = tasks.create_task(house.middle.work())

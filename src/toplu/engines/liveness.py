@@ -11,7 +11,7 @@ from contextlib import contextmanager
 LOOKS = 4  # in the time that an engine may be silent
 
 
-class Pulse:
+class Liveness:
     """The signs of life of one engine, from whichever of its requests."""
 
     def __init__(self, *, silence_seconds_max: float, now: Callable[[], float]) -> None:

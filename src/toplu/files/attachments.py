@@ -14,11 +14,11 @@ from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType
 from toplu.documents.reader import DocumentReader
 from toplu.engines.engine import Image
-from toplu.engines.translation.media import Attached, find_attached, with_read, write_document
+from toplu.engines.translation.media import MediaPart, find_attached, with_read, write_document
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
-from toplu.files.inline_files import Enclosures
+from toplu.files.inline_files import InlineFiles
 from toplu.files.library import Library
-from toplu.files.part_source import Carried, find_carried
+from toplu.files.part_source import PartSource, find_carried
 from toplu.job import ProjectId
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.content import (
@@ -96,11 +96,11 @@ class Attachments:
     async def _enclose(
         self,
         request: GenerateContentRequest,
-        attached: list[Attached],
+        attached: list[MediaPart],
         project: ProjectId,
         model: ModelSettings,
     ) -> GenerateContentRequest:
-        enclosures = Enclosures(self._library, project, model.remote.files_bytes_max)
+        enclosures = InlineFiles(self._library, project, model.remote.files_bytes_max)
         enclosed: dict[str, Blob] = {}
         for each in attached:
             try:
@@ -111,7 +111,7 @@ class Attachments:
                 enclosed[each.path] = blob
         return with_read(request, enclosed)
 
-    async def _read(self, attached: Attached, asking: _Asking, room: "_Room") -> str | Image:
+    async def _read(self, attached: MediaPart, asking: _Asking, room: "_Room") -> str | Image:
         part = attached.part
         carried = await find_carried(part, self._library, asking.project, asking.model)
         media_type = carried.media_type
@@ -131,7 +131,7 @@ class Attachments:
         return write_document(text, name=carried.name, media_type=media_type.name)
 
     async def _read_image(
-        self, media_type: ImageType, carried: Carried, part: Part, asking: _Asking
+        self, media_type: ImageType, carried: PartSource, part: Part, asking: _Asking
     ) -> Image:
         resolution = asking.resolution
         if part.media_resolution is not None and part.media_resolution.level not in UNSAID:
@@ -185,7 +185,7 @@ class _Room:
             )
 
 
-def _refusal(attached: Attached, fault: DocumentFault) -> TopluError:
+def _refusal(attached: MediaPart, fault: DocumentFault) -> TopluError:
     is_inline = attached.part.inline_data is not None
     if fault.unserved:
         path = attached.path.replace("system_instruction", "systemInstruction")

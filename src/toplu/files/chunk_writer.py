@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from toplu.errors import InvalidArgument
-from toplu.files.partial_file import PartFile
+from toplu.files.partial_file import PartialFile
 
 GROUP_BYTES = 1024 * 1024
 
@@ -24,11 +24,11 @@ class OffsetMismatch(InvalidArgument):
         self.received_bytes = received_bytes
 
 
-class Arrival:
+class ChunkWriter:
     """Takes chunks that begin at `offset`; those that arrived before must be the same again."""
 
     def __init__(
-        self, part: PartFile, *, received_bytes: int, offset: int | None, limit_bytes: int
+        self, part: PartialFile, *, received_bytes: int, offset: int | None, limit_bytes: int
     ) -> None:
         self._part = part
         self._received_bytes = received_bytes

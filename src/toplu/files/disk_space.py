@@ -3,26 +3,26 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from toplu.clock import Clock
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.job import ProjectId
 from toplu.settings.server import MIB
-from toplu.store.rows.files import Files
+from toplu.store.rows.files import FileRows
 from toplu.store.rows.uploads import UploadSessions
 
 UNCHECKED_BYTES_MAX = 8 * MIB  # of an upload that declared no length, between two looks
 StorageLimit = Callable[[ProjectId], Awaitable[int]]  # how many bytes a project may keep
 
 
-class StorageRoom:
+class DiskSpace:
     """The room of every project."""
 
     def __init__(
         self,
         *,
         clock: Clock,
-        files: Files,
+        files: FileRows,
         sessions: UploadSessions,
-        parts: Parts,
+        parts: PartialFiles,
         storage_bytes_max: StorageLimit,
     ) -> None:
         self._clock = clock

@@ -1,14 +1,14 @@
 """Files that requests name, put into them: the servers that are asked know nothing of our files."""
 
 from toplu.documents.fault import DocumentFault
-from toplu.engines.translation.media import Attached
+from toplu.engines.translation.media import MediaPart
 from toplu.files.library import Library
 from toplu.files.part_source import FILE_URI, check_single
 from toplu.job import ProjectId
 from toplu.wire.gemini.content import Blob, FileData
 
 
-class Enclosures:
+class InlineFiles:
     """Reads the files of one request, of a bounded size together."""
 
     def __init__(self, library: Library, project: ProjectId, bytes_max: int) -> None:
@@ -17,7 +17,7 @@ class Enclosures:
         self._bytes_max = bytes_max
         self._bytes = 0
 
-    async def find(self, attached: Attached) -> Blob | None:
+    async def find(self, attached: MediaPart) -> Blob | None:
         """Return the file that the part names, None if what it has is for the server to read."""
         check_single(attached.part)
         named = attached.part.file_data

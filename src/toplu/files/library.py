@@ -6,10 +6,10 @@ from datetime import datetime
 from toplu.clock import Clock
 from toplu.errors import PermissionDenied
 from toplu.files import metadata, uploads
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.job import ProjectId
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.files import FileRows, FileSource, StoredFile
 from toplu.store.rows.pages import PageMark
 from toplu.store.rows.uploads import UploadSessions
 
@@ -23,10 +23,10 @@ class Library:
         self,
         *,
         clock: Clock,
-        files: Files,
+        files: FileRows,
         sessions: UploadSessions,
         blobs: Blobs,
-        parts: Parts,
+        parts: PartialFiles,
     ) -> None:
         self._clock = clock
         self._files = files

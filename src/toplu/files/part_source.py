@@ -24,7 +24,7 @@ FILE_URI = re.compile(r"(https?://[^\s?#]+/)?files/[^\s/?#]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class PartSource:
     """The bytes of one part, which are fetched when there is room to read them."""
 
     media_type: MediaType | ImageType
@@ -36,7 +36,7 @@ class Carried:
 
 async def find_carried(
     part: Part, library: Library, project: ProjectId, model: ModelSettings
-) -> Carried:
+) -> PartSource:
     """Return what the part has for the model, or raise what is wrong with it."""
     # Said first, because it is so whatever else is wrong with the part.
     for said in (part.inline_data, part.file_data):
@@ -49,7 +49,7 @@ async def find_carried(
     return await _find_file(part.file_data, library, project, model)
 
 
-def _read_blob(blob: Blob, model: ModelSettings) -> Carried:
+def _read_blob(blob: Blob, model: ModelSettings) -> PartSource:
     if not blob.data:
         raise DocumentFault("data must not be empty.")
     if not blob.mime_type:
@@ -59,7 +59,7 @@ def _read_blob(blob: Blob, model: ModelSettings) -> Carried:
     async def fetch() -> bytes:
         return data
 
-    return Carried(
+    return PartSource(
         media_type=_media_type(blob.mime_type, model),
         size_bytes=len(data),
         fetch=fetch,
@@ -70,7 +70,7 @@ def _read_blob(blob: Blob, model: ModelSettings) -> Carried:
 
 async def _find_file(
     named: FileData, library: Library, project: ProjectId, model: ModelSettings
-) -> Carried:
+) -> PartSource:
     uri = named.file_uri or ""
     if FILE_URI.fullmatch(uri) is None:
         raise DocumentFault(
@@ -87,7 +87,7 @@ async def _find_file(
             await library.get(project, uri)
             raise
 
-    return Carried(
+    return PartSource(
         media_type=_type_of_file(named, file, model),
         size_bytes=file.size_bytes,
         fetch=fetch,

@@ -19,7 +19,7 @@ WARM_MAX = 1024  # parts whose digest is kept in memory; others are read again a
 READ_BYTES = 1024 * 1024
 
 
-class PartFile:
+class PartialFile:
     """One part file; everything here blocks, and raises FileNotFoundError when it is gone."""
 
     def __init__(self, path: Path) -> None:
@@ -72,12 +72,12 @@ class PartFile:
 
 @dataclass(slots=True)
 class _Warm:
-    part: PartFile
+    part: PartialFile
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
 
-class Parts:
+class PartialFiles:
     """The folder of part files, and which of them are in use."""
 
     def __init__(self, folder: Path) -> None:
@@ -88,9 +88,9 @@ class Parts:
         await asyncio.to_thread(self._create, self._path(id_hash))
 
     @asynccontextmanager
-    async def hold(self, id_hash: str) -> AsyncIterator[PartFile]:
+    async def hold(self, id_hash: str) -> AsyncIterator[PartialFile]:
         """Wait until nobody else holds the part, and hold it."""
-        warm = self._warm.setdefault(id_hash, _Warm(PartFile(self._path(id_hash))))
+        warm = self._warm.setdefault(id_hash, _Warm(PartialFile(self._path(id_hash))))
         self._warm.move_to_end(id_hash)
         warm.users += 1
         try:
@@ -103,7 +103,7 @@ class Parts:
     async def size(self, id_hash: str) -> int | None:
         """Return how many bytes are durable, without waiting for a holder; None if it is gone."""
         warm = self._warm.get(id_hash)
-        part = PartFile(self._path(id_hash)) if warm is None else warm.part
+        part = PartialFile(self._path(id_hash)) if warm is None else warm.part
         try:
             return await asyncio.to_thread(part.sync)
         except FileNotFoundError:

@@ -17,13 +17,13 @@ from datetime import timedelta
 from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluError
 from toplu.files import metadata
-from toplu.files.chunk_writer import Arrival, OffsetMismatch
-from toplu.files.disk_space import StorageLimit, StorageRoom
-from toplu.files.partial_file import PartFile, Parts
+from toplu.files.chunk_writer import ChunkWriter, OffsetMismatch
+from toplu.files.disk_space import DiskSpace, StorageLimit
+from toplu.files.partial_file import PartialFile, PartialFiles
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.files import FileRows, FileSource, StoredFile
 from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
 from toplu.wire.gemini.file import FileMetadata
 
@@ -51,10 +51,10 @@ class Uploads:
         *,
         settings: Settings,
         clock: Clock,
-        files: Files,
+        files: FileRows,
         sessions: UploadSessions,
         blobs: Blobs,
-        parts: Parts,
+        parts: PartialFiles,
         storage_bytes_max: StorageLimit,
     ) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class Uploads:
         self._sessions = sessions
         self._blobs = blobs
         self._parts = parts
-        self._room = StorageRoom(
+        self._room = DiskSpace(
             clock=clock,
             files=files,
             sessions=sessions,
@@ -117,7 +117,7 @@ class Uploads:
             received_bytes = await self._parts.size(session.id_hash)
             if received_bytes is None:
                 return await self._take_again(blob_of(session.id_hash), offset, chunks)
-            arrival = Arrival(
+            arrival = ChunkWriter(
                 part,
                 received_bytes=received_bytes,
                 offset=offset,
@@ -234,7 +234,7 @@ class Uploads:
             position += len(chunk)
         return size_bytes
 
-    async def _keep_blob(self, session: UploadSession, part: PartFile) -> str:
+    async def _keep_blob(self, session: UploadSession, part: PartialFile) -> str:
         """Put the bytes under their blob name and return their sha256."""
         blob = blob_of(session.id_hash)
         try:
@@ -274,7 +274,9 @@ class Uploads:
         return await abandon(id_hash, sessions=self._sessions, blobs=self._blobs, parts=self._parts)
 
 
-async def abandon(id_hash: str, *, sessions: UploadSessions, blobs: Blobs, parts: Parts) -> bool:
+async def abandon(
+    id_hash: str, *, sessions: UploadSessions, blobs: Blobs, parts: PartialFiles
+) -> bool:
     """Cancel the upload and remove its bytes, unless it is final; return whether it is cancelled.
 
     The state moves first: from then on nobody makes a file of the bytes.

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 from toplu.clock import Clock
-from toplu.fleet.adapters.adapter import Manner
-from toplu.fleet.adapters.prompt import Prompting
-from toplu.fleet.adapters.relay import Relaying
+from toplu.fleet.adapters.adapter import Adapter
+from toplu.fleet.adapters.prompt import PromptAdapter
+from toplu.fleet.adapters.relay import RelayAdapter
 from toplu.fleet.embedding.pool import EmbeddingPool
-from toplu.fleet.lanes.lanes import Places
+from toplu.fleet.lanes.lanes import Slots
 from toplu.fleet.lanes.reserve import reserve_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.engine_handle import AnyEngine, Launch
@@ -23,7 +23,7 @@ from toplu.fleet.remote.launch import (
     relays_of,
     servers_of,
 )
-from toplu.fleet.remote.slots import ServerGate
+from toplu.fleet.remote.slots import ServerSlots
 from toplu.models.catalogue import Catalogue
 from toplu.settings.server import Kind, ModelSettings, Settings
 from toplu.tools.grounding import Grounder
@@ -51,24 +51,26 @@ class Fleet:
     def _add_engine(self, model: ModelSettings) -> None:
         if model.is_relayed:
             relays = relays_of(model, self._settings)
-            self._add_pool(model, launch_relays(relays), Relaying(), self._gate_of(model, relays))
+            self._add_pool(
+                model, launch_relays(relays), RelayAdapter(), self._gate_of(model, relays)
+            )
         elif model.is_remote:
             servers = servers_of(model, self._settings)
-            manner = Prompting(model, self._grounder)
+            manner = PromptAdapter(model, self._grounder)
             self._add_pool(model, launch_servers(servers), manner, self._gate_of(model, servers))
         else:
-            manner = Prompting(model, self._grounder)
+            manner = PromptAdapter(model, self._grounder)
             self._add_pool(model, launch_of(model, self._settings), manner)
 
-    def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerGate:
-        return ServerGate(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
+    def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
+        return ServerSlots(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
 
     def _add_pool(
         self,
         model: ModelSettings,
         launch: Launch[AnyEngine],
-        manner: Manner[AnyEngine],
-        places: Places | None = None,
+        manner: Adapter[AnyEngine],
+        places: Slots | None = None,
     ) -> None:
         self._pools[model.name] = Pool(
             model=model,
@@ -79,11 +81,11 @@ class Fleet:
         )
 
     def _add_embedder(self, model: ModelSettings) -> None:
-        places: Places | None = None
+        places: Slots | None = None
         launch = launch_embedder_of(model, self._settings)
         if model.is_remote:
             servers = embedding_servers_of(model, self._settings)
-            places = ServerGate(servers, lanes=1, reserve=reserve_of(model, self._settings))
+            places = ServerSlots(servers, lanes=1, reserve=reserve_of(model, self._settings))
             launch = launch_embedding_servers(servers)
         self._embedding_pools[model.name] = EmbeddingPool(
             model=model,

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Generic
 
-from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.media import find_attached
-from toplu.fleet.adapters.adapter import ChunkListener, Manner
-from toplu.fleet.attempts.attempts import Survival
-from toplu.fleet.lanes.lanes import Lanes, Places
+from toplu.fleet.adapters.adapter import Adapter, ChunkListener
+from toplu.fleet.attempts.attempts import Attempts
+from toplu.fleet.lanes.lanes import Lanes, Slots
 from toplu.fleet.lanes.reserve import reserve_of
-from toplu.fleet.lanes.wait_limits import Patience
+from toplu.fleet.lanes.wait_limits import WaitLimits
 from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.settings.server import ModelSettings, Settings
@@ -40,22 +40,22 @@ class Pool(Generic[AnyEngine]):
         *,
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
-        manner: Manner[AnyEngine],
+        manner: Adapter[AnyEngine],
         settings: Settings,
-        places: Places | None = None,  # None: the engine's lanes
+        places: Slots | None = None,  # None: the engine's lanes
     ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._manner = manner
         self._places = places or Lanes(model.lanes, reserve_of(model, settings))
-        self._patience = Patience(
+        self._patience = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
                 model.remote.patience_seconds if model.is_remote else settings.request_seconds_max
             ),
             reason=lambda: self.reason,
         )
-        self._survival = Survival(
+        self._survival = Attempts(
             model=model,
             supervisor=supervisor,
             places=self._places,
@@ -73,9 +73,9 @@ class Pool(Generic[AnyEngine]):
         """Return how many batch calls keep a lane busy; more would only wait here."""
         return self._places.window
 
-    def rests(self, lane: int) -> bool:
+    def is_reserved(self, lane: int) -> bool:
         """Return whether the lane is kept for interactive calls at the moment."""
-        return self._places.rests(lane)
+        return self._places.is_reserved(lane)
 
     @property
     def reason(self) -> str:
@@ -89,7 +89,7 @@ class Pool(Generic[AnyEngine]):
         interactive: bool,
         label: str | None = None,
         resolve: Resolve | None = None,
-        cached: Cached | None = None,
+        cached: CachedPrefix | None = None,
         lane: int | None = None,
         begun: Callable[[], None] | None = None,
     ) -> Response:
@@ -109,7 +109,7 @@ class Pool(Generic[AnyEngine]):
         listener: ChunkListener,
         *,
         resolve: Resolve | None = None,
-        cached: Cached | None = None,
+        cached: CachedPrefix | None = None,
     ) -> None:
         """Answer an interactive request chunk by chunk, or raise the TopluError that ends it.
 
@@ -136,7 +136,7 @@ class Pool(Generic[AnyEngine]):
         request: GenerateContentRequest,
         *,
         resolve: Resolve | None = None,
-        cached: Cached | None = None,
+        cached: CachedPrefix | None = None,
     ) -> Response:
         """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
@@ -145,7 +145,7 @@ class Pool(Generic[AnyEngine]):
 
     async def prepare_cache(
         self, cache_id: str, request: GenerateContentRequest, *, resolve: Resolve | None = None
-    ) -> Cached:
+    ) -> CachedPrefix:
         """Return what the request's contents are before other requests, and how long."""
         request = await self._resolved(request, resolve, interactive=True)
         measure = self._manner.measuring(request)
@@ -154,12 +154,12 @@ class Pool(Generic[AnyEngine]):
 
     async def load_cache(
         self, cache_id: str, request: GenerateContentRequest, tokens: int, *, resolve: Resolve
-    ) -> Cached:
+    ) -> CachedPrefix:
         """Return what `prepare_cache` returned when the cache was made."""
         request = await self._resolved(request, resolve, interactive=False)
         return self._manner.cached(cache_id, request, tokens)
 
-    async def keep_warm(self, cached: Cached) -> None:
+    async def keep_warm(self, cached: CachedPrefix) -> None:
         """Have the engine compute what is cached, if it can keep it."""
         await self._survival.do(self._manner.warming(cached), interactive=True, label=None)
 

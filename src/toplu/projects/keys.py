@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from toplu.clock import Clock, random_id
 from toplu.errors import InvalidArgument, NotFound
 from toplu.job import ProjectId
-from toplu.store.rows.keys import IssuedKey, IssuedKeys
+from toplu.store.rows.keys import IssuedKey, KeyRows
 
 __all__ = ["IssuedKey", "Keys"]
 
@@ -38,7 +38,7 @@ class _Answer:
 class Keys:
     """Makes, finds and revokes keys."""
 
-    def __init__(self, *, clock: Clock, issued: IssuedKeys) -> None:
+    def __init__(self, *, clock: Clock, issued: KeyRows) -> None:
         self._clock = clock
         self._issued = issued
         self._remembered: OrderedDict[str, _Answer] = OrderedDict()

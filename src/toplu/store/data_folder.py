@@ -19,7 +19,7 @@ from pathlib import Path
 from toplu.errors import ConfigurationError
 
 
-class DataDir:
+class DataFolder:
     """The places inside the data folder."""
 
     def __init__(self, root: Path) -> None:

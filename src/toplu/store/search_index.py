@@ -55,7 +55,7 @@ class Collection:
     added: str  # RFC 3339
 
 
-class Passages:
+class SearchIndex:
     """The file; all but `find` block, and any may be called while another process writes."""
 
     def __init__(self, path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from toplu.errors import FailedPrecondition
-from toplu.store.search_index import Passages
+from toplu.store.search_index import SearchIndex
 from toplu.tools.search import Page
 from toplu.tools.words import telling_words
 
@@ -17,7 +17,7 @@ SET_UP = (
 class LocalIndex:
     """The passages that `toplu search add` has put there, as a search provider."""
 
-    def __init__(self, passages: Passages) -> None:
+    def __init__(self, passages: SearchIndex) -> None:
         self._passages = passages
 
     async def search(self, query: str, count: int) -> list[Page]:

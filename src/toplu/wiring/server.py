@@ -8,23 +8,23 @@ from datetime import timedelta
 from starlette.applications import Starlette
 
 from toplu.api.app import build_app
-from toplu.api.gemini.batch_extensions import BatchExtensions
-from toplu.api.gemini.batches import Batches
-from toplu.api.gemini.caches import Caches
-from toplu.api.gemini.embed import Embed
-from toplu.api.gemini.files import Files
-from toplu.api.gemini.generate import Generate
+from toplu.api.gemini.batch_extensions import BatchExtensionsApi
+from toplu.api.gemini.batches import BatchesApi
+from toplu.api.gemini.caches import CachesApi
+from toplu.api.gemini.embed import EmbedApi
+from toplu.api.gemini.files import FilesApi
+from toplu.api.gemini.generate import GenerateApi
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.gemini.models import Models
-from toplu.api.gemini.uploads import UploadDoor
+from toplu.api.gemini.models import ModelsApi
+from toplu.api.gemini.uploads import UploadsApi
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
-from toplu.batch.pipeline import Middle
+from toplu.batch.pipeline import Pipeline
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock, SystemClock
 from toplu.files.attachments import Attachments
 from toplu.files.library import Library
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.files.uploads import Uploads
 from toplu.fleet.fleet import Fleet
 from toplu.models.catalogue import Catalogue
@@ -35,23 +35,23 @@ from toplu.projects.quotas import Quotas
 from toplu.settings.server import SearchSettings, Settings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.data_folder import DataDir
-from toplu.store.rows.caches import Caches as KeptCaches
+from toplu.store.data_folder import DataFolder
+from toplu.store.rows.caches import CacheRows as KeptCaches
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import Files as KeptFiles
-from toplu.store.rows.jobs import Jobs
-from toplu.store.rows.keys import IssuedKeys
+from toplu.store.rows.files import FileRows as KeptFiles
+from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.uploads import UploadSessions
-from toplu.store.search_index import Passages
+from toplu.store.search_index import SearchIndex
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
 from toplu.tools.search import RememberingSearch, SearchProvider
 from toplu.tools.searxng import SearxngSearch
 
 
-class House:
+class Server:
     """The rooms of a server, and the application that is their door."""
 
     def __init__(
@@ -59,7 +59,7 @@ class House:
         *,
         settings: Settings,
         clock: Clock,
-        data: DataDir,
+        data: DataFolder,
         database: Database,
         grounder: Grounder,
         any_key_until_first: bool,
@@ -67,7 +67,7 @@ class House:
         self._draining = False
         blobs = DiskBlobs(data.blobs)
         catalogue = Catalogue(settings.models)
-        self.keys = Keys(clock=clock, issued=IssuedKeys(database))
+        self.keys = Keys(clock=clock, issued=KeyRows(database))
         ledger_rows = LedgerRows(database)
         self.ledger = Ledger(clock=clock, rows=ledger_rows)
         self.quotas = Quotas(settings=settings, clock=clock, rows=ProjectRows(database))
@@ -75,7 +75,7 @@ class House:
         self.fleet = Fleet(settings, catalogue, clock, grounder)
         kept = KeptFiles(database)
         sessions = UploadSessions(database)
-        parts = Parts(data.uploads)
+        parts = PartialFiles(data.uploads)
         library = Library(clock=clock, files=kept, sessions=sessions, blobs=blobs, parts=parts)
         attachments = Attachments(settings=settings, library=library)
         caches = CacheLibrary(
@@ -85,10 +85,10 @@ class House:
             fleet=self.fleet,
             attachments=attachments,
         )
-        self.middle = Middle(
+        self.middle = Pipeline(
             settings=settings,
             clock=clock,
-            jobs=Jobs(database),
+            jobs=JobRows(database),
             blobs=blobs,
             results=ResultLog(data.results),
             library=library,
@@ -102,7 +102,7 @@ class House:
         gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
         self.app: Starlette = build_app(
             gate=gate,
-            batches=Batches(
+            batches=BatchesApi(
                 settings=settings,
                 names=names,
                 intake=self.middle.intake,
@@ -111,17 +111,17 @@ class House:
                 amendment=self.middle.amendment,
                 waits=self.middle.waits,
             ),
-            batch_extensions=BatchExtensions(
+            batch_extensions=BatchExtensionsApi(
                 settings=settings,
                 names=names,
                 lookup=self.middle.lookup,
-                results=self.middle.kept_results,
+                results=self.middle.result_reader,
                 retry=self.middle.retry,
                 receipts=self.middle.receipts,
                 waits=self.middle.waits,
             ),
-            files=Files(settings=settings, library=library),
-            uploads=UploadDoor(
+            files=FilesApi(settings=settings, library=library),
+            uploads=UploadsApi(
                 settings=settings,
                 uploads=Uploads(
                     settings=settings,
@@ -134,8 +134,8 @@ class House:
                 ),
                 gate=gate,
             ),
-            models=Models(names=names),
-            generate=Generate(
+            models=ModelsApi(names=names),
+            generate=GenerateApi(
                 settings=settings,
                 names=names,
                 fleet=self.fleet,
@@ -143,8 +143,8 @@ class House:
                 caches=caches,
                 meter=meter,
             ),
-            caches=Caches(settings=settings, names=names, library=caches, meter=meter),
-            embed=Embed(settings=settings, names=names, fleet=self.fleet, meter=meter),
+            caches=CachesApi(settings=settings, names=names, library=caches, meter=meter),
+            embed=EmbedApi(settings=settings, names=names, fleet=self.fleet, meter=meter),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
             body_silence_seconds_max=settings.body_silence_seconds_max,
         )
@@ -156,19 +156,19 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def open_house(
+async def open_server(
     settings: Settings, *, any_key_until_first: bool, clock: Clock | None = None
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Server]:
     """Yield the rooms of a server that owns its data folder."""
-    data = DataDir(settings.data_dir)
+    data = DataFolder(settings.data_dir)
     data.create()
     with data.owned():
         database = await Database.open(data.database)
         try:
             clock = clock or SystemClock()
-            passages = Passages(data.search)
+            passages = SearchIndex(data.search)
             async with contextlib.aclosing(_provider(settings.search, passages, clock)) as provider:
-                house = House(
+                house = Server(
                     settings=settings,
                     clock=clock,
                     data=data,
@@ -182,7 +182,7 @@ async def open_house(
             await database.close()
 
 
-def _provider(settings: SearchSettings, passages: Passages, clock: Clock) -> SearchProvider:
+def _provider(settings: SearchSettings, passages: SearchIndex, clock: Clock) -> SearchProvider:
     if settings.provider == "local":
         return LocalIndex(passages)
     assert settings.url is not None, "the settings have been checked"
@@ -194,21 +194,21 @@ def _provider(settings: SearchSettings, passages: Passages, clock: Clock) -> Sea
     )
 
 
-def open_passages(settings: Settings) -> Passages:
+def open_passages(settings: Settings) -> SearchIndex:
     """Return the search index of a data folder, whether or not a server runs on it."""
-    data = DataDir(settings.data_dir)
+    data = DataFolder(settings.data_dir)
     data.create()
-    return Passages(data.search)
+    return SearchIndex(data.search)
 
 
 @contextlib.asynccontextmanager
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder, whether or not a server runs on it."""
-    data = DataDir(settings.data_dir)
+    data = DataFolder(settings.data_dir)
     data.create()
     database = await Database.open(data.database)
     try:
-        yield Keys(clock=SystemClock(), issued=IssuedKeys(database))
+        yield Keys(clock=SystemClock(), issued=KeyRows(database))
     finally:
         await database.close()
 
@@ -224,7 +224,7 @@ class Books:
 @contextlib.asynccontextmanager
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder, whether or not a server runs on it."""
-    data = DataDir(settings.data_dir)
+    data = DataFolder(settings.data_dir)
     data.create()
     database = await Database.open(data.database)
     try:

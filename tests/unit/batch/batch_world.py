@@ -11,15 +11,15 @@ from fake_clock import FakeClock
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.lookup import Lookup
-from toplu.batch.loop import Bell
+from toplu.batch.loop import Wakeup
 from toplu.batch.plan.planner import Orderer, Planner
 from toplu.batch.results.assembler import Assembler
-from toplu.batch.results.reader import KeptResults
-from toplu.batch.run.leased_shard import ShardRun
-from toplu.batch.run.request_runner import RequestRun
+from toplu.batch.results.reader import ResultReader
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.schedule.scheduler import Scheduler
-from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.schedule.throughput import Throughputs
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import SystemClock
 from toplu.job import InputForm, Job, JobId, ProjectId
@@ -29,7 +29,7 @@ from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import Record, ResultLog
 from toplu.store.rows.database import Database
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
 
@@ -48,7 +48,7 @@ class BatchWorld:
     settings: Settings
     clock: FakeClock
     database: Database
-    jobs: Jobs
+    jobs: JobRows
     blobs: DiskBlobs
     results: ResultLog
     dropped: list[JobId] = field(default_factory=list)
@@ -61,7 +61,7 @@ class BatchWorld:
             settings=Settings(shard_requests_max=4, commit_seconds=0.001, **settings),
             clock=FakeClock(),
             database=database,
-            jobs=Jobs(database),
+            jobs=JobRows(database),
             blobs=DiskBlobs(folder / "blobs"),
             results=ResultLog(folder / "results"),
         )
@@ -76,7 +76,7 @@ class BatchWorld:
             jobs=self.jobs,
             blobs=self.blobs,
             planned=lambda: None,
-            begun=Bell(),
+            begun=Wakeup(),
         )
 
     def orderer(self) -> Orderer:
@@ -97,7 +97,7 @@ class BatchWorld:
             clock=SystemClock(),
             jobs=self.jobs,
             results=self.results,
-            done=Bell(),
+            done=Wakeup(),
             faults=self.faults,
         )
 
@@ -110,14 +110,14 @@ class BatchWorld:
             quotas=Quotas(
                 settings=self.settings, clock=self.clock, rows=ProjectRows(self.database)
             ),
-            created=Bell(),
+            created=Wakeup(),
         )
 
     def lookup(self) -> Lookup:
         return Lookup(jobs=self.jobs, blobs=self.blobs)
 
-    def kept_results(self) -> KeptResults:
-        return KeptResults(
+    def result_reader(self) -> ResultReader:
+        return ResultReader(
             settings=self.settings,
             jobs=self.jobs,
             blobs=self.blobs,
@@ -171,18 +171,18 @@ class BatchWorld:
         assert found is not None
         return found
 
-    def scheduler(self, owner: str = "server-1", speeds: Speeds | None = None) -> Scheduler:
+    def scheduler(self, owner: str = "server-1", speeds: Throughputs | None = None) -> Scheduler:
         return Scheduler(
             settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner, speeds=speeds
         )
 
     async def open_run(
         self, owner: str = "server-1", scheduler: Scheduler | None = None
-    ) -> ShardRun:
+    ) -> LeasedShard:
         scheduler = scheduler or self.scheduler(owner)
         lease = await scheduler.lease_shard("echo", lane=0)
         assert lease is not None
-        return await ShardRun.open(
+        return await LeasedShard.open(
             lease, blobs=self.blobs, results=self.results, settings=self.settings
         )
 
@@ -211,23 +211,23 @@ def result_of(index: int, *, succeeded: bool = True, usage: Usage = NO_TOKENS) -
     return Record(index=index, succeeded=succeeded, payload=payload, usage=usage)
 
 
-def taken(run: ShardRun) -> list[int]:
+def taken(run: LeasedShard) -> list[int]:
     """Take everything that the run would start."""
     (stretch,) = run.stretches
     indexes = []
-    while twins := stretch.take():
-        indexes += [line.index for line in twins]
+    while duplicates := stretch.take():
+        indexes += [line.index for line in duplicates]
     return indexes
 
 
-async def answer_all(world: BatchWorld, requests: RequestRun, writer: ResultWriter) -> None:
+async def answer_all(world: BatchWorld, requests: RequestRunner, writer: ResultWriter) -> None:
     """Lease and answer until nothing is free."""
     scheduler = world.scheduler()
     while (lease := await scheduler.lease_shard("echo", lane=0)) is not None:
-        run = await ShardRun.open(
+        run = await LeasedShard.open(
             lease, blobs=world.blobs, results=world.results, settings=world.settings
         )
-        while twins := run.stretches[0].take():
-            async for records in requests.outcomes(lease.job, twins, lane=0):
+        while duplicates := run.stretches[0].take():
+            async for records in requests.outcomes(lease.job, duplicates, lane=0):
                 for one in records:
                     writer.add(run, one)

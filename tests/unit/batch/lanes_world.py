@@ -10,7 +10,7 @@ from typing import Any
 from batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch.run.runner import Runner
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
 
 
@@ -27,7 +27,7 @@ class LanePool:
         self.answered = 0
         self.resting: set[int] = set()
 
-    def rests(self, lane: int) -> bool:
+    def is_reserved(self, lane: int) -> bool:
         return lane in self.resting
 
     async def answer(
@@ -65,7 +65,7 @@ class LanesWorld:
         self.scheduler = world.scheduler()
         self.pool = LanePool(lanes)
         self.writer = world.writer()
-        self.jobs: Jobs = world.jobs
+        self.jobs: JobRows = world.jobs
         self.runner = self.runner_of(world, self.pool)
 
     def runner_of(self, world: BatchWorld, pool: LanePool) -> Runner:

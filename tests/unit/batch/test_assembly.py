@@ -6,7 +6,7 @@ from batch_world import PROJECT, BatchWorld, record, taken
 
 from toplu.batch import paths
 from toplu.job import JobId, JobState
-from toplu.store.rows.files import Files
+from toplu.store.rows.files import FileRows
 
 
 async def finish_shards(world: BatchWorld, count: int) -> None:
@@ -31,7 +31,7 @@ async def test_results_stand_in_input_order_whatever_order_they_came_in(
     job = await world.job("one")
     assert job.state is JobState.SUCCEEDED
     assert [line["index"] for line in await world.output("one")] == list(range(12))
-    file = await Files(world.database).find(PROJECT, job.output_file)
+    file = await FileRows(world.database).find(PROJECT, job.output_file)
     assert file is not None
     output = b"".join([piece async for piece in world.blobs.stream(file.blob)])
     assert file.sha256 == hashlib.sha256(output).hexdigest()

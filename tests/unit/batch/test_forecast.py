@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.schedule.fair_shares import Shares
+from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.forecast import forecast
-from toplu.batch.schedule.policy import Contender, Engine, Round
+from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
 from toplu.job import JobId, ProjectId
 
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ ENGINE = Engine(lanes=2, work_per_second=1.0, quantum_seconds=1.0)
 
 def job(name: str, project: str, work: float, *, age: timedelta = timedelta(), **more: Any) -> Any:
     created = NOON - age
-    return Contender(
+    return QueuedJob(
         job=JobId(name),
         project=ProjectId(project),
         created=created,
@@ -31,9 +31,9 @@ def job(name: str, project: str, work: float, *, age: timedelta = timedelta(), *
     )
 
 
-def through(*jobs: Contender, **weights: int) -> dict[str, float]:
-    shares = Shares({}, {ProjectId(name): weight for name, weight in weights.items()})
-    found = forecast(Round(contenders=jobs, shares=shares, engine=ENGINE, now=NOON))
+def through(*jobs: QueuedJob, **weights: int) -> dict[str, float]:
+    shares = FairShares({}, {ProjectId(name): weight for name, weight in weights.items()})
+    found = forecast(Candidates(contenders=jobs, shares=shares, engine=ENGINE, now=NOON))
     assert list(found.values()) == sorted(found.values()), "in the order in which they end"
     return {str(name): work for name, work in found.items()}
 

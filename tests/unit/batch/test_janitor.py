@@ -9,11 +9,11 @@ from batch_world import PROJECT, BatchWorld
 from toplu.batch.janitor import ROUND, Janitor
 from toplu.caches.library import CacheLibrary
 from toplu.files.library import Library
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.job import JobId, JobState
 from toplu.settings.server import Settings
-from toplu.store.rows.caches import Caches
-from toplu.store.rows.files import Files
+from toplu.store.rows.caches import CacheRows
+from toplu.store.rows.files import FileRows
 from toplu.store.rows.uploads import UploadSessions
 
 SECOND = timedelta(seconds=1)
@@ -22,17 +22,17 @@ SECOND = timedelta(seconds=1)
 def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None) -> Janitor:
     library = Library(
         clock=world.clock,
-        files=Files(world.database),
+        files=FileRows(world.database),
         sessions=UploadSessions(world.database),
         blobs=world.blobs,
-        parts=Parts(folder / "uploads"),
+        parts=PartialFiles(folder / "uploads"),
     )
     # Caches are only forgotten here: nothing reads one for an engine.
     nobody: Any = None
     caches = CacheLibrary(
         settings=world.settings,
         clock=world.clock,
-        caches=Caches(world.database),
+        caches=CacheRows(world.database),
         fleet=nobody,
         attachments=nobody,
     )

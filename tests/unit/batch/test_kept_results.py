@@ -38,7 +38,7 @@ async def test_what_is_durable_is_read_in_input_order_with_gaps(world: BatchWorl
     writer = world.writer()
     await answered(world, writer, 3, 1)
     await answered(world, writer, 0)
-    async with world.kept_results().so_far(PROJECT, ONE) as reading:
+    async with world.result_reader().partial(PROJECT, ONE) as reading:
         assert not reading.is_complete
         lines = await lines_of(reading)
     assert [(line["line"], line["index"]) for line in lines] == [(1, 0), (2, 1), (4, 3)]
@@ -47,7 +47,7 @@ async def test_what_is_durable_is_read_in_input_order_with_gaps(world: BatchWorl
 
 async def test_before_the_first_result_there_is_nothing(world: BatchWorld) -> None:
     await world.keep_job("one", [b"{}"])
-    async with world.kept_results().so_far(PROJECT, ONE) as reading:
+    async with world.result_reader().partial(PROJECT, ONE) as reading:
         assert (reading.count, reading.is_complete) == (0, False)
         assert await lines_of(reading) == []
 
@@ -59,18 +59,18 @@ async def test_what_was_done_is_read_after_the_end_of_a_job_that_did_not_succeed
     await world.planned_job("one", 12)
     await answered(world, world.writer(), 2)
     assert await world.jobs.move(ONE, state, world.clock.now()) is not None
-    async with world.kept_results().so_far(PROJECT, ONE) as reading:
+    async with world.result_reader().partial(PROJECT, ONE) as reading:
         assert [line["line"] for line in await lines_of(reading)] == [3]
 
 
 async def test_a_job_that_succeeded_is_read_from_its_output(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     await answered(world, world.writer(), 3, 2, 1, 0)
-    async with world.kept_results().so_far(PROJECT, ONE) as reading:
+    async with world.result_reader().partial(PROJECT, ONE) as reading:
         before = (reading.is_complete, await lines_of(reading))
     await world.assembler().step()
     assert (await world.job("one")).state is JobState.SUCCEEDED
-    async with world.kept_results().so_far(PROJECT, ONE) as reading:
+    async with world.result_reader().partial(PROJECT, ONE) as reading:
         after = (reading.is_complete, await lines_of(reading))
     assert before == after
     assert [line["line"] for line in after[1]] == [1, 2, 3, 4]
@@ -82,7 +82,7 @@ async def test_a_job_that_succeeds_while_it_is_read_cuts_nothing_off(
     await world.planned_job("one", 4)
     await answered(world, world.writer(), 3, 2, 1, 0)
     async with AsyncExitStack() as stack:
-        reading = await stack.enter_async_context(world.kept_results().so_far(PROJECT, ONE))
+        reading = await stack.enter_async_context(world.result_reader().partial(PROJECT, ONE))
         await world.assembler().step()
         assert not (tmp_path / "results" / "one").exists()
         assert len(await lines_of(reading)) == 4
@@ -105,7 +105,7 @@ async def test_a_job_that_succeeded_between_two_looks_is_read_from_its_output(
 
     with monkeypatch.context() as patch:
         patch.setattr(world.jobs, "segments", succeed_meanwhile)
-        async with world.kept_results().so_far(PROJECT, ONE) as reading:
+        async with world.result_reader().partial(PROJECT, ONE) as reading:
             assert [line["line"] for line in await lines_of(reading)] == [1, 2, 3, 4]
 
 
@@ -115,5 +115,5 @@ async def test_a_foreign_and_a_deleted_job_are_missing(world: BatchWorld) -> Non
         if deleted:
             await world.jobs.mark_deleted(PROJECT, ONE, world.clock.now())
         with pytest.raises(NotFound):
-            async with world.kept_results().so_far(project, ONE):
+            async with world.result_reader().partial(project, ONE):
                 pass

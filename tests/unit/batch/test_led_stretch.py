@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.leader_first import LedStretch
+from toplu.batch.run.leader_first import LeaderFirstSpan
 
 
-def stretch_of(*shared: int) -> LedStretch:
-    return LedStretch(lines_of(shared))
+def stretch_of(*shared: int) -> LeaderFirstSpan:
+    return LeaderFirstSpan(lines_of(shared))
 
 
 def lines_of(shared: tuple[int, ...]) -> list[RequestLine]:
@@ -20,9 +20,9 @@ def lines_of(shared: tuple[int, ...]) -> list[RequestLine]:
     ]
 
 
-def started(stretch: LedStretch, count: int) -> list[RequestLine]:
+def started(stretch: LeaderFirstSpan, count: int) -> list[RequestLine]:
     taken = (stretch.take() for _ in range(count))
-    return [twins[0] for twins in taken if twins]
+    return [duplicates[0] for duplicates in taken if duplicates]
 
 
 def test_a_leader_goes_ahead_and_others_fill_in() -> None:
@@ -68,8 +68,8 @@ def test_every_request_goes_once_whatever_ends_first(shared, window, ends) -> No
     running: list[RequestLine] = []
     done: list[int] = []
     while len(done) < len(shared):
-        while len(running) < window and (twins := stretch.take()):
-            running += twins
+        while len(running) < window and (duplicates := stretch.take()):
+            running += duplicates
         # Nobody runs only when nothing is left: the first of all is never held back.
         ended = running.pop(ends.randrange(len(running)))
         stretch.note_read(ended)

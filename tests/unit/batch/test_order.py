@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toplu.batch.plan.external_sort import Sorter
-from toplu.batch.plan.order import Place, pack, unpack
+from toplu.batch.plan.external_sort import ExternalSort
+from toplu.batch.plan.order import OrderEntry, pack, unpack
 from toplu.batch.plan.ordering import Ordering, PlanRules
 from toplu.batch.plan.shard_cutter import ShardBounds, cut_shards
 from toplu.batch.plan.sort_key import KEY_BYTES_MAX, digest_of, key_of, shared_bytes
@@ -52,8 +52,8 @@ def a_request(line: bytes) -> GenerateContentRequest:
     return read_line(line, 1).request
 
 
-def places_of(lines: list[bytes], sorter: Sorter | None = None) -> list[Place]:
-    ordering = Ordering(RULES, sorter or Sorter())
+def places_of(lines: list[bytes], sorter: ExternalSort | None = None) -> list[OrderEntry]:
+    ordering = Ordering(RULES, sorter or ExternalSort())
     offset = 0
     for number, line in enumerate(lines):
         ordering.add(LineSpan(offset, len(line), number + 1), line)
@@ -83,7 +83,7 @@ def test_an_order_is_a_permutation_with_twins_and_prefixes_side_by_side(lines: l
     # Whoever asks the same, and is sure of the same answer, is one group.
     groups: list[list[int]] = []
     for place in places:
-        if place.is_twin:
+        if place.is_duplicate:
             groups[-1].append(place.index)
         else:
             groups.append([place.index])
@@ -97,14 +97,14 @@ def test_an_order_is_a_permutation_with_twins_and_prefixes_side_by_side(lines: l
 @given(lines=LINES, memory_bytes=st.integers(1, 2000))
 def test_an_order_on_disk_is_the_order_in_memory(lines: list[bytes], memory_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        on_disk = places_of(lines, Sorter(Path(folder), memory_bytes))
+        on_disk = places_of(lines, ExternalSort(Path(folder), memory_bytes))
     assert on_disk == places_of(lines)
 
 
 @given(items=st.lists(st.binary(max_size=8), max_size=300))
 def test_many_runs_are_merged_some_at_a_time(items: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sorter = Sorter(Path(folder), memory_bytes=1)
+        sorter = ExternalSort(Path(folder), memory_bytes=1)
         for item in items:
             sorter.add(item)
         assert list(sorter.in_order()) == sorted(items)
@@ -173,13 +173,13 @@ def test_what_long_prompts_share_is_never_overstated_and_at_most_halved(depth: i
     ("deduplication", "twins"), [("deterministic", False), ("all", True), ("never", False)]
 )
 def test_the_operator_decides_what_one_answer_does_for(
-    deduplication: Deduplication, twins: bool
+    deduplication: Deduplication, duplicates: bool
 ) -> None:
     request = a_request(a_line("a"))
     digests = {
         digest_of(request, index, model=MODEL, deduplication=deduplication) for index in (0, 1)
     }
-    assert (len(digests) == 1) is twins
+    assert (len(digests) == 1) is duplicates
 
 
 def test_a_model_that_is_deterministic_by_itself_needs_no_temperature() -> None:
@@ -215,13 +215,13 @@ def test_a_tool_may_find_something_else_the_second_time(tool: dict[str, Any], an
 
 PLACES = st.lists(
     st.builds(
-        Place,
+        OrderEntry,
         index=st.just(0),
         offset=st.just(0),
         length=st.integers(1, 40),
         number=st.just(1),
         shared_bytes=st.integers(0, 1000),
-        is_twin=st.booleans(),
+        is_duplicate=st.booleans(),
     ),
     max_size=60,
 )
@@ -234,7 +234,7 @@ PLACES = st.lists(
     bytes_max=st.integers(1, 90),
 )
 def test_shards_take_all_places_and_keep_their_bounds(
-    places: list[Place], lanes: int, requests_max: int, bytes_max: int
+    places: list[OrderEntry], lanes: int, requests_max: int, bytes_max: int
 ) -> None:
     bounds = ShardBounds.of(
         total=len(places), lanes=lanes, requests_max=requests_max, bytes_max=bytes_max

@@ -12,7 +12,7 @@ from batch_world import PATIENCE_SECONDS, BatchWorld, line_of
 
 from toplu.batch import paths
 from toplu.batch.plan.order import RequestLine, read_shard
-from toplu.batch.plan.ordering_process import PlanningFailed
+from toplu.batch.plan.ordering_process import OrderingFailed
 from toplu.job import JobId, JobState
 from toplu.settings.server import ModelSettings, Settings
 
@@ -191,7 +191,7 @@ async def test_a_job_that_cannot_be_sorted_now_is_tried_again(
     orderer = world.orderer()
 
     async def fail(_: object) -> None:
-        raise PlanningFailed("No space left on device")
+        raise OrderingFailed("No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("toplu.batch.plan.planner.plan_in_child", fail)

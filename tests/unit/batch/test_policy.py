@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_clock import NOON
-from toplu.batch.schedule.fair_shares import Shares
-from toplu.batch.schedule.policy import Contender, Engine, Round, Turn
+from toplu.batch.schedule.fair_shares import FairShares
+from toplu.batch.schedule.policy import Candidates, Engine, NextJob, QueuedJob
 from toplu.job import WORK_SCALE, JobId, ProjectId, Share
 
 ENGINE = Engine(lanes=4, work_per_second=1000.0, quantum_seconds=1.0)
@@ -20,7 +20,7 @@ WORK_OF_AN_HOUR = 3600 * 1000.0
 def job(name: str, project: str = "a", *, hours: float = 0.1, age: float = 0.0, **more: Any) -> Any:
     """A job with so many hours of work for the whole engine, created so many hours ago."""
     created = NOON - age * HOUR
-    return Contender(
+    return QueuedJob(
         job=JobId(name),
         project=ProjectId(project),
         created=created,
@@ -31,18 +31,18 @@ def job(name: str, project: str = "a", *, hours: float = 0.1, age: float = 0.0, 
     )
 
 
-def shares(*, weights: dict[str, int] | None = None, **served: int) -> Shares:
+def shares(*, weights: dict[str, int] | None = None, **served: int) -> FairShares:
     known = {ProjectId(name): Share(served=work) for name, work in served.items()}
-    return Shares(known, {ProjectId(name): value for name, value in (weights or {}).items()})
+    return FairShares(known, {ProjectId(name): value for name, value in (weights or {}).items()})
 
 
-def chosen(*jobs: Contender, had: Shares | None = None, engine: Engine = ENGINE) -> str | None:
+def chosen(*jobs: QueuedJob, had: FairShares | None = None, engine: Engine = ENGINE) -> str | None:
     turn = ask(jobs, had or shares(), engine)
     return None if turn is None else turn.job
 
 
-def ask(jobs: Sequence[Contender], had: Shares, engine: Engine = ENGINE) -> Turn | None:
-    return Round(contenders=jobs, shares=had, engine=engine, now=NOON).turn()
+def ask(jobs: Sequence[QueuedJob], had: FairShares, engine: Engine = ENGINE) -> NextJob | None:
+    return Candidates(contenders=jobs, shares=had, engine=engine, now=NOON).turn()
 
 
 def test_nobody_waits() -> None:
@@ -103,8 +103,8 @@ def test_what_is_short_goes_beside_what_is_urgent() -> None:
     assert chosen(urgent, job("long", "b", hours=6)) == "urgent"
 
 
-def pressing(*jobs: Contender) -> str | None:
-    return Round(contenders=jobs, shares=shares(), engine=ENGINE, now=NOON).pressing()
+def pressing(*jobs: QueuedJob) -> str | None:
+    return Candidates(contenders=jobs, shares=shares(), engine=ENGINE, now=NOON).pressing()
 
 
 def test_all_lanes_are_for_the_job_that_presses_though_others_hold_the_rest_of_it() -> None:
@@ -147,7 +147,7 @@ def test_nobody_saves_up_turns() -> None:
         ProjectId("busy"): Share(served=5000 * WORK_SCALE, started=4000 * WORK_SCALE),
         ProjectId("away"): Share(served=10 * WORK_SCALE, started=10 * WORK_SCALE),
     }
-    turn = ask([job("one", "away"), job("two", "busy")], Shares(known, {}))
+    turn = ask([job("one", "away"), job("two", "busy")], FairShares(known, {}))
     assert turn is not None
     assert (turn.job, turn.served, turn.started) == ("one", 4000 * WORK_SCALE, 4000 * WORK_SCALE)
 
@@ -168,7 +168,7 @@ contenders = st.lists(
 
 
 @given(contenders, st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**12)))
-def test_somebody_goes_whenever_somebody_waits(jobs: list[Contender], had: dict[str, int]) -> None:
+def test_somebody_goes_whenever_somebody_waits(jobs: list[QueuedJob], had: dict[str, int]) -> None:
     turn = ask(jobs, shares(**had))
     waiting = {it.job for it in jobs if it.waits}
     assert (turn.job in waiting) if turn is not None else not waiting
@@ -176,7 +176,7 @@ def test_somebody_goes_whenever_somebody_waits(jobs: list[Contender], had: dict[
 
 @given(contenders, st.randoms(use_true_random=False))
 def test_the_answer_does_not_depend_on_the_order_of_the_question(
-    jobs: list[Contender], chance: Any
+    jobs: list[QueuedJob], chance: Any
 ) -> None:
     shuffled = list(jobs)
     chance.shuffle(shuffled)

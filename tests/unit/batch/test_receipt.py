@@ -20,7 +20,7 @@ USED = Usage(prompt_tokens=10, cached_tokens=4, output_tokens=3)
 
 async def receipt_of(world: BatchWorld) -> Receipt:
     receipts = Receipts(
-        jobs=world.jobs, ledger=LedgerRows(world.database), results=world.kept_results()
+        jobs=world.jobs, ledger=LedgerRows(world.database), results=world.result_reader()
     )
     return await receipts.write(await world.job("one"))
 

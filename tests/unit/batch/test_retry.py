@@ -8,7 +8,7 @@ from batch_world import PROJECT, BatchWorld, line_of, result_of, taken
 from toplu.batch import line_reader as input_lines
 from toplu.batch import paths
 from toplu.batch.jobs import retry
-from toplu.batch.jobs.retry import Retry
+from toplu.batch.jobs.retry import JobRetry
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
 
@@ -28,7 +28,7 @@ async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bo
 
 
 async def retried(world: BatchWorld, name: str | None = None) -> Job:
-    door = Retry(blobs=world.blobs, results=world.kept_results(), admission=world.admission())
+    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
     return await door.create(
         await world.job("one"), engine=world.settings.models[0].name, display_name=name
     )
@@ -108,7 +108,7 @@ async def test_a_job_that_was_deleted_meanwhile_is_missing(world: BatchWorld) ->
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
     job = await world.job("one")
     await world.jobs.mark_deleted(PROJECT, ONE, world.clock.now())
-    door = Retry(blobs=world.blobs, results=world.kept_results(), admission=world.admission())
+    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
     with pytest.raises(NotFound):
         await door.create(job, engine=world.settings.models[0].name, display_name=None)
 

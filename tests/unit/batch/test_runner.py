@@ -39,7 +39,7 @@ class HeldPool:
         self.begun = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    def rests(self, lane: int) -> bool:  # noqa: ARG002  # interactive calls do not come
+    def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # interactive calls do not come
         return False
 
     async def answer(

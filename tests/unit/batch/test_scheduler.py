@@ -8,7 +8,7 @@ from batch_world import BatchWorld, line_of
 
 from toplu.batch.schedule.estimate import work_left
 from toplu.batch.schedule.scheduler import Scheduler
-from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.schedule.throughput import Throughputs
 from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 from toplu.store.rows.jobs import Progress
@@ -22,7 +22,7 @@ async def weight_of(project: ProjectId) -> int:
     return {A: 1, B: 3}.get(project, 1)
 
 
-def scheduler_of(world: BatchWorld, speeds: Speeds | None = None, **more: object) -> Scheduler:
+def scheduler_of(world: BatchWorld, speeds: Throughputs | None = None, **more: object) -> Scheduler:
     return Scheduler(
         settings=world.settings,
         clock=world.clock,
@@ -130,7 +130,7 @@ async def test_what_is_nearly_late_goes_first_once_the_speed_is_known(world: Bat
     await keep(world, "old", 80, project=A)
     world.clock.advance(20 * HOUR)
     await keep(world, "new", 8, project=B)
-    speeds = Speeds()
+    speeds = Throughputs()
     scheduler = scheduler_of(world, speeds)
     await finish(world, await lease(scheduler))
     assert (await lease(scheduler)).job.id == "new"

@@ -6,7 +6,7 @@ import pytest
 
 from fake_clock import NOON
 from toplu.batch.schedule.estimate import GUESS_COUNTS_AS, OUTPUT_TOKENS_GUESSED, work_left
-from toplu.batch.schedule.throughput import Speed
+from toplu.batch.schedule.throughput import Throughput
 from toplu.job import InputForm, Job, JobId, ProjectId, RequestCounts
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 
@@ -15,7 +15,7 @@ USAGE = Usage(prompt_tokens=100, cached_tokens=50, output_tokens=10)
 
 
 def test_nothing_is_known_before_it_was_busy_for_a_while() -> None:
-    speed = Speed()
+    speed = Throughput()
     speed.add(USAGE, NOON)
     speed.begin(NOON)
     speed.add(USAGE, NOON + SECOND)
@@ -23,7 +23,7 @@ def test_nothing_is_known_before_it_was_busy_for_a_while() -> None:
 
 
 def test_the_mean_is_over_the_busy_time() -> None:
-    speed = Speed()
+    speed = Throughput()
     speed.begin(NOON)
     speed.add(USAGE, NOON + SECOND)
     speed.add(USAGE, NOON + 10 * SECOND)
@@ -33,7 +33,7 @@ def test_the_mean_is_over_the_busy_time() -> None:
 
 
 def test_time_without_work_does_not_count() -> None:
-    speed = Speed()
+    speed = Throughput()
     speed.begin(NOON)
     speed.add(USAGE, NOON + 10 * SECOND)
     speed.end(NOON + 10 * SECOND)
@@ -44,7 +44,7 @@ def test_time_without_work_does_not_count() -> None:
 
 
 def test_a_change_of_speed_is_followed() -> None:
-    speed = Speed()
+    speed = Throughput()
     speed.begin(NOON)
     for step in range(1, 200):
         usage = USAGE if step < 100 else USAGE + USAGE
@@ -53,7 +53,7 @@ def test_a_change_of_speed_is_followed() -> None:
 
 
 def test_a_clock_that_is_put_back_measures_nothing() -> None:
-    speed = Speed()
+    speed = Throughput()
     speed.begin(NOON)
     speed.add(USAGE, NOON - 3600 * SECOND)
     assert speed.work_per_second is None

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.span import Stretch, cheapest_cut
+from toplu.batch.run.span import Span, cheapest_cut
 
 ANSWER_BYTES = 100.0
 SHARED = st.lists(st.integers(0, 2000), max_size=40)
@@ -19,16 +19,16 @@ def lines_of(shared: list[int], length: int = 2000) -> list[RequestLine]:
     ]
 
 
-def indexes(stretch: Stretch) -> list[int]:
+def indexes(stretch: Span) -> list[int]:
     taken = []
-    while twins := stretch.take():
-        taken += [line.index for line in twins]
+    while duplicates := stretch.take():
+        taken += [line.index for line in duplicates]
     return taken
 
 
 @given(shared=SHARED, answer_bytes=st.floats(0, 1e6))
 def test_every_request_stays_in_one_of_the_parts(shared: list[int], answer_bytes: float) -> None:
-    stretch = Stretch(lines_of(shared))
+    stretch = Span(lines_of(shared))
     rest = stretch.divide(answer_bytes)
     moved = [] if rest is None else indexes(rest)
     assert indexes(stretch) + moved == list(range(len(shared)))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from batch_world import PROJECT, BatchWorld, record
 
-from toplu.batch.run.leased_shard import ShardRun
+from toplu.batch.run.leased_shard import LeasedShard
 from toplu.job import JobId, JobState
 from toplu.money import Usage
 from toplu.store.blobs.result_log import Record
@@ -83,7 +83,7 @@ async def test_the_entry_of_a_job_balances_with_its_results(world: BatchWorld) -
     assert await world.jobs.find(PROJECT, JobId("one")) == job
 
 
-async def answer_all(run: ShardRun, add: object) -> None:
-    while twins := run.stretches[0].take():
-        for line in twins:
+async def answer_all(run: LeasedShard, add: object) -> None:
+    while duplicates := run.stretches[0].take():
+        for line in duplicates:
             add(run, used(line.index))

@@ -6,7 +6,7 @@ from typing import Any
 
 from batch_world import BatchWorld, answer_all
 
-from toplu.batch.run.request_runner import RequestRun
+from toplu.batch.run.request_runner import RequestRunner
 from toplu.errors import Unavailable
 from toplu.job import JobId, JobState
 from toplu.money import Usage
@@ -50,7 +50,7 @@ async def run_through(world: BatchWorld, pool: CountingPool, lines: list[bytes])
     await world.keep_job("one", lines)
     await world.planner().step()
     writer = world.writer()
-    await answer_all(world, RequestRun(pool, world.settings), writer)
+    await answer_all(world, RequestRunner(pool, world.settings), writer)
     await writer.flush()
     await world.assembler().step()
 
@@ -95,9 +95,9 @@ async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: B
     await world.keep_job("one", [a_line("same", key, seed=1) for key in "abc"])
     await world.planner().step()
     run = await world.open_run()
-    (twins,) = [run.stretches[0].take()]
-    requests = RequestRun(CountingPool(), world.settings)
-    (records,) = [group async for group in requests.outcomes(run.lease.job, twins, lane=0)]
+    (duplicates,) = [run.stretches[0].take()]
+    requests = RequestRunner(CountingPool(), world.settings)
+    (records,) = [group async for group in requests.outcomes(run.lease.job, duplicates, lane=0)]
     # Durable but for the last, which was torn off; the database never heard of them.
     run.append(world.results, records[:2])
     await world.jobs.give_back_all_of_others("nobody")

@@ -8,31 +8,31 @@ import pytest
 from batch_world import BatchWorld, line_of, record, taken
 
 from toplu.batch.schedule.scheduler import Scheduler
-from toplu.batch.schedule.throughput import Speeds
-from toplu.batch.schedule.wait_reason import Reason, Waiting, Waits
+from toplu.batch.schedule.throughput import Throughputs
+from toplu.batch.schedule.wait_reason import Reason, WaitReasons, WaitStatus
 from toplu.batch.storage_faults import StorageFaults
 from toplu.fleet.processes.supervisor import EngineState
 from toplu.job import JobId, JobState
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 UP = {"echo": EngineState.READY}
 
 
 def waits_of(
     world: BatchWorld, *, speed: float | None = None, engines: dict[str, EngineState] | None = None
-) -> Waits:
-    speeds = Speeds()
+) -> WaitReasons:
+    speeds = Throughputs()
     speeds.of("echo").work_per_second = speed
     return waits_on(world, world.scheduler(speeds=speeds), engines)
 
 
 def waits_on(
     world: BatchWorld, scheduler: Scheduler, engines: dict[str, EngineState] | None = None
-) -> Waits:
-    return Waits(clock=world.clock, scheduler=scheduler, engines=lambda: engines or UP)
+) -> WaitReasons:
+    return WaitReasons(clock=world.clock, scheduler=scheduler, engines=lambda: engines or UP)
 
 
-async def told(world: BatchWorld, waits: Waits, name: str) -> Waiting:
+async def told(world: BatchWorld, waits: WaitReasons, name: str) -> WaitStatus:
     waiting = await waits.of(await world.job(name))
     assert waiting is not None
     return waiting
@@ -85,7 +85,9 @@ async def test_an_engine_that_is_down_or_gone_is_named(
 async def test_a_full_disk_is_told_until_there_is_space(world: BatchWorld) -> None:
     await world.planned_job("one", 2)
     faults = StorageFaults()
-    waits = Waits(clock=world.clock, scheduler=world.scheduler(), engines=lambda: UP, faults=faults)
+    waits = WaitReasons(
+        clock=world.clock, scheduler=world.scheduler(), engines=lambda: UP, faults=faults
+    )
     faults.note(JobId("one"), OSError(errno.ENOSPC, "No space left on device", "/secret/path"))
     waiting = await told(world, waits, "one")
     assert waiting.reason is Reason.STORAGE
@@ -97,7 +99,7 @@ async def test_a_full_disk_is_told_until_there_is_space(world: BatchWorld) -> No
 
 async def test_a_server_that_drains_says_so(world: BatchWorld) -> None:
     await world.planned_job("one", 2)
-    waits = Waits(
+    waits = WaitReasons(
         clock=world.clock,
         scheduler=world.scheduler(),
         engines=lambda: UP,
@@ -161,14 +163,14 @@ async def test_polls_within_a_second_share_one_look(
     await world.planned_job("one", 4)
     waits = waits_of(world)
     looks = 0
-    competition = Jobs.competition
+    competition = JobRows.competition
 
-    async def counted(jobs: Jobs, *given: object) -> object:
+    async def counted(jobs: JobRows, *given: object) -> object:
         nonlocal looks
         looks += 1
         return await competition(jobs, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Jobs, "competition", counted)
+    monkeypatch.setattr(JobRows, "competition", counted)
     for _ in range(50):
         await told(world, waits, "one")
     assert looks == 1

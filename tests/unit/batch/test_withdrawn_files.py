@@ -6,14 +6,14 @@ import pytest
 from batch_world import PROJECT, BatchWorld
 
 from toplu.batch import paths
-from toplu.batch.jobs.create import Intake
+from toplu.batch.jobs.create import JobCreation
 from toplu.batch.lookup import Lookup
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.job import JobId
 from toplu.store.blobs.blobs import DiskBlobs
-from toplu.store.rows.files import Files, FileSource, StoredFile
+from toplu.store.rows.files import FileRows, FileSource, StoredFile
 from toplu.store.rows.uploads import UploadSessions
 from toplu.wire.gemini.batch import GenerateContentBatch, InputConfig
 
@@ -27,7 +27,7 @@ async def test_results_that_go_while_they_are_looked_up_are_not_found(world: Bat
 async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(
     world: BatchWorld, tmp_path: Path
 ) -> None:
-    files = Files(world.database)
+    files = FileRows(world.database)
 
     class DeletedMeanwhile(DiskBlobs):
         async def link(self, source: str, target: str) -> None:
@@ -40,7 +40,7 @@ async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(
         files=files,
         sessions=UploadSessions(world.database),
         blobs=blobs,
-        parts=Parts(tmp_path / "uploads"),
+        parts=PartialFiles(tmp_path / "uploads"),
     )
     await world.keep_job("source", [b"{}"])
     await world.blobs.link(paths.input_lines(JobId("source")), "files/questions")
@@ -59,7 +59,7 @@ async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(
         blob="files/questions",
     )
     await files.create(file, 1000)
-    intake = Intake(
+    intake = JobCreation(
         settings=world.settings, library=library, blobs=blobs, admission=world.admission()
     )
     batch = GenerateContentBatch(input_config=InputConfig(file_name="files/questions"))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from toplu.engines.liveness import LOOKS, Pulse
+from toplu.engines.liveness import LOOKS, Liveness
 
 SILENCE = 60.0
 
@@ -17,7 +17,7 @@ class World:
         self.looks = 0
         self.stands_still = 0.0  # added to each sleep
         self.checked = 0
-        self.pulse = Pulse(silence_seconds_max=SILENCE, now=lambda: self.now)
+        self.pulse = Liveness(silence_seconds_max=SILENCE, now=lambda: self.now)
         self.at_look = lambda: None
         turn = asyncio.sleep
 
@@ -72,7 +72,7 @@ async def test_an_idle_engine_lives_as_long_as_it_says_how_it_is(world: World) -
 
 async def test_an_idle_engine_that_does_not_say_how_it_is_is_gone() -> None:
     loop = asyncio.get_running_loop()
-    pulse = Pulse(silence_seconds_max=0.01, now=loop.time)
+    pulse = Liveness(silence_seconds_max=0.01, now=loop.time)
     async with asyncio.timeout(10):
         await pulse.wait_until_gone(asyncio.Event().wait)  # type: ignore[arg-type]
 

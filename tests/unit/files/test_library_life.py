@@ -8,7 +8,7 @@ from upload_world import PROJECT, UploadWorld
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.job import ProjectId
 from toplu.store.blobs.blobs import DiskBlobs
-from toplu.store.rows.files import Files
+from toplu.store.rows.files import FileRows
 
 LIFE = timedelta(hours=48)
 
@@ -121,7 +121,7 @@ async def test_only_what_is_over_its_time_is_forgotten(world: UploadWorld) -> No
 
 
 @pytest.mark.parametrize(
-    ("place", "step"), [(Files, "mark_deleted"), (DiskBlobs, "delete"), (Files, "forget")]
+    ("place", "step"), [(FileRows, "mark_deleted"), (DiskBlobs, "delete"), (FileRows, "forget")]
 )
 @pytest.mark.parametrize("way", ["delete", "expiry"])
 async def test_a_removal_that_crashed_anywhere_is_finished_by_the_next_round(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from fake_clock import FakeClock
 from toplu.files.library import Library
-from toplu.files.partial_file import Parts
+from toplu.files.partial_file import PartialFiles
 from toplu.files.uploads import Uploads
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import Files, StoredFile
+from toplu.store.rows.files import FileRows, StoredFile
 from toplu.store.rows.uploads import UploadSessions
 from toplu.wire.gemini.file import FileMetadata
 
@@ -26,10 +26,10 @@ class UploadWorld:
         self.settings = settings
         self.clock = clock
         self.database = database
-        self.files = Files(database)
+        self.files = FileRows(database)
         self.sessions = UploadSessions(database)
         self.blobs = DiskBlobs(settings.data_dir / "blobs")
-        parts = Parts(settings.data_dir / "uploads")
+        parts = PartialFiles(settings.data_dir / "uploads")
         self.uploads = Uploads(
             settings=settings,
             clock=clock,

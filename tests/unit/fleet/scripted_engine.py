@@ -22,7 +22,7 @@ from toplu.engines.engine import (
 )
 from toplu.fleet.processes.engine_handle import Death
 from toplu.settings.server import SearchSettings
-from toplu.store.search_index import Passages
+from toplu.store.search_index import SearchIndex
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
@@ -31,7 +31,7 @@ EVENTUALLY_TURNS_MAX = 1000
 
 # For pools whose requests ask for no search.
 NO_GROUNDER = Grounder(
-    provider=LocalIndex(Passages(Path("/no/such/index"))), settings=SearchSettings()
+    provider=LocalIndex(SearchIndex(Path("/no/such/index"))), settings=SearchSettings()
 )
 
 

@@ -176,15 +176,15 @@ async def test_no_batch_call_begins_on_a_reserved_lane() -> None:
         await callers.come("runs", lane=1)
         await callers.come("now", interactive=True)
         assert callers.placed == [("runs", 1), ("now", 0)]
-        assert callers.lanes.rests(1)
-        assert not callers.lanes.rests(0)
+        assert callers.lanes.is_reserved(1)
+        assert not callers.lanes.is_reserved(0)
         await callers.come("batch", lane=1)
         assert callers.placed[-1] == ("batch", 0)
         await callers.go("runs")
         await callers.come("another", lane=1)
         assert ("another", 1) not in callers.placed
         callers.now += SEEN_SECONDS + 1
-        assert not callers.lanes.rests(1)
+        assert not callers.lanes.is_reserved(1)
         await callers.come("later", lane=1)
         assert sorted(callers.placed[-2:]) == [("another", 1), ("later", 1)]
         callers.all_go()
@@ -205,7 +205,7 @@ async def test_the_only_lane_is_never_reserved() -> None:
         callers = Callers(tasks, 1, reserves=True)
         await callers.come("now", interactive=True)
         await callers.go("now")
-        assert not callers.lanes.rests(0)
+        assert not callers.lanes.is_reserved(0)
         await callers.come("batch", lane=0)
         assert callers.placed[-1] == ("batch", 0)
         callers.all_go()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
-from toplu.fleet.adapters.prompt import Prompting
+from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.lanes.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, Pool
 from toplu.fleet.processes.supervisor import Supervisor
@@ -43,7 +43,7 @@ class World:
             model=MODEL,
             supervisor=self.supervisor,
             settings=values,
-            manner=Prompting(MODEL, NO_GROUNDER),
+            manner=PromptAdapter(MODEL, NO_GROUNDER),
         )
 
     async def _launch(self) -> ScriptedEngine:

@@ -13,15 +13,15 @@ from toplu.job import ProjectId
 from toplu.projects import keys as keys_module
 from toplu.projects.keys import REMEMBERED_FOR, Keys
 from toplu.store.rows.database import Database
-from toplu.store.rows.keys import IssuedKeys
+from toplu.store.rows.keys import KeyRows
 
 PROJECT = ProjectId("team-a")
 
 
 @pytest.fixture
-async def issued(tmp_path: Path) -> AsyncIterator[IssuedKeys]:
+async def issued(tmp_path: Path) -> AsyncIterator[KeyRows]:
     database = await Database.open(tmp_path / "toplu.db")
-    yield IssuedKeys(database)
+    yield KeyRows(database)
     await database.close()
 
 
@@ -31,7 +31,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def keys(issued: IssuedKeys, clock: FakeClock) -> Keys:
+def keys(issued: KeyRows, clock: FakeClock) -> Keys:
     return Keys(clock=clock, issued=issued)
 
 
@@ -76,7 +76,7 @@ async def test_a_revoked_key_is_worth_nothing_at_once(
 
 
 async def test_a_key_revoked_in_another_process_lives_two_seconds_at_most(
-    keys: Keys, issued: IssuedKeys, clock: FakeClock
+    keys: Keys, issued: KeyRows, clock: FakeClock
 ) -> None:
     key = await keys.create(PROJECT, "a")
     assert await keys.project_of(key) == PROJECT
@@ -90,7 +90,7 @@ async def test_a_key_revoked_in_another_process_lives_two_seconds_at_most(
 
 
 async def test_a_key_made_in_another_process_counts_at_once(
-    keys: Keys, issued: IssuedKeys, clock: FakeClock
+    keys: Keys, issued: KeyRows, clock: FakeClock
 ) -> None:
     assert not await keys.any_exist()
     key = await Keys(clock=clock, issued=issued).create(PROJECT, "a")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError, FailedPrecondition, Unavailable
-from toplu.store.search_index import Collection, Passages
+from toplu.store.search_index import Collection, SearchIndex
 from toplu.tools.documents import (
     DOCUMENT_BYTES_MAX,
     PASSAGE_CHARACTERS_MAX,
@@ -66,7 +66,7 @@ def test_a_folder_is_read_without_what_is_no_document_of_it(tmp_path: Path):
 
 
 async def test_a_collection_is_replaced_and_removed_whole(tmp_path: Path):
-    passages = Passages(tmp_path / "search.db")
+    passages = SearchIndex(tmp_path / "search.db")
     index = LocalIndex(passages)
     with pytest.raises(FailedPrecondition, match="toplu search add PATH"):
         await index.search("alpha", 5)
@@ -96,6 +96,6 @@ async def test_an_index_that_cannot_be_read_says_so(tmp_path: Path):
     path = tmp_path / "search.db"
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(Unavailable, match="cannot be read"):
-        await LocalIndex(Passages(path)).search("alpha", 5)
+        await LocalIndex(SearchIndex(path)).search("alpha", 5)
     with pytest.raises(ConfigurationError):
-        Passages(path).collections()
+        SearchIndex(path).collections()

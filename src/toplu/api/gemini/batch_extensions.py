@@ -12,11 +12,11 @@ from toplu.api.gemini.state_style import state_style_of
 from toplu.api.http.gate import Call, Gate
 from toplu.api.http.json_lines import JsonLines
 from toplu.api.http.responses import json_response
-from toplu.batch.jobs.retry import Retry
+from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.lookup import Lookup
-from toplu.batch.results.reader import KeptResults
+from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
-from toplu.batch.schedule.wait_reason import Waits
+from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.job import JobId, Method
 from toplu.settings.server import Settings
 from toplu.wire.gemini.batch import RetryBatchRequest
@@ -26,7 +26,7 @@ COUNT_HEADER = "X-Toplu-Result-Count"
 COMPLETE_HEADER = "X-Toplu-Complete"
 
 
-class BatchExtensions:
+class BatchExtensionsApi:
     """The door to the calls of our own on `batches/…`."""
 
     def __init__(
@@ -35,10 +35,10 @@ class BatchExtensions:
         settings: Settings,
         names: ModelNames,
         lookup: Lookup,
-        results: KeptResults,
-        retry: Retry,
+        results: ResultReader,
+        retry: JobRetry,
         receipts: Receipts,
-        waits: Waits,
+        waits: WaitReasons,
     ) -> None:
         self._settings = settings
         self._names = names
@@ -60,7 +60,7 @@ class BatchExtensions:
         """Answer with the results so far, in input order, whatever the state of the batch."""
         async with AsyncExitStack() as stack:
             reading = await stack.enter_async_context(
-                self._results.so_far(call.project, JobId(call.path("batch")))
+                self._results.partial(call.project, JobId(call.path("batch")))
             )
             return JsonLines(
                 reading.pieces,

@@ -14,11 +14,11 @@ from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
 from toplu.api.http.gate import Call, Endpoint, Gate
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.http.responses import json_response
-from toplu.batch.jobs.cancel import Withdrawal
-from toplu.batch.jobs.create import Intake
-from toplu.batch.jobs.update import WRITABLE, Amendment
+from toplu.batch.jobs.cancel import JobCancellation
+from toplu.batch.jobs.create import JobCreation
+from toplu.batch.jobs.update import WRITABLE, JobUpdate
 from toplu.batch.lookup import Lookup
-from toplu.batch.schedule.wait_reason import Waits
+from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import InvalidArgument, Unimplemented
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings.server import Settings
@@ -35,7 +35,7 @@ PAGE_SIZE = 50
 PAGE_SIZE_MAX = 100
 
 
-class Batches:
+class BatchesApi:
     """The door to `batches/…`."""
 
     def __init__(
@@ -43,11 +43,11 @@ class Batches:
         *,
         settings: Settings,
         names: ModelNames,
-        intake: Intake,
+        intake: JobCreation,
         lookup: Lookup,
-        withdrawal: Withdrawal,
-        amendment: Amendment,
-        waits: Waits,
+        withdrawal: JobCancellation,
+        amendment: JobUpdate,
+        waits: WaitReasons,
     ) -> None:
         self._settings = settings
         self._names = names

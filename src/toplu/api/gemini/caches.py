@@ -28,7 +28,7 @@ EXPIRATION = {"ttl": "ttl", "expireTime": "expire_time"}
 UNCHANGEABLE = ("model", "display_name", "contents", "system_instruction", "tools", "tool_config")
 
 
-class Caches:
+class CachesApi:
     """The door to `cachedContents/…`."""
 
     def __init__(

@@ -23,7 +23,7 @@ from toplu.wire.gemini.token_usage import usage_of
 REQUESTS_MAX = 100  # of one call, as hosted
 
 
-class Embed:
+class EmbedApi:
     """The door to `models/…:embedContent` and `:batchEmbedContents`."""
 
     def __init__(

@@ -18,7 +18,7 @@ PAGE_SIZE_MAX = 100
 MEDIA = frozenset({"media"})
 
 
-class Files:
+class FilesApi:
     """The door to `files/…`."""
 
     def __init__(self, *, settings: Settings, library: Library) -> None:

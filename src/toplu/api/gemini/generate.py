@@ -30,7 +30,7 @@ STREAM_FORMS = frozenset({"json", "sse"})
 T = TypeVar("T")
 
 
-class Generate:
+class GenerateApi:
     """The door to `models/…:generateContent`, `:streamGenerateContent` and `:countTokens`."""
 
     def __init__(

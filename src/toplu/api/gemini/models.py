@@ -15,7 +15,7 @@ PAGE_SIZE = 50
 PAGE_SIZE_MAX = 1000
 
 
-class Models:
+class ModelsApi:
     """The door to `models/…`."""
 
     def __init__(self, *, names: ModelNames) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from toplu import money
-from toplu.batch.schedule.wait_reason import Waiting
+from toplu.batch.schedule.wait_reason import WaitStatus
 from toplu.clock import timestamp
 from toplu.job import InputForm, Job, JobId, JobState, Method
 from toplu.wire.gemini.batch import (
@@ -38,7 +38,7 @@ def operation_of(
     *,
     style: StateStyle,
     results: list[bytes] | None = None,
-    waiting: Waiting | None = None,
+    waiting: WaitStatus | None = None,
 ) -> Operation:
     """Return the job's Operation.
 
@@ -67,7 +67,7 @@ def resource_of(
     *,
     style: StateStyle,
     results: list[bytes] | None = None,
-    waiting: Waiting | None = None,
+    waiting: WaitStatus | None = None,
 ) -> BatchMetadata:
     """Return the batch itself, as it stands inside its Operation and as an update returns it."""
     return BatchMetadata(
@@ -139,7 +139,7 @@ def _stats_of(job: Job) -> BatchStats | None:
     )
 
 
-def _extension_of(job: Job, waiting: Waiting | None) -> BatchExtension:
+def _extension_of(job: Job, waiting: WaitStatus | None) -> BatchExtension:
     """Return what the batch used so far, and all in all once it is final."""
     return BatchExtension(
         usage=usage_of(job),
@@ -155,7 +155,7 @@ def _extension_of(job: Job, waiting: Waiting | None) -> BatchExtension:
     )
 
 
-def _waiting_of(waiting: Waiting) -> BatchWaiting:
+def _waiting_of(waiting: WaitStatus) -> BatchWaiting:
     return BatchWaiting(
         reason=waiting.reason,
         message=waiting.message,
@@ -165,7 +165,7 @@ def _waiting_of(waiting: Waiting) -> BatchWaiting:
     )
 
 
-def _finish_of(waiting: Waiting) -> ExpectedFinish | None:
+def _finish_of(waiting: WaitStatus) -> ExpectedFinish | None:
     if waiting.finish is None:
         return None
     earliest, latest = waiting.finish

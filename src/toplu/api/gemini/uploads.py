@@ -33,7 +33,7 @@ NO_TYPE = "text/plain"  # of an answer that is all in its headers
 SESSION_QUERY = frozenset({"upload_id"})
 
 
-class UploadDoor:
+class UploadsApi:
     """The door to `/upload/…/files`."""
 
     def __init__(self, *, settings: Settings, uploads: Uploads, gate: Gate) -> None:

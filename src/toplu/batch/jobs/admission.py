@@ -6,13 +6,13 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import Bell
+from toplu.batch.loop import Wakeup
 from toplu.clock import Clock, random_id
 from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -54,10 +54,10 @@ class Admission:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         quotas: Quotas,
-        created: Bell,
+        created: Wakeup,
     ) -> None:
         self._prices = {model.name: settings.prices_of(model) for model in settings.models}
         self._life = timedelta(seconds=settings.job_life_seconds)

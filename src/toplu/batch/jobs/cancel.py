@@ -5,20 +5,20 @@ from collections.abc import Callable
 import structlog
 
 from toplu.batch.lookup import MISSING
-from toplu.batch.loop import Bell
+from toplu.batch.loop import Wakeup
 from toplu.clock import Clock
 from toplu.errors import Cancelled, NotFound
 from toplu.job import JobId, JobState, ProjectId
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
 
-class Withdrawal:
+class JobCancellation:
     """Stops jobs; the state moves first, and whatever runs is stopped after."""
 
     def __init__(
-        self, *, clock: Clock, jobs: Jobs, drop_job: Callable[[JobId], None], deleted: Bell
+        self, *, clock: Clock, jobs: JobRows, drop_job: Callable[[JobId], None], deleted: Wakeup
     ) -> None:
         self._clock = clock
         self._jobs = jobs

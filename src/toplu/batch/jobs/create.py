@@ -31,7 +31,7 @@ BODIES = {
 }
 
 
-class Intake:
+class JobCreation:
     """Turns create calls into jobs."""
 
     def __init__(

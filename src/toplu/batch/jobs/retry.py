@@ -13,7 +13,7 @@ from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.jobs.create import check_display_name
 from toplu.batch.line_reader import span_groups
-from toplu.batch.results.reader import KeptResults
+from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.errors import FailedPrecondition
 from toplu.job import Job, JobId
@@ -27,10 +27,10 @@ GROUP_LINES = 8192  # that are copied at a time
 GROUP_BYTES = 4 * 1024 * 1024
 
 
-class Retry:
+class JobRetry:
     """Makes jobs of what other jobs left."""
 
-    def __init__(self, *, blobs: Blobs, results: KeptResults, admission: Admission) -> None:
+    def __init__(self, *, blobs: Blobs, results: ResultReader, admission: Admission) -> None:
         self._blobs = blobs
         self._results = results
         self._admission = admission

@@ -7,7 +7,7 @@ from toplu.batch.lookup import MISSING
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, NotFound, Unimplemented
 from toplu.job import Job, JobId, Method, ProjectId
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -18,10 +18,10 @@ UPDATE_BODIES = {
 WRITABLE = {"displayName": "display_name", "priority": "priority"}
 
 
-class Amendment:
+class JobUpdate:
     """Changes jobs without moving them."""
 
-    def __init__(self, *, clock: Clock, jobs: Jobs) -> None:
+    def __init__(self, *, clock: Clock, jobs: JobRows) -> None:
         self._clock = clock
         self._jobs = jobs
 

@@ -10,7 +10,7 @@ ITEM_OVERHEAD_BYTES = 64  # of a byte string in a list
 RUNS_MAX = 64  # that are merged, and open, at a time
 
 
-class Sorter:
+class ExternalSort:
     """Takes byte strings and gives them back in order.
 
     `folder` is where runs are put, each of `memory_bytes`; None: all of them go into memory.

@@ -21,7 +21,7 @@ from toplu.store.blobs.blobs import Blobs
 RECORD = struct.Struct(">IQIIIB")
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class OrderEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One request in the order."""
 
     index: int  # within the job, from 0
@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     length: int  # of its line, in bytes
     number: int  # of the physical line, from 1
     shared_bytes: int
-    is_twin: bool
+    is_duplicate: bool
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, len(self.line or b"") - self.shared_bytes)
 
 
-def pack(places: Iterable[Place]) -> bytes:
+def pack(places: Iterable[OrderEntry]) -> bytes:
     """Return the records of the places."""
     return b"".join(
         RECORD.pack(
@@ -56,28 +56,28 @@ def pack(places: Iterable[Place]) -> bytes:
             place.length,
             place.number,
             min(place.shared_bytes, 2**32 - 1),
-            place.is_twin,
+            place.is_duplicate,
         )
         for place in places
     )
 
 
-def unpack(records: bytes) -> list[Place]:
+def unpack(records: bytes) -> list[OrderEntry]:
     """Return the places of the records."""
     return [
-        Place(
+        OrderEntry(
             index=index,
             offset=offset,
             length=length,
             number=number,
             shared_bytes=shared,
-            is_twin=bool(twin),
+            is_duplicate=bool(duplicate),
         )
-        for index, offset, length, number, shared, twin in RECORD.iter_unpack(records)
+        for index, offset, length, number, shared, duplicate in RECORD.iter_unpack(records)
     ]
 
 
-async def read_places(blobs: Blobs, shard: Shard) -> list[Place]:
+async def read_places(blobs: Blobs, shard: Shard) -> list[OrderEntry]:
     """Return the shard's part of the order."""
     wanted = (shard.first * RECORD.size, shard.count * RECORD.size)
     try:
@@ -101,7 +101,7 @@ async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[Re
     read = []
     group = 0
     for place in places:
-        group += not place.is_twin
+        group += not place.is_duplicate
         read.append(
             RequestLine(
                 index=place.index,

@@ -16,8 +16,8 @@ from typing import BinaryIO, Self
 import msgspec
 
 from toplu.batch.line_formats import FORMS
-from toplu.batch.plan.external_sort import Sorter
-from toplu.batch.plan.order import Place, pack
+from toplu.batch.plan.external_sort import ExternalSort
+from toplu.batch.plan.order import OrderEntry, pack
 from toplu.batch.plan.shard_cutter import ShardBounds, cut_shards
 from toplu.batch.plan.sort_key import (
     DIGEST_BYTES,
@@ -117,7 +117,7 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[tuple[LineSpan, 
 class Ordering:
     """The requests of one input, or of a part of it, on their way into order."""
 
-    def __init__(self, rules: PlanRules, sorter: Sorter, first: int = 0) -> None:
+    def __init__(self, rules: PlanRules, sorter: ExternalSort, first: int = 0) -> None:
         self._rules = rules
         self._sorter = sorter
         self._first = first
@@ -146,7 +146,7 @@ class Ordering:
                 return key_of(request), digest
         return UNREADABLE, unique_digest(self.total)
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[OrderEntry]:
         """Yield the places in the order of execution; once, after the last line."""
         last_key, last_digest = b"", b""
         tail = len(END) + DIGEST_BYTES + PLACE.size
@@ -154,23 +154,23 @@ class Ordering:
             key = item[:-tail]
             digest = item[-tail + len(END) : -PLACE.size]
             index, offset, length, number = PLACE.unpack(item[-PLACE.size :])
-            yield Place(
+            yield OrderEntry(
                 index=index,
                 offset=offset,
                 length=length,
                 number=number,
                 shared_bytes=shared_bytes(last_key, key),
-                is_twin=digest == last_digest,
+                is_duplicate=digest == last_digest,
             )
             last_key, last_digest = key, digest
 
 
 def cut(
-    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[Place], None]
+    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[OrderEntry], None]
 ) -> list[int]:
     """Write each place in order; return the sizes of the shards."""
 
-    def written() -> Iterator[Place]:
+    def written() -> Iterator[OrderEntry]:
         for place in ordering.places():
             write(place)
             yield place
@@ -179,7 +179,7 @@ def cut(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class Head:
     """The order of the first requests of an input, or of all."""
 
     order: bytes  # records
@@ -187,7 +187,7 @@ class Beginning:
     is_whole: bool
 
 
-def plan_beginning(path: Path, rules: PlanRules) -> Beginning:
+def plan_beginning(path: Path, rules: PlanRules) -> Head:
     """Return the order of the whole input, or of its first requests if it is large."""
     lines: list[tuple[LineSpan, bytes | None]] = []
     is_whole = True
@@ -208,9 +208,9 @@ def plan_beginning(path: Path, rules: PlanRules) -> Beginning:
             HEAD_REQUESTS_PER_LANE * rules.lanes, min(HEAD_REQUESTS_MAX, expected // HEAD_SHARE)
         )
         del lines[count:]
-    ordering = Ordering(rules, Sorter())
+    ordering = Ordering(rules, ExternalSort())
     for span, line in lines:
         ordering.add(span, line)
-    places: list[Place] = []
+    places: list[OrderEntry] = []
     shards = cut(ordering, 0, rules, places.append)
-    return Beginning(order=pack(places), shards=shards, is_whole=is_whole)
+    return Head(order=pack(places), shards=shards, is_whole=is_whole)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from toplu.batch.plan.external_sort import Sorter
-from toplu.batch.plan.order import Place, pack
+from toplu.batch.plan.external_sort import ExternalSort
+from toplu.batch.plan.order import OrderEntry, pack
 from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
 from toplu.errors import InvalidArgument
 
@@ -28,7 +28,7 @@ PLACES_AT_ONCE = 4096
 NICENESS = 10  # requests that run are more urgent than the order of those to come
 
 
-class PlanningTask(msgspec.Struct, frozen=True, kw_only=True):
+class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be ordered, and where the order is to be put."""
 
     rules: PlanRules
@@ -39,7 +39,7 @@ class PlanningTask(msgspec.Struct, frozen=True, kw_only=True):
     order_path: str
 
 
-class PlanningAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class OrderingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How the order is cut, behind the head; or what is wrong with the input as a whole."""
 
     total: int = 0  # of the job, its head included
@@ -47,10 +47,10 @@ class PlanningAnswer(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | None = None
 
 
-def plan_input(task: PlanningTask) -> PlanningAnswer:
+def plan_input(task: OrderingTask) -> OrderingAnswer:
     """Write the order of the whole job."""
     rules = task.rules
-    ordering = Ordering(rules, Sorter(Path(task.folder), SORTER_BYTES), first=task.head_count)
+    ordering = Ordering(rules, ExternalSort(Path(task.folder), SORTER_BYTES), first=task.head_count)
     with Path(task.input_path).open("rb") as file:
         for number, (span, line) in enumerate(read_lines(file, rules.line_bytes_max)):
             if number < task.head_count:
@@ -58,14 +58,14 @@ def plan_input(task: PlanningTask) -> PlanningAnswer:
             try:
                 ordering.add(span, line)
             except InvalidArgument as refusal:
-                return PlanningAnswer(refusal=refusal.message)
+                return OrderingAnswer(refusal=refusal.message)
     with Path(task.order_path).open("xb") as order:
         if task.head_path is not None:
             with Path(task.head_path).open("rb") as head:
                 shutil.copyfileobj(head, order)
-        places: list[Place] = []
+        places: list[OrderEntry] = []
 
-        def write(place: Place) -> None:
+        def write(place: OrderEntry) -> None:
             places.append(place)
             if len(places) == PLACES_AT_ONCE:
                 order.write(pack(places))
@@ -73,7 +73,7 @@ def plan_input(task: PlanningTask) -> PlanningAnswer:
 
         shards = cut(ordering, task.head_count, rules, write)
         order.write(pack(places))
-    return PlanningAnswer(total=ordering.total, shards=shards)
+    return OrderingAnswer(total=ordering.total, shards=shards)
 
 
 def run_child() -> None:
@@ -81,7 +81,7 @@ def run_child() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(NICENESS)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=PlanningTask)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=OrderingTask)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     answer = plan_input(task)
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")

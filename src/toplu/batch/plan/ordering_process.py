@@ -7,16 +7,16 @@ import sys
 
 import msgspec
 
-from toplu.batch.plan.ordering_child import PlanningAnswer, PlanningTask
+from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask
 
 CHILD_MODULE = "toplu.batch.plan.ordering_child"
 
 
-class PlanningFailed(Exception):
+class OrderingFailed(Exception):
     """The child ended without an answer: a full disk, say. It may be tried again."""
 
 
-async def plan_in_child(task: PlanningTask) -> PlanningAnswer:
+async def plan_in_child(task: OrderingTask) -> OrderingAnswer:
     """Return the answer of a child; none outlives the call."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -38,7 +38,7 @@ async def plan_in_child(task: PlanningTask) -> PlanningAnswer:
             child.kill()
         await child.wait()
     try:
-        return msgspec.json.decode(said, type=PlanningAnswer)
+        return msgspec.json.decode(said, type=OrderingAnswer)
     except msgspec.DecodeError as error:
         last_words = complaint.decode(errors="replace").strip().splitlines()[-1:]
-        raise PlanningFailed("".join(last_words) or "The planning process ended.") from error
+        raise OrderingFailed("".join(last_words) or "The planning process ended.") from error

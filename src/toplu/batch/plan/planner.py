@@ -15,9 +15,9 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.failure import fail_job
-from toplu.batch.loop import AT_ONCE, Bell
+from toplu.batch.loop import AT_ONCE, Wakeup
 from toplu.batch.plan.ordering import PlanRules, plan_beginning
-from toplu.batch.plan.ordering_child import PlanningTask
+from toplu.batch.plan.ordering_child import OrderingTask
 from toplu.batch.plan.ordering_process import plan_in_child
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
@@ -25,7 +25,7 @@ from toplu.errors import InvalidArgument, TopluError
 from toplu.job import Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -41,10 +41,10 @@ class Planner:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         planned: Callable[[], None],
-        begun: Bell,
+        begun: Wakeup,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -96,7 +96,7 @@ class Orderer:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         planned: Callable[[], None],
         drop_job: Callable[[JobId], None],
@@ -157,7 +157,7 @@ class Orderer:
         async with self._blobs.workshop() as folder:
             order = folder / "order"
             answer = await plan_in_child(
-                PlanningTask(
+                OrderingTask(
                     rules=PlanRules.of(self._settings, job),
                     input_path=str(self._blobs.local(paths.input_lines(job.id))),
                     head_path=str(self._blobs.local(paths.head_order(job.id))),

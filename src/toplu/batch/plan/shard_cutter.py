@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from toplu.batch.plan.order import Place
+from toplu.batch.plan.order import OrderEntry
 
 # A lane works through several shards, so that one that is ahead finds another to begin.
 SHARDS_PER_LANE = 4
@@ -48,17 +48,17 @@ class ShardBounds:
         )
 
 
-def cut_shards(places: Iterable[Place], bounds: ShardBounds) -> Iterator[int]:
+def cut_shards(places: Iterable[OrderEntry], bounds: ShardBounds) -> Iterator[int]:
     """Yield how many places each shard takes, in order; together they take all.
 
     A shard ends between half and twice of what it is to be, where the next request shares least
     with it. Twins cost nothing, and are parted only where the bounds leave no choice.
     """
-    waiting: list[Place] = []
+    waiting: list[OrderEntry] = []
     work = size_bytes = 0
     for place in places:
         waiting.append(place)
-        work += not place.is_twin
+        work += not place.is_duplicate
         size_bytes += place.length
         while len(waiting) > 1 and (
             work > bounds.longest
@@ -68,18 +68,18 @@ def cut_shards(places: Iterable[Place], bounds: ShardBounds) -> Iterator[int]:
             count = _best_cut(waiting, bounds)
             yield count
             del waiting[:count]
-            work = sum(not place.is_twin for place in waiting)
+            work = sum(not place.is_duplicate for place in waiting)
             size_bytes = sum(place.length for place in waiting)
     if waiting:
         yield len(waiting)
 
 
-def _best_cut(waiting: Sequence[Place], bounds: ShardBounds) -> int:
+def _best_cut(waiting: Sequence[OrderEntry], bounds: ShardBounds) -> int:
     """Return how many of those that wait make a shard; there are two at least, and one is left."""
     choices: list[tuple[bool, int, int, int]] = []
     work = size_bytes = 0
     for count, (last, following) in enumerate(itertools.pairwise(waiting), start=1):
-        work += not last.is_twin
+        work += not last.is_duplicate
         size_bytes += last.length
         if choices and (
             work > bounds.longest or count > bounds.requests_max or size_bytes > bounds.bytes_max
@@ -88,5 +88,5 @@ def _best_cut(waiting: Sequence[Place], bounds: ShardBounds) -> int:
         if work <= bounds.requests // 2:
             choices = []  # what is shorter is wanted only where the bounds leave no choice
         grains = following.shared_bytes // GRAIN_BYTES
-        choices.append((following.is_twin, grains, abs(work - bounds.requests), count))
+        choices.append((following.is_duplicate, grains, abs(work - bounds.requests), count))
     return min(choices)[-1]

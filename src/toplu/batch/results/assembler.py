@@ -22,7 +22,7 @@ from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.rows.files import FileSource, StoredFile
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Assembler:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         results: ResultLog,
         faults: StorageFaults | None = None,

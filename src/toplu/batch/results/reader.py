@@ -23,7 +23,7 @@ from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import Entry, ResultLog, Segment
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini import jsonl
 
 
@@ -60,11 +60,11 @@ class Reading:
     pieces: AsyncIterator[bytes]  # whole lines, each with the number of its request
 
 
-class KeptResults:
+class ResultReader:
     """Reads the results of jobs, finished or not."""
 
     def __init__(
-        self, *, settings: Settings, jobs: Jobs, blobs: Blobs, results: ResultLog, lookup: Lookup
+        self, *, settings: Settings, jobs: JobRows, blobs: Blobs, results: ResultLog, lookup: Lookup
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
@@ -74,7 +74,7 @@ class KeptResults:
         self._scans = asyncio.Semaphore(settings.result_scans_max)
 
     @asynccontextmanager
-    async def so_far(self, project: ProjectId, job_id: JobId) -> AsyncIterator[Reading]:
+    async def partial(self, project: ProjectId, job_id: JobId) -> AsyncIterator[Reading]:
         """Give every result that is durable and counted, in input order; NotFound as for a get."""
         job = await self._lookup.find(project, job_id)
         async with self._blobs.workshop() as folder:

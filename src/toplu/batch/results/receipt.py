@@ -7,12 +7,12 @@ receipt says whether they, the counts, the shards and the ledger agree.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toplu.batch.results.reader import KeptResults
+from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.errors import FailedPrecondition
 from toplu.job import Job, Shard
 from toplu.money import Usage, total
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerRows
 
 
@@ -32,7 +32,7 @@ class Receipt:
 class Receipts:
     """Writes receipts."""
 
-    def __init__(self, *, jobs: Jobs, ledger: LedgerRows, results: KeptResults) -> None:
+    def __init__(self, *, jobs: JobRows, ledger: LedgerRows, results: ResultReader) -> None:
         self._jobs = jobs
         self._ledger = ledger
         self._results = results

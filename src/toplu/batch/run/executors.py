@@ -20,7 +20,7 @@ from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.message import Response
 
 
-class Answers(Protocol):
+class Executor(Protocol):
     """What answers the requests of the jobs of one engine."""
 
     @property
@@ -38,7 +38,7 @@ class Answers(Protocol):
         """Whether a prefix that one request has read is there for all."""
         ...
 
-    def rests(self, lane: int) -> bool:
+    def is_reserved(self, lane: int) -> bool:
         """Whether the lane is kept for interactive calls at the moment."""
         ...
 
@@ -60,7 +60,7 @@ class Answers(Protocol):
         ...
 
 
-class Generations:
+class GenerationExecutor:
     """Answers of a model that generates; a request may refer to what its project keeps."""
 
     def __init__(
@@ -79,8 +79,8 @@ class Generations:
     def window(self) -> int:
         return self._pool.window * self._pool.lanes // self.lanes
 
-    def rests(self, lane: int) -> bool:
-        return not self.share_cache and self._pool.rests(lane)
+    def is_reserved(self, lane: int) -> bool:
+        return not self.share_cache and self._pool.is_reserved(lane)
 
     async def answer(
         self,
@@ -103,7 +103,7 @@ class Generations:
         )
 
 
-class Embeddings:
+class EmbeddingExecutor:
     """Answers of a model that embeds; its requests are text alone."""
 
     lanes = 1
@@ -116,7 +116,7 @@ class Embeddings:
     def window(self) -> int:
         return self._pool.window
 
-    def rests(self, lane: int) -> bool:  # noqa: ARG002  # there is one
+    def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # there is one
         return False
 
     async def answer(
@@ -132,14 +132,14 @@ class Embeddings:
         return await self._pool.answer(request, interactive=False, label=label)
 
 
-def answers_of(
+def executor_of(
     model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheLibrary
-) -> Answers:
+) -> Executor:
     """Return what answers the jobs of a catalogue model."""
     match model.kind:
         case Kind.GENERATION:
-            return Generations(
+            return GenerationExecutor(
                 fleet.pool(model.name), attachments, caches, share_cache=model.shared_cache
             )
         case Kind.EMBEDDING:
-            return Embeddings(fleet.embedding_pool(model.name))
+            return EmbeddingExecutor(fleet.embedding_pool(model.name))

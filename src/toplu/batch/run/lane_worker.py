@@ -15,11 +15,11 @@ import structlog
 
 from toplu.batch.loop import AFTER_A_FAULT
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.leased_shard import ShardRun
-from toplu.batch.run.leased_shards import HeldShards
-from toplu.batch.run.request_runner import RequestRun
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.leased_shards import LeasedShards
+from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
-from toplu.batch.run.span import Stretch
+from toplu.batch.run.span import Span
 from toplu.fleet.lanes.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp
 from toplu.job import Lease
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 IDLE = timedelta(seconds=5)
 
 
-class LaneRun:
+class LaneWorker:
     """Works on one lane until it is drained."""
 
     def __init__(
@@ -37,22 +37,22 @@ class LaneRun:
         *,
         lane: int,
         window: int,
-        held: HeldShards,
-        requests: RequestRun,
+        held: LeasedShards,
+        requests: RequestRunner,
         writer: ResultWriter,
-        rests: Callable[[int], bool],
+        is_reserved: Callable[[int], bool],
     ) -> None:
         self._lane = lane
-        self._rests = rests
+        self._rests = is_reserved
         self._held = held
         self._requests = requests
         self._writer = writer
         # With one lane there is no other that may be free first.
-        self._is_one_behind = window == PLACES_PER_LANE and len(held.bells) > 1
+        self._is_one_behind = window == PLACES_PER_LANE and len(held.wakeups) > 1
         self._places = asyncio.Semaphore(window)
         self._outstanding = 0
-        self._bell = held.bells[lane]
-        self._at_hand: tuple[ShardRun, Stretch] | None = None
+        self._wakeup = held.wakeups[lane]
+        self._at_hand: tuple[LeasedShard, Span] | None = None
         self._after: Lease | None = None  # the one that it worked under last
         self._draining = False
 
@@ -65,29 +65,29 @@ class LaneRun:
                 taken = await self._next_request()
                 if taken is None:
                     return
-                run, stretch, twins = taken
+                run, stretch, duplicates = taken
                 self._outstanding += 1
-                task = requests.create_task(self._answer(run, stretch, twins))
+                task = requests.create_task(self._answer(run, stretch, duplicates))
                 run.started(task)
                 task.add_done_callback(self._ended)
 
     def drain(self) -> None:
         """Start nothing more."""
         self._draining = True
-        self._bell.ring()
+        self._wakeup.ring()
 
     def _ended(self, _: "asyncio.Task[None]") -> None:
         self._outstanding -= 1
         self._places.release()
-        self._bell.ring()
+        self._wakeup.ring()
 
     async def _next_request(
         self,
-    ) -> tuple[ShardRun, Stretch, tuple[RequestLine, ...]] | None:
+    ) -> tuple[LeasedShard, Span, tuple[RequestLine, ...]] | None:
         while not self._draining:
             if self._rests(self._lane):
                 self._step_aside()
-                await self._bell.wait(IDLE)
+                await self._wakeup.wait(IDLE)
                 continue
             if self._at_hand is not None and len(self._at_hand[1]):
                 run, stretch = self._at_hand
@@ -100,15 +100,15 @@ class LaneRun:
                     if (taken := self._held.take(run, stretch)) is not None:
                         return taken
                 # Held back: the bell rings when one of those that run is further.
-                await self._bell.wait(IDLE)
+                await self._wakeup.wait(IDLE)
                 continue
             if not await self._find_stretch():
-                await self._bell.wait(IDLE)
+                await self._wakeup.wait(IDLE)
         return None
 
     def _is_to_wait(self) -> bool:
         """Whether no request is to go behind the one that runs: another lane may be free first."""
-        return self._held.is_scarce or (self._is_one_behind and self._held.is_tail)
+        return self._held.is_scarce or (self._is_one_behind and self._held.is_last_phase)
 
     def _step_aside(self) -> None:
         """Leave what is at hand to others, and the lane to interactive calls."""
@@ -125,7 +125,7 @@ class LaneRun:
         except Exception:
             # The database is away, say. The requests in flight go on; leasing is tried again.
             log.exception("lease_failed", lane=self._lane)
-            await self._bell.wait(AFTER_A_FAULT)
+            await self._wakeup.wait(AFTER_A_FAULT)
             return True
         self._at_hand = found
         if found is not None:
@@ -133,18 +133,18 @@ class LaneRun:
         return found is not None
 
     async def _answer(
-        self, run: ShardRun, stretch: Stretch, twins: tuple[RequestLine, ...]
+        self, run: LeasedShard, stretch: Span, duplicates: tuple[RequestLine, ...]
     ) -> None:
         """Give each request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
 
         def note_read() -> None:
-            if stretch.note_read(twins[0]):
-                self._bell.ring()
+            if stretch.note_read(duplicates[0]):
+                self._wakeup.ring()
 
         try:
             async for records in self._requests.outcomes(
-                job, twins, lane=self._lane, begun=note_read
+                job, duplicates, lane=self._lane, begun=note_read
             ):
                 if run.dropped:
                     return

@@ -10,14 +10,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.span import Stretch
+from toplu.batch.run.span import Span
 
 LOOK_AHEAD = 256  # requests that one which may go is looked for among
 # Four blocks of an engine's cache, about: to read less again is no reason to wait.
 WORTH_WAITING_BYTES = 256
 
 
-class LedStretch(Stretch):
+class LeaderFirstSpan(Span):
     """A stretch that gives a request only when nobody is just reading what it would reuse."""
 
     def __init__(self, lines: Sequence[RequestLine]) -> None:
@@ -37,9 +37,9 @@ class LedStretch(Stretch):
             place = next((place for place, _ in self.startable()), None)
             if place is None:
                 return ()
-        twins = super().take(place)
-        self._being_read.add(self._place_of[twins[0].index])
-        return twins
+        duplicates = super().take(place)
+        self._being_read.add(self._place_of[duplicates[0].index])
+        return duplicates
 
     def note_read(self, line: RequestLine) -> bool:
         place = self._place_of[line.index]

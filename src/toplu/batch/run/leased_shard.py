@@ -7,8 +7,8 @@ import msgspec
 
 from toplu.batch.plan import order
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.leader_first import LedStretch
-from toplu.batch.run.span import Stretch
+from toplu.batch.run.leader_first import LeaderFirstSpan
+from toplu.batch.run.span import Span
 from toplu.job import Lease
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
@@ -19,7 +19,7 @@ from toplu.store.rows.jobs import Progress
 NO_BOUND = 2**32
 
 
-class ShardRun:
+class LeasedShard:
     """The state of a shard between its lease and its last durable result."""
 
     def __init__(
@@ -34,7 +34,7 @@ class ShardRun:
         share_cache: bool,
     ) -> None:
         self.lease = lease
-        stretch = LedStretch(lines) if share_cache else Stretch(lines)
+        stretch = LeaderFirstSpan(lines) if share_cache else Span(lines)
         self.stretches = [stretch]  # what is left to start, of each lane that helps
         self._running: set[asyncio.Task[None]] = set()
         self._sealed = sealed  # segments of earlier epochs, up to where they are valid
@@ -56,7 +56,7 @@ class ShardRun:
         results: ResultLog,
         settings: Settings,
         share_cache: bool = False,
-    ) -> "ShardRun":
+    ) -> "LeasedShard":
         """Read the shard's lines and what earlier holders of it have finished.
 
         This is the whole of crash recovery: a result that is in the log, whether or not the
@@ -96,7 +96,7 @@ class ShardRun:
         """Whether earlier holders of the shard left results, which may not be counted yet."""
         return bool(self._sealed)
 
-    def divide(self, answer_bytes: float) -> Stretch | None:
+    def divide(self, answer_bytes: float) -> Span | None:
         """Return the rest of the longest stretch, for an idle lane; None if it gains nothing.
 
         `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
@@ -151,7 +151,7 @@ class ShardRun:
         """Whether every request has a durable outcome."""
         return self.succeeded + self.failed == self.lease.shard.count
 
-    def put_down(self, settled: Callable[[], None]) -> None:
+    def release(self, settled: Callable[[], None]) -> None:
         """Start nothing more, for others have their turn; what runs is finished.
 
         `settled` is called when all of that is durable.

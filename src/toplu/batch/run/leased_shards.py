@@ -11,13 +11,13 @@ from datetime import datetime
 import structlog
 
 from toplu.batch.failure import fail_job
-from toplu.batch.loop import Bell
+from toplu.batch.loop import Wakeup
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.plan.shard_cutter import REQUESTS_PER_LANE
-from toplu.batch.run.leased_shard import ShardRun
-from toplu.batch.run.longest_first import BYTES_PER_OUTPUT_TOKEN, Tail
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.longest_first import BYTES_PER_OUTPUT_TOKEN, LongestFirst
 from toplu.batch.run.result_writer import ResultWriter
-from toplu.batch.run.span import Stretch
+from toplu.batch.run.span import Span
 from toplu.batch.schedule.estimate import AnswerLength
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.clock import Clock
@@ -26,12 +26,12 @@ from toplu.job import Job, JobId, Lease
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
 
-class HeldShards:
+class LeasedShards:
     """Leases shards for the lanes of one engine, and keeps the leases alive."""
 
     def __init__(
@@ -44,7 +44,7 @@ class HeldShards:
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         results: ResultLog,
         writer: ResultWriter,
@@ -58,20 +58,20 @@ class HeldShards:
         self._blobs = blobs
         self._results = results
         self._writer = writer
-        self._runs: list[ShardRun] = []
+        self._runs: list[LeasedShard] = []
         self._opening: set[Lease] = set()  # leased, and not yet among the runs
         self._wanting: set[int] = set()  # lanes on which nothing runs
         self._is_all_leased = False
         self._tail_requests = REQUESTS_PER_LANE * (window if share_cache else lanes)
-        self._tail = Tail()
+        self._tail = LongestFirst()
         self._answers = AnswerLength()
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
-        self.bells = [Bell() for _ in range(lanes)]  # rung when there may be work for the lane
+        self.wakeups = [Wakeup() for _ in range(lanes)]  # rung when there may be work for the lane
 
     def ring(self) -> None:
         """Have every lane look for work."""
-        for bell in self.bells:
-            bell.ring()
+        for wakeup in self.wakeups:
+            wakeup.ring()
 
     def note_answer(self, output_tokens: int) -> None:
         """Learn from an answer how long answers are."""
@@ -93,7 +93,7 @@ class HeldShards:
         return begun <= self._clock.now() < begun + self._scheduler.quantum
 
     @property
-    def is_tail(self) -> bool:
+    def is_last_phase(self) -> bool:
         """Whether hardly any requests are left, as good as all of them on the lanes.
 
         Then none is to wait behind another: it may be the longest, and another lane free first.
@@ -103,13 +103,13 @@ class HeldShards:
         return self._scheduler.pending(self._engine) <= self._tail_requests
 
     def take(
-        self, run: ShardRun, stretch: Stretch
-    ) -> tuple[ShardRun, Stretch, tuple[RequestLine, ...]] | None:
+        self, run: LeasedShard, stretch: Span
+    ) -> tuple[LeasedShard, Span, tuple[RequestLine, ...]] | None:
         """Return what a lane begins whose stretch that is, with its twins; None: all is held back.
 
         At the end of all work that is the longest request of the job, whichever lane has it.
         """
-        if self.is_tail:
+        if self.is_last_phase:
             job = run.lease.job
             runs = [it for it in self._runs if it.lease.job.id == job.id]
             choices = [(it, other) for it in runs for other in it.stretches if other is not stretch]
@@ -122,10 +122,10 @@ class HeldShards:
                 self.ring()  # the lane that it is taken from may lease the next shard
             return run, stretch, stretch.take(found[1])
         self._tail.forget()
-        twins = stretch.take()
-        return (run, stretch, twins) if twins else None
+        duplicates = stretch.take()
+        return (run, stretch, duplicates) if duplicates else None
 
-    async def keeps_turn(self, lane: int, run: ShardRun) -> bool:
+    async def keeps_turn(self, lane: int, run: LeasedShard) -> bool:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
         self._begun[lane] = self._clock.now()
         try:
@@ -137,17 +137,17 @@ class HeldShards:
             # The database is away, say. It is asked again after the next quantum.
             log.exception("turn_not_asked", job=run.lease.job.id)
             return True
-        self._put_down(lane, run)
+        self._release(lane, run)
         return False
 
-    async def _is_to_help(self, lane: int, run: ShardRun) -> bool:
+    async def _is_to_help(self, lane: int, run: LeasedShard) -> bool:
         """Whether a job whose deadline presses has more to start than the lane that holds it."""
         job = await self._scheduler.pressing(self._engine, lane)
         return job != run.lease.job.id and any(
             it.unstarted > 1 for it in self._runs if it.lease.job.id == job
         )
 
-    def rest(self, lane: int, run: ShardRun | None, *, idle: bool) -> None:
+    def rest(self, lane: int, run: LeasedShard | None, *, idle: bool) -> None:
         """Have the lane want nothing for the time being, and others what it has.
 
         `idle` says that nothing runs on the lane.
@@ -156,16 +156,16 @@ class HeldShards:
         if idle:
             self._scheduler.note_work(self._engine, lane, None)
         if run is not None:
-            self._put_down(lane, run)
+            self._release(lane, run)
 
-    def _put_down(self, lane: int, run: ShardRun) -> None:
+    def _release(self, lane: int, run: LeasedShard) -> None:
         log.info("shard_put_down", job=run.lease.job.id, shard=run.lease.shard.number, lane=lane)
-        run.put_down(self.ring)
+        run.release(self.ring)
         self._writer.note(run)
 
     async def next_stretch(
         self, lane: int, after: Lease | None, *, idle: bool
-    ) -> tuple[ShardRun, Stretch] | None:
+    ) -> tuple[LeasedShard, Span] | None:
         """Return what the lane is to work on, or None for the time being.
 
         `after` is the lease that it worked under; `idle` says that nothing runs on the lane.
@@ -183,7 +183,7 @@ class HeldShards:
             elif (run := await self._open(lease)) is not None:
                 found = run, run.stretches[0]
             else:
-                self.bells[lane].ring()  # there may be others
+                self.wakeups[lane].ring()  # there may be others
                 return None
         if found is not None:
             self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
@@ -201,12 +201,12 @@ class HeldShards:
             await self._scheduler.give_back(run.lease)
             run.drop()
 
-    async def _help_pressing(self, lane: int) -> tuple[ShardRun, Stretch] | None:
+    async def _help_pressing(self, lane: int) -> tuple[LeasedShard, Span] | None:
         """Take over a part of a job whose deadline presses, before anything else is begun."""
         job = await self._scheduler.pressing(self._engine, lane)
         return self._divide([run for run in self._runs if run.lease.job.id == job])
 
-    def _divide(self, runs: Iterable[ShardRun]) -> tuple[ShardRun, Stretch] | None:
+    def _divide(self, runs: Iterable[LeasedShard]) -> tuple[LeasedShard, Span] | None:
         """Take over a part of what the lane has whose rest is longest."""
         answer_bytes = BYTES_PER_OUTPUT_TOKEN * self._answers.tokens
         for run in sorted(runs, key=lambda run: run.unstarted, reverse=True):
@@ -215,10 +215,10 @@ class HeldShards:
                 return run, rest
         return None
 
-    async def _open(self, lease: Lease) -> ShardRun | None:
+    async def _open(self, lease: Lease) -> LeasedShard | None:
         self._opening.add(lease)
         try:
-            run = await ShardRun.open(
+            run = await LeasedShard.open(
                 lease,
                 blobs=self._blobs,
                 results=self._results,
@@ -242,7 +242,7 @@ class HeldShards:
             self._writer.note(run)
         return run
 
-    async def give_up(self, run: ShardRun, error: TopluError) -> None:
+    async def give_up(self, run: LeasedShard, error: TopluError) -> None:
         """Fail the job of the run: its engine does not start."""
         try:
             await self._fail_job(run.lease.job, error)

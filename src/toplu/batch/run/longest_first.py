@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.span import Stretch
+from toplu.batch.run.span import Span
 from toplu.errors import InvalidArgument
 from toplu.job import Job, JobId, Method
 from toplu.wire.gemini.content import GenerateContentRequest
@@ -22,7 +22,7 @@ BYTES_PER_OUTPUT_TOKEN = 32
 LINE_BYTES_MAX = 64 * 1024
 
 
-class Tail:
+class LongestFirst:
     """Remembers what the last requests ask for: each of them is read once."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Tail:
         self._asked.clear()
 
     def longest(
-        self, job: Job, stretches: Sequence[Stretch], output_tokens: float
+        self, job: Job, stretches: Sequence[Span], output_tokens: float
     ) -> tuple[int, int] | None:
         """Return which stretch has the request to begin, and its place in it; None: all are held.
 

@@ -16,7 +16,7 @@ import structlog
 
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.executors import Answers
+from toplu.batch.run.executors import Executor
 from toplu.clock import random_id
 from toplu.engines.translation.answer import RESPONSE_ID_LENGTH
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
@@ -39,17 +39,17 @@ T = TypeVar("T")
 Known = tuple[jsonl.Key, FreeForm | None]  # what the client knows a request by
 
 
-class RequestRun:
+class RequestRunner:
     """Gives requests of one engine their outcomes."""
 
-    def __init__(self, answers: Answers, settings: Settings) -> None:
+    def __init__(self, answers: Executor, settings: Settings) -> None:
         self._answers = answers
         self._line_bytes_max = settings.line_bytes_max
 
     async def outcomes(
         self,
         job: Job,
-        twins: Sequence[RequestLine],
+        duplicates: Sequence[RequestLine],
         *,
         lane: int,
         begun: Callable[[], None] | None = None,
@@ -59,11 +59,11 @@ class RequestRun:
         The first one's response is right for all. If it has none, the next is the first. `begun`
         is as for `Answers.answer`.
         """
-        for place, line in enumerate(twins):
+        for place, line in enumerate(duplicates):
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
             known, outcome = await self._outcome(job, line, lane, begun)
             records = [_record(line, known, outcome)]
-            if not isinstance(outcome, RequestError) and (others := twins[place + 1 :]):
+            if not isinstance(outcome, RequestError) and (others := duplicates[place + 1 :]):
                 records += await asyncio.to_thread(_copies, job, others, outcome)
             for record in records:
                 log.debug(
@@ -111,10 +111,10 @@ class RequestRun:
             return known, Internal(INTERNAL_MESSAGE).as_request_error()
 
 
-def _copies(job: Job, twins: Sequence[RequestLine], response: Response) -> list[Record]:
+def _copies(job: Job, duplicates: Sequence[RequestLine], response: Response) -> list[Record]:
     """Return the outcomes of requests that the response is right for too: with it they have one."""
     copies = []
-    for line in twins:
+    for line in duplicates:
         assert line.line is not None, "a line that was not read is nobody's twin"
         request_line = FORMS[job.method].read(line.line, line.number)
         own = response

@@ -11,15 +11,15 @@ from datetime import timedelta
 
 import structlog
 
-from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Bell
-from toplu.batch.run.leased_shard import ShardRun
-from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.schedule.throughput import Throughputs
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.money import total
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record, ResultLog
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
 
@@ -34,39 +34,39 @@ class ResultWriter:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         results: ResultLog,
-        done: Bell,
-        speeds: Speeds | None = None,
+        done: Wakeup,
+        speeds: Throughputs | None = None,
         faults: StorageFaults | None = None,
     ) -> None:
         self._clock = clock
         self._jobs = jobs
         self._results = results
         self._done = done  # rung when a shard is done
-        self._speeds = speeds or Speeds()
+        self._speeds = speeds or Throughputs()
         self._faults = faults or StorageFaults()
-        self._gathering: dict[ShardRun, list[Record]] = {}
+        self._gathering: dict[LeasedShard, list[Record]] = {}
         self._buffered = 0
         self._buffered_max = settings.results_buffered_max
         self._room = asyncio.Event()
         self._room.set()
         self._committing = asyncio.Lock()
         self._pause = timedelta(seconds=settings.commit_seconds)
-        self.bell = Bell()
+        self.wakeup = Wakeup()
 
-    def add(self, run: ShardRun, record: Record) -> None:
+    def add(self, run: LeasedShard, record: Record) -> None:
         """Take one outcome; it is durable after a coming `step`."""
         self._gathering.setdefault(run, []).append(record)
         self._buffered += 1
         if self._buffered >= self._buffered_max:
             self._room.clear()
-        self.bell.ring()
+        self.wakeup.ring()
 
-    def note(self, run: ShardRun) -> None:
+    def note(self, run: LeasedShard) -> None:
         """Have the run's counts recorded, though it has no new outcome."""
         self._gathering.setdefault(run, [])
-        self.bell.ring()
+        self.wakeup.ring()
 
     @property
     def has_room(self) -> bool:
@@ -100,7 +100,7 @@ class ResultWriter:
                 if await self._commit() > AT_ONCE:
                     return
 
-    def let_go(self) -> None:
+    def unblock(self) -> None:
         """Let who waits for room go on; for a drain, which adds no further requests."""
         self._room.set()
 
@@ -127,7 +127,7 @@ class ResultWriter:
         self._measure(group)
         return AFTER_A_FAULT if unwritten else AT_ONCE
 
-    def _append(self, group: dict[ShardRun, list[Record]]) -> list[ShardRun]:
+    def _append(self, group: dict[LeasedShard, list[Record]]) -> list[LeasedShard]:
         """Write each run's records; return the runs whose records could not be written."""
         unwritten = []
         for run, records in group.items():
@@ -141,13 +141,13 @@ class ResultWriter:
                 unwritten.append(run)
         return unwritten
 
-    def _measure(self, group: dict[ShardRun, list[Record]]) -> None:
+    def _measure(self, group: dict[LeasedShard, list[Record]]) -> None:
         now = self._clock.now()
         for run, records in group.items():
             usage = total(record.usage for record in records)
             self._speeds.of(run.lease.job.engine).add(usage, now)
 
-    async def _record(self, runs: list[ShardRun]) -> None:
+    async def _record(self, runs: list[LeasedShard]) -> None:
         lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())
         for run in runs:
             if run.lease in lost:

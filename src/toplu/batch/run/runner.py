@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from toplu.batch.run.executors import Answers
-from toplu.batch.run.lane_worker import LaneRun
-from toplu.batch.run.leased_shards import HeldShards
-from toplu.batch.run.request_runner import RequestRun
+from toplu.batch.run.executors import Executor
+from toplu.batch.run.lane_worker import LaneWorker
+from toplu.batch.run.leased_shards import LeasedShards
+from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.clock import Clock
@@ -14,7 +14,7 @@ from toplu.job import JobId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 
 
 class Runner:
@@ -24,18 +24,18 @@ class Runner:
         self,
         *,
         engine: str,
-        answers: Answers,
+        answers: Executor,
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
-        jobs: Jobs,
+        jobs: JobRows,
         blobs: Blobs,
         results: ResultLog,
         writer: ResultWriter,
     ) -> None:
         self._scheduler = scheduler
         self._writer = writer
-        self._held = HeldShards(
+        self._held = LeasedShards(
             engine=engine,
             lanes=answers.lanes,
             window=answers.window,
@@ -48,15 +48,15 @@ class Runner:
             results=results,
             writer=writer,
         )
-        requests = RequestRun(answers, settings)
+        requests = RequestRunner(answers, settings)
         self._lanes = [
-            LaneRun(
+            LaneWorker(
                 lane=lane,
                 window=answers.window,
                 held=self._held,
                 requests=requests,
                 writer=writer,
-                rests=answers.rests,
+                is_reserved=answers.is_reserved,
             )
             for lane in range(answers.lanes)
         ]
@@ -75,7 +75,7 @@ class Runner:
         """Start nothing more."""
         for lane in self._lanes:
             lane.drain()
-        self._writer.let_go()
+        self._writer.unblock()
 
     def stop_requests(self) -> None:
         """Stop what runs, for a drain that takes too long; it will run again after the restart."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from toplu.batch.plan.order import RequestLine
 
 
-class Stretch:
+class Span:
     """What a lane has still to start, in order."""
 
     def __init__(self, lines: Iterable[RequestLine]) -> None:
@@ -38,17 +38,17 @@ class Stretch:
         if place is None:
             place = next((place for place, _ in self.startable()), 0)
         self._lines.rotate(-place)
-        twins: list[RequestLine] = []
-        while self._lines and (not twins or self._lines[0].group == twins[0].group):
-            twins.append(self._lines.popleft())
+        duplicates: list[RequestLine] = []
+        while self._lines and (not duplicates or self._lines[0].group == duplicates[0].group):
+            duplicates.append(self._lines.popleft())
         self._lines.rotate(place)
-        return tuple(twins)
+        return tuple(duplicates)
 
     def note_read(self, line: RequestLine) -> bool:  # noqa: ARG002  # nobody waits for it here
         """Take note that the request's prompt is read; return whether another may go for it."""
         return False
 
-    def divide(self, answer_bytes: float) -> "Stretch | None":
+    def divide(self, answer_bytes: float) -> "Span | None":
         """Keep the first part and return the rest, for another lane; None if it gains nothing.
 
         `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
@@ -58,7 +58,7 @@ class Stretch:
         if cut is None:
             return None
         self._lines = deque(lines[:cut])
-        return Stretch(lines[cut:])
+        return Span(lines[cut:])
 
     def clear(self) -> None:
         """Start nothing more."""
@@ -75,18 +75,18 @@ def cheapest_cut(lines: Sequence[RequestLine], answer_bytes: float) -> int | Non
     if not count:
         return None
 
-    def parts_twins(place: int) -> bool:
+    def parts_duplicates(place: int) -> bool:
         return place > 0 and lines[place].group == lines[place - 1].group
 
     cut = min(
         range(count // 4, min(count, 3 * count // 4 + 1)),
         key=lambda place: (
-            parts_twins(place),
+            parts_duplicates(place),
             lines[place].shared_bytes,
             abs(2 * place - count),
         ),
     )
-    if parts_twins(cut):
+    if parts_duplicates(cut):
         return None
     work = sum(line.own_bytes + answer_bytes for line in lines[cut:])
     return cut if work > lines[cut].shared_bytes else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from toplu.job import WORK_SCALE, ProjectId, Share
 
 
-class Shares:
+class FairShares:
     """The counters of one engine, seen at one moment."""
 
     def __init__(self, known: Mapping[ProjectId, Share], weights: Mapping[ProjectId, int]) -> None:

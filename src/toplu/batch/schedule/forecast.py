@@ -9,11 +9,11 @@ projects had before, and what comes later, is not in it. Pure.
 from collections import defaultdict
 from collections.abc import Iterable
 
-from toplu.batch.schedule.policy import Contender, Round
+from toplu.batch.schedule.policy import Candidates, QueuedJob
 from toplu.job import JobId, ProjectId
 
 
-def forecast(round_: Round) -> dict[JobId, float]:
+def forecast(round_: Candidates) -> dict[JobId, float]:
     """Return the work that the engine will have done when each job is through, in that order."""
     urgent_jobs = round_.outlook.urgent
     urgent = [it for it in round_.contenders if it.job in urgent_jobs]
@@ -27,9 +27,9 @@ def forecast(round_: Round) -> dict[JobId, float]:
 
 
 def _side_by_side(
-    contenders: Iterable[Contender], round_: Round, done: float
+    contenders: Iterable[QueuedJob], round_: Candidates, done: float
 ) -> dict[JobId, float]:
-    queues: dict[ProjectId, list[Contender]] = defaultdict(list)
+    queues: dict[ProjectId, list[QueuedJob]] = defaultdict(list)
     for it in contenders:
         queues[it.project].append(it)
     weight = {project: round_.shares.weight(project) for project in queues}

@@ -12,14 +12,14 @@ from datetime import datetime
 from functools import cached_property
 
 from toplu.batch.schedule.deadlines import Due, Outlook, look_ahead
-from toplu.batch.schedule.fair_shares import Shares
+from toplu.batch.schedule.fair_shares import FairShares
 from toplu.job import JobId, ProjectId
 
 WORK_BEFORE_MEASURED = 10_000.0  # of a quantum: a thousand prompt tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
+class QueuedJob:
     """An unfinished job of the engine, as the policy sees it."""
 
     job: JobId
@@ -54,7 +54,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class NextJob:
     """Whose turn it is, and what that makes of the project's counter; see `fair_share.Share`."""
 
     job: JobId
@@ -65,21 +65,21 @@ class Turn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
+class Candidates:
     """All that is known when a lane asks."""
 
-    contenders: Sequence[Contender]
-    shares: Shares
+    contenders: Sequence[QueuedJob]
+    shares: FairShares
     engine: Engine
     now: datetime
 
-    def turn(self) -> Turn | None:
+    def turn(self) -> NextJob | None:
         """Return whose turn it is, or None if no job waits."""
         waiting = [it for it in self.contenders if it.waits]
         if not waiting:
             return None
         chosen = self._by_deadline(waiting, self.outlook) or self._by_share(waiting)
-        return Turn(
+        return NextJob(
             job=chosen.job,
             project=chosen.project,
             weight=self.shares.weight(chosen.project),
@@ -99,7 +99,7 @@ class Round:
         first = min(urgent, key=self._due_first)
         return None if first.waits else first.job
 
-    def without_lane(self, job: JobId) -> "Round":
+    def without_lane(self, job: JobId) -> "Candidates":
         """Return the round in which one of the job's lanes is free and its work waits."""
         return replace(
             self,
@@ -114,7 +114,7 @@ class Round:
         """What the deadlines of all jobs ask for."""
         return look_ahead((self._due(it) for it in self.contenders), self.now)
 
-    def _due(self, it: Contender) -> Due:
+    def _due(self, it: QueuedJob) -> Due:
         # A job that is late is still to be done before it expires.
         begins, ends = (it.target, it.expires) if self._is_late(it) else (it.created, it.target)
         return Due(
@@ -124,10 +124,10 @@ class Round:
             window_seconds=(ends - begins).total_seconds(),
         )
 
-    def _is_late(self, it: Contender) -> bool:
+    def _is_late(self, it: QueuedJob) -> bool:
         return it.target <= self.now
 
-    def _by_deadline(self, waiting: Sequence[Contender], outlook: Outlook) -> Contender | None:
+    def _by_deadline(self, waiting: Sequence[QueuedJob], outlook: Outlook) -> QueuedJob | None:
         """Return the urgent job that is due first, or one that may go beside and is next."""
         urgent = [it for it in waiting if it.job in outlook.urgent]
         if not urgent:
@@ -139,10 +139,10 @@ class Round:
                 return next_in_turn
         return min(urgent, key=self._due_first)
 
-    def _due_first(self, it: Contender) -> tuple[datetime, int, datetime, JobId]:
+    def _due_first(self, it: QueuedJob) -> tuple[datetime, int, datetime, JobId]:
         return self._due(it).deadline, -it.priority, it.created, it.job
 
-    def _beside(self, waiting: Sequence[Contender], outlook: Outlook) -> list[Contender]:
+    def _beside(self, waiting: Sequence[QueuedJob], outlook: Outlook) -> list[QueuedJob]:
         """Return jobs that may be served although others are urgent.
 
         These are the ones that are short enough, and one of each project that would be left
@@ -165,7 +165,7 @@ class Round:
             )
         ]
 
-    def _by_share(self, eligible: Sequence[Contender]) -> Contender:
+    def _by_share(self, eligible: Sequence[QueuedJob]) -> QueuedJob:
         """Return the first job of the project that had least, counting what is on the lanes."""
         lanes: dict[ProjectId, int] = {}
         for it in self.contenders:

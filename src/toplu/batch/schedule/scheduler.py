@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from toplu.batch.schedule.estimate import work_left
-from toplu.batch.schedule.fair_shares import Shares
-from toplu.batch.schedule.policy import Contender, Engine, Round
-from toplu.batch.schedule.throughput import Speeds
+from toplu.batch.schedule.fair_shares import FairShares
+from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
+from toplu.batch.schedule.throughput import Throughputs
 from toplu.clock import Clock
 from toplu.job import Job, JobId, Lease, ProjectId, Share
 from toplu.settings.server import Settings
-from toplu.store.rows.jobs import Jobs
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.shares import Competitor
 
 log = structlog.get_logger()
@@ -45,9 +45,9 @@ class Scheduler:
         *,
         settings: Settings,
         clock: Clock,
-        jobs: Jobs,
+        jobs: JobRows,
         owner: str,
-        speeds: Speeds | None = None,
+        speeds: Throughputs | None = None,
         weight_of: WeightOf = all_alike,
     ) -> None:
         self._clock = clock
@@ -58,7 +58,7 @@ class Scheduler:
         # How long a lane works before it asks whether it keeps its turn.
         self.quantum = timedelta(seconds=settings.quantum_seconds)
         self._lanes = {model.name: model.caches for model in settings.models}
-        self._speeds = speeds or Speeds()
+        self._speeds = speeds or Throughputs()
         self._weight_of = weight_of
         self._at_work: defaultdict[str, dict[int, JobId]] = defaultdict(dict)  # by engine, lane
         self._pending: dict[str, float] = {}  # requests of each engine's jobs
@@ -148,7 +148,7 @@ class Scheduler:
                 return lease
         return None
 
-    async def round_of(self, engine: str, now: datetime, free: int | None = None) -> Round:
+    async def round_of(self, engine: str, now: datetime, free: int | None = None) -> Candidates:
         """Return all that is known of the engine and those that compete for it.
 
         `free` is a lane that is not counted for the job that it worked for.
@@ -161,12 +161,12 @@ class Scheduler:
         )
         at_work = self._at_work[engine].items()
         lanes = Counter(job for lane, job in at_work if lane != free)
-        return Round(
+        return Candidates(
             contenders=[
                 self.contender_of(competitor, waits=competitor.waits, lanes=lanes[competitor.id])
                 for competitor in competition.competitors
             ],
-            shares=Shares(competition.shares, weights),
+            shares=FairShares(competition.shares, weights),
             engine=Engine(
                 lanes=self._lanes.get(engine, 1),
                 work_per_second=self._speeds.of(engine).work_per_second,
@@ -177,9 +177,9 @@ class Scheduler:
 
     def contender_of(
         self, competitor: Competitor | Job, *, waits: bool, lanes: int = 0
-    ) -> Contender:
+    ) -> QueuedJob:
         """Return the job as the policy sees it; so many lanes work for it."""
-        return Contender(
+        return QueuedJob(
             job=competitor.id,
             project=competitor.project,
             priority=competitor.priority,

@@ -9,7 +9,7 @@ SPAN = timedelta(seconds=5)  # that is measured as one piece, at least
 MEMORY = timedelta(minutes=2)  # after which a measurement counts for about a third
 
 
-class Speed:
+class Throughput:
     """A running mean over the time in which no lane was without work."""
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class Speed:
         self._since, self._usage = now, NO_TOKENS
 
 
-class Speeds:
+class Throughputs:
     """One for each engine, by its name in the catalogue."""
 
     def __init__(self) -> None:
-        self._speeds: dict[str, Speed] = {}
+        self._speeds: dict[str, Throughput] = {}
 
-    def of(self, engine: str) -> Speed:
-        return self._speeds.setdefault(engine, Speed())
+    def of(self, engine: str) -> Throughput:
+        return self._speeds.setdefault(engine, Throughput())

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from toplu.batch.schedule.forecast import forecast
-from toplu.batch.schedule.policy import Contender, Round
+from toplu.batch.schedule.policy import Candidates, QueuedJob
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock, timestamp
@@ -50,7 +50,7 @@ MESSAGES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitStatus:
     """Where an unfinished job stands."""
 
     reason: Reason
@@ -66,11 +66,11 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
     taken: datetime
-    round: Round
+    round: Candidates
     through: dict[JobId, float]
 
 
-class Waits:
+class WaitReasons:
     """Tells of unfinished jobs what they wait for."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Waits:
         self._looks: dict[str, _Look] = {}
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def of(self, job: Job) -> Waiting | None:
+    async def of(self, job: Job) -> WaitStatus | None:
         """Return where the job stands, or None if it is final."""
         if job.is_final:
             return None
@@ -105,7 +105,7 @@ class Waits:
         ahead = {other for other, work in look.through.items() if work < through}
         work_ahead = sum(it.work for it in look.round.contenders if it.job in ahead)
         expected = self._expected(look.round, through)
-        return Waiting(
+        return WaitStatus(
             reason=reason,
             message=MESSAGES.get(reason) or self._message(reason, job),
             position=len(ahead) + 1,
@@ -128,13 +128,13 @@ class Waits:
             self._looks[engine] = look
             return look
 
-    def _newcomer(self, job: Job) -> Contender:
+    def _newcomer(self, job: Job) -> QueuedJob:
         """Return the job as it will compete: it is not planned, or was a moment ago."""
         contender = self._scheduler.contender_of(job, waits=True)
         least = float(WORK_OF_PROMPT_TOKEN * job.tokens_estimate)
         return contender if job.counts.total else replace(contender, work=least)
 
-    def _reason(self, job: Job, contender: Contender) -> Reason:
+    def _reason(self, job: Job, contender: QueuedJob) -> Reason:
         if self._is_draining():
             return Reason.DRAINING
         if self._faults.of(job.id) is not None:
@@ -161,7 +161,7 @@ class Waits:
             return f"The model {engine} is not in the catalogue any more."
         return f"The engine {engine} is {state}; requests go on when it is READY."
 
-    def _expected(self, round_: Round, work: float) -> timedelta | None:
+    def _expected(self, round_: Candidates, work: float) -> timedelta | None:
         speed = round_.engine.work_per_second
         if not speed:
             return None
@@ -176,7 +176,7 @@ def _range(job: Job, now: datetime, expected: timedelta | None) -> tuple[datetim
     return now + expected * (1 - doubt), now + expected * (1 + doubt)
 
 
-def _warnings(it: Contender, now: datetime, expected: timedelta | None) -> tuple[str, ...]:
+def _warnings(it: QueuedJob, now: datetime, expected: timedelta | None) -> tuple[str, ...]:
     if expected is None or now + expected <= it.target:
         return ()
     finish = timestamp(now + expected)

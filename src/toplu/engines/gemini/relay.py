@@ -12,7 +12,7 @@ from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.wire.gemini.message import FreeForm
 
 
-class GeminiServer:
+class GeminiRelay:
     """One server and one of its models that generate."""
 
     def __init__(self, connection: GeminiConnection) -> None:

@@ -25,7 +25,7 @@ PROMPT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Overlength:
+class ContextOverflow:
     """What a server said of a request that is too long for it."""
 
     prompt_tokens: int
@@ -50,12 +50,12 @@ class Overlength:
         )
 
 
-def read_overlength(message: str) -> Overlength | None:
+def read_overlength(message: str) -> ContextOverflow | None:
     """Return what the message says, None if it is about something else."""
     context, prompt = CONTEXT.search(message), PROMPT.search(message)
     if context is None or prompt is None:
         return None
-    return Overlength(_number(prompt), _number(context))
+    return ContextOverflow(_number(prompt), _number(context))
 
 
 def _number(found: re.Match[str]) -> int:

@@ -29,11 +29,11 @@ from toplu.engines.engine import (
 )
 from toplu.engines.functions.parser import heard, hearing
 from toplu.engines.functions.text_format import write_turns
-from toplu.engines.liveness import Pulse
+from toplu.engines.liveness import Liveness
 from toplu.engines.llama_cpp.child import connections_max
 from toplu.engines.llama_cpp.control_tokens import ControlTokens
 from toplu.engines.llama_cpp.lane_order import LaneOrder
-from toplu.engines.llama_cpp.prefix_cache import KeptPrefixes
+from toplu.engines.llama_cpp.prefix_cache import PrefixCache
 from toplu.engines.llama_cpp.reply import (
     StateMoved,
     TokenCount,
@@ -69,11 +69,11 @@ class LlamaCppEngine:
         self._lanes = lanes
         self._control_tokens = ControlTokens(control_tokens)
         self._order = LaneOrder(lanes)
-        self._prefixes = KeptPrefixes(
+        self._prefixes = PrefixCache(
             self, folder=prefix_folder, bytes_max=prefix_bytes_max, lanes=lanes
         )
         self._request_seconds_max = request_seconds_max
-        self._pulse = Pulse(
+        self._pulse = Liveness(
             silence_seconds_max=silence_seconds_max, now=asyncio.get_running_loop().time
         )
         self._session = aiohttp.ClientSession(

@@ -25,7 +25,7 @@ class LaneOrder:
         lock = self._next[lane]
         held = True
 
-        def let_go() -> None:
+        def unblock() -> None:
             nonlocal held
             if held:
                 held = False
@@ -33,6 +33,6 @@ class LaneOrder:
 
         await lock.acquire()
         try:
-            yield let_go
+            yield unblock
         finally:
-            let_go()
+            unblock()

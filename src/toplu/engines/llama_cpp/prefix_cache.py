@@ -36,7 +36,7 @@ class Holder(Protocol):
         ...
 
 
-class KeptPrefixes:
+class PrefixCache:
     """The prefixes of one engine, of so many bytes together; those used last stay."""
 
     def __init__(self, engine: Holder, *, folder: Path | None, bytes_max: int, lanes: int) -> None:

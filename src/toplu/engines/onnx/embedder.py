@@ -10,7 +10,7 @@ import msgspec
 
 from toplu.engines.embedder import Embedding
 from toplu.engines.engine import EngineDied
-from toplu.engines.liveness import Pulse
+from toplu.engines.liveness import Liveness
 from toplu.engines.onnx.child import FRAME_LENGTH, TextGroup, VectorGroup, frame_of
 from toplu.errors import DeadlineExceeded, Internal
 from toplu.wire.gemini.embedding import TaskType
@@ -36,7 +36,7 @@ class OnnxEmbedder:
         self._number = 0
         self._received = bytearray()
         self._dead = False
-        self._pulse = Pulse(silence_seconds_max=silence_seconds_max, now=time.monotonic)
+        self._pulse = Liveness(silence_seconds_max=silence_seconds_max, now=time.monotonic)
 
     async def embed(
         self,

@@ -33,7 +33,7 @@ from toplu.structured.shape import Structure
 from toplu.structured.validity import is_valid
 
 
-class OpenaiServer:
+class OpenaiEngine:
     """One server; the names of its API begin where its url ends, with `/v1`."""
 
     def __init__(

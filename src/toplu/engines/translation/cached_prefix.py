@@ -19,7 +19,7 @@ SET_BY_THE_CACHE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cached:
+class CachedPrefix:
     """The contents of one cache, and how they begin a prompt."""
 
     id: str

@@ -28,7 +28,7 @@ NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class MediaPart:
     """A part with `inline_data` or `file_data`, and where it stands, in proto snake_case."""
 
     path: str
@@ -36,19 +36,19 @@ class Attached:
     role: str  # as the request has it; `system` in the system instruction
 
 
-class Shown(Blob, frozen=True, kw_only=True):
+class ResolvedMedia(Blob, frozen=True, kw_only=True):
     """An image that was read, in the place of the bytes or the file that the client named."""
 
     image: Image
 
 
-def find_attached(request: GenerateContentRequest) -> Iterator[Attached]:
+def find_attached(request: GenerateContentRequest) -> Iterator[MediaPart]:
     """Yield the parts that stand for documents or images, in the order in which they are read."""
     for path, content in _contents(request):
         for index, part in enumerate(content.parts or []):
             if part.inline_data is not None or part.file_data is not None:
                 role = "system" if path == SYSTEM else content.role or ""
-                yield Attached(f"{path}.parts[{index}]", part, role)
+                yield MediaPart(f"{path}.parts[{index}]", part, role)
 
 
 def with_read(
@@ -70,7 +70,7 @@ def with_bytes(request: GenerateContentRequest) -> GenerateContentRequest:
     def kept(content: Content) -> Content:
         parts = [
             msgspec.structs.replace(part, inline_data=_blob(part.inline_data.image))
-            if isinstance(part.inline_data, Shown)
+            if isinstance(part.inline_data, ResolvedMedia)
             else part
             for part in content.parts or []
         ]
@@ -110,5 +110,5 @@ def _filled(path: str, content: Content, read: Mapping[str, str | Image | Blob])
 def _replaced(part: Part, read: str | Image | Blob) -> Part:
     if isinstance(read, str):
         return msgspec.structs.replace(part, text=read, inline_data=None, file_data=None)
-    blob = read if isinstance(read, Blob) else Shown(image=read)
+    blob = read if isinstance(read, Blob) else ResolvedMedia(image=read)
     return msgspec.structs.replace(part, inline_data=blob, file_data=None)

@@ -15,7 +15,7 @@ from toplu.engines.calls import Functions
 from toplu.engines.engine import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.functions import declarations as declared
 from toplu.engines.functions import history as dialogue
-from toplu.engines.translation.media import Shown
+from toplu.engines.translation.media import ResolvedMedia
 from toplu.engines.translation.supported_fields import find_unserved
 from toplu.engines.translation.thinking import read_thinking, thinking_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
@@ -122,11 +122,11 @@ def _turn(role: Role, parts: list[Part]) -> Turn:
 
 def _content(parts: list[Part]) -> str | tuple[str | Image, ...]:
     """Return the parts in their order, neighbouring texts joined by a line break."""
-    if not any(isinstance(part.inline_data, Shown) for part in parts):
+    if not any(isinstance(part.inline_data, ResolvedMedia) for part in parts):
         return _text(parts)
     content: list[str | Image] = []
     for part in parts:
-        if isinstance(part.inline_data, Shown):
+        if isinstance(part.inline_data, ResolvedMedia):
             content.append(part.inline_data.image)
         elif content and isinstance(content[-1], str):
             content[-1] += f"\n{part.text or ''}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from toplu.engines.translation.media import Shown
+from toplu.engines.translation.media import ResolvedMedia
 from toplu.wire.gemini.content import (
     Content,
     GenerateContentRequest,
@@ -106,7 +106,7 @@ def _is_anything(_value: Any) -> bool:
 
 
 def _is_shown(value: Any) -> bool:
-    return isinstance(value, Shown)
+    return isinstance(value, ResolvedMedia)
 
 
 def _is_text_or_json(value: Any) -> bool:

@@ -11,7 +11,7 @@ Everything else of a request's way is the same for both, see `fleet.pool`.
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.fleet.attempts.attempts import Work
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.message import Response
@@ -21,7 +21,7 @@ AnyEngine_contra = TypeVar("AnyEngine_contra", contravariant=True)
 ChunkListener = Callable[[Response], Awaitable[None]]
 
 
-class Manner(Protocol[AnyEngine_contra]):
+class Adapter(Protocol[AnyEngine_contra]):
     """How the engine of one model is asked.
 
     Each call reads a request whose documents are resolved and returns the work that asks for it, or
@@ -31,20 +31,20 @@ class Manner(Protocol[AnyEngine_contra]):
     async def answering(
         self,
         request: GenerateContentRequest,
-        cached: Cached | None,
+        cached: CachedPrefix | None,
         begun: Callable[[], None] | None,
     ) -> Work[AnyEngine_contra, Response]:
         """Return what answers the request; `begun` is called with each piece of the answer."""
         ...
 
     async def streaming(
-        self, request: GenerateContentRequest, cached: Cached | None, listener: ChunkListener
+        self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
     ) -> Work[AnyEngine_contra, Response | None]:
         """Return what tells the answer chunk by chunk, and returns what is left to be told."""
         ...
 
     def counting(
-        self, request: GenerateContentRequest, cached: Cached | None
+        self, request: GenerateContentRequest, cached: CachedPrefix | None
     ) -> Work[AnyEngine_contra, Response]:
         """Return what finds out how long the request's prompt is."""
         ...
@@ -53,11 +53,11 @@ class Manner(Protocol[AnyEngine_contra]):
         """Return what counts the tokens of contents that stand before other requests."""
         ...
 
-    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> Cached:
+    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> CachedPrefix:
         """Return what a cache of these contents puts before other requests."""
         ...
 
-    def warming(self, cached: Cached) -> Work[AnyEngine_contra, None]:
+    def warming(self, cached: CachedPrefix) -> Work[AnyEngine_contra, None]:
         """Return what has the engine compute what is cached, if it can keep it."""
         ...
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from toplu.engines.engine import BegunNote, Engine, Generation, Piece, Prompt
 from toplu.engines.translation.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.translation.answer_chunks import AnswerChunks
-from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.adapters.adapter import ChunkListener
 from toplu.fleet.attempts.attempts import Work
@@ -24,7 +24,7 @@ from toplu.wire.gemini.content import (
 )
 
 
-class Prompting:
+class PromptAdapter:
     """Makes prompts of the requests for one model, and responses of its generations."""
 
     def __init__(self, model: ModelSettings, grounder: Grounder) -> None:
@@ -34,7 +34,7 @@ class Prompting:
     async def answering(
         self,
         request: GenerateContentRequest,
-        cached: Cached | None,
+        cached: CachedPrefix | None,
         begun: Callable[[], None] | None,
     ) -> Work[Engine, GenerateContentResponse]:
         grounded = await self._ground(request, cached)
@@ -51,7 +51,7 @@ class Prompting:
         return answer
 
     async def streaming(
-        self, request: GenerateContentRequest, cached: Cached | None, listener: ChunkListener
+        self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
     ) -> Work[Engine, GenerateContentResponse]:
         grounded = await self._ground(request, cached)
         chunks = AnswerChunks(self._model)
@@ -73,7 +73,7 @@ class Prompting:
         return stream
 
     def counting(
-        self, request: GenerateContentRequest, cached: Cached | None
+        self, request: GenerateContentRequest, cached: CachedPrefix | None
     ) -> Work[Engine, CountTokensResponse]:
         if cached is not None:
             request = cached.before(request, self._model)
@@ -100,11 +100,11 @@ class Prompting:
 
         return measure
 
-    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> Cached:
+    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> CachedPrefix:
         turns = read_prefix(request, self._model).turns
-        return Cached(id=cache_id, request=request, turns=turns, tokens=tokens)
+        return CachedPrefix(id=cache_id, request=request, turns=turns, tokens=tokens)
 
-    def warming(self, cached: Cached) -> Work[Engine, None]:
+    def warming(self, cached: CachedPrefix) -> Work[Engine, None]:
         prompt = cached.mark(read_prefix(cached.request, self._model))
 
         async def keep(engine: Engine, lane: int) -> None:
@@ -115,7 +115,9 @@ class Prompting:
     async def forget(self, engine: Engine, cache_id: str) -> None:
         await engine.forget_prefix(cache_id)
 
-    async def _ground(self, request: GenerateContentRequest, cached: Cached | None) -> Grounded:
+    async def _ground(
+        self, request: GenerateContentRequest, cached: CachedPrefix | None
+    ) -> Grounded:
         if cached is not None:
             request = cached.before(request, self._model)
         prompt = read_prompt(request, self._model)
@@ -129,7 +131,7 @@ def _tells_thoughts(prompt: Prompt) -> bool:
     return prompt.thinking is not None and prompt.thinking.is_told
 
 
-def _told(generation: Generation, prompt: Prompt, cached: Cached | None) -> Generation:
+def _told(generation: Generation, prompt: Prompt, cached: CachedPrefix | None) -> Generation:
     """Return what of the generation its client asked to be told."""
     if cached is not None:
         generation = cached.count(generation)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from toplu.engines.relay import Relay, RelayedRequest
-from toplu.engines.translation.cached_prefix import Cached
+from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.fleet.adapters.adapter import ChunkListener
 from toplu.fleet.attempts.attempts import Work
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
@@ -21,13 +21,13 @@ from toplu.wire.gemini.token_usage import usage_of
 QUESTION = Content(role="user", parts=[Part(text="?")])
 
 
-class Relaying:
+class RelayAdapter:
     """Passes requests on, and responses back."""
 
     async def answering(
         self,
         request: GenerateContentRequest,
-        cached: Cached | None,
+        cached: CachedPrefix | None,
         begun: Callable[[], None] | None,  # noqa: ARG002  # a response comes in one
     ) -> Work[Relay, FreeForm]:
         asked = _asked(request, cached)
@@ -38,7 +38,7 @@ class Relaying:
         return answer
 
     async def streaming(
-        self, request: GenerateContentRequest, cached: Cached | None, listener: ChunkListener
+        self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
     ) -> Work[Relay, None]:
         asked = _asked(request, cached)
 
@@ -51,7 +51,7 @@ class Relaying:
         return stream
 
     def counting(
-        self, request: GenerateContentRequest, cached: Cached | None
+        self, request: GenerateContentRequest, cached: CachedPrefix | None
     ) -> Work[Relay, FreeForm]:
         asked = _asked(request, cached)
 
@@ -74,10 +74,10 @@ class Relaying:
 
         return measure
 
-    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> Cached:
-        return Cached(id=cache_id, request=request, turns=(), tokens=tokens)
+    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> CachedPrefix:
+        return CachedPrefix(id=cache_id, request=request, turns=(), tokens=tokens)
 
-    def warming(self, cached: Cached) -> Work[Relay, None]:  # noqa: ARG002  # none is kept there
+    def warming(self, cached: CachedPrefix) -> Work[Relay, None]:  # noqa: ARG002  # none is kept there
         async def keep(_relay: Relay, _lane: int) -> None:
             pass
 
@@ -87,14 +87,14 @@ class Relaying:
         pass
 
 
-def _asked(request: GenerateContentRequest, cached: Cached | None) -> RelayedRequest:
+def _asked(request: GenerateContentRequest, cached: CachedPrefix | None) -> RelayedRequest:
     # Without contents of its own it is wrong, whatever stands before them.
     if cached is not None and request.contents:
         request = cached.joined(request)
     return RelayedRequest(request)
 
 
-def _counted(response: FreeForm, cached: Cached | None) -> FreeForm:
+def _counted(response: FreeForm, cached: CachedPrefix | None) -> FreeForm:
     """Return the response with the cache among its cached tokens, as its client was promised."""
     usage: Any = response.get("usageMetadata")
     if cached is None or not isinstance(usage, dict):
@@ -105,5 +105,5 @@ def _counted(response: FreeForm, cached: Cached | None) -> FreeForm:
     return response | {"usageMetadata": usage | _promised(told.prompt_tokens, cached)}
 
 
-def _promised(prompt_tokens: int, cached: Cached) -> FreeForm:
+def _promised(prompt_tokens: int, cached: CachedPrefix) -> FreeForm:
     return {"cachedContentTokenCount": min(cached.tokens, prompt_tokens)}

@@ -20,11 +20,11 @@ from structlog.typing import FilteringBoundLogger
 from toplu.engines.engine import EngineDied
 from toplu.engines.http.fault import ServerFault
 from toplu.errors import Unavailable
-from toplu.fleet.attempts.budget import Tries
+from toplu.fleet.attempts.budget import AttemptBudget
 from toplu.fleet.lanes.claim import Claim, Preempted
-from toplu.fleet.lanes.lanes import Places
+from toplu.fleet.lanes.lanes import Slots
 from toplu.fleet.lanes.quarantine import Quarantine
-from toplu.fleet.lanes.wait_limits import Budget, Patience
+from toplu.fleet.lanes.wait_limits import WaitBudget, WaitLimits
 from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import EngineStopped, Supervisor
 from toplu.settings.model import ModelSettings
@@ -38,7 +38,7 @@ T = TypeVar("T")
 Work = Callable[[AnyEngine, int], Awaitable[T]]
 
 
-class Survival(Generic[AnyEngine]):
+class Attempts(Generic[AnyEngine]):
     """The tries of all requests for one model."""
 
     def __init__(
@@ -46,8 +46,8 @@ class Survival(Generic[AnyEngine]):
         *,
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
-        places: Places,
-        patience: Patience,
+        places: Slots,
+        patience: WaitLimits,
         crashes_max: int,
         preemptions_max: int,
     ) -> None:
@@ -77,7 +77,9 @@ class Survival(Generic[AnyEngine]):
             preemptions_max=self._preemptions_max,
         )
         patience = self._patience.budget() if interactive else None
-        tries = Tries(crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max)
+        tries = AttemptBudget(
+            crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max
+        )
 
         def told() -> FilteringBoundLogger:
             bound: FilteringBoundLogger = log.bind(engine=self._model.name, label=label)
@@ -106,7 +108,7 @@ class Survival(Generic[AnyEngine]):
                 await asyncio.Event().wait()
 
     async def _try(
-        self, work: Work[AnyEngine, T], claim: Claim, patience: Budget | None, *, alone: bool
+        self, work: Work[AnyEngine, T], claim: Claim, patience: WaitBudget | None, *, alone: bool
     ) -> T:
         """Do the work on a lane of a ready engine; tell the supervisor if the engine dies of it.
 

@@ -7,7 +7,7 @@ from toplu.engines.http.fault import AnswerLost, ServerFault
 from toplu.errors import Internal
 
 
-class Tries:
+class AttemptBudget:
     """The tries of one request; too many of a kind become its outcome."""
 
     def __init__(self, *, crashes_max: int, losses_max: int) -> None:

@@ -23,11 +23,11 @@ from toplu.engines.translation.embedding_answer import write_embedding
 from toplu.engines.translation.embedding_request import EmbeddingQuery, read_query
 from toplu.errors import Internal, TopluError, Unavailable
 from toplu.fleet.embedding.queue import GROUP_TEXTS_MAX, EmbeddingQueue, WaitingText
-from toplu.fleet.embedding.slots import GroupPlaces
+from toplu.fleet.embedding.slots import GroupSlots
 from toplu.fleet.lanes.claim import Claim, Preempted
-from toplu.fleet.lanes.lanes import Places
+from toplu.fleet.lanes.lanes import Slots
 from toplu.fleet.lanes.quarantine import Quarantine
-from toplu.fleet.lanes.wait_limits import Patience
+from toplu.fleet.lanes.wait_limits import WaitLimits
 from toplu.fleet.processes.supervisor import EngineStopped, Supervisor
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse
@@ -54,12 +54,12 @@ class EmbeddingPool:
         model: ModelSettings,
         supervisor: Supervisor[Embedder],
         settings: Settings,
-        places: Places | None = None,  # None: those of an engine of our own
+        places: Slots | None = None,  # None: those of an engine of our own
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._places = places or GroupPlaces(GROUPS_AT_ONCE)
-        self._patience = Patience(
+        self._places = places or GroupSlots(GROUPS_AT_ONCE)
+        self._patience = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
                 model.remote.patience_seconds if model.is_remote else settings.request_seconds_max

@@ -2,10 +2,10 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from toplu.fleet.lanes.claim import Claim, HeldPlace
+from toplu.fleet.lanes.claim import Claim, HeldSlot
 
 
-class GroupPlaces:
+class GroupSlots:
     """Nobody is preempted: a group is done before its place could be given to another."""
 
     window = 1
@@ -16,11 +16,11 @@ class GroupPlaces:
         self._free = count
         self._waiting: list[Claim] = []  # by their turn
 
-    def rests(self, lane: int) -> bool:  # noqa: ARG002  # groups have no lanes
+    def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # groups have no lanes
         return False
 
     def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
-        return HeldPlace(claim, self._take, self._release)
+        return HeldSlot(claim, self._take, self._release)
 
     async def _take(self, claim: Claim) -> int:
         return await claim.wait_among(self._waiting, self._admit)

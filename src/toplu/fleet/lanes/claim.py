@@ -102,7 +102,7 @@ class Claim:
             raise Preempted from error
 
 
-class HeldPlace:
+class HeldSlot:
     """A place for a claim while the body runs, and the wait for it; what it yields is the lane.
 
     Raises Preempted where an interactive call is to have the place. It is no generator, which

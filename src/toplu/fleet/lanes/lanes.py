@@ -14,14 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from toplu.fleet.lanes.claim import Claim, HeldPlace
+from toplu.fleet.lanes.claim import Claim, HeldSlot
 from toplu.fleet.lanes.reserve import Reserve, loop_seconds
 
 PLACES_PER_LANE = 2
 COUNTS_MAX = 4  # that are in the engine at a time; they need no lane
 
 
-class Places(Protocol):
+class Slots(Protocol):
     """Where requests for an engine wait until it has a place for them."""
 
     @property
@@ -39,7 +39,7 @@ class Places(Protocol):
         """Why there is none at the moment, where that is not simply that others have them."""
         ...
 
-    def rests(self, lane: int) -> bool:
+    def is_reserved(self, lane: int) -> bool:
         """Whether no batch call is to begin on the lane, because interactive calls may come."""
         ...
 
@@ -78,14 +78,14 @@ class Lanes:
         """How many requests have a place."""
         return sum(map(len, self._on))
 
-    def rests(self, lane: int) -> bool:
+    def is_reserved(self, lane: int) -> bool:
         # The last ones, so that the first keep the prefixes that batches left there.
         return lane >= self._open_lanes()
 
     def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         if not claim.takes_lane:
             return self._place_for_count()
-        return HeldPlace(claim, self._take, self._release)
+        return HeldSlot(claim, self._take, self._release)
 
     @asynccontextmanager
     async def _place_for_count(self) -> AsyncIterator[int]:
@@ -153,7 +153,7 @@ class Lanes:
 
     def _lane_for_batch(self, claim: Claim) -> int | None:
         lane = claim.lane
-        if lane is None or self.rests(lane):
+        if lane is None or self.is_reserved(lane):
             lane = min(range(self._open_lanes()), key=lambda lane: len(self._on[lane]))
         return lane if len(self._on[lane]) < PLACES_PER_LANE else None
 

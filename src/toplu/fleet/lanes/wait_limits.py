@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from toplu.errors import Unavailable
 
 
-class Budget:
+class WaitBudget:
     """The seconds that one call may wait in all, however often it waits."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
-class Patience:
+class WaitLimits:
     """How many calls may wait for a model, and for how long."""
 
     def __init__(self, *, waiting_max: int, seconds_max: float, reason: Callable[[], str]) -> None:
@@ -24,12 +24,12 @@ class Patience:
         self._reason = reason  # says why there was nothing but waiting, or nothing
         self._waiting = 0
 
-    def budget(self) -> Budget:
+    def budget(self) -> WaitBudget:
         """Return the patience with one call."""
-        return Budget(self._seconds_max)
+        return WaitBudget(self._seconds_max)
 
     @asynccontextmanager
-    async def wait(self, budget: Budget | None = None) -> AsyncIterator[None]:
+    async def wait(self, budget: WaitBudget | None = None) -> AsyncIterator[None]:
         """Let the body wait, or raise Unavailable: too many do, or it takes too long."""
         budget = budget or self.budget()
         if self._waiting >= self._waiting_max:

@@ -33,7 +33,7 @@ class EngineStartFailed(Exception):
     """An engine did not come up; the message says why, for the operator."""
 
 
-class RunningEngine(Protocol[AnyEngine_co]):
+class EngineHandle(Protocol[AnyEngine_co]):
     """One life of an engine, from ready to dead."""
 
     @property
@@ -56,4 +56,4 @@ class RunningEngine(Protocol[AnyEngine_co]):
 
 
 # Starts the engine and returns when it is ready, or raises.
-Launch = Callable[[], Awaitable[RunningEngine[AnyEngine]]]
+Launch = Callable[[], Awaitable[EngineHandle[AnyEngine]]]

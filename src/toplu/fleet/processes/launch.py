@@ -11,7 +11,7 @@ from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
 from toplu.fleet.processes.embedder import start_embedder
-from toplu.fleet.processes.engine_handle import Closable, Death, Launch, RunningEngine
+from toplu.fleet.processes.engine_handle import Closable, Death, EngineHandle, Launch
 from toplu.fleet.processes.llama_cpp import start_llama_cpp
 from toplu.models import sources as model_source
 from toplu.settings.server import ModelSettings, Settings
@@ -51,7 +51,7 @@ class RunningEcho(Generic[AnyEcho]):
 def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
     """Return what starts the engine of `model`, each call a new life."""
 
-    async def launch() -> RunningEngine[Engine]:
+    async def launch() -> EngineHandle[Engine]:
         match model.engine:
             case "echo":
                 return RunningEcho(EchoEngine(model))
@@ -72,7 +72,7 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
 def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embedder]:
     """Return what starts the embedder of `model`, each call a new life."""
 
-    async def launch() -> RunningEngine[Embedder]:
+    async def launch() -> EngineHandle[Embedder]:
         match model.engine:
             case "echo_embedder":
                 return RunningEcho(EchoEmbedder(model))

@@ -10,7 +10,7 @@ from toplu.engines.llama_cpp.child import ChildParameters, ChildReady
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.fleet.processes.child import Child, ChildPipes, WatchedChild
 from toplu.settings.server import ModelSettings, Settings
-from toplu.store.data_folder import DataDir
+from toplu.store.data_folder import DataFolder
 
 CHILD_MODULE = "toplu.engines.llama_cpp.child"
 API_KEY_BYTES = 32
@@ -25,7 +25,7 @@ async def start_llama_cpp(
 ) -> WatchedChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
-    data = DataDir(settings.data_dir)
+    data = DataFolder(settings.data_dir)
     prefix_folder = await asyncio.to_thread(data.new_prefix_folder, model.name)
     parameters = ChildParameters(
         model_path=str(model_path),

@@ -16,7 +16,7 @@ import structlog
 
 from toplu.clock import Clock
 from toplu.errors import Unavailable
-from toplu.fleet.processes.engine_handle import AnyEngine, Launch, RunningEngine
+from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class Supervisor(Generic[AnyEngine]):
         self._launch = launch
         self._clock = clock
         self._start_attempts_max = start_attempts_max
-        self._running: RunningEngine[AnyEngine] | None = None
+        self._running: EngineHandle[AnyEngine] | None = None
         self._wanted = asyncio.Event()
         if not lazy:
             self._wanted.set()
@@ -131,7 +131,7 @@ class Supervisor(Generic[AnyEngine]):
             await self._clock.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_LONGEST)
 
-    async def _start(self, attempt: int) -> RunningEngine[AnyEngine] | None:
+    async def _start(self, attempt: int) -> EngineHandle[AnyEngine] | None:
         log.info("engine_starting", engine=self.name, attempt=attempt)
         self._become(EngineState.STARTING, self.reason)
         try:
@@ -147,7 +147,7 @@ class Supervisor(Generic[AnyEngine]):
             )
             return None
 
-    async def _watch(self, running: RunningEngine[AnyEngine]) -> timedelta:
+    async def _watch(self, running: EngineHandle[AnyEngine]) -> timedelta:
         """Return how long the engine lived, once it is dead."""
         born = self._clock.now()
         self._running = running

@@ -33,18 +33,18 @@ class Candidate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class PromptHead:
     """What requests have in common that are best answered by the same server."""
 
     text: str
 
 
-def beginning_of(prompt: Prompt) -> Beginning:
+def beginning_of(prompt: Prompt) -> PromptHead:
     """Return the first words of the conversation, those of its instructions first."""
     return _begin((turn.role, turn.text) for turn in prompt.turns)
 
 
-def beginning_of_request(request: GenerateContentRequest) -> Beginning:
+def beginning_of_request(request: GenerateContentRequest) -> PromptHead:
     """Return the same of a request that is relayed."""
     system = request.system_instruction
     contents = [*([] if system is None else [system]), *(request.contents or [])]
@@ -54,23 +54,23 @@ def beginning_of_request(request: GenerateContentRequest) -> Beginning:
     )
 
 
-def _begin(said: Iterable[tuple[str, str]]) -> Beginning:
+def _begin(said: Iterable[tuple[str, str]]) -> PromptHead:
     text = ""
     for role, words in said:
         text += f"{role}\n{words}\n"
         if len(text) >= BEGINNING_CHARACTERS:
             break
-    return Beginning(text[:BEGINNING_CHARACTERS])
+    return PromptHead(text[:BEGINNING_CHARACTERS])
 
 
-def ranked(candidates: Sequence[Candidate], beginning: Beginning) -> list[int]:
+def ranked(candidates: Sequence[Candidate], beginning: PromptHead) -> list[int]:
     """Return the places of the candidates, the best for this beginning first."""
     scores = [_score(candidate, beginning) for candidate in candidates]
     return sorted(range(len(candidates)), key=lambda place: scores[place], reverse=True)
 
 
 def choose(
-    candidates: Sequence[Candidate], rooms: Sequence[int], beginning: Beginning
+    candidates: Sequence[Candidate], rooms: Sequence[int], beginning: PromptHead
 ) -> int | None:
     """Return the place of the candidate to ask, None if none has room; `rooms`: free places."""
     places = [place for place in ranked(candidates, beginning) if rooms[place] > 0]
@@ -83,7 +83,7 @@ def choose(
     return None
 
 
-def _score(candidate: Candidate, beginning: Beginning) -> float:
+def _score(candidate: Candidate, beginning: PromptHead) -> float:
     hashed = hashlib.blake2b(
         f"{candidate.name}\n{beginning.text}".encode(), digest_size=HASH_BYTES
     ).digest()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from toplu.engines.embedder import Embedder, Embedding
-from toplu.fleet.remote.affinity import Beginning
+from toplu.fleet.remote.affinity import PromptHead
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
 from toplu.wire.gemini.embedding import TaskType
@@ -26,7 +26,7 @@ class RemoteEmbedder:
         if not texts:
             return []
         # No two groups have anything in common, so that this merely spreads them.
-        async with self._group.call(Beginning(texts[0])) as call:
+        async with self._group.call(PromptHead(texts[0])) as call:
             embeddings = await call.client.embed(texts, tasks)
             call.work = sum(embedding.tokens for embedding in embeddings)
         return embeddings

@@ -5,7 +5,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from toplu.engines.calls import Functions
 from toplu.engines.engine import BegunNote, Engine, Generation, Listener, Prompt, Turn
 from toplu.fleet.processes.engine_handle import Death
-from toplu.fleet.remote.affinity import Beginning, beginning_of
+from toplu.fleet.remote.affinity import PromptHead, beginning_of
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
 
@@ -42,7 +42,7 @@ class RemoteEngine:
     async def count_tokens(
         self, turns: tuple[Turn, ...], functions: Functions | None = None
     ) -> int:
-        async with self._group.call(Beginning("")) as call:
+        async with self._group.call(PromptHead("")) as call:
             return await call.client.count_tokens(turns, functions)
 
     async def count_prefix(self, prompt: Prompt) -> int:
@@ -57,7 +57,7 @@ class RemoteEngine:
         pass  # its servers keep what they computed as they like
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int | None:
-        async with self._group.call(Beginning("")) as call:
+        async with self._group.call(PromptHead("")) as call:
             return await call.client.count_image_tokens(turns)
 
     async def close(self) -> None:

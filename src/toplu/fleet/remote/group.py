@@ -17,7 +17,7 @@ import structlog
 from toplu.engines.http.fault import ServerBusy, ServerFault
 from toplu.errors import TopluError
 from toplu.fleet.processes.engine_handle import Death, EngineStartFailed
-from toplu.fleet.remote.affinity import Beginning, choose
+from toplu.fleet.remote.affinity import PromptHead, choose
 from toplu.fleet.remote.breaker import BreakerState
 from toplu.fleet.remote.server import AnyClient, Server
 from toplu.settings.model import ModelSettings
@@ -116,7 +116,7 @@ class ServerGroup(Generic[AnyClient]):
                 await server.client.close()
 
     @asynccontextmanager
-    async def call(self, beginning: Beginning) -> AsyncIterator[Call[AnyClient]]:
+    async def call(self, beginning: PromptHead) -> AsyncIterator[Call[AnyClient]]:
         """Hold a place at a server for one request; what the body raises is noted."""
         server = self._choose(beginning)
         assert server.client is not None, "it takes requests"
@@ -141,7 +141,7 @@ class ServerGroup(Generic[AnyClient]):
     def _all_open(self) -> bool:
         return all(server.breaker.state is BreakerState.OPEN for server in self.servers)
 
-    def _choose(self, beginning: Beginning) -> Server[AnyClient]:
+    def _choose(self, beginning: PromptHead) -> Server[AnyClient]:
         candidates = [server for server in self.servers if server.client is not None]
         place = choose(candidates, [server.room for server in candidates], beginning)
         if place is None:

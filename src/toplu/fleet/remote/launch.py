@@ -7,11 +7,11 @@ from typing import Any
 from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
 from toplu.engines.gemini.embedder import GeminiEmbedder
-from toplu.engines.gemini.relay import GeminiServer
+from toplu.engines.gemini.relay import GeminiRelay
 from toplu.engines.openai.embedder import OpenaiEmbedder
-from toplu.engines.openai.engine import OpenaiServer
+from toplu.engines.openai.engine import OpenaiEngine
 from toplu.engines.relay import Relay
-from toplu.fleet.processes.engine_handle import AnyEngine, Launch, RunningEngine
+from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
 from toplu.fleet.remote.embedder import EmbedderClient, RemoteEmbedder
 from toplu.fleet.remote.engine import EngineClient, RemoteEngine, RunningServers
 from toplu.fleet.remote.group import ServerGroup
@@ -25,7 +25,7 @@ def servers_of(model: ModelSettings, settings: Settings) -> ServerGroup[EngineCl
     """Return the servers of a model that generates; ConfigurationError if a key is missing."""
 
     def connect(server: ServerSettings) -> EngineClient:
-        return OpenaiServer.connect(server, model.remote, settings.request_seconds_max)
+        return OpenaiEngine.connect(server, model.remote, settings.request_seconds_max)
 
     return _group_of(model, connect)
 
@@ -34,7 +34,7 @@ def relays_of(model: ModelSettings, settings: Settings) -> ServerGroup[RelayClie
     """Return the same of a model whose servers are asked in requests."""
 
     def connect(server: ServerSettings) -> RelayClient:
-        return GeminiServer.connect(server, model.remote, settings.request_seconds_max)
+        return GeminiRelay.connect(server, model.remote, settings.request_seconds_max)
 
     return _group_of(model, connect)
 
@@ -74,7 +74,7 @@ def _group_of(
 
 
 def _launch_of(group: ServerGroup[Any], engine: AnyEngine) -> Launch[AnyEngine]:
-    async def launch() -> RunningEngine[AnyEngine]:
+    async def launch() -> EngineHandle[AnyEngine]:
         await group.connect()
         return RunningServers(engine, group)
 

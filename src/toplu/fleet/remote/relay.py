@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from toplu.engines.relay import Relay, RelayedRequest, RelayListener
-from toplu.fleet.remote.affinity import Beginning, beginning_of_request
+from toplu.fleet.remote.affinity import PromptHead, beginning_of_request
 from toplu.fleet.remote.engine import READ_COST
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
@@ -35,7 +35,7 @@ class RemoteRelay:
             await call.client.stream(asked, listener)
 
     async def count_tokens(self, asked: RelayedRequest) -> FreeForm:
-        async with self._group.call(Beginning("")) as call:
+        async with self._group.call(PromptHead("")) as call:
             return await call.client.count_tokens(asked)
 
     async def close(self) -> None:

@@ -10,12 +10,12 @@ import math
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from toplu.fleet.lanes.claim import Claim, HeldPlace
+from toplu.fleet.lanes.claim import Claim, HeldSlot
 from toplu.fleet.lanes.reserve import Reserve
 from toplu.fleet.remote.group import ServerGroup
 
 
-class ServerGate:
+class ServerSlots:
     """The places of a group of servers; lanes only share out the work of batches among them."""
 
     def __init__(
@@ -42,12 +42,12 @@ class ServerGate:
     def reason(self) -> str:
         return self._group.reason
 
-    def rests(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
+    def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
         return False
 
     def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         """Hold a place; the lane means nothing to the servers."""
-        return HeldPlace(claim, self._enter, self._leave)
+        return HeldSlot(claim, self._enter, self._leave)
 
     async def _enter(self, claim: Claim) -> int:
         if claim.interactive and claim.takes_lane and self._reserve is not None:

@@ -34,7 +34,7 @@ class StoredCache:
     expires: datetime
 
 
-class Caches:
+class CacheRows:
     """The rows of caches; one past its expiry may be there until it is forgotten."""
 
     def __init__(self, database: Database) -> None:

@@ -41,7 +41,7 @@ class StoredFile:
     blob: str
 
 
-class Files:
+class FileRows:
     """The rows of files; a file goes in two steps, so that its blob goes in between."""
 
     def __init__(self, database: Database) -> None:

@@ -23,12 +23,12 @@ from toplu.store.rows.retries import unlink_retry
 from toplu.store.rows.schema import files, jobs, segments, shards
 from toplu.store.rows.shares import Competition, read_competition
 
-__all__ = ["Jobs", "PageMark", "Progress"]
+__all__ = ["JobRows", "PageMark", "Progress"]
 
 ROUND_MAX = 1000  # jobs that one look of the janitor returns
 
 
-class Jobs:
+class JobRows:
     """Keeps jobs and moves them; a move that `job.MOVES` does not allow does not happen."""
 
     def __init__(self, database: Database) -> None:

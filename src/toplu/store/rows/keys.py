@@ -24,7 +24,7 @@ class IssuedKey:
     revoked: datetime | None = None
 
 
-class IssuedKeys:
+class KeyRows:
     """The rows of keys; a revoked key keeps its row."""
 
     def __init__(self, database: Database) -> None:

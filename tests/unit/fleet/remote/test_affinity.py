@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.engines.engine import Prompt, Sampling, Turn
-from toplu.fleet.remote.affinity import Beginning, beginning_of, choose, ranked
+from toplu.fleet.remote.affinity import PromptHead, beginning_of, choose, ranked
 
 SAMPLING = Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=1)
 
@@ -21,7 +21,7 @@ def some(count: int) -> list[Fake]:
 
 
 def first_of(servers: list[Fake], text: str) -> str:
-    return servers[ranked(servers, Beginning(text))[0]].name
+    return servers[ranked(servers, PromptHead(text))[0]].name
 
 
 def test_a_server_that_leaves_moves_only_what_it_had():
@@ -44,22 +44,22 @@ def test_none_gets_more_than_its_bound_and_one_with_room_is_found(load: list[int
     servers = some(len(load))
     for server, in_flight in zip(servers, load, strict=True):
         server.in_flight = in_flight
-    place = choose(servers, [1] * len(servers), Beginning(text))
+    place = choose(servers, [1] * len(servers), PromptHead(text))
     assert place is not None
     assert servers[place].in_flight <= 1.25 * (sum(load) + 1) / len(load)
 
 
 def test_one_without_room_is_passed_over():
     servers = some(3)
-    favourite = ranked(servers, Beginning("x"))[0]
+    favourite = ranked(servers, PromptHead("x"))[0]
     rooms = [1, 1, 1]
     rooms[favourite] = 0
-    assert choose(servers, rooms, Beginning("x")) not in (None, favourite)
-    assert choose(servers, [0, 0, 0], Beginning("x")) is None
+    assert choose(servers, rooms, PromptHead("x")) not in (None, favourite)
+    assert choose(servers, [0, 0, 0], PromptHead("x")) is None
 
 
 def test_a_beginning_is_of_the_instructions_first_and_bounded():
-    def asked(question: str) -> Beginning:
+    def asked(question: str) -> PromptHead:
         turns = (Turn("system", "Be brief. " * 200), Turn("user", question))
         return beginning_of(Prompt(turns=turns, sampling=SAMPLING))
 

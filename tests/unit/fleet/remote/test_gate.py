@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from toplu.fleet.lanes.claim import Claim, Preempted
 from toplu.fleet.lanes.reserve import Reserve
-from toplu.fleet.remote.slots import ServerGate
+from toplu.fleet.remote.slots import ServerSlots
 
 
 class Group:
@@ -26,7 +26,7 @@ class Group:
 class Callers:
     def __init__(self, tasks: asyncio.TaskGroup, capacity: int, *, reserves: bool = False) -> None:
         reserve = Reserve(seconds=60.0, now=lambda: 0.0) if reserves else None
-        self.gate = ServerGate(Group(capacity), lanes=1, reserve=reserve)  # type: ignore[arg-type]
+        self.gate = ServerSlots(Group(capacity), lanes=1, reserve=reserve)  # type: ignore[arg-type]
         self._tasks = tasks
         self.inside: set[str] = set()
         self.most = 0
