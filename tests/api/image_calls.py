@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2 as httpx
 import msgspec
-from house import ECHO
+from local_server import ECHO
 
 from image_files import image_of
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batch_calls import asking, text_of
-from house import RunningHouse
+from local_server import LocalServer
 
 SECONDS_MAX = 20
 
@@ -28,9 +28,9 @@ class RawStream:
     """A streamed call on a bare socket, read as far as the test wants."""
 
     def __init__(
-        self, house: RunningHouse, path: str, text: str, *, window_bytes: int | None = None
+        self, server: LocalServer, path: str, text: str, *, window_bytes: int | None = None
     ) -> None:
-        address = urlsplit(house.url)
+        address = urlsplit(server.url)
         self.connection = socket.socket()
         self.connection.settimeout(SECONDS_MAX)
         if window_bytes is not None:

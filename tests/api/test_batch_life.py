@@ -16,7 +16,7 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import errors, types
-from house import ECHO, SLOW, OpenHouse, client_of, http_of
+from local_server import ECHO, SLOW, OpenServer, client_of, http_of
 
 from fake_clock import FakeClock
 from waiting import eventually
@@ -59,9 +59,11 @@ def test_lists_leave_inline_results_out(client: genai.Client, http: httpx.Client
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_cancel_is_visible_at_once_and_harmless_twice(open_a_house: OpenHouse, method: str) -> None:
-    house = open_a_house(models=(SLOW,))
-    with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as http:
+def test_cancel_is_visible_at_once_and_harmless_twice(
+    open_test_server: OpenServer, method: str
+) -> None:
+    server = open_test_server(models=(SLOW,))
+    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
         name = create_inline(http, [{"request": asking("x")}] * 3)["name"]
         for _ in range(2):
             reply = http.request(method, f"/v1beta/{name}:cancel")
@@ -80,9 +82,9 @@ def wait_for_state(http: httpx.Client, name: str, state: str) -> None:
     eventually(lambda: operation(http, name)["metadata"]["state"] == state)
 
 
-def test_a_head_of_cancel_or_delete_changes_nothing(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(SLOW,))
-    with http_of(house) as http:
+def test_a_head_of_cancel_or_delete_changes_nothing(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW,))
+    with http_of(server) as http:
         name = create_inline(http, [{"request": asking("x")}])["name"]
         for verb in ("cancel", "delete"):
             assert http.head(f"/v1beta/{name}:{verb}").status_code == 404
@@ -114,9 +116,9 @@ def test_delete_stops_the_job_and_takes_its_files(
     assert http.get(f"/v1beta/{name}").status_code == 200
 
 
-def test_a_running_job_can_be_deleted(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(SLOW,))
-    client = client_of(house)
+def test_a_running_job_can_be_deleted(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW,))
+    client = client_of(server)
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     client.batches.delete(name=job.name)
     with pytest.raises(errors.ClientError, match="not found"):
@@ -124,30 +126,30 @@ def test_a_running_job_can_be_deleted(open_a_house: OpenHouse) -> None:
 
 
 def test_a_job_expires_after_48_hours_and_its_row_goes_after_six_weeks(
-    open_a_house: OpenHouse,
+    open_test_server: OpenServer,
 ) -> None:
     clock = FakeClock()
-    house = open_a_house(clock=clock, models=(SLOW,))
-    client = client_of(house)
+    server = open_test_server(clock=clock, models=(SLOW,))
+    client = client_of(server)
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     clock.advance(timedelta(hours=47))
-    house.call(house.house.middle.tidy())
+    server.call(server.server.pipeline.tidy())
     assert client.batches.get(name=job.name).state.name in {
         "JOB_STATE_PENDING",
         "JOB_STATE_RUNNING",
     }
     clock.advance(timedelta(hours=2))
-    house.call(house.house.middle.tidy())
+    server.call(server.server.pipeline.tidy())
     assert client.batches.get(name=job.name).state is types.JobState.JOB_STATE_EXPIRED
     clock.advance(timedelta(weeks=6, hours=1))
-    house.call(house.house.middle.tidy())
+    server.call(server.server.pipeline.tidy())
     with pytest.raises(errors.ClientError):
         client.batches.get(name=job.name)
 
 
-def test_the_hundred_and_first_unfinished_batch_is_refused(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(SLOW,), concurrent_batches_max=2)
-    client = client_of(house)
+def test_the_hundred_and_first_unfinished_batch_is_refused(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW,), concurrent_batches_max=2)
+    client = client_of(server)
     first = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     with pytest.raises(errors.ClientError) as caught:
@@ -157,12 +159,12 @@ def test_the_hundred_and_first_unfinished_batch_is_refused(open_a_house: OpenHou
     client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
 
 
-def test_the_state_is_spelled_as_the_setting_says(open_a_house: OpenHouse) -> None:
-    house = open_a_house(state_style="batch")
-    client = client_of(house)
+def test_the_state_is_spelled_as_the_setting_says(open_test_server: OpenServer) -> None:
+    server = open_test_server(state_style="batch")
+    client = client_of(server)
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     assert wait_until_final(client, job.name).state is types.JobState.JOB_STATE_SUCCEEDED
-    with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as http:
+    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
         assert operation(http, job.name)["metadata"]["state"] == "BATCH_STATE_SUCCEEDED"
 
 

@@ -8,7 +8,7 @@ import pytest
 from batch_calls import asking
 from google import genai
 from google.genai import errors
-from house import RunningHouse
+from local_server import LocalServer
 from upload_calls import upload_raw
 
 FLASH = "models/gemini-2.5-flash"
@@ -17,8 +17,8 @@ PATH = "batch.input_config.requests.requests"
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 # The SDK says so of its embedding batches.

@@ -17,7 +17,7 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import types
-from house import OpenHouse
+from local_server import OpenServer
 
 
 def test_inline_results_keep_order_and_metadata(client: genai.Client) -> None:
@@ -136,9 +136,9 @@ def test_a_file_that_is_no_jsonl_is_refused_at_create(http: httpx.Client, conten
     assert "operations" not in http.get("/v1beta/batches").json()
 
 
-def test_strict_checks_refuse_a_file_with_any_bad_line(open_a_house: OpenHouse) -> None:
-    house = open_a_house(input_checks="strict")
-    with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as http:
+def test_strict_checks_refuse_a_file_with_any_bad_line(open_test_server: OpenServer) -> None:
+    server = open_test_server(input_checks="strict")
+    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
         good = json.dumps({"request": asking("hello")}).encode()
         bad = json.dumps({"request": {"contents": [], "colour": "red"}}).encode()
         reply = create_from_file(http, upload_lines(http, [good, bad, good]))

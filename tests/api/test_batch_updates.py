@@ -5,7 +5,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, create_from_file, create_inline, operation, upload_lines
-from house import ECHO, OpenHouse, http_of
+from local_server import ECHO, OpenServer, http_of
 
 from toplu.settings.server import EchoSettings, ModelSettings
 
@@ -23,8 +23,8 @@ def update(
 
 
 @pytest.fixture
-def http(open_a_house: OpenHouse) -> Any:
-    with http_of(open_a_house(models=(WAITING,))) as client:
+def http(open_test_server: OpenServer) -> Any:
+    with http_of(open_test_server(models=(WAITING,))) as client:
         yield client
 
 

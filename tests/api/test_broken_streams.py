@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 from batch_calls import asking, text_of
 from google.genai import errors
-from house import OpenHouse, RunningHouse, client_of, http_of
+from local_server import LocalServer, OpenServer, client_of, http_of
 from stream_calls import SECONDS_MAX, RawStream
 
 from toplu.settings.server import EchoSettings, ModelSettings
@@ -34,21 +34,21 @@ def sockets() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse) -> RunningHouse:
-    running = open_a_house(models=(SLOW,), engine_crashes_per_request_max=1)
+def server(open_test_server: OpenServer) -> LocalServer:
+    running = open_test_server(models=(SLOW,), engine_crashes_per_request_max=1)
     with http_of(running) as http:
         eventually(lambda: http.get("/readyz").status_code == 200)
     return running
 
 
-def stream(house: RunningHouse, sockets: ExitStack, path: str, text: str = "one two") -> RawStream:
-    raw = RawStream(house, path, text)
+def stream(server: LocalServer, sockets: ExitStack, path: str, text: str = "one two") -> RawStream:
+    raw = RawStream(server, path, text)
     sockets.callback(raw.close)
     return raw
 
 
-def places_taken(house: RunningHouse) -> int:
-    return house.house.fleet.pool("slow")._places.taken
+def places_taken(server: LocalServer) -> int:
+    return server.server.fleet.pool("slow")._places.taken
 
 
 def crash(http: httpx.Client) -> None:
@@ -58,31 +58,31 @@ def crash(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("path", "end_of_chunk"), [(EVENTS, b"}\r\n\r\n"), (STREAM, b"}")])
 def test_the_first_chunk_comes_before_there_is_a_second(
-    house: RunningHouse,
+    server: LocalServer,
     http: httpx.Client,
     sockets: ExitStack,
     path: str,
     end_of_chunk: bytes,
 ) -> None:
-    raw = stream(house, sockets, path)
+    raw = stream(server, sockets, path)
     raw.read_until(b'"responseId"')
     received = raw.read_until(b'"' + end_of_chunk)
     assert received.startswith(b"HTTP/1.1 200 OK")
     assert b'"text":"one "' in received
-    assert places_taken(house) == 1
+    assert places_taken(server) == 1
     crash(http)
     ended = raw.read_until(b"\r\n0\r\n\r\n").removeprefix(received)
     assert b'{"error":{"code":503,"message":"The engine died in the middle of' in ended
     assert b"}" + end_of_chunk in ended
     assert b'"two"' not in ended
-    eventually(lambda: places_taken(house) == 0)
+    eventually(lambda: places_taken(server) == 0)
 
 
-def test_a_list_that_breaks_off_is_still_a_list(house: RunningHouse, http: httpx.Client) -> None:
+def test_a_list_that_breaks_off_is_still_a_list(server: LocalServer, http: httpx.Client) -> None:
     with http.stream("POST", STREAM, json=asking("one two")) as reply:
         pieces = reply.iter_text()
         body = next(pieces)
-        with http_of(house) as other:
+        with http_of(server) as other:
             crash(other)
         body += "".join(pieces)
     first, last = httpx.Response(200, text=body).json()
@@ -90,8 +90,8 @@ def test_a_list_that_breaks_off_is_still_a_list(house: RunningHouse, http: httpx
     assert last["error"]["status"] == "UNAVAILABLE"
 
 
-def test_the_sdk_raises_an_error_in_the_stream(house: RunningHouse, http: httpx.Client) -> None:
-    with contextlib.closing(client_of(house)) as client:
+def test_the_sdk_raises_an_error_in_the_stream(server: LocalServer, http: httpx.Client) -> None:
+    with contextlib.closing(client_of(server)) as client:
         chunks = client.models.generate_content_stream(model="slow", contents="one two")
         assert next(chunks).text == "one "
         crash(http)
@@ -102,39 +102,39 @@ def test_the_sdk_raises_an_error_in_the_stream(house: RunningHouse, http: httpx.
 
 @pytest.mark.parametrize("path", [EVENTS, STREAM])
 def test_a_client_that_goes_away_stops_the_work(
-    house: RunningHouse, sockets: ExitStack, path: str
+    server: LocalServer, sockets: ExitStack, path: str
 ) -> None:
-    streams = [stream(house, sockets, path) for _ in range(SLOW.lanes)]
+    streams = [stream(server, sockets, path) for _ in range(SLOW.lanes)]
     for raw in streams:
         raw.read_until(b'"text":"one "')
-    lanes = house.house.fleet.pool("slow")._supervisor._running.engine._running
+    lanes = server.server.fleet.pool("slow")._supervisor._running.engine._running
     assert all(lane.locked() for lane in lanes)
     for raw in streams:
         raw.close()
     eventually(lambda: not any(lane.locked() for lane in lanes))
-    assert places_taken(house) == 0
+    assert places_taken(server) == 0
 
 
-def test_a_client_of_the_sdk_that_stops_reading_stops_the_work(house: RunningHouse) -> None:
-    client = client_of(house)
+def test_a_client_of_the_sdk_that_stops_reading_stops_the_work(server: LocalServer) -> None:
+    client = client_of(server)
     chunks = client.models.generate_content_stream(model="slow", contents="one two")
     assert next(chunks).text == "one "
-    assert places_taken(house) == 1
+    assert places_taken(server) == 1
     chunks.close()
     client.close()
-    eventually(lambda: places_taken(house) == 0)
+    eventually(lambda: places_taken(server) == 0)
 
 
 def test_a_client_that_takes_nothing_is_dropped(
-    open_a_house: OpenHouse, sockets: ExitStack
+    open_test_server: OpenServer, sockets: ExitStack
 ) -> None:
     quick = ModelSettings(name="slow", engine="echo", lanes=1)
-    house = open_a_house(models=(quick,), stream_stall_seconds_max=0.2)
+    server = open_test_server(models=(quick,), stream_stall_seconds_max=0.2)
     # More than all buffers between the two take.
-    raw = RawStream(house, STREAM, f"{'x' * 100_000} " * 150, window_bytes=65536)
+    raw = RawStream(server, STREAM, f"{'x' * 100_000} " * 150, window_bytes=65536)
     sockets.callback(raw.close)
     assert select.select([raw.connection], [], [], SECONDS_MAX)[0]
-    eventually(lambda: places_taken(house) == 0)
+    eventually(lambda: places_taken(server) == 0)
     # What it did not take was never made: the list has no end.
     received = b""
     while more := raw.connection.recv(1 << 20):

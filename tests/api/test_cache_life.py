@@ -12,7 +12,7 @@ import pytest
 from cache_calls import FLASH, MISSING, TEXT, WORDS, a_cache, asking_with, create_cache
 from google import genai
 from google.genai import errors, types
-from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
+from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 from upload_calls import upload_raw
 
 from fake_clock import NOON, FakeClock
@@ -30,13 +30,13 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse, clock: FakeClock) -> RunningHouse:
-    return open_a_house(clock=clock)
+def server(open_test_server: OpenServer, clock: FakeClock) -> LocalServer:
+    return open_test_server(clock=clock)
 
 
 @pytest.fixture
-def client(house: RunningHouse) -> Iterator[genai.Client]:
-    with contextlib.closing(client_of(house)) as client:
+def client(server: LocalServer) -> Iterator[genai.Client]:
+    with contextlib.closing(client_of(server)) as client:
         yield client
 
 
@@ -102,7 +102,7 @@ def test_caches_are_listed_newest_first_in_pages(
 
 
 def test_a_cache_expires_and_is_gone_for_every_call(
-    house: RunningHouse, http: httpx.Client, clock: FakeClock
+    server: LocalServer, http: httpx.Client, clock: FakeClock
 ) -> None:
     name = create_cache(http, ttl="60.5s")["name"]
     clock.advance(timedelta(seconds=60))
@@ -113,12 +113,12 @@ def test_a_cache_expires_and_is_gone_for_every_call(
     assert error_of(http.delete(f"/v1beta/{name}")) == MISSING
     assert error_of(http.post(GENERATE, json=asking_with(name))) == MISSING
     assert http.get(CACHES).json() == {}
-    house.call(house.house.middle.tidy())
+    server.call(server.server.pipeline.tidy())
     assert error_of(http.get(f"/v1beta/{name}")) == MISSING
 
 
 def test_a_cache_that_is_kept_longer_lives_longer(
-    house: RunningHouse, http: httpx.Client, clock: FakeClock
+    server: LocalServer, http: httpx.Client, clock: FakeClock
 ) -> None:
     created = create_cache(http)
     clock.advance(HOUR / 2)
@@ -128,23 +128,25 @@ def test_a_cache_that_is_kept_longer_lives_longer(
         "expireTime": "2026-11-22T13:30:00.000000Z",
     }
     clock.advance(HOUR * 0.9)
-    house.call(house.house.middle.tidy())
+    server.call(server.server.pipeline.tidy())
     assert http.get(f"/v1beta/{created['name']}").json() == changed
 
 
 def test_a_cache_outlives_the_server(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", models=(ECHO,), drain_seconds=0.1)
-    with RunningHouse(settings) as house, http_of(house) as http:
+    with LocalServer(settings) as server, http_of(server) as http:
         created = create_cache(http)
-    with RunningHouse(settings) as house, http_of(house) as http:
+    with LocalServer(settings) as server, http_of(server) as http:
         assert http.get(f"/v1beta/{created['name']}").json() == created
         assert http.post(GENERATE, json=asking_with(created["name"])).status_code == 200
 
 
-def test_a_cache_of_another_project_looks_missing(open_a_house: OpenHouse) -> None:
-    house = open_a_house()
-    keys = [house.call(house.house.keys.create(ProjectId(name), "test")) for name in ("one", "two")]
-    with http_of(house, keys[0]) as mine, http_of(house, keys[1]) as theirs:
+def test_a_cache_of_another_project_looks_missing(open_test_server: OpenServer) -> None:
+    server = open_test_server()
+    keys = [
+        server.call(server.server.keys.create(ProjectId(name), "test")) for name in ("one", "two")
+    ]
+    with http_of(server, keys[0]) as mine, http_of(server, keys[1]) as theirs:
         created = create_cache(mine)
         path = f"/v1beta/{created['name']}"
         assert error_of(theirs.get(path)) == MISSING
@@ -155,8 +157,8 @@ def test_a_cache_of_another_project_looks_missing(open_a_house: OpenHouse) -> No
         assert mine.get(path).json() == created
 
 
-def test_a_project_has_so_many_caches(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(caches_max=2)) as http:
+def test_a_project_has_so_many_caches(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(caches_max=2)) as http:
         first = create_cache(http)
         create_cache(http)
         error = error_of(http.post(CACHES, json=a_cache()))
@@ -219,14 +221,14 @@ def test_a_cache_may_be_a_system_instruction_alone(http: httpx.Client) -> None:
     assert http.post(GENERATE, json=asking_with(created["name"])).status_code == 200
 
 
-def test_a_cache_has_so_many_tokens_at_least(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(cache_tokens_min=WORDS + 1)) as http:
+def test_a_cache_has_so_many_tokens_at_least(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(cache_tokens_min=WORDS + 1)) as http:
         message = error_of(http.post(CACHES, json=a_cache()))["message"]
         assert message.endswith(f"total_token_count={WORDS}, min_total_token_count={WORDS + 1}")
 
 
-def test_a_cache_has_so_many_bytes_at_most(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(cache_bytes_max=100)) as http:
+def test_a_cache_has_so_many_bytes_at_most(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(cache_bytes_max=100)) as http:
         assert "too large" in error_of(http.post(CACHES, json=a_cache()))["message"]
 
 

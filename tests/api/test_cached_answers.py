@@ -15,7 +15,7 @@ from batch_calls import (
     upload_lines,
 )
 from cache_calls import MISSING, WORDS, asking_with, create_cache
-from house import ECHO, OpenHouse, RunningHouse, http_of
+from local_server import ECHO, LocalServer, OpenServer, http_of
 from stream_calls import events_of
 
 from toplu.money import Kind, Usage
@@ -37,8 +37,8 @@ PRICED = ModelSettings(
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def plain(http: httpx.Client, request: dict[str, Any]) -> dict[str, Any]:
@@ -164,13 +164,13 @@ def test_requests_of_a_batch_with_and_without_a_cache(http: httpx.Client) -> Non
     assert done["metadata"]["batchStats"]["failedRequestCount"] == "1"
 
 
-def test_cached_tokens_cost_the_same_by_either_way(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(PRICED,))
-    with http_of(house) as http:
+def test_cached_tokens_cost_the_same_by_either_way(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(PRICED,))
+    with http_of(server) as http:
         name = create_cache(http)["name"]
         plain(http, asking_with(name, "two words"))
         inline(http, asking_with(name, "two words"))
-        totals = house.call(house.house.ledger.totals())
+        totals = server.call(server.server.ledger.totals())
     made = Usage(prompt_tokens=WORDS)
     used = Usage(prompt_tokens=WORDS + 2, cached_tokens=WORDS, output_tokens=2)
     by_kind = {total.kind: total for total in totals}

@@ -5,15 +5,15 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, create_inline, finish, text_of
-from house import RunningHouse
+from local_server import LocalServer
 
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def configured(**config: Any) -> dict[str, Any]:

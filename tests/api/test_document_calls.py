@@ -11,7 +11,7 @@ import pytest
 from batch_calls import create_from_file, create_inline, finish, result_lines, text_of, upload_lines
 from google import genai
 from google.genai import types
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 from stream_calls import events_of
 from upload_calls import upload_raw
 
@@ -25,16 +25,18 @@ MISSING = "You do not have permission to access the File {} or it may not exist.
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.fixture
-def two_projects(open_a_house: OpenHouse) -> tuple[RunningHouse, str, str]:
+def two_projects(open_test_server: OpenServer) -> tuple[LocalServer, str, str]:
     """A server with two projects, and a key of each."""
-    house = open_a_house()
-    keys = [house.call(house.house.keys.create(ProjectId(name), "test")) for name in ("one", "two")]
-    return house, keys[0], keys[1]
+    server = open_test_server()
+    keys = [
+        server.call(server.server.keys.create(ProjectId(name), "test")) for name in ("one", "two")
+    ]
+    return server, keys[0], keys[1]
 
 
 def asking(*parts: dict[str, Any]) -> dict[str, Any]:
@@ -156,10 +158,10 @@ def test_the_sdk_asks_about_files_that_it_uploaded(client: genai.Client) -> None
 
 
 def test_files_of_another_project_are_as_missing_as_none(
-    two_projects: tuple[RunningHouse, str, str],
+    two_projects: tuple[LocalServer, str, str],
 ) -> None:
-    house, one, two = two_projects
-    with http_of(house, one) as mine, http_of(house, two) as theirs:
+    server, one, two = two_projects
+    with http_of(server, one) as mine, http_of(server, two) as theirs:
         file = upload_raw(mine, b"secret")
         file_id = file["name"].removeprefix("files/")
         request = asking(naming(file["uri"]))
@@ -171,10 +173,10 @@ def test_files_of_another_project_are_as_missing_as_none(
 
 
 def test_an_expired_or_deleted_file_is_missing_though_it_was_read(
-    open_a_house: OpenHouse,
+    open_test_server: OpenServer,
 ) -> None:
     clock = FakeClock()
-    with http_of(open_a_house(clock=clock)) as http:
+    with http_of(open_test_server(clock=clock)) as http:
         files = [upload_raw(http, b"for a while") for _ in range(2)]
         requests = [asking(naming(file["uri"])) for file in files]
         for request in requests:
@@ -250,9 +252,9 @@ def test_a_type_that_is_not_the_files_own_is_refused(http: httpx.Client) -> None
     assert answer(http, asking(naming(bare["uri"], "text/plain"))) == shown("bytes", "text/plain")
 
 
-def test_the_limits_hold_for_all_documents_of_a_request(open_a_house: OpenHouse) -> None:
-    house = open_a_house(document_characters_max=10, request_documents_max=2)
-    with http_of(house) as http:
+def test_the_limits_hold_for_all_documents_of_a_request(open_test_server: OpenServer) -> None:
+    server = open_test_server(document_characters_max=10, request_documents_max=2)
+    with http_of(server) as http:
         assert answer(http, asking(inline(b"12345"), inline(b"67890")))
         status, message = refusal(http, asking(inline(b"12345"), inline(b"678901")))
         assert status == 400

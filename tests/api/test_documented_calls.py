@@ -11,9 +11,9 @@ import httpx2 as httpx
 import pytest
 import schemathesis
 from batch_calls import asking, finish
-from house import ECHO, RunningHouse, http_of
 from hypothesis import given
 from hypothesis import strategies as st
+from local_server import ECHO, LocalServer, http_of
 from schemathesis import checks
 from upload_calls import upload_raw
 
@@ -76,10 +76,10 @@ def verb_of(call: Operated) -> str:
 class Doors:
     """A server with a model of each kind, a file, a batch and a key; and its document."""
 
-    def __init__(self, house: RunningHouse, http: httpx.Client) -> None:
+    def __init__(self, server: LocalServer, http: httpx.Client) -> None:
         self._http = http
         self.headers = {"x-goog-api-key": http.headers["x-goog-api-key"]}
-        self.schema = schemathesis.openapi.from_url(f"{house.url}/openapi.json")
+        self.schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
         self.models = ["echo", "echo-embedder", "gemini-2.5-flash", "gemini-embedding-001"]
 
     def new_batch(self, verb: str) -> str:
@@ -109,16 +109,16 @@ class Doors:
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     values = Settings(
-        data_dir=tmp_path_factory.mktemp("house") / "data",
+        data_dir=tmp_path_factory.mktemp("server") / "data",
         models=(ECHO, EMBEDDER),
         concurrent_batches_max=100_000,
         open_uploads_max=100_000,
         drain_seconds=0.1,
     )
-    with RunningHouse(values) as house:
-        key = house.call(house.house.keys.create(ProjectId("fuzzed"), "test"))
-        with http_of(house, key) as http:
-            yield Doors(house, http)
+    with LocalServer(values) as server:
+        key = server.call(server.server.keys.create(ProjectId("fuzzed"), "test"))
+        with http_of(server, key) as http:
+            yield Doors(server, http)
 
 
 @pytest.mark.parametrize(

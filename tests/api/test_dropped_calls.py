@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from batch_calls import asking
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 
 from toplu.settings.server import EchoSettings, ModelSettings
 from waiting import eventually
@@ -32,9 +32,9 @@ def sockets() -> Iterator[ExitStack]:
         yield stack
 
 
-def call(house: RunningHouse, sockets: ExitStack, path: str = GENERATE) -> socket.socket:
+def call(server: LocalServer, sockets: ExitStack, path: str = GENERATE) -> socket.socket:
     """Send a call and leave it at that."""
-    address = urlsplit(house.url)
+    address = urlsplit(server.url)
     connection = socket.create_connection((address.hostname, address.port), SECONDS_MAX)
     sockets.enter_context(connection)
     body = json.dumps(asking("x"))
@@ -43,29 +43,29 @@ def call(house: RunningHouse, sockets: ExitStack, path: str = GENERATE) -> socke
     return connection
 
 
-def places_taken(house: RunningHouse) -> int:
-    return house.house.fleet.pool("slow")._places.taken
+def places_taken(server: LocalServer) -> int:
+    return server.server.fleet.pool("slow")._places.taken
 
 
-def calls_waiting(house: RunningHouse) -> int:
-    return house.house.fleet.pool("slow")._patience._waiting
+def calls_waiting(server: LocalServer) -> int:
+    return server.server.fleet.pool("slow")._wait_limits._waiting
 
 
-def slow_house(open_a_house: OpenHouse, **settings: int) -> RunningHouse:
-    house = open_a_house(models=(SLOW,), **settings)
-    with http_of(house) as http:
+def slow_server(open_test_server: OpenServer, **settings: int) -> LocalServer:
+    server = open_test_server(models=(SLOW,), **settings)
+    with http_of(server) as http:
         eventually(lambda: http.get("/readyz").status_code == 200)
-    return house
+    return server
 
 
 def test_a_client_that_goes_away_frees_the_lane(
-    open_a_house: OpenHouse, sockets: ExitStack
+    open_test_server: OpenServer, sockets: ExitStack
 ) -> None:
-    house = slow_house(open_a_house, engine_crashes_per_request_max=1)
-    dropped = call(house, sockets)
-    eventually(lambda: places_taken(house) == 1)
+    server = slow_server(open_test_server, engine_crashes_per_request_max=1)
+    dropped = call(server, sockets)
+    eventually(lambda: places_taken(server) == 1)
     dropped.close()
-    with http_of(house) as http:
+    with http_of(server) as http:
         # It reaches the engine only when the lane is free, and then does not take an hour.
         reply = http.post(GENERATE, json=asking("please crash"), timeout=SECONDS_MAX)
         assert reply.status_code == 500
@@ -73,28 +73,28 @@ def test_a_client_that_goes_away_frees_the_lane(
 
 
 def test_a_client_that_goes_away_frees_its_place_in_the_queue(
-    open_a_house: OpenHouse, sockets: ExitStack
+    open_test_server: OpenServer, sockets: ExitStack
 ) -> None:
-    house = slow_house(open_a_house, interactive_waiting_max=1)
-    running = call(house, sockets)
-    eventually(lambda: places_taken(house) == 1)
-    waiting = call(house, sockets)
-    eventually(lambda: calls_waiting(house) == 1)
-    with http_of(house) as http:
+    server = slow_server(open_test_server, interactive_waiting_max=1)
+    running = call(server, sockets)
+    eventually(lambda: places_taken(server) == 1)
+    waiting = call(server, sockets)
+    eventually(lambda: calls_waiting(server) == 1)
+    with http_of(server) as http:
         assert http.post(GENERATE, json=asking("x")).status_code == 503
         waiting.close()
-        eventually(lambda: calls_waiting(house) == 0)
+        eventually(lambda: calls_waiting(server) == 0)
         running.close()
-        eventually(lambda: places_taken(house) == 0)
+        eventually(lambda: places_taken(server) == 0)
         assert http.post(COUNT, json=asking("x")).status_code == 200
 
 
 def test_a_call_too_many_is_told_that_the_model_is_overloaded(
-    open_a_house: OpenHouse, sockets: ExitStack
+    open_test_server: OpenServer, sockets: ExitStack
 ) -> None:
-    house = slow_house(open_a_house, interactive_waiting_max=2)
+    server = slow_server(open_test_server, interactive_waiting_max=2)
     # One runs, two wait; whichever of the four comes last is refused.
-    calls = [call(house, sockets) for _ in range(4)]
+    calls = [call(server, sockets) for _ in range(4)]
     answered, _, _ = select.select(calls, [], [], SECONDS_MAX)
     assert len(answered) == 1
     head, _, body = answered[0].recv(65536).partition(b"\r\n\r\n")

@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors, types
-from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
+from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 
 from toplu.settings.server import EchoSettings, ModelSettings
 from toplu.wire.gemini.embedding import TaskType
@@ -28,8 +28,8 @@ LONG = "one two three four five six seven eight nine"
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse) -> RunningHouse:
-    return open_a_house(models=(ECHO, EMBEDDER))
+def server(open_test_server: OpenServer) -> LocalServer:
+    return open_test_server(models=(ECHO, EMBEDDER))
 
 
 def embed(http: httpx.Client, text: str = "some words", **fields: Any) -> httpx.Response:
@@ -186,8 +186,8 @@ def test_the_list_of_models_tells_what_each_is_for(client: genai.Client) -> None
     assert client.models.get(model=MODEL).input_token_limit == 8
 
 
-def test_a_lazy_engine_starts_when_it_is_first_asked(house: RunningHouse) -> None:
-    with http_of(house) as http:
+def test_a_lazy_engine_starts_when_it_is_first_asked(server: LocalServer) -> None:
+    with http_of(server) as http:
         ready = eventually(lambda: _ready(http))
         assert ready["engines"] == {"echo": "READY", "words": "IDLE"}
         assert embed(http).status_code == 200
@@ -202,7 +202,9 @@ def _ready(http: httpx.Client) -> dict[str, Any] | None:
     return reply.json() if reply.status_code == 200 else None
 
 
-def test_an_embedder_that_cannot_start_takes_nothing_else_down(open_a_house: OpenHouse) -> None:
+def test_an_embedder_that_cannot_start_takes_nothing_down(
+    open_test_server: OpenServer,
+) -> None:
     missing = ModelSettings(
         name="missing",
         aliases=("gemini-embedding-*",),
@@ -210,14 +212,14 @@ def test_an_embedder_that_cannot_start_takes_nothing_else_down(open_a_house: Ope
         lazy=True,
         source="path:/no/such.safetensors",
     )
-    house = open_a_house(models=(ECHO, missing), engine_start_attempts_max=1)
-    with http_of(house) as http:
+    server = open_test_server(models=(ECHO, missing), engine_start_attempts_max=1)
+    with http_of(server) as http:
         reply = embed(http)
         assert reply.status_code == 503
         assert "there is no file /no/such.safetensors" in reply.json()["error"]["message"]
         ready = eventually(lambda: _ready(http))
         assert ready["engines"]["missing"] == "GIVEN_UP"
-    client = client_of(house)
+    client = client_of(server)
     assert client.models.generate_content(model="gemini-2.5-flash", contents="hi").text == "hi"
     with pytest.raises(errors.ServerError):
         client.models.embed_content(model=MODEL, contents="x")

@@ -9,7 +9,7 @@ import pytest
 from batch_calls import finish, result_lines, upload_lines, wait_until_final
 from google import genai
 from google.genai import types
-from house import ECHO, RunningHouse
+from local_server import ECHO, LocalServer
 
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
@@ -30,10 +30,10 @@ experimental = pytest.mark.filterwarnings("ignore:.*create_embeddings:Warning")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    data_dir = tmp_path_factory.mktemp("house") / "data"
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    data_dir = tmp_path_factory.mktemp("server") / "data"
     settings = Settings(data_dir=data_dir, models=(ECHO, EMBEDDER), drain_seconds=0.1)
-    with RunningHouse(settings) as running:
+    with LocalServer(settings) as running:
         yield running
 
 
@@ -228,7 +228,7 @@ def test_strict_checks_read_the_lines_as_embeddings(tmp_path: Any) -> None:
         input_checks="strict",
     )
     with (
-        RunningHouse(settings) as running,
+        LocalServer(settings) as running,
         httpx.Client(base_url=running.url, headers={"x-goog-api-key": "any"}, verify=False) as http,
     ):
         good = upload_lines(http, [json.dumps(asking("x")).encode()])

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from batch_calls import asking, text_of
 from every_way import WAYS, Answer, called
-from house import ECHO, RunningHouse, http_of
+from local_server import ECHO, LocalServer, http_of
 from test_function_calls import OF_PING, OF_WEATHER, calling
 from test_grounded_answers import SEARCHED, check_grounding
 from test_structured_calls import ANSWERS, REFUSALS
@@ -97,11 +97,11 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    data = tmp_path_factory.mktemp("house") / "data"
+    data = tmp_path_factory.mktemp("server") / "data"
     fill_index(data)
     with (
-        RunningHouse(Settings(data_dir=data, models=(ECHO,), drain_seconds=0.1)) as house,
-        http_of(house) as http,
+        LocalServer(Settings(data_dir=data, models=(ECHO,), drain_seconds=0.1)) as server,
+        http_of(server) as http,
     ):
         yield http
 
@@ -168,8 +168,8 @@ REAL_CASES = [
 def test_a_seed_decides_the_answer_whichever_way_the_request_comes(tmp_path: Path) -> None:
     model = msgspec.structs.replace(DEFAULT_MODEL, lanes=1, output_tokens_max=16)
     with (
-        RunningHouse(Settings(data_dir=tmp_path / "data", models=(model,))) as house,
-        http_of(house) as http,
+        LocalServer(Settings(data_dir=tmp_path / "data", models=(model,))) as server,
+        http_of(server) as http,
     ):
         for request in REAL_CASES:
             # The first answer leaves the prompt, so that the others are computed alike.

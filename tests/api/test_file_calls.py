@@ -12,7 +12,7 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors, types
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 from upload_calls import assert_refused_for_good, begin, begin_upload, download, send, upload_raw
 
 from fake_clock import FakeClock
@@ -22,8 +22,8 @@ MISSING = "You do not have permission to access the File {} or it may not exist.
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def keep(http: httpx.Client, content: bytes = b"x", **file: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def keep(http: httpx.Client, content: bytes = b"x", **file: str) -> dict[str, An
     return reply.json()["file"]
 
 
-def test_a_file_says_everything_of_itself(house: RunningHouse, http: httpx.Client) -> None:
+def test_a_file_says_everything_of_itself(server: LocalServer, http: httpx.Client) -> None:
     file = keep(http, b"hello", displayName="My Input", mimeType="jsonl")
     assert re.fullmatch(r"files/[a-z0-9]{12}", file["name"])
     digest = hashlib.sha256(b"hello").hexdigest()
@@ -47,7 +47,7 @@ def test_a_file_says_everything_of_itself(house: RunningHouse, http: httpx.Clien
         "updateTime": file["createTime"],
         "expirationTime": file["expirationTime"],
         "sha256Hash": base64.b64encode(digest.encode()).decode(),
-        "uri": f"{house.url}/v1beta/{file['name']}",
+        "uri": f"{server.url}/v1beta/{file['name']}",
         "state": "ACTIVE",
         "source": "UPLOADED",
     }
@@ -58,9 +58,9 @@ def test_a_file_says_everything_of_itself(house: RunningHouse, http: httpx.Clien
     assert http.get(f"/v1beta/{file['name']}").json() == file
 
 
-def test_times_have_six_fraction_digits_on_the_full_second(open_a_house: OpenHouse) -> None:
-    house = open_a_house(clock=FakeClock())
-    with http_of(house) as http:
+def test_times_have_six_fraction_digits_on_the_full_second(open_test_server: OpenServer) -> None:
+    server = open_test_server(clock=FakeClock())
+    with http_of(server) as http:
         file = upload_raw(http, b"x")
     assert file["createTime"] == "2026-11-22T12:00:00.000000Z"
     assert file["expirationTime"] == "2026-11-24T12:00:00.000000Z"
@@ -188,8 +188,8 @@ def test_an_id_of_more_than_forty_characters_is_refused(http: httpx.Client, suff
     )
 
 
-def test_lists_show_the_newest_first_and_no_page_is_empty(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house()) as http:
+def test_lists_show_the_newest_first_and_no_page_is_empty(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server()) as http:
         assert http.get("/v1beta/files").json() == {}
         names = [upload_raw(http, b"x")["name"] for _ in range(12)][::-1]
         for size, expected_pages in ((4, 3), (5, 3), (12, 1), (1000, 1), (0, 2)):
@@ -215,18 +215,18 @@ def test_the_sdk_pages_through_files(client: genai.Client, http: httpx.Client) -
 
 
 def test_a_file_lives_48_hours_and_goes_with_its_bytes(
-    open_a_house: OpenHouse, tmp_path: Path
+    open_test_server: OpenServer, tmp_path: Path
 ) -> None:
     def kept() -> bool:
         files = (path for path in (tmp_path / "data").rglob("*") if path.is_file())
         return any(path.read_bytes() == b"short lived" for path in files)
 
     clock = FakeClock()
-    house = open_a_house(clock=clock)
-    with http_of(house) as http:
+    server = open_test_server(clock=clock)
+    with http_of(server) as http:
         name = upload_raw(http, b"short lived")["name"]
         clock.advance(timedelta(hours=47, minutes=59))
-        house.call(house.house.middle.tidy())
+        server.call(server.server.pipeline.tidy())
         assert download(http, name) == b"short lived"
         assert kept()
         clock.advance(timedelta(minutes=1))
@@ -234,12 +234,12 @@ def test_a_file_lives_48_hours_and_goes_with_its_bytes(
         assert reply.status_code == 403
         assert reply.json()["error"]["message"] == MISSING.format(name.removeprefix("files/"))
         assert http.get("/v1beta/files").json() == {}
-        house.call(house.house.middle.tidy())
+        server.call(server.server.pipeline.tidy())
         assert not kept()
 
 
-def test_a_project_keeps_only_so_many_bytes(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(project_bytes_max=10)) as http:
+def test_a_project_keeps_only_so_many_bytes(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(project_bytes_max=10)) as http:
         first = keep(http, b"123456")
         declared = begin(http, 5)
         assert declared.status_code == 429
@@ -251,8 +251,8 @@ def test_a_project_keeps_only_so_many_bytes(open_a_house: OpenHouse) -> None:
         assert keep(http, b"1234567890")["sizeBytes"] == "10"
 
 
-def test_a_project_has_only_so_many_open_uploads(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(open_uploads_max=2)) as http:
+def test_a_project_has_only_so_many_open_uploads(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(open_uploads_max=2)) as http:
         first, second = begin_upload(http, 1), begin_upload(http, 1)
         refused = begin(http, 1)
         assert refused.status_code == 429

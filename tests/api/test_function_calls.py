@@ -15,7 +15,7 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import types
-from house import RunningHouse
+from local_server import LocalServer
 from stream_calls import events_of
 
 FLASH = "gemini-2.5-flash"
@@ -92,8 +92,8 @@ ANSWERS: list[tuple[dict[str, Any], Any]] = [
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def check(response: dict[str, Any], expected: Any) -> None:

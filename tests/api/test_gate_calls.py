@@ -11,7 +11,7 @@ import pytest
 from batch_calls import asking, create_from_file, create_inline, finish, operation
 from google import genai
 from google.genai import errors
-from house import OpenHouse, RunningHouse, client_of, http_of
+from local_server import LocalServer, OpenServer, client_of, http_of
 from upload_calls import begin, send, upload_raw
 
 from fake_clock import FakeClock
@@ -69,37 +69,37 @@ CALLS = [
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
-def key_of(house: RunningHouse, project: str) -> str:
-    return house.call(house.house.keys.create(ProjectId(project), "test"))
+def key_of(server: LocalServer, project: str) -> str:
+    return server.call(server.server.keys.create(ProjectId(project), "test"))
 
 
 @pytest.fixture(scope="module")
-def keys(shared_house: RunningHouse) -> dict[str, str]:
-    return {project: key_of(shared_house, project) for project in ("alpha", "beta")}
+def keys(shared_server: LocalServer) -> dict[str, str]:
+    return {project: key_of(shared_server, project) for project in ("alpha", "beta")}
 
 
 @pytest.fixture
-def alpha(house: RunningHouse, keys: dict[str, str]) -> Iterator[httpx.Client]:
-    with http_of(house, keys["alpha"]) as http:
+def alpha(server: LocalServer, keys: dict[str, str]) -> Iterator[httpx.Client]:
+    with http_of(server, keys["alpha"]) as http:
         yield http
 
 
 @pytest.fixture
-def beta(house: RunningHouse, keys: dict[str, str]) -> Iterator[httpx.Client]:
-    with http_of(house, keys["beta"]) as http:
+def beta(server: LocalServer, keys: dict[str, str]) -> Iterator[httpx.Client]:
+    with http_of(server, keys["beta"]) as http:
         yield http
 
 
-def test_any_key_will_do_until_the_first_is_made(open_a_house: OpenHouse) -> None:
-    house = open_a_house()
-    with http_of(house, "whatever") as http, http_of(house, key=None) as keyless:
+def test_any_key_will_do_until_the_first_is_made(open_test_server: OpenServer) -> None:
+    server = open_test_server()
+    with http_of(server, "whatever") as http, http_of(server, key=None) as keyless:
         assert http.get("/v1beta/models").status_code == 200
         assert keyless.get("/v1beta/models").json() == NO_KEY
-        key = key_of(house, "alpha")
+        key = key_of(server, "alpha")
         assert http.get("/v1beta/models").json() == BAD_KEY
         assert keyless.get(f"/v1beta/models?key={key}").status_code == 200
 
@@ -141,9 +141,9 @@ def test_the_header_comes_before_the_query_and_the_bearer(
     assert keyless.get("/v1beta/batches?key=bad", headers=header).status_code == 200
 
 
-def test_the_sdk_raises_what_the_gate_says(house: RunningHouse, keys: dict[str, str]) -> None:
+def test_the_sdk_raises_what_the_gate_says(server: LocalServer, keys: dict[str, str]) -> None:
     assert keys
-    client = client_of(house, "bad")
+    client = client_of(server, "bad")
     with pytest.raises(errors.ClientError) as caught:
         client.batches.get(name="batches/x")
     assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
@@ -156,21 +156,23 @@ def test_health_and_documents_need_no_key(keyless: httpx.Client, keys: dict[str,
         assert keyless.get(path).status_code == 200
 
 
-def test_a_revoked_key_stops_and_opens_no_door(open_a_house: OpenHouse, tmp_path: Path) -> None:
+def test_a_revoked_key_stops_and_opens_nothing(
+    open_test_server: OpenServer, tmp_path: Path
+) -> None:
     async def revoke(key: str) -> None:
         # Another process does it, as the command line would.
         async with open_keys(Settings(data_dir=tmp_path / "data")) as keys:
             await keys.revoke(key[:10])
 
     clock = FakeClock()
-    house = open_a_house(clock=clock)
-    key = key_of(house, "alpha")
-    with http_of(house, key) as http:
+    server = open_test_server(clock=clock)
+    key = key_of(server, "alpha")
+    with http_of(server, key) as http:
         assert http.get("/v1beta/batches").status_code == 200
         asyncio.run(revoke(key))
         clock.advance(timedelta(seconds=3))
         assert http.get("/v1beta/batches").json() == BAD_KEY
-    with http_of(house, "any") as http:
+    with http_of(server, "any") as http:
         assert http.get("/v1beta/batches").json() == BAD_KEY
 
 
@@ -245,31 +247,31 @@ def test_the_results_of_another_project_are_missing_too(
     assert beta.get(f"/v1beta/{results}:download").status_code == 403
 
 
-def test_lists_are_a_projects_own(house: RunningHouse, alpha: httpx.Client) -> None:
+def test_lists_are_a_projects_own(server: LocalServer, alpha: httpx.Client) -> None:
     batch = create_inline(alpha, [{"request": asking("mine")}])["name"]
     file = upload_raw(alpha, b"mine")["name"]
-    with http_of(house, key_of(house, "gamma")) as gamma:
+    with http_of(server, key_of(server, "gamma")) as gamma:
         assert gamma.get("/v1beta/batches").json() == {}
         assert gamma.get("/v1beta/files").json() == {}
         own = create_inline(gamma, [{"request": asking("own")}])["name"]
         listed = gamma.get("/v1beta/batches").json()["operations"]
         assert [entry["name"] for entry in listed] == [own]
     # Two keys of one project see the same.
-    with http_of(house, key_of(house, "alpha")) as second:
+    with http_of(server, key_of(server, "alpha")) as second:
         assert operation(second, batch)["name"] == batch
         assert second.get("/v1beta/files").json()["files"][0]["name"] == file
 
 
-def test_limits_are_a_projects_own(open_a_house: OpenHouse) -> None:
-    house = open_a_house(open_uploads_max=1)
-    first, second = (http_of(house, key_of(house, project)) for project in ("alpha", "beta"))
+def test_limits_are_a_projects_own(open_test_server: OpenServer) -> None:
+    server = open_test_server(open_uploads_max=1)
+    first, second = (http_of(server, key_of(server, project)) for project in ("alpha", "beta"))
     with first, second:
         assert begin(first, 1).status_code == 200
         assert begin(first, 1).status_code == 429
         assert begin(second, 1).status_code == 200
 
 
-def test_the_sdk_works_with_a_key_of_a_project(house: RunningHouse, keys: dict[str, str]) -> None:
-    client: genai.Client = client_of(house, keys["alpha"])
+def test_the_sdk_works_with_a_key_of_a_project(server: LocalServer, keys: dict[str, str]) -> None:
+    client: genai.Client = client_of(server, keys["alpha"])
     reply = client.models.generate_content(model="gemini-2.5-flash", contents="hello")
     assert reply.text == "hello"

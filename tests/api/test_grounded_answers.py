@@ -18,7 +18,7 @@ from batch_calls import (
 )
 from google import genai
 from google.genai import types
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 from stream_calls import events_of, told
 
 from tools.pages_under_test import PAGES, fill_index
@@ -34,9 +34,9 @@ EURO = "https://site.example/euro-2025.html"
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse, tmp_path: Path) -> RunningHouse:
+def server(open_test_server: OpenServer, tmp_path: Path) -> LocalServer:
     fill_index(tmp_path / "data")
-    return open_a_house()
+    return open_test_server()
 
 
 def check_grounding(response: dict[str, Any], text: str | None = None) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def test_a_hostile_page_changes_nothing_but_its_own_quote(http: httpx.Client) ->
     assert chunk["web"]["uri"] == "https://site.example/hostile.html"
 
 
-def test_without_an_index_the_request_is_told_how_to_make_one(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house()) as http:
+def test_without_an_index_the_request_is_told_how_to_make_one(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server()) as http:
         error = http.post(GENERATE, json=SEARCHED).json()["error"]
         assert (error["code"], error["status"]) == (400, "FAILED_PRECONDITION")
         assert "toplu search add PATH" in error["message"]
@@ -163,9 +163,9 @@ def test_without_an_index_the_request_is_told_how_to_make_one(open_a_house: Open
 
 
 @pytest.fixture
-def away(open_a_house: OpenHouse) -> Iterator[httpx.Client]:
+def away(open_test_server: OpenServer) -> Iterator[httpx.Client]:
     search = SearchSettings(provider="searxng", url="http://127.0.0.1:1")
-    with http_of(open_a_house(search=search)) as http:
+    with http_of(open_test_server(search=search)) as http:
         yield http
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, create_from_file, finish, result_lines, upload_lines
-from house import ECHO, RunningHouse
 from hypothesis import given
 from hypothesis import strategies as st
+from local_server import ECHO, LocalServer
 from test_documented_calls import EMBEDDER, SERVER_ERRORS, batch_of
 
 from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
@@ -43,16 +43,16 @@ HEADER_VALUES = st.sampled_from(["", "9" * 19, "9" * 400, "ü" * 99, *VALUES.spl
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     values = Settings(
-        data_dir=tmp_path_factory.mktemp("house") / "data",
+        data_dir=tmp_path_factory.mktemp("server") / "data",
         models=(ECHO, EMBEDDER),
         concurrent_batches_max=100_000,
         open_uploads_max=100_000,
         drain_seconds=0.1,
     )
-    with RunningHouse(values) as house:
-        yield house
+    with LocalServer(values) as server:
+        yield server
 
 
 def check_answer(reply: httpx.Response) -> None:

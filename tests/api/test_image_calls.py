@@ -8,7 +8,6 @@ import pytest
 from batch_calls import create_from_file, create_inline, finish, result_lines, text_of, upload_lines
 from google import genai
 from google.genai import types
-from house import OpenHouse, RunningHouse, http_of
 from image_calls import (
     FLASH,
     LARGE,
@@ -22,6 +21,7 @@ from image_calls import (
     naming,
     refusal,
 )
+from local_server import LocalServer, OpenServer, http_of
 from PIL import Image
 from stream_calls import events_of
 from upload_calls import upload_raw
@@ -31,8 +31,8 @@ from toplu.job import ProjectId
 
 
 @pytest.fixture(scope="module")
-def house(seeing_house: RunningHouse) -> RunningHouse:
-    return seeing_house
+def server(seeing_server: LocalServer) -> LocalServer:
+    return seeing_server
 
 
 def test_images_and_texts_are_shown_in_their_order(http: httpx.Client) -> None:
@@ -98,10 +98,12 @@ def test_a_line_of_a_batch_shows_what_an_interactive_call_shows(http: httpx.Clie
     assert done["metadata"]["batchStats"]["failedRequestCount"] == "3"
 
 
-def test_files_of_another_project_are_shown_to_nobody(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(SEEING,))
-    keys = [house.call(house.house.keys.create(ProjectId(name), "test")) for name in ("one", "two")]
-    with http_of(house, keys[0]) as mine, http_of(house, keys[1]) as theirs:
+def test_files_of_another_project_are_shown_to_nobody(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SEEING,))
+    keys = [
+        server.call(server.server.keys.create(ProjectId(name), "test")) for name in ("one", "two")
+    ]
+    with http_of(server, keys[0]) as mine, http_of(server, keys[1]) as theirs:
         file = upload_raw(mine, PNG, "image/png")
         file_id = file["name"].removeprefix("files/")
         request = asking(naming(file["uri"]))

@@ -5,8 +5,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import text_of
-from house import OpenHouse, RunningHouse, http_of
 from image_calls import MISSING, PNG, SEEING, answer, asking, inline, naming, refusal
+from local_server import LocalServer, OpenServer, http_of
 from PIL import Image
 from upload_calls import upload_raw
 
@@ -17,8 +17,8 @@ PREFIX = f"* GenerateContentRequest.{AT}"
 
 
 @pytest.fixture(scope="module")
-def house(seeing_house: RunningHouse) -> RunningHouse:
-    return seeing_house
+def server(seeing_server: LocalServer) -> LocalServer:
+    return seeing_server
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_file_is_shown_as_what_it_was_uploaded_as(http: httpx.Client) -> None:
     assert text_of(answer(http, asking(naming(bare["uri"], "image/png")))) == "<image/png:64x48>"
 
 
-def test_the_limits_hold_for_all_images_of_a_request(open_a_house: OpenHouse) -> None:
+def test_the_limits_hold_for_all_images_of_a_request(open_test_server: OpenServer) -> None:
     noise = saved(Image.effect_noise((64, 64), 100))
-    house = open_a_house(
+    server = open_test_server(
         models=(SEEING,),
         request_images_max=2,
         request_image_bytes_max=12_000,
@@ -127,7 +127,7 @@ def test_the_limits_hold_for_all_images_of_a_request(open_a_house: OpenHouse) ->
         image_pixels_max=5000,
         image_side_max=64,
     )
-    with http_of(house) as http:
+    with http_of(server) as http:
         assert answer(http, asking(*[inline(PNG)] * 2))
         for parts, place, told in [
             ([inline(PNG)] * 3, 2, "a request shows at most 2 images."),

@@ -7,7 +7,7 @@ import pytest
 from batch_calls import asking, text_of
 from google import genai
 from google.genai import errors, types
-from house import RunningHouse
+from local_server import LocalServer
 
 from toplu.engines.translation.supported_fields import SERVED
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig, Part
@@ -19,8 +19,8 @@ COUNT = f"/v1beta/models/{FLASH}:countTokens"
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def error_of(reply: httpx.Response, http_status: int, status: str) -> str:

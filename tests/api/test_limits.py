@@ -13,7 +13,7 @@ from batch_calls import (
     result_lines,
     upload_lines,
 )
-from house import OpenHouse, http_of
+from local_server import OpenServer, http_of
 from test_every_way import shown
 
 from pdf_files import pdf_of
@@ -38,16 +38,20 @@ RAW = {"X-Goog-Upload-Protocol": "raw"}
     ],
 )
 def test_a_request_beyond_a_limit_is_refused_with_the_limit(
-    open_a_house: OpenHouse, setting: str, limit: int, request_body: dict[str, Any], message: str
+    open_test_server: OpenServer,
+    setting: str,
+    limit: int,
+    request_body: dict[str, Any],
+    message: str,
 ) -> None:
-    with http_of(open_a_house(**{setting: limit})) as http:
+    with http_of(open_test_server(**{setting: limit})) as http:
         error = http.post(GENERATE, json=request_body).json()["error"]
     assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
     assert message in error["message"]
 
 
-def test_an_upload_beyond_a_limit_is_refused_with_the_limit(open_a_house: OpenHouse) -> None:
-    with http_of(open_a_house(upload_bytes_max=8, project_bytes_max=10)) as http:
+def test_an_upload_beyond_a_limit_is_refused_with_the_limit(open_test_server: OpenServer) -> None:
+    with http_of(open_test_server(upload_bytes_max=8, project_bytes_max=10)) as http:
         upload = "/upload/v1beta/files"
         too_long = http.post(upload, headers=RAW, content=b"123456789")
         assert too_long.status_code == 400
@@ -58,17 +62,17 @@ def test_an_upload_beyond_a_limit_is_refused_with_the_limit(open_a_house: OpenHo
         assert "limit: 10" in too_much.json()["error"]["message"]
 
 
-def test_a_line_that_is_too_long_is_the_error_of_that_line(open_a_house: OpenHouse) -> None:
+def test_a_line_that_is_too_long_is_the_error_of_that_line(open_test_server: OpenServer) -> None:
     lines = [json.dumps(asking("x" * length)).encode() for length in (1, 200, 1)]
-    with http_of(open_a_house(line_bytes_max=100)) as http:
+    with http_of(open_test_server(line_bytes_max=100)) as http:
         results = _results(http, lines)
     assert ["error" in result for result in results] == [False, True, False]
     assert "line 2: the line is longer than 100 bytes" in results[1]["error"]["message"]
 
 
-def test_a_batch_of_too_many_requests_does_not_run(open_a_house: OpenHouse) -> None:
+def test_a_batch_of_too_many_requests_does_not_run(open_test_server: OpenServer) -> None:
     lines = [json.dumps(asking("x")).encode()] * 4
-    with http_of(open_a_house(job_requests_max=3)) as http:
+    with http_of(open_test_server(job_requests_max=3)) as http:
         done = finish(http, create_from_file(http, upload_lines(http, lines)).json()["name"])
         assert done["metadata"]["state"] == "JOB_STATE_FAILED"
         assert "at most" in done["error"]["message"]

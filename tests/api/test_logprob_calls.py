@@ -7,7 +7,7 @@ import pytest
 from batch_calls import asking, create_inline, finish
 from google import genai
 from google.genai import types
-from house import RunningHouse
+from local_server import LocalServer
 from stream_calls import events_of
 
 FLASH = "gemini-2.5-flash"
@@ -18,8 +18,8 @@ ONE, TWO = {"token": "one ", "logProbability": 0.0}, {"token": "two", "logProbab
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def wishing(**config: Any) -> dict[str, Any]:

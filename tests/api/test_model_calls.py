@@ -4,7 +4,7 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors
-from house import RunningHouse
+from local_server import LocalServer
 
 NAMES = ["models/echo", "models/gemini-2.5-flash", "models/gemini-2.5-pro"]
 METHODS = [
@@ -17,8 +17,8 @@ METHODS = [
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 50])

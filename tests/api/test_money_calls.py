@@ -17,7 +17,7 @@ from batch_calls import (
     upload_lines,
 )
 from google import genai
-from house import ECHO, OpenHouse, RunningHouse, client_of, http_of
+from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 
 from toplu import money
 from toplu.money import Kind, Usage
@@ -42,12 +42,12 @@ EMBEDDING = "/v1beta/models/gemini-embedding-001"
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse) -> RunningHouse:
-    return open_a_house(models=(PRICED, EMBEDDER), currency="EUR")
+def server(open_test_server: OpenServer) -> LocalServer:
+    return open_test_server(models=(PRICED, EMBEDDER), currency="EUR")
 
 
-def totals_of(house: RunningHouse) -> list[Total]:
-    return house.call(house.house.ledger.totals())
+def totals_of(server: LocalServer) -> list[Total]:
+    return server.call(server.server.ledger.totals())
 
 
 def used_by(results: list[dict[str, Any]]) -> Usage:
@@ -69,7 +69,7 @@ def used_by(results: list[dict[str, Any]]) -> Usage:
 
 
 def test_a_batch_with_failures_balances_with_its_results(
-    house: RunningHouse, http: httpx.Client
+    server: LocalServer, http: httpx.Client
 ) -> None:
     texts = [
         "one",
@@ -90,7 +90,7 @@ def test_a_batch_with_failures_balances_with_its_results(
     assert sum("error" in result for result in results) == 3
     used = used_by(results)
     assert used.prompt_tokens > 0
-    (total,) = totals_of(house)
+    (total,) = totals_of(server)
     assert (total.usage, total.requests, total.kind) == (used, len(lines), Kind.BATCH)
     half = used.prompt_tokens * 300_000 + used.output_tokens * 2_500_000
     assert total.cost_units == half // 2
@@ -105,19 +105,19 @@ def test_a_batch_with_failures_balances_with_its_results(
 
 
 def test_interactive_calls_balance_and_cost_twice_what_a_batch_does(
-    house: RunningHouse, http: httpx.Client
+    server: LocalServer, http: httpx.Client
 ) -> None:
     replies = [http.post(f"{FLASH}:generateContent", json=asking(text)).json() for text in "abc"]
     assert http.post(f"{FLASH}:generateContent", json=asking("please fail")).status_code == 500
     finish(http, create_inline(http, [{"request": asking(text)} for text in "abc"])["name"])
-    batch, interactive = totals_of(house)
+    batch, interactive = totals_of(server)
     assert (batch.kind, interactive.kind) == (Kind.BATCH, Kind.INTERACTIVE)
     assert interactive.requests == 3  # one that fails uses nothing
     assert interactive.usage == batch.usage == used_by([{"response": reply} for reply in replies])
     assert interactive.cost_units == 2 * batch.cost_units > 0
 
 
-def test_embeddings_balance_in_every_form(house: RunningHouse, http: httpx.Client) -> None:
+def test_embeddings_balance_in_every_form(server: LocalServer, http: httpx.Client) -> None:
     one = {"content": {"parts": [{"text": "a b c"}]}}
     single = http.post(f"{EMBEDDING}:embedContent", json=one)
     assert single.status_code == 200, single.text
@@ -132,21 +132,21 @@ def test_embeddings_balance_in_every_form(house: RunningHouse, http: httpx.Clien
     created = http.post(f"{EMBEDDING}:asyncBatchEmbedContent", json={"batch": batch})
     assert created.status_code == 200, created.text
     finish(http, created.json()["name"])
-    batched, interactive = totals_of(house)
+    batched, interactive = totals_of(server)
     assert (interactive.requests, interactive.usage) == (5, Usage(prompt_tokens=15))
     assert (batched.requests, batched.usage) == (5, Usage(prompt_tokens=15))
     assert interactive.cost_units == 2 * batched.cost_units == 15 * 150_000
 
 
-def test_counting_tokens_costs_nothing(house: RunningHouse, http: httpx.Client) -> None:
+def test_counting_tokens_costs_nothing(server: LocalServer, http: httpx.Client) -> None:
     assert http.post(f"{FLASH}:countTokens", json=asking("a b")).status_code == 200
-    assert totals_of(house) == []
+    assert totals_of(server) == []
 
 
-def test_the_sdk_passes_over_the_cost(house: RunningHouse, http: httpx.Client) -> None:
+def test_the_sdk_passes_over_the_cost(server: LocalServer, http: httpx.Client) -> None:
     name = create_inline(http, [{"request": asking("a")}])["name"]
     finish(http, name)
-    client: genai.Client = client_of(house)
+    client: genai.Client = client_of(server)
     job = client.batches.get(name=name)
     assert job.dest is not None
     (response,) = job.dest.inlined_responses or []
@@ -156,15 +156,15 @@ def test_the_sdk_passes_over_the_cost(house: RunningHouse, http: httpx.Client) -
 
 
 def test_a_batch_keeps_the_price_of_its_creation(tmp_path: Path) -> None:
-    def running(price: PriceSettings, delay_seconds: float = 0.0) -> RunningHouse:
+    def running(price: PriceSettings, delay_seconds: float = 0.0) -> LocalServer:
         echo = EchoSettings(delay_seconds=delay_seconds)
         model = msgspec.structs.replace(PRICED, price=price, echo=echo)
         values = {"data_dir": tmp_path / "data", "drain_seconds": 0.1}
-        return RunningHouse(Settings(models=(model,), **values))
+        return LocalServer(Settings(models=(model,), **values))
 
-    with running(PRICED.price, delay_seconds=3600) as house, http_of(house) as http:
+    with running(PRICED.price, delay_seconds=3600) as server, http_of(server) as http:
         old = create_inline(http, [{"request": asking("a")}])["name"]
-    with running(PriceSettings(input="30", output="250")) as house, http_of(house) as http:
+    with running(PriceSettings(input="30", output="250")) as server, http_of(server) as http:
         agreed = finish(http, old)["metadata"]["toplu"]["cost"]
         assert agreed == {"currency": "USD", "amount": "0.0000014"}
         young = create_inline(http, [{"request": asking("a")}])["name"]

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, create_inline, finish, operation, text_of
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
 SYSTEM = {"parts": [{"text": "be nice"}], "role": "user"}
@@ -13,8 +13,8 @@ SAFETY = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def batch_of(*requests: dict[str, Any]) -> dict[str, Any]:
@@ -75,8 +75,10 @@ def states_of(http: httpx.Client, name: str, style: str | None) -> set[str]:
 
 
 @pytest.mark.parametrize("default", ["job", "batch"])
-def test_a_call_may_choose_how_states_are_spelled(open_a_house: OpenHouse, default: str) -> None:
-    with http_of(open_a_house(state_style=default)) as http:
+def test_a_call_may_choose_how_states_are_spelled(
+    open_test_server: OpenServer, default: str
+) -> None:
+    with http_of(open_test_server(state_style=default)) as http:
         entry = {"request": asking("x")}
         for style in ("job", "batch"):
             headers = {"x-toplu-state-style": style.upper()}

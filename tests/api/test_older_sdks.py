@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import ECHO, RunningHouse
+from local_server import ECHO, LocalServer
 from msgspec.structs import replace
 
 from server import clean_environment
@@ -36,15 +36,15 @@ SLOW = ModelSettings(
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
-    data_dir = tmp_path_factory.mktemp("house") / "data"
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    data_dir = tmp_path_factory.mktemp("server") / "data"
     fill_index(data_dir)
     settings = Settings(
         data_dir=data_dir,
         models=(SLOW, replace(ECHO, aliases=("gemini-2.5-flash",)), EMBEDDER),
         drain_seconds=0.1,
     )
-    with RunningHouse(settings) as running:
+    with LocalServer(settings) as running:
         yield running
 
 
@@ -111,11 +111,11 @@ def check_inline(inline: dict[str, Any], *, reads_metadata: bool, reads_errors: 
 @pytest.mark.older_sdks
 @pytest.mark.parametrize("version", PYTHON)
 def test_a_python_version_leads_batches_through_their_lives(
-    house: RunningHouse, version: str, tmp_path: Path
+    server: LocalServer, version: str, tmp_path: Path
 ) -> None:
     packages = os.pathsep.join(str(SDKS / part) for part in (version, "dependencies"))
     # Without site-packages: none of the packages that ours need.
-    command = [sys.executable, "-S", str(HERE / "batch_life.py"), house.url, version]
+    command = [sys.executable, "-S", str(HERE / "batch_life.py"), server.url, version]
     report = report_of(command, tmp_path, PYTHONPATH=packages)
     check_life(
         report,
@@ -131,11 +131,11 @@ def test_a_python_version_leads_batches_through_their_lives(
 @pytest.mark.older_sdks
 @pytest.mark.parametrize("version", JAVASCRIPT)
 def test_a_javascript_version_leads_batches_through_their_lives(
-    house: RunningHouse, version: str, tmp_path: Path
+    server: LocalServer, version: str, tmp_path: Path
 ) -> None:
     node = shutil.which("node")
     assert node is not None, "node is missing; on Debian: apt-get install nodejs"
     script = shutil.copy(HERE / "batch_life.mjs", tmp_path)
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)
-    report = report_of([node, str(script), house.url, version], tmp_path)
+    report = report_of([node, str(script), server.url, version], tmp_path)
     check_life(report, version, embeds=version != "1.16.0", reads_metadata=version != "1.16.0")

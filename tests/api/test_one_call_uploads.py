@@ -4,7 +4,7 @@ import json
 
 import httpx2 as httpx
 import pytest
-from house import RunningHouse, http_of
+from local_server import LocalServer, http_of
 from upload_calls import STATUS, download, upload_raw
 
 BYTES = bytes(range(256)) * 3 + b"\r\n--almost\r\n"
@@ -12,8 +12,8 @@ METADATA = {"file": {"displayName": "my file", "mimeType": "application/jsonl"}}
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def related(*parts: tuple[str, bytes], end: bytes = b"--here--\r\n") -> bytes:
@@ -132,8 +132,8 @@ def test_a_file_without_bytes_is_sent_to_the_upload_door(http: httpx.Client) -> 
     assert "/upload/v1beta/files" in reply.json()["error"]["message"]
 
 
-def test_what_arrives_in_one_call_needs_a_key(house: RunningHouse) -> None:
-    with http_of(house, key=None) as http:
+def test_what_arrives_in_one_call_needs_a_key(server: LocalServer) -> None:
+    with http_of(server, key=None) as http:
         assert http.post("/upload/v1beta/files", content=b"x").status_code == 403
-    with http_of(house) as http:
+    with http_of(server) as http:
         assert upload_raw(http, b"x")["sizeBytes"] == "1"

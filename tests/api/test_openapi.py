@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from house import RunningHouse
+from local_server import LocalServer
 from starlette.routing import Route
 
 from toplu.api.gemini import unserved
@@ -18,8 +18,8 @@ JSON_TYPES = {"string", "number", "integer", "boolean", "object", "array", "null
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.fixture
@@ -113,11 +113,11 @@ def test_every_schema_is_a_schema(document: dict[str, Any]) -> None:
 
 
 def test_the_document_describes_every_route_and_nothing_else(
-    house: RunningHouse, document: dict[str, Any]
+    server: LocalServer, document: dict[str, Any]
 ) -> None:
     served = {
         (re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path), method.lower())
-        for route in house.house.app.routes
+        for route in server.server.app.routes
         if isinstance(route, Route)
         and route.path not in OWN_PATHS
         and route.path not in unserved.PATHS

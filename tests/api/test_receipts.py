@@ -5,7 +5,7 @@ import json
 
 import httpx2 as httpx
 from batch_calls import asking, create_from_file, create_inline, finish, upload_lines
-from house import RunningHouse, http_of
+from local_server import LocalServer, http_of
 
 from toplu.job import ProjectId
 
@@ -35,11 +35,11 @@ def test_a_receipt_names_what_went_in_what_came_out_and_how_it_went(http: httpx.
     assert http.get(f"/v1beta/{done['name']}:receipt").json()["retriedBy"] == made
 
 
-def test_the_receipt_of_another_project_looks_missing(house: RunningHouse) -> None:
+def test_the_receipt_of_another_project_looks_missing(server: LocalServer) -> None:
     keys = [
-        house.call(house.house.keys.create(ProjectId(project), "")) for project in ("one", "two")
+        server.call(server.server.keys.create(ProjectId(project), "")) for project in ("one", "two")
     ]
-    with http_of(house, keys[0]) as owner, http_of(house, keys[1]) as other:
+    with http_of(server, keys[0]) as owner, http_of(server, keys[1]) as other:
         name = create_inline(owner, [{"request": asking("x")}])["name"]
         finish(owner, name)
         foreign = other.get(f"/v1beta/{name}:receipt")

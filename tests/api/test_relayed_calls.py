@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from house import ECHO, RunningHouse, http_of
+from local_server import ECHO, LocalServer, http_of
 from stream_calls import events_of
 from upload_calls import upload_raw
 
@@ -19,12 +19,12 @@ MODEL = f"/v1beta/models/{FLASH}"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server whose model is another one's echo."""
     folder = tmp_path_factory.mktemp("relayed")
     (folder / "key").write_text("any")
     upstream = Settings(data_dir=folder / "upstream", models=(ECHO,), drain_seconds=0.1)
-    with RunningHouse(upstream) as echo:
+    with LocalServer(upstream) as echo:
         relayed = ModelSettings(
             name="relayed",
             aliases=("gemini-*",),
@@ -36,7 +36,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
             price=PriceSettings(input="1", output="10"),
         )
         front = Settings(data_dir=folder / "front", models=(relayed,), drain_seconds=0.1)
-        with RunningHouse(front) as running:
+        with LocalServer(front) as running:
             yield running
 
 
@@ -50,10 +50,10 @@ def text_of(response: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def http(house: RunningHouse) -> Iterator[httpx.Client]:
+def http(server: LocalServer) -> Iterator[httpx.Client]:
     """A client of a project of its own."""
     name = ProjectId(random_id(8))
-    with http_of(house, house.call(house.house.keys.create(name, "test"))) as client:
+    with http_of(server, server.call(server.server.keys.create(name, "test"))) as client:
         yield client
 
 
@@ -70,10 +70,10 @@ def test_a_file_of_the_project_is_put_in_where_it_is_named(http: httpx.Client) -
     assert reply.json()["modelVersion"] == "echo"
 
 
-def test_files_are_those_of_the_project_that_asks(house: RunningHouse, http: httpx.Client) -> None:
+def test_files_are_those_of_the_project_that_asks(server: LocalServer, http: httpx.Client) -> None:
     name = upload(http, b"swordfish")
-    other_key = house.call(house.house.keys.create(ProjectId("other"), "test"))
-    with http_of(house, other_key) as other:
+    other_key = server.call(server.server.keys.create(ProjectId("other"), "test"))
+    with http_of(server, other_key) as other:
         for client, status in ((http, 200), (other, 403)):
             reply = client.post(f"{MODEL}:generateContent", json=naming(name))
             assert reply.status_code == status
@@ -97,16 +97,18 @@ def test_an_address_that_is_no_file_of_ours_is_the_servers_to_judge(http: httpx.
     assert "nothing else is fetched" in reply.json()["error"]["message"]
 
 
-def test_what_the_server_says_of_its_tokens_is_charged(house: RunningHouse) -> None:
+def test_what_the_server_says_of_its_tokens_is_charged(server: LocalServer) -> None:
     project = ProjectId("charged")
-    key = house.call(house.house.keys.create(project, "test"))
+    key = server.call(server.server.keys.create(project, "test"))
     request = {"contents": [{"parts": [{"text": "one two three"}]}]}
-    with http_of(house, key) as http:
+    with http_of(server, key) as http:
         usage = http.post(f"{MODEL}:generateContent", json=request).json()["usageMetadata"]
         streamed = http.post(f"{MODEL}:streamGenerateContent?alt=sse", json=request).text
     told = events_of(streamed)[-1]["usageMetadata"]
     assert told["totalTokenCount"] == usage["totalTokenCount"]
-    (total,) = [each for each in house.call(house.house.ledger.totals()) if each.project == project]
+    (total,) = [
+        each for each in server.call(server.server.ledger.totals()) if each.project == project
+    ]
     assert total.usage.prompt_tokens == 2 * usage["promptTokenCount"]
     assert total.usage.output_tokens == 2 * usage["candidatesTokenCount"]
 

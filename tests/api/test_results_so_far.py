@@ -7,7 +7,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, create_from_file, create_inline, finish, operation, upload_lines
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 
 from fake_clock import FakeClock
 from toplu.job import ProjectId
@@ -60,9 +60,9 @@ def half_done(http: httpx.Client, *, clock: FakeClock | None = None) -> str:
 
 
 def test_results_are_read_while_the_batch_runs_and_after_it_is_cancelled(
-    open_a_house: OpenHouse,
+    open_test_server: OpenServer,
 ) -> None:
-    with http_of(open_a_house(models=(SLOW_READER,))) as http:
+    with http_of(open_test_server(models=(SLOW_READER,))) as http:
         name = half_done(http)
         assert operation(http, name)["metadata"]["state"] == "JOB_STATE_RUNNING"
         reply, running = results_so_far(http, name)
@@ -75,13 +75,13 @@ def test_results_are_read_while_the_batch_runs_and_after_it_is_cancelled(
         assert http.get(f"/v1beta/{name}:results").status_code == 404
 
 
-def test_results_outlive_the_expiry_of_their_batch(open_a_house: OpenHouse) -> None:
+def test_results_outlive_the_expiry_of_their_batch(open_test_server: OpenServer) -> None:
     clock = FakeClock()
-    house = open_a_house(models=(SLOW_READER,), clock=clock)
-    with http_of(house) as http:
+    server = open_test_server(models=(SLOW_READER,), clock=clock)
+    with http_of(server) as http:
         name = half_done(http, clock=clock)
         clock.advance(timedelta(hours=49))
-        house.call(house.house.middle.tidy())
+        server.call(server.server.pipeline.tidy())
         assert operation(http, name)["metadata"]["state"] == "JOB_STATE_EXPIRED"
         assert ids(results_so_far(http, name)[1]) == [(1, "k0"), (3, "k2"), (4, "k3")]
 
@@ -105,11 +105,11 @@ def test_of_a_batch_that_succeeded_they_are_the_results(http: httpx.Client, form
         assert lines == [json.loads(line) for line in content.splitlines()]
 
 
-def test_the_results_of_another_project_look_missing(house: RunningHouse) -> None:
+def test_the_results_of_another_project_look_missing(server: LocalServer) -> None:
     keys = [
-        house.call(house.house.keys.create(ProjectId(project), "")) for project in ("one", "two")
+        server.call(server.server.keys.create(ProjectId(project), "")) for project in ("one", "two")
     ]
-    with http_of(house, keys[0]) as owner, http_of(house, keys[1]) as other:
+    with http_of(server, keys[0]) as owner, http_of(server, keys[1]) as other:
         name = create_inline(owner, [{"request": asking("x")}])["name"]
         finish(owner, name)
         foreign = other.get(f"/v1beta/{name}:results")

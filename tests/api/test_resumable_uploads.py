@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 import pytest
 from google import genai
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 from upload_calls import (
     SIZE_RECEIVED,
     STATUS,
@@ -27,13 +27,13 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
 def test_the_start_answers_with_the_address_of_the_session(
-    house: RunningHouse, http: httpx.Client, version: str
+    server: LocalServer, http: httpx.Client, version: str
 ) -> None:
     reply = begin(http, 12, {"display_name": "my", "mime_type": "jsonl"}, version=version)
     assert (reply.status_code, reply.content) == (200, b"")
@@ -41,7 +41,7 @@ def test_the_start_answers_with_the_address_of_the_session(
     assert reply.headers["X-Goog-Upload-Chunk-Granularity"] == str(8 * MIB)
     url = reply.headers["X-Goog-Upload-URL"]
     assert reply.headers["X-Goog-Upload-Control-URL"] == url
-    assert url.startswith(f"{house.url}/upload/{version}/files?")
+    assert url.startswith(f"{server.url}/upload/{version}/files?")
     query = parse_qs(urlsplit(url).query)
     assert query["upload_protocol"] == ["resumable"]
     assert query["upload_id"] == [reply.headers["X-GUploader-UploadID"]]
@@ -69,9 +69,9 @@ def test_the_session_has_the_host_that_the_client_called(
     assert begin(http, headers=headers).headers["X-Goog-Upload-URL"].startswith(expected)
 
 
-def test_the_public_url_overrules_what_headers_say(open_a_house: OpenHouse) -> None:
-    house = open_a_house(public_url="https://batch.example/api/")
-    with http_of(house) as http:
+def test_the_public_url_overrules_what_headers_say(open_test_server: OpenServer) -> None:
+    server = open_test_server(public_url="https://batch.example/api/")
+    with http_of(server) as http:
         reply = begin(http, headers={"X-Forwarded-Host": "elsewhere"})
         url = reply.headers["X-Goog-Upload-URL"]
         assert url.startswith("https://batch.example/api/upload/v1beta/files?")
@@ -217,9 +217,9 @@ def test_a_length_that_is_no_number_is_refused(http: httpx.Client, header: Any) 
     assert reply.status_code == 400
 
 
-def test_a_file_that_is_too_large_is_refused(open_a_house: OpenHouse) -> None:
-    house = open_a_house(upload_bytes_max=8)
-    with http_of(house) as http:
+def test_a_file_that_is_too_large_is_refused(open_test_server: OpenServer) -> None:
+    server = open_test_server(upload_bytes_max=8)
+    with http_of(server) as http:
         declared = begin(http, 9)
         assert declared.status_code == 400
         assert declared.json()["error"]["status"] == "INVALID_ARGUMENT"
@@ -231,17 +231,17 @@ def test_a_file_that_is_too_large_is_refused(open_a_house: OpenHouse) -> None:
 
 
 def test_an_upload_that_nobody_ends_goes_with_its_bytes(
-    open_a_house: OpenHouse, tmp_path: Path
+    open_test_server: OpenServer, tmp_path: Path
 ) -> None:
     clock = FakeClock()
-    house = open_a_house(clock=clock)
-    with http_of(house) as http:
+    server = open_test_server(clock=clock)
+    with http_of(server) as http:
         url = begin_upload(http, 6)
         send(http, url, "upload", b"abc", offset=0)
         assert [path.read_bytes() for path in (tmp_path / "data").rglob("*.part")] == [b"abc"]
         clock.advance(timedelta(hours=49))
         assert_refused_for_good(send(http, url, "query"), 404, "NOT_FOUND")
-        house.call(house.house.middle.tidy())
+        server.call(server.server.pipeline.tidy())
         assert list((tmp_path / "data").rglob("*.part")) == []
 
 
@@ -258,7 +258,7 @@ def test_the_sdk_uploads_and_downloads_byte_for_byte(client: genai.Client, size_
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # in the SDK
 @pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")  # in the SDK
-def test_the_asynchronous_sdk_uploads_too(client: genai.Client, house: RunningHouse) -> None:
+def test_the_asynchronous_sdk_uploads_too(client: genai.Client, server: LocalServer) -> None:
     content = random.Random(1).randbytes(8 * MIB + 1)
 
     async def upload() -> bytes:
@@ -268,4 +268,4 @@ def test_the_asynchronous_sdk_uploads_too(client: genai.Client, house: RunningHo
             )
             return await client_of_loop.files.download(file=file.name)
 
-    assert house.call(upload()) == content
+    assert server.call(upload()) == content

@@ -15,7 +15,7 @@ from batch_calls import (
     upload_lines,
 )
 from google import genai
-from house import SLOW, OpenHouse, RunningHouse, http_of
+from local_server import SLOW, LocalServer, OpenServer, http_of
 
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
@@ -46,19 +46,19 @@ def test_failed_requests_of_an_inline_batch_run_again_inline(
 
 
 def test_what_a_cancelled_file_batch_did_not_reach_runs_after_a_restart(
-    open_a_house: OpenHouse, tmp_path: Path
+    open_test_server: OpenServer, tmp_path: Path
 ) -> None:
     lines = [
         json.dumps({"key": f"k{index}", "request": asking(f"text {index}")}).encode()
         for index in range(10)
     ]
     settings = Settings(data_dir=tmp_path / "data", models=(SLOW,), drain_seconds=0.1)
-    with RunningHouse(settings) as house, http_of(house) as http:
+    with LocalServer(settings) as server, http_of(server) as http:
         name = create_from_file(http, upload_lines(http, lines)).json()["name"]
         reply = retry(http, name)
         assert (reply.status_code, reply.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
         http.post(f"/v1beta/{name}:cancel")
-    with http_of(open_a_house()) as http:
+    with http_of(open_test_server()) as http:
         done = finish(http, retry(http, name).json()["name"])
         results = result_lines(http, done)
         assert [(line["key"], text_of(line["response"])) for line in results] == [
@@ -70,11 +70,11 @@ def test_what_a_cancelled_file_batch_did_not_reach_runs_after_a_restart(
         assert "nothing to run again" in again.json()["error"]["message"]
 
 
-def test_a_foreign_batch_looks_missing(house: RunningHouse) -> None:
+def test_a_foreign_batch_looks_missing(server: LocalServer) -> None:
     keys = [
-        house.call(house.house.keys.create(ProjectId(project), "")) for project in ("one", "two")
+        server.call(server.server.keys.create(ProjectId(project), "")) for project in ("one", "two")
     ]
-    with http_of(house, keys[0]) as owner, http_of(house, keys[1]) as other:
+    with http_of(server, keys[0]) as owner, http_of(server, keys[1]) as other:
         name = create_inline(owner, [{"request": asking("please fail")}])["name"]
         finish(owner, name)
         foreign, missing = retry(other, name), retry(other, "batches/never-was")

@@ -8,7 +8,7 @@ import pytest
 from batch_calls import asking, create_inline, finish, text_of
 from google import genai
 from google.genai import errors, types
-from house import RunningHouse, client_of
+from local_server import LocalServer, client_of
 from stream_calls import events_of, told
 
 FLASH = "gemini-2.5-flash"
@@ -18,8 +18,8 @@ TEXT = "one  two\nthree — dört {five} "
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def check_chunks(chunks: list[types.GenerateContentResponse]) -> None:
@@ -49,8 +49,8 @@ def test_the_sdk_gets_the_answer_in_chunks(client: genai.Client) -> None:
 
 # The SDK's own fault, told once in a process by the client library that it builds on.
 @pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
-async def test_the_asynchronous_sdk_gets_the_answer_in_chunks(house: RunningHouse) -> None:
-    client = client_of(house).aio
+async def test_the_asynchronous_sdk_gets_the_answer_in_chunks(server: LocalServer) -> None:
+    client = client_of(server).aio
     try:
         stream = await client.models.generate_content_stream(model=FLASH, contents=TEXT)
         check_chunks([chunk async for chunk in stream])

@@ -17,7 +17,7 @@ from batch_calls import (
     wait_until_final,
 )
 from google import genai
-from house import RunningHouse
+from local_server import LocalServer
 from pydantic import BaseModel, Field
 
 FLASH = "gemini-2.5-flash"
@@ -77,8 +77,8 @@ class Cookie(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.mark.parametrize(("config", "said"), ANSWERS)

@@ -9,7 +9,7 @@ import pytest
 from batch_calls import asking, create_inline, finish
 from google import genai
 from google.genai import types
-from house import ECHO, OpenHouse, RunningHouse, client_of
+from local_server import ECHO, LocalServer, OpenServer, client_of
 from msgspec.structs import replace
 from stream_calls import events_of
 
@@ -25,8 +25,8 @@ THINKER = replace(ECHO, thinking=ThinkingSettings(budget_tokens=4), price=PriceS
 
 
 @pytest.fixture
-def house(open_a_house: OpenHouse) -> RunningHouse:
-    return open_a_house(models=(THINKER,))
+def server(open_test_server: OpenServer) -> LocalServer:
+    return open_test_server(models=(THINKER,))
 
 
 def thinking(**config: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_a_stream_has_all_thoughts_first_or_none(http: httpx.Client, *, told: bo
 
 
 def test_a_line_of_a_batch_thinks_as_a_call_does_and_pays_for_it_as_output(
-    house: RunningHouse, http: httpx.Client
+    server: LocalServer, http: httpx.Client
 ) -> None:
     request = thinking(includeThoughts=True, thinkingBudget=2)
     alone = answer_to(http, request)
@@ -100,7 +100,7 @@ def test_a_line_of_a_batch_thinks_as_a_call_does_and_pays_for_it_as_output(
     assert done["metadata"]["toplu"]["usage"]["outputTokenCount"] == "7"
     # Half a price of one for a million tokens.
     assert done["metadata"]["toplu"]["cost"]["amount"] == "0.0000035"
-    usages = [total.usage for total in house.call(house.house.ledger.totals())]
+    usages = [total.usage for total in server.call(server.server.ledger.totals())]
     assert usages == [Usage(prompt_tokens=5, output_tokens=7)] * 2
 
 
@@ -117,10 +117,10 @@ def test_a_model_says_whether_it_thinks(client: genai.Client) -> None:
 
 
 def test_a_model_that_does_not_think_takes_every_wish_without_effect(
-    open_a_house: OpenHouse, tmp_path: Path
+    open_test_server: OpenServer, tmp_path: Path
 ) -> None:
-    house = open_a_house(data_dir=tmp_path / "other")
-    with httpx.Client(base_url=house.url, headers={"x-goog-api-key": "any"}) as http:
+    server = open_test_server(data_dir=tmp_path / "other")
+    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
         answer = answer_to(http, thinking(includeThoughts=True, thinkingBudget=2))
         assert answer["candidates"][0]["content"]["parts"] == [{"text": TEXT}]
         assert "thoughtsTokenCount" not in answer["usageMetadata"]
@@ -132,7 +132,7 @@ def test_a_model_that_does_not_think_takes_every_wish_without_effect(
 
 @pytest.mark.model
 def test_a_real_model_streams_its_thoughts_and_then_its_answer(
-    open_a_house: OpenHouse, tmp_path: Path
+    open_test_server: OpenServer, tmp_path: Path
 ) -> None:
     # As `docs/OPERATING.md` says; `tests/engines/test_thoughts.py` tells of the template.
     config = tmp_path / "toplu.toml"
@@ -141,9 +141,9 @@ def test_a_real_model_streams_its_thoughts_and_then_its_answer(
         DEFAULT_MODEL, lanes=1, chat_template=str(template), thinking={"budget_tokens": 6}
     )
     config.write_text(table, encoding="utf-8")
-    house = open_a_house(data_dir=tmp_path / "real", models=load(config, {}).models)
+    server = open_test_server(data_dir=tmp_path / "real", models=load(config, {}).models)
     thoughts = types.ThinkingConfig(include_thoughts=True)
-    with contextlib.closing(client_of(house)) as client:
+    with contextlib.closing(client_of(server)) as client:
         stream = client.models.generate_content_stream(
             model=FLASH,
             contents="What is the capital of France?",

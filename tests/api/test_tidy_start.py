@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from house import OpenHouse
+from local_server import OpenServer
 
 
-def test_results_of_a_job_that_is_gone_are_removed(open_a_house: OpenHouse, tmp_path: Path) -> None:
+def test_results_of_a_job_that_is_gone_are_removed(
+    open_test_server: OpenServer, tmp_path: Path
+) -> None:
     results = tmp_path / "data" / "results" / "gone"
     results.mkdir(parents=True)
     (results / "0-1.log").write_bytes(b"x")
-    open_a_house()
+    open_test_server()
     assert not results.exists()

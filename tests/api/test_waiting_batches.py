@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2 as httpx
 from batch_calls import asking, create_inline, finish, operation
-from house import SLOW, OpenHouse, http_of
+from local_server import SLOW, OpenServer, http_of
 
 from waiting import eventually
 
@@ -13,9 +13,9 @@ def waiting_of(http: httpx.Client, name: str) -> dict[str, Any]:
     return operation(http, name)["metadata"]["toplu"]["waiting"]
 
 
-def test_a_batch_says_what_it_waits_for(open_a_house: OpenHouse) -> None:
-    house = open_a_house(models=(SLOW,))
-    with http_of(house) as http:
+def test_a_batch_says_what_it_waits_for(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW,))
+    with http_of(server) as http:
         first = create_inline(http, [{"request": asking("x")}])
         assert {"reason", "message", "position", "lanes"} <= first["metadata"]["toplu"][
             "waiting"
@@ -31,7 +31,7 @@ def test_a_batch_says_what_it_waits_for(open_a_house: OpenHouse) -> None:
         assert "expectedFinish" not in extension, "no speed was measured"
         assert "warnings" not in extension
         # When the clock, or the speed, tells so the range and the warning appear by themselves.
-        house.house.middle.waits._scheduler._speeds.of("slow").work_per_second = 0.001
+        server.server.pipeline.waits._scheduler._speeds.of("slow").work_per_second = 0.001
         late = eventually(lambda: operation(http, second)["metadata"]["toplu"].get("warnings"))
         assert "expires" in late[0]
         told = operation(http, second)["metadata"]["toplu"]["expectedFinish"]

@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import pytest
 from batch_calls import asking, finish, text_of
-from house import OpenHouse, RunningHouse, http_of
+from local_server import LocalServer, OpenServer, http_of
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 def error_of(reply: httpx.Response, http_status: int, status: str) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def test_what_nobody_serves_is_not_found(http: httpx.Client, method: str, path: 
     error_of(http.request(method, path), 404, "NOT_FOUND")
 
 
-def test_a_percent_encoded_colon_is_a_colon(house: RunningHouse) -> None:
-    connection = http.client.HTTPConnection(urlsplit(house.url).netloc)
+def test_a_percent_encoded_colon_is_a_colon(server: LocalServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
     for colon in ("%3A", "%3a"):
         connection.request(
             "POST",
@@ -153,9 +153,9 @@ def test_a_percent_encoded_colon_is_a_colon(house: RunningHouse) -> None:
     ],
 )
 def test_json_is_gzipped_for_those_who_offer_it(
-    house: RunningHouse, offer: str, *, is_taken: bool
+    server: LocalServer, offer: str, *, is_taken: bool
 ) -> None:
-    connection = http.client.HTTPConnection(urlsplit(house.url).netloc)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
     headers = {"x-goog-api-key": "any", "Accept-Encoding": offer}
     connection.request("GET", "/v1beta/models", headers=headers)
     reply = connection.getresponse()
@@ -217,14 +217,14 @@ def test_what_is_no_json_is_refused(http: httpx.Client, body: bytes, reason: str
 
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_a_body_over_the_limit_is_refused_before_anything_is_kept(
-    open_a_house: OpenHouse, tmp_path: Path, pieces: int
+    open_test_server: OpenServer, tmp_path: Path, pieces: int
 ) -> None:
-    house = open_a_house(inline_bytes_max=3000)
+    server = open_test_server(inline_bytes_max=3000)
     config = {"requests": {"requests": [{"request": asking("x" * 3000)}]}}
     body = json.dumps({"batch": {"inputConfig": config}}).encode()
     size = len(body) // pieces + 1
     sent = [body[start : start + size] for start in range(0, len(body), size)]
-    with http_of(house) as http:
+    with http_of(server) as http:
         # In several pieces it comes without a length, and is counted as it arrives.
         reply = http.post(CREATE, content=iter(sent) if pieces > 1 else body)
         error = error_of(reply, 400, "INVALID_ARGUMENT")

@@ -20,7 +20,7 @@ from batch_calls import (
     upload_lines,
 )
 from google.genai import batches, models, types
-from house import ECHO, OpenHouse, RunningHouse, http_of
+from local_server import ECHO, LocalServer, OpenServer, http_of
 from upload_calls import upload_raw
 
 from fake_clock import FakeClock
@@ -34,20 +34,20 @@ REQUESTS = [
 
 
 @pytest.fixture(scope="module")
-def house(shared_house: RunningHouse) -> RunningHouse:
-    return shared_house
+def server(shared_server: LocalServer) -> LocalServer:
+    return shared_server
 
 
 @pytest.fixture(scope="module")
-def inline_done(shared_house: RunningHouse) -> dict[str, Any]:
-    with http_of(shared_house) as http:
+def inline_done(shared_server: LocalServer) -> dict[str, Any]:
+    with http_of(shared_server) as http:
         return finish(http, create_inline(http, REQUESTS)["name"])
 
 
 @pytest.fixture(scope="module")
-def file_done(shared_house: RunningHouse) -> dict[str, Any]:
+def file_done(shared_server: LocalServer) -> dict[str, Any]:
     lines = [{"key": "good", "request": asking("one")}, {"key": "bad", "request": {"colour": 1}}]
-    with http_of(shared_house) as http:
+    with http_of(shared_server) as http:
         name = upload_lines(http, [json.dumps(line).encode() for line in lines])
         return finish(http, create_from_file(http, name).json()["name"])
 
@@ -179,11 +179,11 @@ def test_a_page_of_batches_is_batch_jobs(
     assert jobs[file_done["name"]].dest.file_name == file_done["response"]["responsesFile"]
 
 
-def test_a_job_without_results_is_a_batch_job(open_a_house: OpenHouse) -> None:
+def test_a_job_without_results_is_a_batch_job(open_test_server: OpenServer) -> None:
     clock = FakeClock()
     slow = msgspec.structs.replace(ECHO, lanes=1, echo=EchoSettings(delay_seconds=3600))
-    house = open_a_house(clock=clock, models=(slow,))
-    with http_of(house) as http:
+    server = open_test_server(clock=clock, models=(slow,))
+    with http_of(server) as http:
         name, expiring = (create_inline(http, REQUESTS)["name"] for _ in range(2))
         unfinished = operation(http, name)
         assert unfinished["done"] is False
@@ -193,7 +193,7 @@ def test_a_job_without_results_is_a_batch_job(open_a_house: OpenHouse) -> None:
         assert (job.dest, job.end_time) == (None, None)
         http.post(f"/v1beta/{name}:cancel")
         clock.advance(timedelta(hours=49))
-        house.call(house.house.middle.tidy())
+        server.call(server.server.pipeline.tidy())
         for each, state, code in ((name, "CANCELLED", 1), (expiring, "EXPIRED", 4)):
             ended = operation(http, each)
             job = job_of(ended)

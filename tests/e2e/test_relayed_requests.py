@@ -191,7 +191,7 @@ def test_what_the_server_refuses_is_refused_in_its_words(pair: Pair) -> None:
 
 def test_a_file_and_a_cache_of_ours_are_put_into_the_request(pair: Pair, tmp_path: Path) -> None:
     document = tmp_path / "rules.txt"
-    document.write_text("The password of the house is swordfish. " * 30)
+    document.write_text("The password of the server is swordfish. " * 30)
     file = pair.client.files.upload(file=document, config={"mime_type": "text/plain"})
     asked = pair.client.models.count_tokens(model=MODEL, contents=[file, "What is the password?"])
     assert asked.total_tokens is not None

@@ -44,7 +44,7 @@ class World:
             remote=RemoteSettings(**values),
         )
         settings = Settings(request_seconds_max=5.0)
-        self.servers, launch, manner = self._connected(settings)
+        self.servers, launch, adapter = self._connected(settings)
         self.supervisor: Supervisor[Any] = Supervisor(
             name="m",
             launch=launch,
@@ -55,7 +55,7 @@ class World:
             model=self.model,
             supervisor=self.supervisor,
             settings=settings,
-            manner=manner,
+            adapter=adapter,
             places=ServerSlots(self.servers, lanes=4),
         )
 

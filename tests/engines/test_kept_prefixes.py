@@ -16,7 +16,7 @@ from toplu.settings.server import Settings
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 
-RULES = "These are the rules of the house, which you have to keep: never run, never shout. " * 8
+RULES = "These are the rules of the server, which you have to keep: never run, never shout. " * 8
 OTHER = "The weather at sea was fine that year, and the herring were many. " * 12
 TWO_PREFIXES_BYTES = 10 * 1024 * 1024  # of SmolLM2's 22.5 KiB a token
 # Of a prompt that was seen before, the last token at least is computed again.
@@ -152,7 +152,9 @@ async def test_what_is_forgotten_leaves_no_file(engine: LlamaCppEngine, folder: 
 
 
 async def test_those_used_longest_ago_make_room(engine: LlamaCppEngine, folder: Path) -> None:
-    prompts = [await prefixed(engine, "May I?", f"House {number}. {RULES}") for number in range(4)]
+    prompts = [
+        await prefixed(engine, "May I?", f"LocalServer {number}. {RULES}") for number in range(4)
+    ]
     ids = [prompt.kept_prefix.id for prompt in prompts if prompt.kept_prefix is not None]
     for prompt in prompts[:2]:
         await engine.keep_prefix(prompt, 0)

@@ -38,7 +38,7 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         model=LLAMA_CPP,
         supervisor=supervisor,
         settings=settings,
-        manner=PromptAdapter(LLAMA_CPP, NO_GROUNDER),
+        adapter=PromptAdapter(LLAMA_CPP, NO_GROUNDER),
     )
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())

@@ -22,7 +22,7 @@ STORY = "Tell me a very long story about the sea."
 
 
 async def test_a_lane_keeps_the_prefix_of_its_last_prompt(running_llama_cpp: EngineHandle):
-    prefix = "These are the rules of the house, which you have to keep. " * 5
+    prefix = "These are the rules of the server, which you have to keep. " * 5
     await running_llama_cpp.engine.generate(a_prompt(prefix + "Who?"), 1)
     second = await running_llama_cpp.engine.generate(a_prompt(prefix + "What?"), 1)
     assert 50 < second.cached_tokens < second.prompt_tokens

@@ -151,7 +151,7 @@ async def test_a_server_that_goes_away_is_replaced_by_another(kind: Kind):
 async def test_what_begins_alike_goes_to_one_server(kind: Kind):
     servers = [kind() for _ in range(3)]
     async with world(*servers) as here:
-        beginning = "The rules of this house are many. " * 50
+        beginning = "The rules of this server are many. " * 50
         for number in range(12):
             await here.ask(f"{beginning}{number}")
         assert sorted(len(server.bodies) for server in servers) == [0, 0, 12]

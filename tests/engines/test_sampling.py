@@ -12,7 +12,7 @@ from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 
-RULES = "These are the rules of the house, which you have to keep. " * 8
+RULES = "These are the rules of the server, which you have to keep. " * 8
 REPEATING = "Repeat after me, as often as you can: the sea, the sea, the sea, the sea, the sea."
 
 

@@ -28,7 +28,7 @@ PERSON = {
     "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer"}},
     "required": ["name", "age"],
 }
-RULES = "These are the rules of the house, which you have to keep. " * 5
+RULES = "These are the rules of the server, which you have to keep. " * 5
 
 
 async def test_a_lane_keeps_its_prefix_whatever_form_is_asked_for(

@@ -138,7 +138,7 @@ def check_output(
 
 
 def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> None:
-    """Only broken lines failed, and each answer is counted once, those of twins together."""
+    """Only broken lines failed, and each answer is counted once, those of duplicates together."""
     texts = [
         json.loads(line)["request"]["contents"][0]["parts"][0]["text"]
         for line in lines
@@ -149,7 +149,7 @@ def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> No
     paid = job["succeeded"] - job["deduplicated"]
     hold(that=paid >= len(set(texts)), so=f"{paid} were computed of {len(set(texts))} that differ")
     tokens = sorted(len(text.split()) for text in texts)
-    # Twins are parted by the bounds of a shard: each part computes one answer.
+    # Duplicates are parted by the bounds of a shard: each part computes one answer.
     least = sum(len(text.split()) for text in set(texts))
     written = job["output_tokens"]
     hold(

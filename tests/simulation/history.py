@@ -23,8 +23,8 @@ from checkers import (
 )
 from executions import text_of
 from faults import Weather
-from house_in_time import HouseInTime
 from plot import PROJECTS, WORD_KINDS, Plot
+from server_in_time import ServerInTime
 from watched_leases import leases_watched
 
 from toplu.store.blobs.result_log import HEADER
@@ -59,13 +59,13 @@ class History:
         self.weather = calm if self.plot.clear else Weather.of(random.Random(self.seed + 1))
         for fault, likely in self.plot.weather.items():
             setattr(self.weather, fault, likely)
-        self.house = HouseInTime(
+        self.server = ServerInTime(
             self.folder, random.Random(self.seed + 2), self.weather, shard_requests_max=8
         )
         self.projects = PROJECTS[: self.plot.projects or self.chance.randint(1, len(PROJECTS))]
         self.jump = self.plot.jump_of(self.chance)
-        self.checker = Checker(self.house.data)
-        executions = self.house.executions
+        self.checker = Checker(self.server.data)
+        executions = self.server.executions
         executions.leases_lapse = self.jump > 0
         weather = self.weather
         executions.writes_fail = any((weather.disk_full, weather.torn_write, weather.database_busy))
@@ -73,8 +73,8 @@ class History:
 
     def run(self) -> None:
         """Raise Violated if something that must hold did not."""
-        with self.house.simulated(), leases_watched():
-            self.house.begin_life()
+        with self.server.simulated(), leases_watched():
+            self.server.begin_life()
             wanted = self.chance.randint(1, JOBS_MAX)
             for step in range(STEPS):
                 if len(self.jobs) < wanted and (step == 0 or self.chance.random() < 0.2):
@@ -91,7 +91,7 @@ class History:
             print(what, flush=True)
 
     def _pass(self, seconds: float) -> None:
-        self.house.pass_time(seconds)
+        self.server.pass_time(seconds)
         self.checker.look()
 
     def _disturb(self) -> None:
@@ -100,23 +100,23 @@ class History:
         elif self.chance.random() < self.jump:
             jump = self.chance.choice(self.plot.jumps)
             self.note(f"the clock jumps by {jump} s")
-            self.house.clock.offset += timedelta(seconds=jump)
+            self.server.clock.offset += timedelta(seconds=jump)
         elif self.chance.random() < self.plot.withdraw and self.jobs:
             self._withdraw(self.chance.choice(sorted(self.jobs)))
         if self.chance.random() < self.plot.ask:
             self._ask()
 
     def _kill(self) -> None:
-        self.note(f"killed at {self.house.clock_seconds:.3f}")
-        over = {row["id"] for row in rows_of_jobs(self.house.data) if row["state"] in FINAL}
-        self.house.executions.look_at_kill(over)
-        self.house.kill()
+        self.note(f"killed at {self.server.clock_seconds:.3f}")
+        over = {row["id"] for row in rows_of_jobs(self.server.data) if row["state"] in FINAL}
+        self.server.executions.look_at_kill(over)
+        self.server.kill()
         self._tear_logs()
-        self.house.begin_life()
+        self.server.begin_life()
 
     def _tear_logs(self) -> None:
         """Leave at the end of a file what a disk may leave there that was not told to be sure."""
-        for path in sorted(self.house.data.results.glob("*/*.log")):
+        for path in sorted(self.server.data.results.glob("*/*.log")):
             if self.chance.random() < 0.5:
                 size = self.chance.randint(1, 60)
                 with path.open("ab") as file:
@@ -132,7 +132,7 @@ class History:
         self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")
 
         async def create() -> str:
-            door = await self.house.door(project)
+            door = await self.server.door(project)
             if is_inline:
                 return await door.create({"requests": {"requests": _inlined(lines)}}, priority)
             file = await door.upload(b"".join(line + b"\n" for line in lines))
@@ -141,7 +141,7 @@ class History:
         job = self._insist(create)
         self.jobs[job] = lines
         self.projects_of[job] = project
-        self.house.executions.expect(job, lines)
+        self.server.executions.expect(job, lines)
 
     def _lines(self, name: str, count_max: int, *, whole: bool) -> list[bytes]:
         lines: list[bytes] = []
@@ -169,21 +169,21 @@ class History:
                     return await do()
             raise AssertionError("the weather is too bad to begin")
 
-        done = self.house.pass_time(0.0, insist)
+        done = self.server.pass_time(0.0, insist)
         assert done is not None
         return done
 
     def _withdraw(self, job: str) -> None:
-        row = next(row for row in rows_of_jobs(self.house.data) if row["id"] == job)
+        row = next(row for row in rows_of_jobs(self.server.data) if row["id"] == job)
         self.note(f"{job} is cancelled, {row['state']}")
         self.withdrawn.add(job)
 
         async def cancel() -> None:
             with contextlib.suppress(Exception):
-                door = await self.house.door(self.projects_of[job])
+                door = await self.server.door(self.projects_of[job])
                 await door.call("POST", f"/v1beta/batches/{job}:cancel")
 
-        self.house.pass_time(0.0, cancel)
+        self.server.pass_time(0.0, cancel)
 
     def _ask(self) -> None:
         text = f"call {self.chance.random():.9f} {_words(self.chance)}"
@@ -191,26 +191,26 @@ class History:
         async def ask() -> None:
             answer = None
             with contextlib.suppress(Exception):
-                answer = await (await self.house.door(self.projects[0])).ask(text)
+                answer = await (await self.server.door(self.projects[0])).ask(text)
             if answer is not None and answer != text:
-                self.house.report(f"a call was told {answer!r}, and asked {text!r}")
+                self.server.report(f"a call was told {answer!r}, and asked {text!r}")
 
-        self.house.begin(ask())
+        self.server.begin(ask())
 
     def _finish(self) -> None:
         passed = 0.0
-        while any(row["state"] not in FINAL for row in rows_of_jobs(self.house.data)):
+        while any(row["state"] not in FINAL for row in rows_of_jobs(self.server.data)):
             hold(that=passed < CLEAR_SECONDS, so=f"unfinished after {passed} s of fair weather")
             self._pass(CLEAR_STEP_SECONDS)
             passed += CLEAR_STEP_SECONDS
         self._pass(CLEAR_STEP_SECONDS)
-        rows: dict[str, Any] = {row["id"]: row for row in rows_of_jobs(self.house.data)}
+        rows: dict[str, Any] = {row["id"]: row for row in rows_of_jobs(self.server.data)}
         hold(that=rows.keys() == self.jobs.keys(), so="a job was lost, or is there twice")
         for job, lines in self.jobs.items():
             state = rows[job]["state"]
             self.note(f"{job} ended {state}")
             if state == "SUCCEEDED":
-                output = read_output(self.house.data, job)
+                output = read_output(self.server.data, job)
                 check_output(output, lines, rows[job])
                 if not self.requests_fail:
                     check_usage(lines, rows[job])
@@ -219,7 +219,7 @@ class History:
                     that=state == "CANCELLED" and job in self.withdrawn,
                     so=f"{job} ended {state} for no reason",
                 )
-        self.house.kill()
+        self.server.kill()
 
 
 def _words(chance: random.Random) -> str:

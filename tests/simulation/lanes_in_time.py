@@ -16,8 +16,8 @@ from unittest import mock
 import virtual_loop
 from checkers import FINAL, rows_of_jobs
 from faults import RooflineEngine, Weather
-from house_in_time import HouseInTime
 from own_process import answer, ask
+from server_in_time import ServerInTime
 
 TOKENS_PER_SECOND = 40.0
 STEP_SECONDS = 1000.0
@@ -42,7 +42,7 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
     chance = random.Random(seed)
     requests = [_request(chance, length, told=told) for length in lengths]
     with tempfile.TemporaryDirectory() as folder:
-        house = HouseInTime(
+        server = ServerInTime(
             Path(folder),
             chance,
             Weather(chance=chance),
@@ -51,22 +51,22 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
             beginning_bytes=ALL_AT_ONCE_BYTES,
         )
         with (
-            house.simulated(),
+            server.simulated(),
             mock.patch.object(virtual_loop, "CALL_SECONDS_MAX", CALL_SECONDS),
         ):
-            house.begin_life()
+            server.begin_life()
 
             async def create() -> None:
-                door = await house.door("one")
+                door = await server.door("one")
                 await door.create({"requests": {"requests": requests}})
 
-            house.pass_time(0.0, create)
-            while rows_of_jobs(house.data)[0]["state"] not in FINAL:
-                house.pass_time(STEP_SECONDS)
-            (job,) = rows_of_jobs(house.data)
+            server.pass_time(0.0, create)
+            while rows_of_jobs(server.data)[0]["state"] not in FINAL:
+                server.pass_time(STEP_SECONDS)
+            (job,) = rows_of_jobs(server.data)
             assert job["succeeded"] == len(lengths), "every request has its answer"
-            house.kill()
-    return house.executions.last_end - house.executions.first_start
+            server.kill()
+    return server.executions.last_end - server.executions.first_start
 
 
 def _request(chance: random.Random, length: int, *, told: bool) -> dict[str, object]:

@@ -20,7 +20,7 @@ from toplu.batch.results.placements import Placements
 from toplu.batch.run import request_runner as request_run
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.run.result_writer import ResultWriter
-from toplu.fleet.attempts import attempts as survival
+from toplu.fleet.attempts import attempts
 from toplu.store.blobs import result_log
 from toplu.store.rows import leases, progress
 from toplu.store.rows.job_mapping import shard_of
@@ -116,7 +116,7 @@ def jobs_are_never_assembled() -> AbstractContextManager[Any]:
     return mock.patch.object(Assembler, "step", idle)
 
 
-def twins_get_one_key() -> AbstractContextManager[Any]:
+def duplicates_get_one_key() -> AbstractContextManager[Any]:
     copies = request_run._copies
 
     def alike(job: Any, duplicates: Any, response: Any) -> list[Any]:
@@ -146,7 +146,7 @@ def preempted_requests_count_twice() -> AbstractContextManager[Any]:
 
 
 def preempted_requests_fail() -> AbstractContextManager[Any]:
-    return mock.patch.object(survival, "Preempted", ZeroDivisionError)
+    return mock.patch.object(attempts, "Preempted", ZeroDivisionError)
 
 
 def results_are_written_late() -> AbstractContextManager[Any]:
@@ -181,7 +181,7 @@ BUGS: dict[str, Bug] = {
         unwritten_results_count_as_written,
         checksums_are_not_checked,
         jobs_are_never_assembled,
-        twins_get_one_key,
+        duplicates_get_one_key,
         preempted_requests_count_twice,
         preempted_requests_fail,
         results_are_written_late,
@@ -196,7 +196,7 @@ PLOTS: dict[str, Plot] = {
     "finished_work_is_forgotten": Plot(kill=0.3, withdraw=0.0),
     "unwritten_results_count_as_written": Plot(clear=True, weather={"disk_full": 0.3}),
     "checksums_are_not_checked": Plot(kill=0.3, withdraw=0.0),
-    "twins_get_one_key": Plot(duplicate=0.7, withdraw=0.0),
+    "duplicates_get_one_key": Plot(duplicate=0.7, withdraw=0.0),
     "preempted_requests_count_twice": Plot(ask=0.7, duplicate=0.0, kill=0.0, clear=True),
     "preempted_requests_fail": Plot(ask=0.7, clear=True),
     "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),

@@ -15,9 +15,9 @@ from typing import Any
 
 from checkers import rows_of_jobs
 from faults import Weather
-from house_in_time import HouseInTime
 from lanes_in_time import SteadyEngine
 from own_process import answer, ask
+from server_in_time import ServerInTime
 
 LANES = 4
 STEP_SECONDS = 5.0
@@ -31,7 +31,7 @@ def seconds_of(jobs: Sequence[dict[str, Any]], until: float, target: float = 86_
 def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> list[float | None]:
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
-        house = HouseInTime(
+        server = ServerInTime(
             Path(folder),
             chance,
             Weather(chance=chance),
@@ -41,24 +41,24 @@ def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> lis
             job_target_seconds=target,
         )
         ids: list[str] = []
-        with house.simulated():
-            house.begin_life()
+        with server.simulated():
+            server.begin_life()
             for job in sorted(jobs, key=lambda it: it["arrives"]):
-                house.pass_time(max(0.0, job["arrives"] - house.clock_seconds))
-                ids.append(_create(house, job))
-            while house.clock_seconds < until:
-                house.pass_time(STEP_SECONDS)
-                if all(row["ended"] is not None for row in rows_of_jobs(house.data)):
+                server.pass_time(max(0.0, job["arrives"] - server.clock_seconds))
+                ids.append(_create(server, job))
+            while server.clock_seconds < until:
+                server.pass_time(STEP_SECONDS)
+                if all(row["ended"] is not None for row in rows_of_jobs(server.data)):
                     break
-            rows = {row["id"]: row for row in rows_of_jobs(house.data)}
-            house.kill()
+            rows = {row["id"]: row for row in rows_of_jobs(server.data)}
+            server.kill()
     return [
         None if rows[it]["ended"] is None else (rows[it]["ended"] - rows[it]["created"]) / 1e6
         for it in ids
     ]
 
 
-def _create(house: HouseInTime, job: dict[str, Any]) -> str:
+def _create(server: ServerInTime, job: dict[str, Any]) -> str:
     lines = [
         {"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}}
         for place in range(job["requests"])
@@ -66,11 +66,11 @@ def _create(house: HouseInTime, job: dict[str, Any]) -> str:
     ]
 
     async def create() -> str:
-        door = await house.door(job["project"])
+        door = await server.door(job["project"])
         file = await door.upload(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         return await door.create({"fileName": file})
 
-    name = house.pass_time(0.0, create)
+    name = server.pass_time(0.0, create)
     assert name is not None
     return name
 

@@ -14,7 +14,7 @@ from planted_bugs import BUGS
 HERE = Path(__file__).parent
 SEEDS = 3
 SEEDS_FOR_A_BUG = 4  # its plot makes sure of it
-FOUND_QUICKLY = ("results_count_twice", "results_are_not_put_in_order", "twins_get_one_key")
+FOUND_QUICKLY = ("results_count_twice", "results_are_not_put_in_order", "duplicates_get_one_key")
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:

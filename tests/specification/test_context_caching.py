@@ -16,7 +16,7 @@ from waiting import eventually
 pytestmark = pytest.mark.model
 
 FLASH = "gemini-2.5-flash"
-RULES = "These are the rules of the house, which you have to keep: never run, never shout. " * 4
+RULES = "These are the rules of the server, which you have to keep: never run, never shout. " * 4
 
 JAVASCRIPT = """
 import {GoogleGenAI} from '@google/genai';

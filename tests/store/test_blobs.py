@@ -41,7 +41,7 @@ async def test_an_empty_blob_is_a_blob(blobs: Blobs) -> None:
     ("offset", "length", "expected"),
     [(0, 3, b"012"), (4, 2, b"45"), (8, 5, b"89"), (10, 1, b""), (50, 1, b""), (3, 0, b"")],
 )
-async def test_a_stretch_ends_where_the_blob_ends(
+async def test_a_span_ends_where_the_blob_ends(
     blobs: Blobs, offset: int, length: int, expected: bytes
 ) -> None:
     await blobs.put(NAME, chunks(b"0123456789"))

@@ -237,7 +237,7 @@ async def test_a_lane_goes_on_behind_its_last_shard(jobs: JobRows, clock: FakeCl
     assert stolen.shard.number == 6
 
 
-async def test_a_stretch_that_nobody_comes_to_is_begun_at_its_start(
+async def test_a_span_that_nobody_comes_to_is_begun_at_its_start(
     jobs: JobRows, clock: FakeClock
 ) -> None:
     await keep_planned(jobs, a_job(), *[1] * 6)

@@ -18,19 +18,19 @@ class Wakeup:
     """Wakes a sleeping loop; a hint only, for the next step would find the work anyway."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._is_set = asyncio.Event()
 
-    def ring(self) -> None:
-        self._rung.set()
+    def set(self) -> None:
+        self._is_set.set()
 
     async def wait(self, longest: timedelta) -> None:
-        """Return when rung since the last wait, or after `longest`."""
+        """Return when set since the last wait, or after `longest`."""
         try:
             async with asyncio.timeout(longest.total_seconds()):
-                await self._rung.wait()
+                await self._is_set.wait()
         except TimeoutError:
             pass
-        self._rung.clear()
+        self._is_set.clear()
 
 
 async def repeat(step: Step, wakeup: Wakeup, name: str) -> None:

@@ -1,9 +1,9 @@
 """The middle as one piece: what takes jobs in, what works on them, and how the work ends.
 
     intake ──▶ planner ──▶ runners ──▶ writer ──▶ assembler        janitor
-           bell        bells       bell       bell
+           wakeup        wakeups       wakeup       wakeup
 
-Each is a loop that would find its work anyway; the bells only spare the wait.
+Each is a loop that would find its work anyway; the wakeups only spare the wait.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Pipeline:
             clock=clock,
             jobs=jobs,
             blobs=blobs,
-            planned=self._ring_runners,
+            planned=self._wake_runners,
             begun=self._begun,
         )
         self._orderer = Orderer(
@@ -84,7 +84,7 @@ class Pipeline:
             clock=clock,
             jobs=jobs,
             blobs=blobs,
-            planned=self._ring_runners,
+            planned=self._wake_runners,
             drop_job=self._drop_job,
             faults=faults,
         )
@@ -207,9 +207,9 @@ class Pipeline:
         for runner in self._runners:
             runner.stop_requests()
 
-    def _ring_runners(self) -> None:
+    def _wake_runners(self) -> None:
         for runner in self._runners:
-            runner.ring()
+            runner.wake()
 
     def _drop_job(self, job: JobId) -> None:
         for runner in self._runners:

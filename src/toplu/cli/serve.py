@@ -94,8 +94,8 @@ async def serve(settings: Settings) -> None:
     listener = bind(settings)
     host, port = listener.getsockname()[:2]
     local = is_loopback(settings.host)
-    async with open_server(settings, any_key_until_first=local) as house:
-        if not await house.keys.any_exist():
+    async with open_server(settings, any_key_until_first=local) as server:
+        if not await server.keys.any_exist():
             if not local:
                 raise ConfigurationError(
                     f"host {settings.host} can be reached by other machines and there is no API "
@@ -108,24 +108,24 @@ async def serve(settings: Settings) -> None:
         gc.freeze()
         shown = f"[{host}]" if ":" in host else host
         log.info("server_ready", url=f"http://{shown}:{port}", data_dir=str(settings.data_dir))
-        await _run(house, listener, signals)
+        await _run(server, listener, signals)
     log.info("server_stopped")
 
 
-async def _run(house: Server, listener: socket.socket, signals: "Signals") -> None:
-    server = _http_server(house.app)
+async def _run(server: Server, listener: socket.socket, signals: "Signals") -> None:
+    http = _http_server(server.app)
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(house.middle.work())
-        answering = tasks.create_task(server.serve(sockets=[listener]))
+        working = tasks.create_task(server.pipeline.work())
+        answering = tasks.create_task(http.serve(sockets=[listener]))
         await signals.wait()
         log.info("server_draining")
-        draining = tasks.create_task(house.drain())
+        draining = tasks.create_task(server.drain())
         impatient = tasks.create_task(signals.wait())
         await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
         impatient.cancel()
-        house.middle.stop_requests()
+        server.pipeline.stop_requests()
         await draining
-        server.should_exit = True
+        http.should_exit = True
         await answering
         working.cancel()
 

@@ -1,10 +1,10 @@
 """The contract between a text and whatever makes a vector of it.
 
-A request travels decode → embed → encode: `engines.translation.embedding_request` makes an EmbeddingQuery
-of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
-`engines.translation.embedding_answer` makes the EmbedContentResponse. Only the middle step differs between
-engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does, and a remote
-one `engines.server_fault.ServerFault` where the group may go again.
+A request travels decode → embed → encode: `engines.translation.embedding_request` makes an
+EmbeddingQuery of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
+`engines.translation.embedding_answer` makes the EmbedContentResponse. Only the middle step differs
+between engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does, and
+a remote one `engines.server_fault.ServerFault` where the group may go again.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """The contract between a request and whatever answers it.
 
-A request travels decode → prompt → generate → encode: `engines.translation.prompt` makes a Prompt of a
-GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.translation.answer` makes the
-GenerateContentResponse. Only the middle step differs between engines.
+A request travels decode → prompt → generate → encode: `engines.translation.prompt` makes a Prompt
+of a GenerateContentRequest, an Engine makes a Generation of a Prompt, `engines.translation.answer`
+makes the GenerateContentResponse. Only the middle step differs between engines.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""One stretch of bytes on its way into a part file.
+"""One span of bytes on its way into a part file.
 
     chunks ──▶ gathered (≤ 1 MiB) ──▶ one group in flight ──▶ part file
 

@@ -56,11 +56,11 @@ class Fleet:
             )
         elif model.is_remote:
             servers = servers_of(model, self._settings)
-            manner = PromptAdapter(model, self._grounder)
-            self._add_pool(model, launch_servers(servers), manner, self._gate_of(model, servers))
+            adapter = PromptAdapter(model, self._grounder)
+            self._add_pool(model, launch_servers(servers), adapter, self._gate_of(model, servers))
         else:
-            manner = PromptAdapter(model, self._grounder)
-            self._add_pool(model, launch_of(model, self._settings), manner)
+            adapter = PromptAdapter(model, self._grounder)
+            self._add_pool(model, launch_of(model, self._settings), adapter)
 
     def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
         return ServerSlots(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
@@ -69,13 +69,13 @@ class Fleet:
         self,
         model: ModelSettings,
         launch: Launch[AnyEngine],
-        manner: Adapter[AnyEngine],
+        adapter: Adapter[AnyEngine],
         places: Slots | None = None,
     ) -> None:
         self._pools[model.name] = Pool(
             model=model,
             supervisor=self._supervisor_of(model, launch),
-            manner=manner,
+            adapter=adapter,
             places=places,
             settings=self._settings,
         )

@@ -4,7 +4,7 @@ resolve ──▶ read ──▶ quarantine ──▶ lane ──▶ ready engin
                          ▲ alone                               │
                          └──────────── suspect ◀── engine died ┘
 
-What the engine is asked is the manner's to say. A request whose engine died is run again, alone.
+What the engine is asked is the adapter's to say. A request whose engine died is run again, alone.
 One that brings the engine down every time is condemned: the crash becomes its outcome, and
 everybody else is answered.
 """
@@ -40,26 +40,26 @@ class Pool(Generic[AnyEngine]):
         *,
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
-        manner: Adapter[AnyEngine],
+        adapter: Adapter[AnyEngine],
         settings: Settings,
         places: Slots | None = None,  # None: the engine's lanes
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._manner = manner
+        self._adapter = adapter
         self._places = places or Lanes(model.lanes, reserve_of(model, settings))
-        self._patience = WaitLimits(
+        self._wait_limits = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
                 model.remote.patience_seconds if model.is_remote else settings.request_seconds_max
             ),
             reason=lambda: self.reason,
         )
-        self._survival = Attempts(
+        self._attempts = Attempts(
             model=model,
             supervisor=supervisor,
             places=self._places,
-            patience=self._patience,
+            wait_limits=self._wait_limits,
             crashes_max=settings.engine_crashes_per_request_max,
             preemptions_max=settings.preemptions_per_request_max,
         )
@@ -100,8 +100,8 @@ class Pool(Generic[AnyEngine]):
         with each piece of the answer.
         """
         request = await self._resolved(request, resolve, interactive=interactive)
-        answer = await self._manner.answering(request, cached, begun)
-        return await self._survival.do(answer, interactive=interactive, label=label, lane=lane)
+        answer = await self._adapter.answering(request, cached, begun)
+        return await self._attempts.do(answer, interactive=interactive, label=label, lane=lane)
 
     async def stream(
         self,
@@ -124,8 +124,8 @@ class Pool(Generic[AnyEngine]):
             has_begun = True
             await listener(chunk)
 
-        stream = await self._manner.streaming(request, cached, tell)
-        rest = await self._survival.do(
+        stream = await self._adapter.streaming(request, cached, tell)
+        rest = await self._attempts.do(
             stream, interactive=True, label=None, may_repeat=lambda: not has_begun
         )
         if rest is not None:
@@ -140,34 +140,34 @@ class Pool(Generic[AnyEngine]):
     ) -> Response:
         """Return how long the request's prompt is: its conversation and its functions."""
         request = await self._resolved(request, resolve, interactive=True)
-        count = self._manner.counting(request, cached)
-        return await self._survival.do(count, interactive=True, label=None, takes_lane=False)
+        count = self._adapter.counting(request, cached)
+        return await self._attempts.do(count, interactive=True, label=None, takes_lane=False)
 
     async def prepare_cache(
         self, cache_id: str, request: GenerateContentRequest, *, resolve: Resolve | None = None
     ) -> CachedPrefix:
         """Return what the request's contents are before other requests, and how long."""
         request = await self._resolved(request, resolve, interactive=True)
-        measure = self._manner.measuring(request)
-        tokens = await self._survival.do(measure, interactive=True, label=None, takes_lane=False)
-        return self._manner.cached(cache_id, request, tokens)
+        measure = self._adapter.measuring(request)
+        tokens = await self._attempts.do(measure, interactive=True, label=None, takes_lane=False)
+        return self._adapter.cached(cache_id, request, tokens)
 
     async def load_cache(
         self, cache_id: str, request: GenerateContentRequest, tokens: int, *, resolve: Resolve
     ) -> CachedPrefix:
         """Return what `prepare_cache` returned when the cache was made."""
         request = await self._resolved(request, resolve, interactive=False)
-        return self._manner.cached(cache_id, request, tokens)
+        return self._adapter.cached(cache_id, request, tokens)
 
     async def keep_warm(self, cached: CachedPrefix) -> None:
         """Have the engine compute what is cached, if it can keep it."""
-        await self._survival.do(self._manner.warming(cached), interactive=True, label=None)
+        await self._attempts.do(self._adapter.warming(cached), interactive=True, label=None)
 
     async def forget(self, cache_id: str) -> None:
         """Let the engine forget what it computed of a cache; one that is down has forgotten."""
         engine = self._supervisor.engine
         if engine is not None:
-            await self._manner.forget(engine, cache_id)
+            await self._adapter.forget(engine, cache_id)
 
     async def _resolved(
         self, request: GenerateContentRequest, resolve: Resolve | None, *, interactive: bool
@@ -175,5 +175,5 @@ class Pool(Generic[AnyEngine]):
         """Return the request without documents; a call waits for its turn to have them read."""
         if resolve is None or not any(find_attached(request)):
             return request
-        async with self._patience.wait() if interactive else nullcontext():
+        async with self._wait_limits.wait() if interactive else nullcontext():
             return await resolve(request, self._model)

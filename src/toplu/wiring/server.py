@@ -85,7 +85,7 @@ class Server:
             fleet=self.fleet,
             attachments=attachments,
         )
-        self.middle = Pipeline(
+        self.pipeline = Pipeline(
             settings=settings,
             clock=clock,
             jobs=JobRows(database),
@@ -105,20 +105,20 @@ class Server:
             batches=BatchesApi(
                 settings=settings,
                 names=names,
-                intake=self.middle.intake,
-                lookup=self.middle.lookup,
-                withdrawal=self.middle.withdrawal,
-                amendment=self.middle.amendment,
-                waits=self.middle.waits,
+                intake=self.pipeline.intake,
+                lookup=self.pipeline.lookup,
+                withdrawal=self.pipeline.withdrawal,
+                amendment=self.pipeline.amendment,
+                waits=self.pipeline.waits,
             ),
             batch_extensions=BatchExtensionsApi(
                 settings=settings,
                 names=names,
-                lookup=self.middle.lookup,
-                results=self.middle.result_reader,
-                retry=self.middle.retry,
-                receipts=self.middle.receipts,
-                waits=self.middle.waits,
+                lookup=self.pipeline.lookup,
+                results=self.pipeline.result_reader,
+                retry=self.pipeline.retry,
+                receipts=self.pipeline.receipts,
+                waits=self.pipeline.waits,
             ),
             files=FilesApi(settings=settings, library=library),
             uploads=UploadsApi(
@@ -152,7 +152,7 @@ class Server:
     async def drain(self) -> None:
         """End the work in good order; `/readyz` tells of it meanwhile."""
         self._draining = True
-        await self.middle.drain()
+        await self.pipeline.drain()
 
 
 @contextlib.asynccontextmanager
@@ -168,7 +168,7 @@ async def open_server(
             clock = clock or SystemClock()
             passages = SearchIndex(data.search)
             async with contextlib.aclosing(_provider(settings.search, passages, clock)) as provider:
-                house = Server(
+                server = Server(
                     settings=settings,
                     clock=clock,
                     data=data,
@@ -176,8 +176,8 @@ async def open_server(
                     grounder=Grounder(provider=provider, settings=settings.search),
                     any_key_until_first=any_key_until_first,
                 )
-                await house.middle.recover()
-                yield house
+                await server.pipeline.recover()
+                yield server
         finally:
             await database.close()
 

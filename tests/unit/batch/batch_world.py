@@ -213,9 +213,9 @@ def result_of(index: int, *, succeeded: bool = True, usage: Usage = NO_TOKENS) -
 
 def taken(run: LeasedShard) -> list[int]:
     """Take everything that the run would start."""
-    (stretch,) = run.stretches
+    (span,) = run.spans
     indexes = []
-    while duplicates := stretch.take():
+    while duplicates := span.take():
         indexes += [line.index for line in duplicates]
     return indexes
 
@@ -227,7 +227,7 @@ async def answer_all(world: BatchWorld, requests: RequestRunner, writer: ResultW
         run = await LeasedShard.open(
             lease, blobs=world.blobs, results=world.results, settings=world.settings
         )
-        while duplicates := run.stretches[0].take():
+        while duplicates := run.spans[0].take():
             async for records in requests.outcomes(lease.job, duplicates, lane=0):
                 for one in records:
                     writer.add(run, one)

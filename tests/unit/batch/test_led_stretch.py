@@ -9,7 +9,7 @@ from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.leader_first import LeaderFirstSpan
 
 
-def stretch_of(*shared: int) -> LeaderFirstSpan:
+def span_of(*shared: int) -> LeaderFirstSpan:
     return LeaderFirstSpan(lines_of(shared))
 
 
@@ -20,42 +20,42 @@ def lines_of(shared: tuple[int, ...]) -> list[RequestLine]:
     ]
 
 
-def started(stretch: LeaderFirstSpan, count: int) -> list[RequestLine]:
-    taken = (stretch.take() for _ in range(count))
+def started(span: LeaderFirstSpan, count: int) -> list[RequestLine]:
+    taken = (span.take() for _ in range(count))
     return [duplicates[0] for duplicates in taken if duplicates]
 
 
 def test_a_leader_goes_ahead_and_others_fill_in() -> None:
-    stretch = stretch_of(0, 2000, 2000, 0, 2000, 2000)
-    first = started(stretch, 6)
+    span = span_of(0, 2000, 2000, 0, 2000, 2000)
+    first = started(span, 6)
     assert [line.index for line in first] == [0, 3]
-    assert stretch.note_read(first[0])
-    assert [line.index for line in started(stretch, 6)] == [1, 2]
-    assert stretch.note_read(first[1])
-    assert [line.index for line in started(stretch, 6)] == [4, 5]
+    assert span.note_read(first[0])
+    assert [line.index for line in started(span, 6)] == [1, 2]
+    assert span.note_read(first[1])
+    assert [line.index for line in started(span, 6)] == [4, 5]
 
 
 def test_what_shares_little_waits_for_nobody() -> None:
-    stretch = stretch_of(0, 100, 100, 100)
-    assert len(started(stretch, 4)) == 4
+    span = span_of(0, 100, 100, 100)
+    assert len(started(span, 4)) == 4
 
 
 def test_a_subtree_below_a_prefix_that_is_read_has_a_leader_of_its_own() -> None:
-    stretch = stretch_of(0, 1000, 3000, 1000, 3000)
-    (root,) = started(stretch, 5)
-    stretch.note_read(root)
+    span = span_of(0, 1000, 3000, 1000, 3000)
+    (root,) = started(span, 5)
+    span.note_read(root)
     # Both branches begin beside each other, and their second members wait for the first.
-    branches = started(stretch, 5)
+    branches = started(span, 5)
     assert [line.index for line in branches] == [1, 3]
-    stretch.note_read(branches[1])
-    assert [line.index for line in started(stretch, 5)] == [4]
+    span.note_read(branches[1])
+    assert [line.index for line in started(span, 5)] == [4]
 
 
 def test_that_a_prompt_is_read_is_news_once() -> None:
-    stretch = stretch_of(0, 2000)
-    (leader,) = started(stretch, 1)
-    assert stretch.note_read(leader)
-    assert not stretch.note_read(leader)
+    span = span_of(0, 2000)
+    (leader,) = started(span, 1)
+    assert span.note_read(leader)
+    assert not span.note_read(leader)
 
 
 @given(
@@ -64,15 +64,15 @@ def test_that_a_prompt_is_read_is_news_once() -> None:
     ends=st.randoms(use_true_random=False),
 )
 def test_every_request_goes_once_whatever_ends_first(shared, window, ends) -> None:
-    stretch = stretch_of(*shared)
+    span = span_of(*shared)
     running: list[RequestLine] = []
     done: list[int] = []
     while len(done) < len(shared):
-        while len(running) < window and (duplicates := stretch.take()):
+        while len(running) < window and (duplicates := span.take()):
             running += duplicates
         # Nobody runs only when nothing is left: the first of all is never held back.
         ended = running.pop(ends.randrange(len(running)))
-        stretch.note_read(ended)
+        span.note_read(ended)
         done.append(ended.index)
     assert sorted(done) == list(range(len(shared)))
 
@@ -80,16 +80,16 @@ def test_every_request_goes_once_whatever_ends_first(shared, window, ends) -> No
 def test_nothing_is_read_twice_that_is_worth_waiting_for() -> None:
     # Ten passages of four questions on sixteen places: each passage is read by one request.
     shared = list(itertools.chain.from_iterable([0, 2000, 2000, 2000] for _ in range(10)))
-    stretch = stretch_of(*shared)
+    span = span_of(*shared)
     read: set[int] = set()
     twice = 0
-    while running := started(stretch, 16):
+    while running := started(span, 16):
         twice += sum(
             line.index // 4 in read_now
             for place, line in enumerate(running)
             for read_now in [{other.index // 4 for other in running[:place]} - read]
         )
         for line in running:
-            stretch.note_read(line)
+            span.note_read(line)
             read.add(line.index // 4)
     assert (twice, len(read)) == (0, 10)

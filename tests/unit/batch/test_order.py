@@ -74,7 +74,9 @@ LINES = st.lists(
 
 
 @given(lines=LINES)
-def test_an_order_is_a_permutation_with_twins_and_prefixes_side_by_side(lines: list[bytes]) -> None:
+def test_an_order_is_a_permutation_with_duplicates_and_prefixes_side_by_side(
+    lines: list[bytes],
+) -> None:
     places = places_of(lines)
     assert sorted(place.index for place in places) == list(range(len(lines)))
     for place in places:
@@ -170,7 +172,7 @@ def test_what_long_prompts_share_is_never_overstated_and_at_most_halved(depth: i
 
 
 @pytest.mark.parametrize(
-    ("deduplication", "twins"), [("deterministic", False), ("all", True), ("never", False)]
+    ("deduplication", "duplicates"), [("deterministic", False), ("all", True), ("never", False)]
 )
 def test_the_operator_decides_what_one_answer_does_for(
     deduplication: Deduplication, duplicates: bool
@@ -276,7 +278,7 @@ def test_groups_are_not_torn_by_a_cut_where_there_is_a_better_one() -> None:
     assert len(counts) > 4
 
 
-def test_twins_share_a_shard_as_far_as_its_bounds_allow() -> None:
+def test_duplicates_share_a_shard_as_far_as_its_bounds_allow() -> None:
     places = places_of([a_line("a", seed=1)] * 30 + [a_line("b", seed=1)] * 2)
     wide = ShardBounds(requests=4, requests_max=100, bytes_max=10**6)
     narrow = ShardBounds(requests=4, requests_max=10, bytes_max=10**6)

@@ -73,7 +73,7 @@ async def test_a_line_beyond_the_bound_is_not_read_and_comes_last(tmp_path: Path
     await world.close()
 
 
-async def test_deterministic_requests_that_ask_the_same_are_twins(world: BatchWorld) -> None:
+async def test_deterministic_requests_that_ask_the_same_are_duplicates(world: BatchWorld) -> None:
     lines = [
         asked("same", temperature=0),
         asked("same"),

@@ -172,7 +172,7 @@ async def test_a_read_that_fails_for_want_of_files_fails_no_job(
     async with rooms.running():
         while not rooms.pool.asked:
             await world.jobs.known()
-            rooms.runner.ring()
+            rooms.runner.wake()
     await rooms.writer.flush()
     job = await world.job("one")
     assert (job.state, job.counts.succeeded) == (JobState.RUNNING, 1)
@@ -225,7 +225,7 @@ async def test_a_job_that_cannot_be_failed_does_not_end_the_runner(
         while (await world.job("one")).state is not JobState.FAILED:
             # The lease lapses, and the shard comes round again.
             world.clock.advance(timedelta(minutes=2))
-            rooms.runner.ring()
+            rooms.runner.wake()
     assert len(tries) > 1
 
 

@@ -1,4 +1,4 @@
-"""A stretch is divided where another lane has least to read again, or not at all."""
+"""A span is divided where another lane has least to read again, or not at all."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,19 +19,19 @@ def lines_of(shared: list[int], length: int = 2000) -> list[RequestLine]:
     ]
 
 
-def indexes(stretch: Span) -> list[int]:
+def indexes(span: Span) -> list[int]:
     taken = []
-    while duplicates := stretch.take():
+    while duplicates := span.take():
         taken += [line.index for line in duplicates]
     return taken
 
 
 @given(shared=SHARED, answer_bytes=st.floats(0, 1e6))
 def test_every_request_stays_in_one_of_the_parts(shared: list[int], answer_bytes: float) -> None:
-    stretch = Span(lines_of(shared))
-    rest = stretch.divide(answer_bytes)
+    span = Span(lines_of(shared))
+    rest = span.divide(answer_bytes)
     moved = [] if rest is None else indexes(rest)
-    assert indexes(stretch) + moved == list(range(len(shared)))
+    assert indexes(span) + moved == list(range(len(shared)))
 
 
 def test_groups_that_share_a_prefix_stay_together() -> None:

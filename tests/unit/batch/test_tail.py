@@ -23,17 +23,15 @@ def asking(config: object, text: str = "why?") -> bytes:
     return json.dumps({"request": request}).encode()
 
 
-def chosen(stretches: list[list[RequestLine]], bytes_of: dict[int, float]) -> int | None:
-    found = longest(
-        [list(enumerate(stretch)) for stretch in stretches], lambda it: bytes_of[it.index]
-    )
-    return None if found is None else stretches[found[0]][found[1]].index
+def chosen(spans: list[list[RequestLine]], bytes_of: dict[int, float]) -> int | None:
+    found = longest([list(enumerate(span)) for span in spans], lambda it: bytes_of[it.index])
+    return None if found is None else spans[found[0]][found[1]].index
 
 
 def test_the_longest_is_found_wherever_it_lies() -> None:
-    stretches = [[line_of(0), line_of(1)], [line_of(2)], [line_of(3), line_of(4)]]
-    assert chosen(stretches, {0: 1, 1: 2, 2: 9, 3: 3, 4: 4}) == 2
-    assert chosen(stretches, {0: 1, 1: 2, 2: 3, 3: 4, 4: 9}) == 4
+    spans = [[line_of(0), line_of(1)], [line_of(2)], [line_of(3), line_of(4)]]
+    assert chosen(spans, {0: 1, 1: 2, 2: 9, 3: 3, 4: 4}) == 2
+    assert chosen(spans, {0: 1, 1: 2, 2: 3, 3: 4, 4: 9}) == 4
     assert chosen([[], []], {}) is None
 
 
@@ -42,10 +40,10 @@ def test_what_is_alike_stays_in_order() -> None:
 
 
 def test_a_prefix_is_left_for_a_longer_answer_only_if_it_is_worth_it() -> None:
-    stretches = [[line_of(0, 500), line_of(1, 500)], [line_of(2, 400)]]
-    assert chosen(stretches, {0: 100, 1: 550, 2: 450}) == 0
-    assert chosen(stretches, {0: 100, 1: 650, 2: 450}) == 1
-    assert chosen(stretches, {0: 100, 1: 550, 2: 550}) == 2
+    spans = [[line_of(0, 500), line_of(1, 500)], [line_of(2, 400)]]
+    assert chosen(spans, {0: 100, 1: 550, 2: 450}) == 0
+    assert chosen(spans, {0: 100, 1: 650, 2: 450}) == 1
+    assert chosen(spans, {0: 100, 1: 550, 2: 550}) == 2
 
 
 @pytest.mark.parametrize(

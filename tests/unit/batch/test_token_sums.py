@@ -84,6 +84,6 @@ async def test_the_entry_of_a_job_balances_with_its_results(world: BatchWorld) -
 
 
 async def answer_all(run: LeasedShard, add: object) -> None:
-    while duplicates := run.stretches[0].take():
+    while duplicates := run.spans[0].take():
         for line in duplicates:
             add(run, used(line.index))

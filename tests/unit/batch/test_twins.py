@@ -55,7 +55,7 @@ async def run_through(world: BatchWorld, pool: CountingPool, lines: list[bytes])
     await world.assembler().step()
 
 
-async def test_twins_run_once_and_each_has_its_own_result(world: BatchWorld) -> None:
+async def test_duplicates_run_once_and_each_has_its_own_result(world: BatchWorld) -> None:
     pool = CountingPool()
     lines = [
         a_line("same", "a", temperature=0),
@@ -95,7 +95,7 @@ async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: B
     await world.keep_job("one", [a_line("same", key, seed=1) for key in "abc"])
     await world.planner().step()
     run = await world.open_run()
-    (duplicates,) = [run.stretches[0].take()]
+    (duplicates,) = [run.spans[0].take()]
     requests = RequestRunner(CountingPool(), world.settings)
     (records,) = [group async for group in requests.outcomes(run.lease.job, duplicates, lane=0)]
     # Durable but for the last, which was torn off; the database never heard of them.
@@ -107,6 +107,6 @@ async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: B
     await writer.flush()
     counts = (await world.job("one")).counts
     assert (counts.succeeded, counts.deduplicated) == (2, 1)
-    ((left,),) = [again.stretches[0].take()]
+    ((left,),) = [again.spans[0].take()]
     assert left.index == records[2].index
     assert (await world.jobs.find((await world.job("one")).project, JobId("one"))) is not None

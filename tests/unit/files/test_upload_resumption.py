@@ -110,7 +110,7 @@ async def test_a_second_append_waits_for_the_first(world: UploadWorld) -> None:
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(world.uploads.append(upload_id, 0, slow()))
         await entered.wait()
-        # The same request once more: a client that lost patience.
+        # The same request once more: a client that lost wait_limits.
         second = tasks.create_task(world.append(upload_id, 0, DATA))
         for _ in range(20):
             # Each takes the threads that the second one would need.

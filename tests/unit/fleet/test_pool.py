@@ -43,7 +43,7 @@ class World:
             model=MODEL,
             supervisor=self.supervisor,
             settings=values,
-            manner=PromptAdapter(MODEL, NO_GROUNDER),
+            adapter=PromptAdapter(MODEL, NO_GROUNDER),
         )
 
     async def _launch(self) -> ScriptedEngine:
@@ -199,7 +199,7 @@ async def test_a_cancelled_call_gives_back_its_place():
         here.lives[0].released.set()
         assert await tasks[6] == "re: 6"
         assert here.pool._places.taken == 0
-        assert here.pool._survival._quarantine._inside == 0
+        assert here.pool._attempts._quarantine._inside == 0
 
 
 async def test_a_batch_call_has_no_outcome_when_the_server_stops():
@@ -255,7 +255,7 @@ async def test_a_listener_that_is_gone_gives_back_the_place():
         with pytest.raises(Cancelled):
             await here.pool.stream(a_request("a"), refuse)
         assert here.pool._places.taken == 0
-        assert here.pool._survival._quarantine._inside == 0
+        assert here.pool._attempts._quarantine._inside == 0
         assert len(here.lives) == 1
 
 

@@ -100,5 +100,5 @@ class Admission:
             await self._blobs.delete_folder(paths.folder(job.id))
             raise
         log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
-        self._created.ring()
+        self._created.set()
         return job

@@ -44,4 +44,4 @@ class JobCancellation:
             raise NotFound(MISSING)
         log.info("job_deleted", job=job)
         self._drop_job(job)
-        self._deleted.ring()
+        self._deleted.set()

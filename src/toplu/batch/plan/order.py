@@ -1,10 +1,10 @@
 """The order of a job: one fixed-size record for each request, in the order of execution.
 
-    record p:  index u32 │ offset u64 │ length u32 │ line number u32 │ shared u32 │ twin u8
+    record p:  index u32 │ offset u64 │ length u32 │ line number u32 │ shared u32 │ duplicate u8
 
 Big endian. `index` is the place of the request in the input and so in the output; the next three
 say where its line lies. `shared` is how many bytes of its prompt also begin the prompt of the
-record before, and `twin` whether it asks the very same, so that one answer is right for both.
+record before, and `duplicate` whether it asks the very same, so that one answer is right for both.
 
 A shard is a contiguous piece of the order, and its lines are read from wherever they lie.
 """
@@ -39,7 +39,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     number: int  # of the physical line, from 1
     line: bytes | None  # None: longer than `line_bytes_max`, and not read
     shared_bytes: int = 0  # of its prompt, how many begin the prompt before it as well
-    group: int  # twins have the same, and nobody else in the shard has it
+    group: int  # duplicates have the same, and nobody else in the shard has it
 
     @property
     def own_bytes(self) -> int:

@@ -82,7 +82,7 @@ class Planner:
         else:
             await self._blobs.put(paths.head_order(job.id), _one(beginning.order))
             kept = await self._jobs.begin_plan(job.id, shards, self._clock.now())
-            self._begun.ring()
+            self._begun.set()
         if kept:
             log.info("job_planned", job=job.id, shards=len(shards), whole=beginning.is_whole)
             self._planned()

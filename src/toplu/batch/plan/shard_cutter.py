@@ -25,7 +25,7 @@ class ShardBounds:
 
     @property
     def longest(self) -> int:
-        """How many requests a shard has at most, twins not counted."""
+        """How many requests a shard has at most, duplicates not counted."""
         return min(2 * self.requests, self.requests_max)
 
     @classmethod
@@ -52,7 +52,7 @@ def cut_shards(places: Iterable[OrderEntry], bounds: ShardBounds) -> Iterator[in
     """Yield how many places each shard takes, in order; together they take all.
 
     A shard ends between half and twice of what it is to be, where the next request shares least
-    with it. Twins cost nothing, and are parted only where the bounds leave no choice.
+    with it. Duplicates cost nothing, and are parted only where the bounds leave no choice.
     """
     waiting: list[OrderEntry] = []
     work = size_bytes = 0

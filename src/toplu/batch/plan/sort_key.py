@@ -1,4 +1,6 @@
-"""What requests are ordered by: the bytes that an engine sees first to last, and what makes twins.
+"""The key that orders requests, and the digest that finds duplicates.
+
+The key is the bytes that an engine sees, first to last.
 
 The key of a request has the same prefix structure as its prompt, for any model: what comes first
 in the prompt comes first in the key. Requests in the order of their keys are neighbours of those
@@ -95,7 +97,7 @@ def digest_of(
     model: ModelSettings | None,
     deduplication: Deduplication,
 ) -> bytes:
-    """Return what twins have in common: requests that one answer is right for.
+    """Return what duplicates have in common: requests that one answer is right for.
 
     The digest of any other request is its own.
     """
@@ -109,7 +111,7 @@ def digest_of(
 
 
 def unique_digest(index: int) -> bytes:
-    """Return the digest of a request that is nobody's twin."""
+    """Return the digest of a request that is nobody's duplicate."""
     return UNIQUE + index.to_bytes(DIGEST_BYTES - len(UNIQUE), "big")
 
 

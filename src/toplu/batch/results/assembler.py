@@ -1,8 +1,8 @@
 """Hop 7: puts the results of a finished job into input order and ends the job.
 
 The segments of all shards are scanned for where each result stands, which is put down on disk; then
-the results are copied one after another, see `batch.results.placements`. The output is written as a whole
-before the state moves, so a crash in between only writes it again.
+the results are copied one after another, see `batch.results.placements`. The output is written as
+a whole before the state moves, so a crash in between only writes it again.
 """
 
 import asyncio

@@ -4,7 +4,7 @@
 
 Results lie in the result log as they came, shard by shard. The records are put down while the
 segments are scanned, and read back from the first to the last: memory is bounded by one shard and
-by one stretch of the output, whatever the size of the job.
+by one span of the output, whatever the size of the job.
 """
 
 import itertools
@@ -75,10 +75,10 @@ class Placements:
             )
             os.pwrite(descriptor, records, together[0] * RECORD.size)
 
-    def _stretches(self) -> Iterator[list[Placement]]:
+    def _spans(self) -> Iterator[list[Placement]]:
         """Yield the placements in input order, as many at a time as results go into memory."""
         descriptor = self._file.fileno()
-        stretch: list[Placement] = []
+        span: list[Placement] = []
         size_bytes = 0
         for first in range(0, self._total, RECORDS_AT_ONCE):
             count = min(RECORDS_AT_ONCE, self._total - first)
@@ -87,44 +87,44 @@ class Placements:
                 placement = Placement(index, *fields)
                 if not placement.epoch:
                     continue
-                stretch.append(placement)
+                span.append(placement)
                 size_bytes += placement.length
                 if size_bytes >= OUTPUT_BYTES:
-                    yield stretch
-                    stretch, size_bytes = [], 0
-            if stretch:
-                yield stretch
-                stretch, size_bytes = [], 0
+                    yield span
+                    span, size_bytes = [], 0
+            if span:
+                yield span
+                span, size_bytes = [], 0
 
     def output(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
         """Yield the output lines in input order, some of them at a time; none may be missing."""
         following = 0
-        for stretch in self._stretches():
-            indexes = [placement.index for placement in stretch]
-            expected = list(range(following, following + len(stretch)))
+        for span in self._spans():
+            indexes = [placement.index for placement in span]
+            expected = list(range(following, following + len(span)))
             assert indexes == expected, "a job counted as done lacks results"
-            following += len(stretch)
-            yield b"".join(line + b"\n" for line in _read(results, job, stretch))
+            following += len(span)
+            yield b"".join(line + b"\n" for line in _read(results, job, span))
         assert following == self._total, "a job counted as done lacks results"
 
     def numbered(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
         """Yield the output lines that there are, each with the number of its request."""
-        for stretch in self._stretches():
-            lines = _read(results, job, stretch)
+        for span in self._spans():
+            lines = _read(results, job, span)
             yield b"".join(
                 jsonl.with_number(line, placement.index + 1) + b"\n"
-                for placement, line in zip(stretch, lines, strict=True)
+                for placement, line in zip(span, lines, strict=True)
             )
 
 
-def _read(results: ResultLog, job: JobId, stretch: list[Placement]) -> list[bytes]:
+def _read(results: ResultLog, job: JobId, span: list[Placement]) -> list[bytes]:
     """Return the lines of the placements; each segment is opened once."""
     places_of: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place, placement in enumerate(stretch):
+    for place, placement in enumerate(span):
         places_of[placement.shard, placement.epoch].append(place)
-    lines = [b""] * len(stretch)
+    lines = [b""] * len(span)
     for (shard, epoch), places in places_of.items():
-        spans = [(stretch[place].offset, stretch[place].length) for place in places]
+        spans = [(span[place].offset, span[place].length) for place in places]
         payloads = results.read_payloads(job, shard, epoch, spans)
         for place, payload in zip(places, payloads, strict=True):
             lines[place] = payload

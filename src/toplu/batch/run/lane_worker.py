@@ -1,8 +1,8 @@
-"""One lane of an engine at work: it takes requests of its stretch and keeps its places full.
+"""One lane of an engine at work: it takes requests of its span and keeps its places full.
 
-    take → read → answer → write → add      one task for twins, `window` of them at a time
+    take → read → answer → write → add      one task for duplicates, `window` of them at a time
 
-When its stretch has no request left to start, the next one is found while the last answers are
+When its span has no request left to start, the next one is found while the last answers are
 still coming: a lane never idles between shards or jobs. One that is reserved for interactive calls
 rests, and what it had is done on the others.
 """
@@ -65,21 +65,21 @@ class LaneWorker:
                 taken = await self._next_request()
                 if taken is None:
                     return
-                run, stretch, duplicates = taken
+                run, span, duplicates = taken
                 self._outstanding += 1
-                task = requests.create_task(self._answer(run, stretch, duplicates))
+                task = requests.create_task(self._answer(run, span, duplicates))
                 run.started(task)
                 task.add_done_callback(self._ended)
 
     def drain(self) -> None:
         """Start nothing more."""
         self._draining = True
-        self._wakeup.ring()
+        self._wakeup.set()
 
     def _ended(self, _: "asyncio.Task[None]") -> None:
         self._outstanding -= 1
         self._places.release()
-        self._wakeup.ring()
+        self._wakeup.set()
 
     async def _next_request(
         self,
@@ -90,19 +90,19 @@ class LaneWorker:
                 await self._wakeup.wait(IDLE)
                 continue
             if self._at_hand is not None and len(self._at_hand[1]):
-                run, stretch = self._at_hand
+                run, span = self._at_hand
                 if not (self._outstanding and self._is_to_wait()):
                     if not (
                         self._held.has_quantum(self._lane)
                         or await self._held.keeps_turn(self._lane, run)
                     ):
                         continue
-                    if (taken := self._held.take(run, stretch)) is not None:
+                    if (taken := self._held.take(run, span)) is not None:
                         return taken
-                # Held back: the bell rings when one of those that run is further.
+                # Held back: the wakeup rings when one of those that run is further.
                 await self._wakeup.wait(IDLE)
                 continue
-            if not await self._find_stretch():
+            if not await self._find_span():
                 await self._wakeup.wait(IDLE)
         return None
 
@@ -112,16 +112,14 @@ class LaneWorker:
 
     def _step_aside(self) -> None:
         """Leave what is at hand to others, and the lane to interactive calls."""
-        run, stretch = self._at_hand or (None, ())
+        run, span = self._at_hand or (None, ())
         idle = not self._outstanding
-        self._held.rest(self._lane, run if len(stretch) else None, idle=idle)
+        self._held.rest(self._lane, run if len(span) else None, idle=idle)
         self._at_hand = None
 
-    async def _find_stretch(self) -> bool:
+    async def _find_span(self) -> bool:
         try:
-            found = await self._held.next_stretch(
-                self._lane, self._after, idle=not self._outstanding
-            )
+            found = await self._held.next_span(self._lane, self._after, idle=not self._outstanding)
         except Exception:
             # The database is away, say. The requests in flight go on; leasing is tried again.
             log.exception("lease_failed", lane=self._lane)
@@ -133,14 +131,14 @@ class LaneWorker:
         return found is not None
 
     async def _answer(
-        self, run: LeasedShard, stretch: Span, duplicates: tuple[RequestLine, ...]
+        self, run: LeasedShard, span: Span, duplicates: tuple[RequestLine, ...]
     ) -> None:
         """Give each request its one outcome, unless the run is dropped meanwhile."""
         job = run.lease.job
 
         def note_read() -> None:
-            if stretch.note_read(duplicates[0]):
-                self._wakeup.ring()
+            if span.note_read(duplicates[0]):
+                self._wakeup.set()
 
         try:
             async for records in self._requests.outcomes(

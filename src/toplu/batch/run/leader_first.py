@@ -18,7 +18,7 @@ WORTH_WAITING_BYTES = 256
 
 
 class LeaderFirstSpan(Span):
-    """A stretch that gives a request only when nobody is just reading what it would reuse."""
+    """A span that gives a request only when nobody is just reading what it would reuse."""
 
     def __init__(self, lines: Sequence[RequestLine]) -> None:
         super().__init__(lines)

@@ -34,8 +34,8 @@ class LeasedShard:
         share_cache: bool,
     ) -> None:
         self.lease = lease
-        stretch = LeaderFirstSpan(lines) if share_cache else Span(lines)
-        self.stretches = [stretch]  # what is left to start, of each lane that helps
+        span = LeaderFirstSpan(lines) if share_cache else Span(lines)
+        self.spans = [span]  # what is left to start, of each lane that helps
         self._running: set[asyncio.Task[None]] = set()
         self._sealed = sealed  # segments of earlier epochs, up to where they are valid
         self._committed_bytes = 0  # of this epoch's own segment
@@ -97,19 +97,19 @@ class LeasedShard:
         return bool(self._sealed)
 
     def divide(self, answer_bytes: float) -> Span | None:
-        """Return the rest of the longest stretch, for an idle lane; None if it gains nothing.
+        """Return the rest of the longest span, for an idle lane; None if it gains nothing.
 
         `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
         """
-        rest = max(self.stretches, key=len).divide(answer_bytes)
+        rest = max(self.spans, key=len).divide(answer_bytes)
         if rest is not None:
-            self.stretches.append(rest)
+            self.spans.append(rest)
         return rest
 
     @property
     def unstarted(self) -> int:
         """How many requests are still to be started."""
-        return sum(len(stretch) for stretch in self.stretches)
+        return sum(len(span) for span in self.spans)
 
     def started(self, task: asyncio.Task[None]) -> None:
         """Remember the task that answers a request, so that `drop` can stop it."""
@@ -160,8 +160,8 @@ class LeasedShard:
             return
         self._left = self.unstarted
         self._settled = settled
-        for stretch in self.stretches:
-            stretch.clear()
+        for span in self.spans:
+            span.clear()
 
     @property
     def is_settled(self) -> bool:
@@ -176,8 +176,8 @@ class LeasedShard:
 
     def stop(self) -> None:
         """Stop everything that runs and start nothing more; what is answered is kept."""
-        for stretch in self.stretches:
-            stretch.clear()
+        for span in self.spans:
+            span.clear()
         for task in self._running:
             task.cancel()
 

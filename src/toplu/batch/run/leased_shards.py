@@ -2,7 +2,8 @@
 
 A lane that is through goes on with the next shard of the job, where its prefix may go on; else
 wherever the scheduler sends it. When nothing is to be leased, a lane that is idle helps another
-one with the rest of what that one has, and the longest requests go first; see `batch.run.longest_first`.
+one with the rest of what that one has, and the longest requests go first; see
+`batch.run.longest_first`.
 """
 
 from collections.abc import Iterable
@@ -68,10 +69,10 @@ class LeasedShards:
         self._begun: dict[int, datetime] = {}  # when the lane's quantum began
         self.wakeups = [Wakeup() for _ in range(lanes)]  # rung when there may be work for the lane
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Have every lane look for work."""
         for wakeup in self.wakeups:
-            wakeup.ring()
+            wakeup.set()
 
     def note_answer(self, output_tokens: int) -> None:
         """Learn from an answer how long answers are."""
@@ -103,27 +104,27 @@ class LeasedShards:
         return self._scheduler.pending(self._engine) <= self._tail_requests
 
     def take(
-        self, run: LeasedShard, stretch: Span
+        self, run: LeasedShard, span: Span
     ) -> tuple[LeasedShard, Span, tuple[RequestLine, ...]] | None:
-        """Return what a lane begins whose stretch that is, with its twins; None: all is held back.
+        """Return what the lane of the span begins, with its duplicates; None: all is held back.
 
         At the end of all work that is the longest request of the job, whichever lane has it.
         """
         if self.is_last_phase:
             job = run.lease.job
             runs = [it for it in self._runs if it.lease.job.id == job.id]
-            choices = [(it, other) for it in runs for other in it.stretches if other is not stretch]
-            choices.insert(0, (run, stretch))
-            stretches = [other for _, other in choices]
-            if (found := self._tail.longest(job, stretches, self._answers.tokens)) is None:
+            choices = [(it, other) for it in runs for other in it.spans if other is not span]
+            choices.insert(0, (run, span))
+            spans = [other for _, other in choices]
+            if (found := self._tail.longest(job, spans, self._answers.tokens)) is None:
                 return None
-            run, stretch = choices[found[0]]
+            run, span = choices[found[0]]
             if found[0]:
-                self.ring()  # the lane that it is taken from may lease the next shard
-            return run, stretch, stretch.take(found[1])
+                self.wake()  # the lane that it is taken from may lease the next shard
+            return run, span, span.take(found[1])
         self._tail.forget()
-        duplicates = stretch.take()
-        return (run, stretch, duplicates) if duplicates else None
+        duplicates = span.take()
+        return (run, span, duplicates) if duplicates else None
 
     async def keeps_turn(self, lane: int, run: LeasedShard) -> bool:
         """Whether the lane goes on with the run; if not, the rest of it is put down for others."""
@@ -160,10 +161,10 @@ class LeasedShards:
 
     def _release(self, lane: int, run: LeasedShard) -> None:
         log.info("shard_put_down", job=run.lease.job.id, shard=run.lease.shard.number, lane=lane)
-        run.release(self.ring)
+        run.release(self.wake)
         self._writer.note(run)
 
-    async def next_stretch(
+    async def next_span(
         self, lane: int, after: Lease | None, *, idle: bool
     ) -> tuple[LeasedShard, Span] | None:
         """Return what the lane is to work on, or None for the time being.
@@ -181,16 +182,16 @@ class LeasedShards:
             if lease is None:
                 found = self._divide(self._runs) if idle else None
             elif (run := await self._open(lease)) is not None:
-                found = run, run.stretches[0]
+                found = run, run.spans[0]
             else:
-                self.wakeups[lane].ring()  # there may be others
+                self.wakeups[lane].set()  # there may be others
                 return None
         if found is not None:
             self._scheduler.note_work(self._engine, lane, found[0].lease.job.id)
             self._begun[lane] = self._clock.now()
             self._wanting.discard(lane)
             # Who found nothing meanwhile may help, and who held back need not.
-            self.ring()
+            self.wake()
         elif idle:
             self._scheduler.note_work(self._engine, lane, None)
         return found
@@ -262,7 +263,7 @@ class LeasedShards:
             if run.lease.job.id == job:
                 run.drop()
         self._forget_ended()
-        self.ring()
+        self.wake()
 
     def stop(self) -> None:
         """Stop what runs."""

@@ -1,6 +1,6 @@
 """The end of all work: which request a lane begins when there are only a few for each.
 
-    much is left ──▶ the next of the stretch, for its prefix      a few are left ──▶ the longest
+    much is left ──▶ the next of the span, for its prefix      a few are left ──▶ the longest
 
 Whatever is begun last is what the others wait for. So the longest answers go first, if the requests
 say by their `maxOutputTokens` which these are. Where they say nothing, or all the same, nothing is
@@ -33,11 +33,11 @@ class LongestFirst:
         self._asked.clear()
 
     def longest(
-        self, job: Job, stretches: Sequence[Span], output_tokens: float
+        self, job: Job, spans: Sequence[Span], output_tokens: float
     ) -> tuple[int, int] | None:
-        """Return which stretch has the request to begin, and its place in it; None: all are held.
+        """Return which span has the request to begin, and its place in it; None: all are held.
 
-        The stretches are of one job, and the first is the lane's own. `output_tokens` is what an
+        The spans are of one job, and the first is the lane's own. `output_tokens` is what an
         answer is taken for that nothing is known of.
         """
 
@@ -47,22 +47,22 @@ class LongestFirst:
             asked = self._asked[job.id, line.index]
             return BYTES_PER_OUTPUT_TOKEN * (output_tokens if asked is None else asked)
 
-        return longest([stretch.startable() for stretch in stretches], answer_bytes)
+        return longest([span.startable() for span in spans], answer_bytes)
 
 
 def longest(
-    stretches: Sequence[Iterable[tuple[int, RequestLine]]],
+    spans: Sequence[Iterable[tuple[int, RequestLine]]],
     answer_bytes: Callable[[RequestLine], float],
 ) -> tuple[int, int] | None:
-    """Return which stretch has the request to begin, and its place there; None if there is none.
+    """Return which span has the request to begin, and its place there; None if there is none.
 
-    Of each stretch there are the requests that may begin, with their places. The next one of the
-    lane's own stretch, the first, has nothing to be read again; any other has what it shares.
+    Of each span there are the requests that may begin, with their places. The next one of the
+    lane's own span, the first, has nothing to be read again; any other has what it shares.
     `answer_bytes` is what an answer costs, in bytes of a prompt that is read.
     """
     best: tuple[float, int, int] | None = None
-    for number, stretch in enumerate(stretches):
-        for rank, (place, line) in enumerate(stretch):
+    for number, span in enumerate(spans):
+        for rank, (place, line) in enumerate(span):
             again = line.shared_bytes if number or rank else 0
             worth = answer_bytes(line) - again
             if best is None or worth > best[0]:

@@ -115,7 +115,7 @@ def _copies(job: Job, duplicates: Sequence[RequestLine], response: Response) -> 
     """Return the outcomes of requests that the response is right for too: with it they have one."""
     copies = []
     for line in duplicates:
-        assert line.line is not None, "a line that was not read is nobody's twin"
+        assert line.line is not None, "a line that was not read is nobody's duplicate"
         request_line = FORMS[job.method].read(line.line, line.number)
         own = response
         if isinstance(own, GenerateContentResponse):

@@ -61,12 +61,12 @@ class ResultWriter:
         self._buffered += 1
         if self._buffered >= self._buffered_max:
             self._room.clear()
-        self.wakeup.ring()
+        self.wakeup.set()
 
     def note(self, run: LeasedShard) -> None:
         """Have the run's counts recorded, though it has no new outcome."""
         self._gathering.setdefault(run, [])
-        self.wakeup.ring()
+        self.wakeup.set()
 
     @property
     def has_room(self) -> bool:
@@ -154,6 +154,6 @@ class ResultWriter:
                 log.info("lease_lost", job=run.lease.job.id, shard=run.lease.shard.number)
                 run.drop()
             elif run.is_done:
-                self._done.ring()
+                self._done.set()
             else:
                 run.note_durable()

@@ -67,9 +67,9 @@ class Runner:
             for lane in self._lanes:
                 lanes.create_task(lane.run())
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Have the lanes look for work: there may be a shard to lease."""
-        self._held.ring()
+        self._held.wake()
 
     def drain(self) -> None:
         """Start nothing more."""

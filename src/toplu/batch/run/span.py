@@ -1,6 +1,6 @@
 """Requests of a leased shard that one lane works through, one after another.
 
-Neighbours share a prefix, which the lane has already read. So a stretch is divided only where
+Neighbours share a prefix, which the lane has already read. So a span is divided only where
 that is cheaper than to leave a lane idle: at the place where neighbours share least.
 """
 
@@ -20,7 +20,7 @@ class Span:
         return len(self._lines)
 
     def startable(self) -> Iterator[tuple[int, RequestLine]]:
-        """Yield the requests that may be started, in order, with their places; twins by the first.
+        """Yield the requests that may be started and their places; duplicates by the first.
 
         Nothing is to be taken meanwhile.
         """
@@ -31,7 +31,7 @@ class Span:
             before = line.group
 
     def take(self, place: int | None = None) -> tuple[RequestLine, ...]:
-        """Return the request at the place with its twins; None: the first that may be started.
+        """Return the request at the place with its duplicates; None: the first that may be started.
 
         There is nothing when all are started, or none may be.
         """
@@ -69,7 +69,7 @@ def cheapest_cut(lines: Sequence[RequestLine], answer_bytes: float) -> int | Non
     """Return where to divide: about the middle, where neighbours share least.
 
     None where the work behind the cut is less than what another lane has to read again for it.
-    Twins are never parted.
+    Duplicates are never parted.
     """
     count = len(lines)
     if not count:

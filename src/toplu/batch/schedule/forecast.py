@@ -2,8 +2,8 @@
 
     urgent, one after another ──▶ the others side by side, each project in proportion to its weight
 
-The jobs of a project come one after another. That is the policy of `batch.schedule.policy` as a fluid: what
-projects had before, and what comes later, is not in it. Pure.
+The jobs of a project come one after another. That is the policy of `batch.schedule.policy` as a
+fluid: what projects had before, and what comes later, is not in it. Pure.
 """
 
 from collections import defaultdict

@@ -1,9 +1,9 @@
 """Hop 4: which shard a lane of an engine works on next.
 
-Which job is policy, see `batch.schedule.policy`. Which shard of it follows from the order of the requests,
-see `store.rows.leases`: the one behind the lane's last, or one far from all others. What projects had
-is kept in the database, with the leases and the counts of results: it survives a restart. Which
-lane works for which job is known here alone, for the lanes are this server's.
+Which job is policy, see `batch.schedule.policy`. Which shard of it follows from the order of the
+requests, see `store.rows.leases`: the one behind the lane's last, or one far from all others. What
+projects had is kept in the database, with the leases and the counts of results: it survives a
+restart. Which lane works for which job is known here alone, for the lanes are this server's.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The decode step: makes a Prompt of a GenerateContentRequest, or says what is wrong with it.
 
 A request that breaks a rule is InvalidArgument with every broken rule in it; a request that
-asks for what this server does not serve (see `engines.translation.supported_fields`) is Unimplemented.
+asks for what this server does not serve (see `engines.translation.supported_fields`) is
+Unimplemented.
 """
 
 import itertools

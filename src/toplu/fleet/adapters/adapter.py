@@ -1,6 +1,6 @@
 """The contract between a request and the engine of its model: what the engine is asked.
 
-| manner               | the engine is asked in             | and answers in             |
+| adapter               | the engine is asked in             | and answers in             |
 |----------------------|------------------------------------|----------------------------|
 | `fleet.adapters.prompt`    | prompts: `engines.engine.Engine`   | generations, of text       |
 | `fleet.adapters.relay`     | requests of this very API          | responses of this very API |

@@ -1,4 +1,4 @@
-"""The manner of engines that are asked in prompts.
+"""The adapter of engines that are asked in prompts.
 
 decode ──▶ search ──▶ generate ──▶ encode
 """

@@ -1,4 +1,4 @@
-"""The manner of servers that speak this very API: the request goes on as it came.
+"""The adapter of servers that speak this very API: the request goes on as it came.
 
 What is ours of it is put in its place before: files that it names, and contents of a cache. All
 else is for the server to judge, and its response for the client to read.

@@ -47,14 +47,14 @@ class Attempts(Generic[AnyEngine]):
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
         places: Slots,
-        patience: WaitLimits,
+        wait_limits: WaitLimits,
         crashes_max: int,
         preemptions_max: int,
     ) -> None:
         self._model = model
         self._supervisor = supervisor
         self._places = places
-        self._patience = patience
+        self._wait_limits = wait_limits
         self._crashes_max = crashes_max
         self._preemptions_max = preemptions_max
         self._quarantine = Quarantine()
@@ -76,7 +76,7 @@ class Attempts(Generic[AnyEngine]):
             takes_lane=takes_lane,
             preemptions_max=self._preemptions_max,
         )
-        patience = self._patience.budget() if interactive else None
+        wait = self._wait_limits.budget() if interactive else None
         tries = AttemptBudget(
             crashes_max=self._crashes_max, losses_max=self._model.remote.attempts_max
         )
@@ -92,7 +92,7 @@ class Attempts(Generic[AnyEngine]):
         while True:
             alone = tries.crashes > 0
             try:
-                return await self._try(work_alone if alone else work, claim, patience, alone=alone)
+                return await self._try(work_alone if alone else work, claim, wait, alone=alone)
             except (EngineDied, ServerFault) as error:
                 if not may_repeat():
                     told().warning("answer_broken_off", reason=error.message)
@@ -108,14 +108,14 @@ class Attempts(Generic[AnyEngine]):
                 await asyncio.Event().wait()
 
     async def _try(
-        self, work: Work[AnyEngine, T], claim: Claim, patience: WaitBudget | None, *, alone: bool
+        self, work: Work[AnyEngine, T], claim: Claim, wait: WaitBudget | None, *, alone: bool
     ) -> T:
         """Do the work on a lane of a ready engine; tell the supervisor if the engine dies of it.
 
         A call without a budget is one of a batch, and waits as long as it takes.
         """
         async with AsyncExitStack() as held:
-            async with self._patience.wait(patience) if patience else nullcontext():
+            async with self._wait_limits.wait(wait) if wait else nullcontext():
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
                 lane = await held.enter_async_context(self._places.place(claim))
                 engine = await self._supervisor.ready()

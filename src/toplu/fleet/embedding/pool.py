@@ -59,7 +59,7 @@ class EmbeddingPool:
         self._model = model
         self._supervisor = supervisor
         self._places = places or GroupSlots(GROUPS_AT_ONCE)
-        self._patience = WaitLimits(
+        self._wait_limits = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
                 model.remote.patience_seconds if model.is_remote else settings.request_seconds_max
@@ -120,7 +120,7 @@ class EmbeddingPool:
     async def _answer_patiently(
         self, queries: Sequence[EmbeddingQuery]
     ) -> list[EmbedContentResponse]:
-        async with self._patience.wait(), asyncio.TaskGroup() as group:
+        async with self._wait_limits.wait(), asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._embed_or_error(query, interactive=True))
                 for query in queries

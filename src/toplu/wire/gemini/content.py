@@ -1,7 +1,8 @@
 """GenerateContent: what one request asks and what one response says.
 
 Source: the v1beta API description of generativelanguage.googleapis.com. A field typed
-`Any` belongs to a feature that is known and not served: `engines.translation.prompt` refuses it by name.
+`Any` belongs to a feature that is known and not served: `engines.translation.prompt` refuses it by
+name.
 """
 
 from enum import StrEnum

@@ -18,7 +18,7 @@ class GroundingChunk(Message, frozen=True, kw_only=True):
 
 
 class Segment(Message, frozen=True, kw_only=True):
-    """A stretch of the answer, in bytes of its UTF-8 text."""
+    """A span of the answer, in bytes of its UTF-8 text."""
 
     start_index: int
     end_index: int

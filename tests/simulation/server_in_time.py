@@ -50,7 +50,7 @@ BEGINNING_BYTES = 2000  # longer input is ordered as a large one is
 _GRAVEYARD: list[Any] = []
 
 
-class HouseInTime:
+class ServerInTime:
     """One data folder and the lives of the servers on it."""
 
     def __init__(
@@ -81,7 +81,7 @@ class HouseInTime:
         self.lives = 0
         self._now = 0.0
         self._loop: VirtualLoop | None = None
-        self.house: Server | None = None
+        self.server: Server | None = None
         self._database: FaultyDatabase | None = None
 
     @contextlib.contextmanager
@@ -131,7 +131,7 @@ class HouseInTime:
 
     async def _open(self) -> None:
         self._database = await FaultyDatabase.open(self.data.database)  # type: ignore[assignment]
-        self.house = Server(
+        self.server = Server(
             settings=self.settings,
             clock=self.clock,
             data=self.data,
@@ -144,16 +144,16 @@ class HouseInTime:
         while True:
             # A server that cannot begin ends, and whoever runs it starts it again.
             with contextlib.suppress(Exception):
-                await self.house.middle.recover()
+                await self.server.pipeline.recover()
                 break
-        self._working = asyncio.ensure_future(self.house.middle.work())
+        self._working = asyncio.ensure_future(self.server.pipeline.work())
 
     async def door(self, project: str) -> Door:
         """Return the door as the project finds it."""
-        assert self.house is not None
+        assert self.server is not None
         if project not in self._keys:
-            self._keys[project] = await self.house.keys.create(ProjectId(project), "simulated")
-        return Door(self.house.app, self._keys[project])
+            self._keys[project] = await self.server.keys.create(ProjectId(project), "simulated")
+        return Door(self.server.app, self._keys[project])
 
     def report(self, violation: str) -> None:
         """Have the history end with it after this step."""

@@ -40,7 +40,7 @@ class Quiet(uvicorn.Server):
         yield
 
 
-class RunningHouse:
+class LocalServer:
     """A server on a thread of its own, to be called with blocking clients."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -82,36 +82,36 @@ class RunningHouse:
         self._stop = asyncio.Event()
         async with open_server(
             self._settings, any_key_until_first=True, clock=self._clock
-        ) as self.house:
-            await self._answer(self.house)
+        ) as self.server:
+            await self._answer(self.server)
 
-    async def _answer(self, house: Server) -> None:
-        config = uvicorn.Config(house.app, port=0, lifespan="off", log_config=None, ws="none")
-        server = Quiet(config)
+    async def _answer(self, server: Server) -> None:
+        config = uvicorn.Config(server.app, port=0, lifespan="off", log_config=None, ws="none")
+        http = Quiet(config)
         async with asyncio.TaskGroup() as tasks:
-            working = tasks.create_task(house.middle.work())
-            answering = tasks.create_task(server.serve())
-            while not server.started:
+            working = tasks.create_task(server.pipeline.work())
+            answering = tasks.create_task(http.serve())
+            while not http.started:
                 await asyncio.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
+            port = http.servers[0].sockets[0].getsockname()[1]
             self.url = f"http://127.0.0.1:{port}"
             self._started.set()
             await self._stop.wait()
-            await house.drain()
-            server.should_exit = True
+            await server.drain()
+            http.should_exit = True
             await answering
             working.cancel()
 
 
-OpenHouse = Callable[..., RunningHouse]
+OpenServer = Callable[..., LocalServer]
 
 
-def http_of(house: RunningHouse, key: str | None = "any") -> httpx.Client:
+def http_of(server: LocalServer, key: str | None = "any") -> httpx.Client:
     """Return a client for raw HTTP."""
     headers = {} if key is None else {"x-goog-api-key": key}
     # Nothing here speaks TLS, and reading the certificates takes longer than most tests.
-    return httpx.Client(base_url=house.url, headers=headers, verify=False)
+    return httpx.Client(base_url=server.url, headers=headers, verify=False)
 
 
-def client_of(house: RunningHouse, key: str = "any") -> genai.Client:
-    return genai.Client(api_key=key, http_options={"base_url": house.url})
+def client_of(server: LocalServer, key: str = "any") -> genai.Client:
+    return genai.Client(api_key=key, http_options={"base_url": server.url})
