@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines.engine import Prompt
 from toplu.engines.llama_cpp.child import ChildParameters, load_model
 from toplu.engines.llama_cpp.request_body import chat_body
+from toplu.engines.prompt import Prompt
 from toplu.engines.translation.prompt import read_prompt
 from toplu.models import sources as model_source
 from toplu.settings.server import DEFAULT_MODEL, ModelSettings, Settings

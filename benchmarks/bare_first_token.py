@@ -12,7 +12,7 @@ from typing import Any
 from bare_engine import as_lines, body_of, load, prompts_of
 from questions import questions
 
-from toplu.engines.engine import Prompt
+from toplu.engines.prompt import Prompt
 
 
 def main() -> None:

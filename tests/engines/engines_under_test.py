@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.engine import EngineDied, Prompt, Sampling, Turn
+from toplu.engines.engine import EngineDied
 from toplu.engines.http.fault import ServerFault
+from toplu.engines.prompt import Prompt, Sampling, Turn
 from toplu.fleet.processes.engine_handle import Death, EngineHandle
 from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.remote.launch import launch_servers, servers_of

@@ -12,7 +12,8 @@ from msgspec.structs import replace as changed
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched, structure_of
 from function_cases import CASES, FunctionCase, functions_of
 from toplu.engines.calls import CALLS_MAX, FunctionCall, FunctionResult
-from toplu.engines.engine import Completion, Piece, Prompt, Thinking, Turn
+from toplu.engines.generation import Completion, Piece
+from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
-from toplu.engines.engine import Listener, Piece
+from toplu.engines.generation import Listener, Piece
 from toplu.errors import Cancelled
 from toplu.fleet.processes.engine_handle import EngineHandle
 from toplu.settings.server import EchoSettings, ModelSettings

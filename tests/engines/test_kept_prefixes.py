@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from engines.engines_under_test import LANES, LLAMA_CPP, a_prompt
-from toplu.engines.engine import Generation, KeptPrefix, Prompt, Turn
+from toplu.engines.generation import Generation
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
+from toplu.engines.prompt import KeptPrefix, Prompt, Turn
 from toplu.fleet.processes.launch import launch_of
 from toplu.settings.server import Settings
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
-from toplu.engines.engine import Turn
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.engines.llama_cpp.gguf import read_control_tokens
+from toplu.engines.prompt import Turn
 from toplu.errors import DeadlineExceeded
 from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 from toplu.fleet.processes.llama_cpp import start_llama_cpp

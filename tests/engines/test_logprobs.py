@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from engines.engines_under_test import a_prompt, structure_of
-from toplu.engines.engine import Piece, Prompt
+from toplu.engines.generation import Piece
+from toplu.engines.prompt import Prompt
 from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

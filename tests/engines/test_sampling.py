@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engines.engines_under_test import a_prompt
-from toplu.engines.engine import Piece
+from toplu.engines.generation import Piece
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.fleet.processes.engine_handle import EngineHandle
 

@@ -10,7 +10,7 @@ import pytest
 
 from engines.engines_under_test import a_prompt, structure_of
 from structured_cases import CASES
-from toplu.engines.engine import Prompt
+from toplu.engines.prompt import Prompt
 from toplu.errors import InvalidArgument
 from toplu.fleet.processes.engine_handle import EngineHandle
 

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace as changed
 
 from engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
-from toplu.engines.engine import Piece, Prompt, Thinking
+from toplu.engines.generation import Piece
+from toplu.engines.prompt import Prompt, Thinking
 from toplu.engines.translation.prompt import read_prompt
 from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 from toplu.fleet.processes.llama_cpp import start_llama_cpp

@@ -15,7 +15,8 @@ from fake_clock import NOON
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
 from toplu.batch.plan.ordering_process import OrderingFailed
 from toplu.engines.echo.engine import EchoEngine
-from toplu.engines.engine import Generation, Listener, Prompt
+from toplu.engines.generation import Generation, Listener
+from toplu.engines.prompt import Prompt
 from toplu.errors import Internal
 from toplu.job import JobId
 from toplu.settings.model import ModelSettings

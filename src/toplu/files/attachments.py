@@ -13,7 +13,7 @@ from toplu.documents.fault import DocumentFault
 from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType
 from toplu.documents.reader import DocumentReader
-from toplu.engines.engine import Image
+from toplu.engines.prompt import Image
 from toplu.engines.translation.media import MediaPart, find_attached, with_read, write_document
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
 from toplu.files.inline_files import InlineFiles

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from toplu.engines.engine import Prompt, Turn
+from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import DeadlineExceeded
 from toplu.settings.server import ModelSettings, SearchSettings
 from toplu.tools.quoting import fit_pages, quote_pages

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from toplu.engines.engine import Engine, Turn
+from toplu.engines.engine import Engine
+from toplu.engines.prompt import Turn
 from toplu.engines.translation.answer import prompt_details, text_tokens
 from toplu.tools.grounding import Grounded
 from toplu.wire.gemini.content import GenerateContentResponse

@@ -17,7 +17,7 @@ can look like a mark of ours or like a special token of any chat template (`<|im
 import unicodedata
 from collections.abc import Sequence
 
-from toplu.engines.engine import Turn
+from toplu.engines.prompt import Turn
 from toplu.tools.search import Page
 
 INTRODUCTION = (

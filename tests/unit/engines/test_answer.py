@@ -1,6 +1,6 @@
 import msgspec
 
-from toplu.engines.engine import Completion, Generation
+from toplu.engines.generation import Completion, Generation
 from toplu.engines.translation.answer import write_answer
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini import message

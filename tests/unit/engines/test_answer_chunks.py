@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines.engine import Completion, Generation, Piece
+from toplu.engines.generation import Completion, Generation, Piece
 from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini import message

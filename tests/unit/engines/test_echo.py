@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 
 from toplu.engines.echo.engine import EchoEngine
-from toplu.engines.engine import Completion, EngineDied, Image, Prompt, Sampling, Turn
+from toplu.engines.engine import EngineDied
+from toplu.engines.generation import Completion
+from toplu.engines.prompt import Image, Prompt, Sampling, Turn
 from toplu.errors import ConfigurationError, Internal
 from toplu.settings.server import EchoSettings, ModelSettings
 from toplu.structured.response_format import read_structure

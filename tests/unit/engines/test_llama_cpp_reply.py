@@ -2,7 +2,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from toplu.engines.engine import EngineDied, Piece
+from toplu.engines.engine import EngineDied
+from toplu.engines.generation import Piece
 from toplu.engines.llama_cpp.reply import Reply, read_refusal, read_reply
 from toplu.errors import Internal, InvalidArgument, TopluError
 

@@ -13,7 +13,8 @@ from toplu.engines.chat.tools import (
     write_dialogue,
     write_tools,
 )
-from toplu.engines.engine import Completion, Prompt
+from toplu.engines.generation import Completion
+from toplu.engines.prompt import Prompt
 from toplu.engines.translation.prompt import read_prompt
 from toplu.settings.model import ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest

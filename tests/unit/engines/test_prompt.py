@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from toplu.engines.engine import Image, Turn
+from toplu.engines.prompt import Image, Turn
 from toplu.engines.translation.media import with_read
 from toplu.engines.translation.prompt import read_prompt, read_turns
 from toplu.errors import InvalidArgument, TopluError, Unimplemented

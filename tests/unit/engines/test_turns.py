@@ -1,7 +1,7 @@
 import pytest
 
 from toplu.engines.chat.messages import write_messages
-from toplu.engines.engine import Image, Turn
+from toplu.engines.prompt import Image, Turn
 
 RED = Image(media_type="image/png", width=2, height=1, data=b"red")
 BLUE = Image(media_type="image/jpeg", width=3, height=4, data=b"blue")

@@ -11,15 +11,9 @@ from typing import Any
 import structlog
 
 from toplu.engines.calls import Functions
-from toplu.engines.engine import (
-    Completion,
-    EngineDied,
-    Generation,
-    Listener,
-    Piece,
-    Prompt,
-    Turn,
-)
+from toplu.engines.engine import EngineDied
+from toplu.engines.generation import Completion, Generation, Listener, Piece
+from toplu.engines.prompt import Prompt, Turn
 from toplu.fleet.processes.engine_handle import Death
 from toplu.settings.server import SearchSettings
 from toplu.store.search_index import SearchIndex

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from fake_clock import FakeClock
-from toplu.engines.engine import Prompt, Sampling, Turn
+from toplu.engines.prompt import Prompt, Sampling, Turn
 from toplu.errors import DeadlineExceeded, Unavailable
 from toplu.settings.server import ModelSettings, SearchSettings
 from toplu.tools.grounding import Grounder, read_queries

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from toplu.engines.engine import Completion, Generation
+from toplu.engines.generation import Completion, Generation
 from toplu.engines.translation.answer import write_answer
 from toplu.settings.server import ModelSettings
 from toplu.tools.prompt_parts import PromptParts, part_usage

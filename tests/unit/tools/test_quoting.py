@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.engines.engine import Turn
+from toplu.engines.prompt import Turn
 from toplu.tools.quoting import INTRODUCTION, defuse, fit_pages, quote_pages
 from toplu.tools.search import Page
 

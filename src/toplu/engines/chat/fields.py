@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toplu.engines.engine import Sampling
+from toplu.engines.prompt import Sampling
 
 
 def write_sampling(sampling: Sampling) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
-from toplu.engines.engine import Image, Turn
+from toplu.engines.prompt import Image, Turn
 
 
 def write_messages(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:

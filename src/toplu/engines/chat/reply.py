@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from toplu.engines.chat.tools import CallParts, ToolCall
-from toplu.engines.engine import Completion, DecodingStep, Piece, TokenLogprob
+from toplu.engines.generation import Completion, DecodingStep, Piece, TokenLogprob
 
 EVENT_PREFIX = b"data:"
 END_OF_STREAM = b"[DONE]"

@@ -9,7 +9,8 @@ import msgspec
 
 from toplu.engines.calls import Function, FunctionCall, FunctionResult, Functions
 from toplu.engines.chat.messages import write_messages
-from toplu.engines.engine import Completion, Turn
+from toplu.engines.generation import Completion
+from toplu.engines.prompt import Turn
 from toplu.structured.shape import Structure
 from toplu.structured.validity import is_valid
 

@@ -18,19 +18,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from toplu.engines.calls import CALLS_MAX, FunctionCall, Functions
-from toplu.engines.engine import (
+from toplu.engines.engine import EngineDied
+from toplu.engines.functions.text_format import write_turns
+from toplu.engines.generation import (
     Completion,
     DecodingStep,
-    EngineDied,
     Generation,
-    Image,
     Listener,
     Piece,
-    Prompt,
     TokenLogprob,
-    Turn,
 )
-from toplu.engines.functions.text_format import write_turns
+from toplu.engines.prompt import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings.server import ModelSettings
 from toplu.structured.minimal_value import smallest_value, write_smallest

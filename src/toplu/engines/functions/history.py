@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from toplu.engines.calls import FunctionCall, FunctionResult
-from toplu.engines.engine import Image, Role, Turn
+from toplu.engines.prompt import Image, Role, Turn
 from toplu.errors import InvalidArgument
 from toplu.wire.gemini.content import Part
 

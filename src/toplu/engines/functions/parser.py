@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from toplu.engines.calls import FunctionCall, Functions
-from toplu.engines.engine import Completion, DecodingStep, Listener, Piece
 from toplu.engines.functions.text_format import BETWEEN_CALLS, CALL, CALL_END
+from toplu.engines.generation import Completion, DecodingStep, Listener, Piece
 
 MARK = CALL.strip()
 

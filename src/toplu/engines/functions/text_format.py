@@ -38,7 +38,7 @@ import re
 from typing import Any
 
 from toplu.engines.calls import Function, FunctionCall, FunctionResult, Functions
-from toplu.engines.engine import Turn
+from toplu.engines.prompt import Turn
 
 CALL, CALL_END = "<tool_call>\n", "\n</tool_call>"
 BETWEEN_CALLS = "\n"

@@ -19,16 +19,10 @@ import msgspec
 from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice, write_messages
 from toplu.engines.chat.reply import Reply
-from toplu.engines.engine import (
-    EngineDied,
-    Generation,
-    Listener,
-    Piece,
-    Prompt,
-    Turn,
-)
+from toplu.engines.engine import EngineDied
 from toplu.engines.functions.parser import heard, hearing
 from toplu.engines.functions.text_format import write_turns
+from toplu.engines.generation import Generation, Listener, Piece
 from toplu.engines.liveness import Liveness
 from toplu.engines.llama_cpp.child import connections_max
 from toplu.engines.llama_cpp.control_tokens import ControlTokens
@@ -41,6 +35,7 @@ from toplu.engines.llama_cpp.reply import (
     read_reply,
 )
 from toplu.engines.llama_cpp.request_body import chat_body, prefix_body
+from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import DeadlineExceeded, TopluError
 
 HTTP_OK = 200

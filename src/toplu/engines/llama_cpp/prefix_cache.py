@@ -17,8 +17,9 @@ from typing import Protocol
 
 import structlog
 
-from toplu.engines.engine import EngineDied, KeptPrefix, Prompt
+from toplu.engines.engine import EngineDied
 from toplu.engines.llama_cpp.reply import StateMoved
+from toplu.engines.prompt import KeptPrefix, Prompt
 from toplu.errors import Internal, TopluError
 
 log = structlog.get_logger()

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterable, Callable
 import msgspec
 
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts, read_events
-from toplu.engines.engine import EngineDied, Listener
+from toplu.engines.engine import EngineDied
+from toplu.engines.generation import Listener
 from toplu.errors import Internal, InvalidArgument, TopluError
 
 HTTP_BAD_REQUEST = 400

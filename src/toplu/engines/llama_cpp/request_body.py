@@ -4,8 +4,8 @@ from typing import Any
 
 from toplu.engines.chat.fields import write_logprobs, write_sampling
 from toplu.engines.chat.messages import write_messages
-from toplu.engines.engine import Prompt, Sampling, Thinking
 from toplu.engines.functions.text_format import write_turns
+from toplu.engines.prompt import Prompt, Sampling, Thinking
 from toplu.engines.translation.answer_grammar import grammar_of
 
 # Penalties look at so many last tokens. A longer window would count the words of the prompt.

@@ -14,8 +14,8 @@ import msgspec
 from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts
-from toplu.engines.engine import BegunNote, Completion, Generation, Listener, Prompt, Turn
 from toplu.engines.functions.parser import heard, hearing
+from toplu.engines.generation import BegunNote, Completion, Generation, Listener
 from toplu.engines.http.connection import ServerConnection
 from toplu.engines.http.context_overflow import read_overlength
 from toplu.engines.openai.connection import NamedModel, connect_openai
@@ -27,6 +27,7 @@ from toplu.engines.openai.request_body import (
     write_stream_options,
 )
 from toplu.engines.openai.token_counting import TokenCounter
+from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import Internal, InvalidArgument, Unimplemented
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.structured.shape import Structure

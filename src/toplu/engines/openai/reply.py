@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable
 import msgspec
 
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts, read_events
-from toplu.engines.engine import Listener
+from toplu.engines.generation import Listener
 from toplu.engines.http.connection import lost, unreadable, words_of
 from toplu.errors import Internal
 

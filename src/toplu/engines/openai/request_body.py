@@ -10,8 +10,8 @@ from toplu.engines.calls import Functions
 from toplu.engines.chat.fields import write_logprobs, write_sampling
 from toplu.engines.chat.messages import write_messages
 from toplu.engines.chat.tools import write_dialogue, write_tools
-from toplu.engines.engine import Prompt, Thinking, Turn
 from toplu.engines.functions.text_format import write_turns
+from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.engines.translation.answer_grammar import grammar_of
 from toplu.settings.remote import RemoteSettings
 from toplu.structured.plain_schema import write_plain_schema

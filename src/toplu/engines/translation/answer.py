@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from toplu import clock
-from toplu.engines.engine import Completion, Generation
+from toplu.engines.generation import Completion, Generation
 from toplu.engines.translation.logprobs import average_logprob, write_logprobs
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import (

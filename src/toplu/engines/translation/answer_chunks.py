@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from toplu import clock
-from toplu.engines.engine import Completion, Generation, Piece
+from toplu.engines.generation import Completion, Generation, Piece
 from toplu.engines.translation.answer import RESPONSE_ID_LENGTH, text_tokens, write_answer
 from toplu.engines.translation.logprobs import average_logprob, write_logprobs
 from toplu.settings.server import ModelSettings

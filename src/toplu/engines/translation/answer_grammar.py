@@ -1,7 +1,7 @@
 """The grammar that holds an answer to what was asked for, for engines that decode by one."""
 
-from toplu.engines.engine import Prompt
 from toplu.engines.functions.grammar import NO_CALLS
+from toplu.engines.prompt import Prompt
 from toplu.engines.translation.thinking import write_thoughts_before
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from toplu.engines.engine import Generation, KeptPrefix, Prompt, Turn
+from toplu.engines.generation import Generation
+from toplu.engines.prompt import KeptPrefix, Prompt, Turn
 from toplu.engines.translation.prompt import read_prompt
 from toplu.errors import InvalidArgument, TopluError
 from toplu.settings.server import ModelSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from toplu.engines.engine import DecodingStep, TokenLogprob
+from toplu.engines.generation import DecodingStep, TokenLogprob
 from toplu.wire.gemini.logprobs import LogprobsCandidate, LogprobsResult, TopCandidates
 
 

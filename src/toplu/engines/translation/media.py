@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from toplu.engines.engine import Image
+from toplu.engines.prompt import Image
 from toplu.wire.gemini.content import Blob, Content, GenerateContentRequest, Part
 
 SYSTEM = "system_instruction"

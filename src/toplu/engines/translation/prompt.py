@@ -13,9 +13,9 @@ from operator import attrgetter
 import msgspec
 
 from toplu.engines.calls import Functions
-from toplu.engines.engine import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.functions import declarations as declared
 from toplu.engines.functions import history as dialogue
+from toplu.engines.prompt import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.translation.media import ResolvedMedia
 from toplu.engines.translation.supported_fields import find_unserved
 from toplu.engines.translation.thinking import read_thinking, thinking_violations

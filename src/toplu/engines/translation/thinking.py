@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from toplu.engines.engine import Thinking
+from toplu.engines.prompt import Thinking
 from toplu.settings.server import ModelSettings
 from toplu.structured.stop_mark import write_until
 from toplu.wire.gemini.content import GenerationConfig

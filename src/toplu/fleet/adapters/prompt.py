@@ -6,7 +6,9 @@ decode ──▶ search ──▶ generate ──▶ encode
 from collections.abc import Callable
 from dataclasses import replace
 
-from toplu.engines.engine import BegunNote, Engine, Generation, Piece, Prompt
+from toplu.engines.engine import Engine
+from toplu.engines.generation import BegunNote, Generation, Piece
+from toplu.engines.prompt import Prompt
 from toplu.engines.translation.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.engines.translation.cached_prefix import CachedPrefix

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from toplu.engines.engine import Prompt
+from toplu.engines.prompt import Prompt
 from toplu.wire.gemini.content import GenerateContentRequest
 
 BEGINNING_CHARACTERS = 1024

@@ -3,7 +3,9 @@
 from typing import Any, Generic, Protocol, TypeVar
 
 from toplu.engines.calls import Functions
-from toplu.engines.engine import BegunNote, Engine, Generation, Listener, Prompt, Turn
+from toplu.engines.engine import Engine
+from toplu.engines.generation import BegunNote, Generation, Listener
+from toplu.engines.prompt import Prompt, Turn
 from toplu.fleet.processes.engine_handle import Death
 from toplu.fleet.remote.affinity import PromptHead, beginning_of
 from toplu.fleet.remote.group import ServerGroup

@@ -9,10 +9,10 @@ import pytest
 from function_cases import CASES, FunctionCase, functions_of
 from grammar_walk import Walk
 from toplu.engines.calls import CALLS_MAX
-from toplu.engines.engine import Completion
 from toplu.engines.functions.declarations import FUNCTIONS_MAX, NAME_RULE, function_violations
 from toplu.engines.functions.grammar import NO_CALLS
 from toplu.engines.functions.parser import with_calls
+from toplu.engines.generation import Completion
 from toplu.structured.shape import TOO_MANY_STATES
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import GenerateContentRequest

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from toplu.engines.calls import FunctionCall, FunctionResult
-from toplu.engines.engine import Turn
+from toplu.engines.prompt import Turn
 from toplu.engines.translation.prompt import read_prompt
 from toplu.errors import InvalidArgument
 from toplu.settings.server import ModelSettings

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.engines.calls import FunctionCall
-from toplu.engines.engine import Completion, DecodingStep, Piece, TokenLogprob
 from toplu.engines.functions.parser import before_calls, with_calls
+from toplu.engines.generation import Completion, DecodingStep, Piece, TokenLogprob
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
 F = FunctionCall(name="f", arguments={"a": 1})

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from function_cases import CASES, functions_of
 from toplu.engines.calls import FunctionCall, FunctionResult
-from toplu.engines.engine import Image, Turn
 from toplu.engines.functions.text_format import write_turns
+from toplu.engines.prompt import Image, Turn
 
 FUNCTIONS = functions_of([CASES[0].declaration, CASES[1].declaration])
 MARKS = (

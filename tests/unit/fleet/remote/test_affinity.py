@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplu.engines.engine import Prompt, Sampling, Turn
+from toplu.engines.prompt import Prompt, Sampling, Turn
 from toplu.fleet.remote.affinity import PromptHead, beginning_of, choose, ranked
 
 SAMPLING = Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=1)

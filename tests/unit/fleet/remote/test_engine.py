@@ -1,15 +1,7 @@
 """What a remote engine tells its group of the work that an answer took."""
 
-from toplu.engines.engine import (
-    BegunNote,
-    Completion,
-    Generation,
-    Listener,
-    Piece,
-    Prompt,
-    Sampling,
-    Turn,
-)
+from toplu.engines.generation import BegunNote, Completion, Generation, Listener, Piece
+from toplu.engines.prompt import Prompt, Sampling, Turn
 from toplu.fleet.remote.engine import EngineClient, RemoteEngine
 from toplu.fleet.remote.group import ServerGroup
 from toplu.settings.remote import RemoteSettings, ServerSettings
