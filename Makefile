@@ -63,7 +63,7 @@ check: setup ## format, lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 test-fast: setup ## the tests that need no model and no process
-	$(BIN)/pytest -q tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not older_sdks and not slow"
+	$(BIN)/pytest -q tests/repository tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not older_sdks and not slow"
 
 test: check model tools $(node_modules) .searxng/ready .sdks/ready ## every check and every test
 	$(BIN)/pytest
@@ -75,15 +75,15 @@ chaos: model ## kill every process a hundred times under clients that go on; SEE
 .PHONY: fuzz
 FUZZ_EXAMPLES ?= 200
 fuzz: setup ## try many fresh hostile calls, bodies, lines and schemas; `make test` tries the same few
-	TOPLU_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q $$(grep -rl 'from fuzzing import' tests)
+	TOPLU_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q $$(grep -rl 'from support.fuzzing import' tests)
 
 SEEDS ?= 20
 simulate: setup ## histories of a server in virtual time; SEED=7 tells one, SEEDS=100 runs as many
-	PYTHONHASHSEED=0 PYTHONPATH=tests:tests/simulation $(BIN)/python tests/simulation/simulate.py \
+	PYTHONHASHSEED=0 PYTHONPATH=tests $(BIN)/python -m support.simulation.simulate \
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(BUG),--bug $(BUG))
 
 bench: model ## the benchmarks that end within ten minutes; ONLY="B1 B5" selects; figures are kept in benchmarks/RESULTS.md
-	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py $(ONLY)
+	PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(ONLY)
 
 # What people run instead of us, to compare with: not linked to ours, so it has its own place.
 .peers/ready: benchmarks/peer_programs/peers.lock setup
@@ -93,7 +93,7 @@ bench: model ## the benchmarks that end within ten minutes; ONLY="B1 B5" selects
 
 .PHONY: bench-full
 bench-full: model .peers/ready ## every benchmark, those beside other systems too: an hour; ONLY="B1 B5" selects
-	PYTHONPATH=tests:tests/simulation $(BIN)/python benchmarks/run.py --size full $(ONLY)
+	PYTHONPATH=tests $(BIN)/python benchmarks/run.py --size full $(ONLY)
 
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -13,7 +13,7 @@ from typing import Any
 
 from batches import GENERATE, create_batch, wait_until_done
 
-from server import Server
+from support.server import Server
 
 BARE_SECONDS_MAX = 1200
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")

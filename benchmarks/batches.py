@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from server import Server
+from support.server import Server
 
 DONE_SECONDS_MAX = 900
 

@@ -15,7 +15,7 @@ from arms import Figures, Lines, median, run_batch
 from peer_programs import run_peers
 from sizes import Size
 
-from server import started_server
+from support.server import started_server
 
 RUNS = {Size.TINY: 1, Size.SELECTION: 3, Size.FULL: 3}
 REQUESTS = {Size.TINY: 200, Size.SELECTION: 20_000, Size.FULL: 20_000}

@@ -14,7 +14,7 @@ from batches import EMBED
 from sentences import sentences
 from sizes import Size
 
-from server import started_server
+from support.server import started_server
 
 TEXTS = {Size.TINY: 20, Size.SELECTION: 3000, Size.FULL: 3000}
 TURNS = 2

@@ -21,7 +21,7 @@ from typing import Any
 from questions import questions
 from sizes import Size
 
-from server import Server, started_server
+from support.server import Server, started_server
 
 ASKED = {Size.TINY: 6, Size.SELECTION: 60, Size.FULL: 60}
 WARM_UP = 4  # of them, not counted

@@ -20,9 +20,9 @@ from typing import Any
 from arms import CLOCK_TICKS
 from sizes import Size
 
-from jobs import create_job_from, send_chunk, start_upload
-from model_tables import echo_model
-from server import Server, started_server
+from support.jobs import create_job_from, send_chunk, start_upload
+from support.model_tables import echo_model
+from support.server import Server, started_server
 from toplu.batch.plan.ordering import read_lines
 from toplu.settings.server import MIB
 from toplu.wire.gemini.jsonl import read_line

@@ -29,7 +29,7 @@ from peer_programs import run_peers
 from questions import questions
 from sizes import Size
 
-from server import Server, started_server
+from support.server import Server, started_server
 from toplu.settings.server import DEFAULT_MODEL
 
 ROUNDS = {Size.TINY: 1, Size.SELECTION: 1, Size.FULL: 2}  # of each kind

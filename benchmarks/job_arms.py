@@ -18,8 +18,8 @@ from counting_model import STATE_SHARE
 from peer_programs import run_peers
 from prefix_bound import shareable, tokens_of
 
-from model_tables import model_table
-from server import started_server
+from support.model_tables import model_table
+from support.server import started_server
 from toplu.engines.llama_cpp.request_body import chat_body
 from toplu.engines.translation.prompt import read_prompt
 from toplu.models import sources as model_source

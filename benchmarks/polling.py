@@ -10,7 +10,7 @@ from typing import Any
 from batches import create_batch
 from sizes import Size
 
-from server import Server, started_server
+from support.server import Server, started_server
 
 REQUESTS = {Size.TINY: 2000, Size.SELECTION: 200_000, Size.FULL: 200_000}
 POLLS = {Size.TINY: 20, Size.SELECTION: 1000, Size.FULL: 2000}

@@ -9,7 +9,7 @@ from batches import create_batch, wait_until_done
 from control_plane import CATALOGUE
 from sizes import Size
 
-from server import started_server
+from support.server import started_server
 
 DISTINCT = {Size.TINY: 70, Size.SELECTION: 2000, Size.FULL: 2000}
 REPEATED = 0.3  # of all

@@ -1,19 +1,20 @@
 """B6, B8 and B9 in virtual time: makespan, deadlines and fair shares of the product's own policy.
 
 Nothing is timed: the same seeds give the same figures on every machine. The engines and the
-policies of others are in `tests/simulation`; lengths of answers are those of ShareGPT.
+policies of others are in `tests/support/simulation`; lengths of answers are those of ShareGPT.
 """
 
 import statistics
 from collections.abc import Mapping
 
 import sharegpt
-from days import a_mix, fewest_late
-from lanes_in_time import tokens_of_lanes
-from makespan import block_by_block, bound, in_turn, longest_first
-from peers import deadline_ramp, fair_only, fifo
 from sizes import Size
-from virtual_engine import Load, Policy, VirtualEngine, ours
+
+from support.simulation.days import a_mix, fewest_late
+from support.simulation.lanes_in_time import tokens_of_lanes
+from support.simulation.makespan import block_by_block, bound, in_turn, longest_first
+from support.simulation.peers import deadline_ramp, fair_only, fifo
+from support.simulation.virtual_engine import Load, Policy, VirtualEngine, ours
 
 POLICIES: tuple[Policy, ...] = (ours, fifo, fair_only, deadline_ramp)
 SEEDS = {Size.TINY: range(1), Size.SELECTION: range(4), Size.FULL: range(4)}

@@ -10,8 +10,7 @@ from typing import Any
 
 from sizes import Size
 
-from toplu.fleet.remote.limiter import Limiter
-from unit.fleet.remote.virtual_server import (
+from support.fleet.virtual_server import (
     VirtualServer,
     Yield,
     best_fixed,
@@ -19,6 +18,7 @@ from unit.fleet.remote.virtual_server import (
     saturating,
     thrashing_from,
 )
+from toplu.fleet.remote.limiter import Limiter
 
 MOST = 256
 WINDOWS = 30  # until it has to be near

@@ -14,8 +14,15 @@ import structlog
 from aiohttp import web
 from sizes import Size
 
-from engines.misbehaving_server import Behaviour, MisbehavingServer, half, refusing, reset, right
-from engines.pool_before_servers import world
+from support.engines.misbehaving_server import (
+    Behaviour,
+    MisbehavingServer,
+    half,
+    refusing,
+    reset,
+    right,
+)
+from support.engines.pool_before_servers import world
 
 KNEE, ROOM = 16, 48
 SECONDS = 0.1  # of a request, up to the knee

@@ -15,7 +15,7 @@ from batches import create_batch, wait_until_done
 from questions import questions
 from sizes import Size
 
-from server import Server, started_server
+from support.server import Server, started_server
 
 PAIRS = 2
 QUESTIONS = {Size.TINY: 4, Size.SELECTION: 60, Size.FULL: 60}

@@ -12,7 +12,7 @@ from batches import create_batch, wait_until_done
 from questions import questions
 from sizes import Size
 
-from server import Server, started_server
+from support.server import Server, started_server
 
 ROUNDS = {Size.TINY: 2, Size.SELECTION: 12, Size.FULL: 40}
 POLL_SECONDS = 0.5  # seldom: a poll takes a core from the engine for some milliseconds

@@ -1,4 +1,4 @@
-"""Its place makes `tests` importable: `from server import started_server`."""
+"""Settings of every test process."""
 
 import logging
 

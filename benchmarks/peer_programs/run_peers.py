@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from server import clean_environment
+from support.server import clean_environment
 
 HERE = Path(__file__).parent
 PYTHON = HERE.parent.parent / ".peers" / "bin" / "python"

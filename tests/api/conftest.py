@@ -7,9 +7,9 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from google import genai
-from image_calls import BLIND, SEEING
-from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 
+from support.api.image_calls import BLIND, SEEING
+from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 from toplu.clock import Clock
 from toplu.settings.server import Settings
 

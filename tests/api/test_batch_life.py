@@ -5,7 +5,10 @@ from datetime import timedelta
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+from google import genai
+from google.genai import errors, types
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -14,12 +17,9 @@ from batch_calls import (
     upload_lines,
     wait_until_final,
 )
-from google import genai
-from google.genai import errors, types
-from local_server import ECHO, SLOW, OpenServer, client_of, http_of
-
-from fake_clock import FakeClock
-from waiting import eventually
+from support.api.local_server import ECHO, SLOW, OpenServer, client_of, http_of
+from support.fake_clock import FakeClock
+from support.waiting import eventually
 
 
 def test_creating_twice_makes_two_jobs_and_lists_show_the_newest_first(

@@ -5,11 +5,12 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking
 from google import genai
 from google.genai import errors
-from local_server import LocalServer
-from upload_calls import upload_raw
+
+from support.api.batch_calls import asking
+from support.api.local_server import LocalServer
+from support.api.upload_calls import upload_raw
 
 FLASH = "models/gemini-2.5-flash"
 INLINE = {"requests": {"requests": [{"request": asking("x")}]}}

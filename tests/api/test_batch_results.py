@@ -4,7 +4,10 @@ import json
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+from google import genai
+from google.genai import types
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -15,9 +18,7 @@ from batch_calls import (
     upload_lines,
     wait_until_final,
 )
-from google import genai
-from google.genai import types
-from local_server import OpenServer
+from support.api.local_server import OpenServer
 
 
 def test_inline_results_keep_order_and_metadata(client: genai.Client) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_from_file, create_inline, operation, upload_lines
-from local_server import ECHO, OpenServer, http_of
 
+from support.api.batch_calls import asking, create_from_file, create_inline, operation, upload_lines
+from support.api.local_server import ECHO, OpenServer, http_of
 from toplu.settings.server import EchoSettings, ModelSettings
 
 WAITING = ModelSettings(

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, text_of
 from google.genai import errors
-from local_server import LocalServer, OpenServer, client_of, http_of
-from stream_calls import SECONDS_MAX, RawStream
 
+from support.api.batch_calls import asking, text_of
+from support.api.local_server import LocalServer, OpenServer, client_of, http_of
+from support.api.stream_calls import SECONDS_MAX, RawStream
+from support.waiting import eventually
 from toplu.settings.server import EchoSettings, ModelSettings
-from waiting import eventually
 
 # An hour after each word; two lanes, so that another request can bring it down meanwhile.
 SLOW = ModelSettings(

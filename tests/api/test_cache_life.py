@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from cache_calls import FLASH, MISSING, TEXT, WORDS, a_cache, asking_with, create_cache
 from google import genai
 from google.genai import errors, types
-from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
-from upload_calls import upload_raw
 
-from fake_clock import NOON, FakeClock
+from support.api.cache_calls import FLASH, MISSING, TEXT, WORDS, a_cache, asking_with, create_cache
+from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
+from support.api.upload_calls import upload_raw
+from support.fake_clock import NOON, FakeClock
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -14,10 +15,9 @@ from batch_calls import (
     text_of,
     upload_lines,
 )
-from cache_calls import MISSING, WORDS, asking_with, create_cache
-from local_server import ECHO, LocalServer, OpenServer, http_of
-from stream_calls import events_of
-
+from support.api.cache_calls import MISSING, WORDS, asking_with, create_cache
+from support.api.local_server import ECHO, LocalServer, OpenServer, http_of
+from support.api.stream_calls import events_of
 from toplu.money import Kind, Usage
 from toplu.settings.server import ModelSettings, PriceSettings
 

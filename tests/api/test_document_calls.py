@@ -8,15 +8,22 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import create_from_file, create_inline, finish, result_lines, text_of, upload_lines
 from google import genai
 from google.genai import types
-from local_server import LocalServer, OpenServer, http_of
-from stream_calls import events_of
-from upload_calls import upload_raw
 
-from fake_clock import FakeClock
-from pdf_files import encrypted_pdf, pdf_of
+from support.api.batch_calls import (
+    create_from_file,
+    create_inline,
+    finish,
+    result_lines,
+    text_of,
+    upload_lines,
+)
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.stream_calls import events_of
+from support.api.upload_calls import upload_raw
+from support.fake_clock import FakeClock
+from support.pdf_files import encrypted_pdf, pdf_of
 from toplu.job import ProjectId
 
 FLASH = "gemini-2.5-flash"

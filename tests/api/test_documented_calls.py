@@ -10,21 +10,18 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 import schemathesis
-from batch_calls import asking, finish
 from hypothesis import given
 from hypothesis import strategies as st
-from local_server import ECHO, LocalServer, http_of
 from schemathesis import checks
-from upload_calls import upload_raw
 
-from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
+from support.api.batch_calls import asking, batch_of, finish
+from support.api.local_server import ECHO, EMBEDDER, SERVER_ERRORS, LocalServer, http_of
+from support.api.upload_calls import upload_raw
+from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from toplu.api.gemini.openapi import CALLS, Operated
 from toplu.job import ProjectId
-from toplu.settings.server import ModelSettings, Settings
+from toplu.settings.server import Settings
 
-EMBEDDER = ModelSettings(
-    name="echo-embedder", aliases=("gemini-embedding-*",), engine="echo_embedder", dimensions=8
-)
 EMBED = {"content": {"parts": [{"text": "x"}]}}
 CHECKED = (
     checks.status_code_conformance,
@@ -32,14 +29,6 @@ CHECKED = (
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 )
-# What a call may be answered with when nothing is broken.
-SERVER_ERRORS = {501, 503, 504}
-
-
-def batch_of(request: Any) -> Any:
-    return {"batch": {"inputConfig": {"requests": {"requests": [{"request": request}]}}}}
-
-
 CACHE = {"model": "models/gemini-2.5-flash", **asking("word " * 100)}
 PLAIN_BODIES: dict[str, Any] = {
     "generateContent": asking("x"),

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from batch_calls import asking
-from local_server import LocalServer, OpenServer, http_of
 
+from support.api.batch_calls import asking
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.waiting import eventually
 from toplu.settings.server import EchoSettings, ModelSettings
-from waiting import eventually
 
 # It holds its one lane for an hour, except for a request that brings it down at once.
 SLOW = ModelSettings(

@@ -8,11 +8,11 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors, types
-from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 
+from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
+from support.waiting import eventually
 from toplu.settings.server import EchoSettings, ModelSettings
 from toplu.wire.gemini.embedding import TaskType
-from waiting import eventually
 
 EMBEDDER = ModelSettings(
     name="words",

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import finish, result_lines, upload_lines, wait_until_final
 from google import genai
 from google.genai import types
-from local_server import ECHO, LocalServer
 
+from support.api.batch_calls import finish, result_lines, upload_lines, wait_until_final
+from support.api.local_server import ECHO, LocalServer
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 MODEL = "gemini-embedding-001"

@@ -4,9 +4,9 @@ import google.genai.chats
 import google.genai.client
 import msgspec
 import pytest
-from field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
 from google.genai import types
 
+from support.api.field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
 from toplu.engines.translation import supported_fields as served
 from toplu.wire.gemini import (
     cached_content,

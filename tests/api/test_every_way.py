@@ -1,6 +1,5 @@
 """A request is answered alike on each of its ways: the table of cases, one row per feature."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import Any
 import httpx2 as httpx
 import msgspec
 import pytest
-from batch_calls import asking, text_of
-from every_way import WAYS, Answer, called
-from local_server import ECHO, LocalServer, http_of
-from test_function_calls import OF_PING, OF_WEATHER, calling
-from test_grounded_answers import SEARCHED, check_grounding
-from test_structured_calls import ANSWERS, REFUSALS
 
-from tools.pages_under_test import fill_index
+from support.api.batch_calls import asking, text_of
+from support.api.document_calls import attaching
+from support.api.every_way import WAYS, Answer, called
+from support.api.form_calls import ANSWERS, REFUSALS
+from support.api.function_calls import OF_PING, OF_WEATHER, calling
+from support.api.grounded_calls import SEARCHED, check_grounding
+from support.api.local_server import ECHO, LocalServer, http_of
+from support.tools.pages_under_test import fill_index
 from toplu.errors import Code
 from toplu.settings.server import DEFAULT_MODEL, Settings
 
@@ -36,11 +36,6 @@ class Case:
 
 def configured(text: str, **config: Any) -> dict[str, Any]:
     return asking(text) | {"generationConfig": config}
-
-
-def shown(data: bytes, mime_type: str) -> dict[str, Any]:
-    part = {"inlineData": {"mimeType": mime_type, "data": base64.b64encode(data).decode()}}
-    return {"contents": [{"parts": [part, {"text": "and"}]}]}
 
 
 def refused(name: str, request: dict[str, Any], message: str, code: Code = INVALID) -> Case:
@@ -77,8 +72,8 @@ CASES = [
     Case("a function that must be called", calling("x", "ANY")),
     Case("no function", calling(OF_WEATHER[0], "NONE"), OF_WEATHER[0]),
     Case("search", SEARCHED),
-    Case("a document of text", shown(b"a b", "text/plain")),
-    Case("a document of HTML", shown(b"<h1>Hi</h1><p>you", "text/html")),
+    Case("a document of text", attaching(b"a b", "text/plain")),
+    Case("a document of HTML", attaching(b"<h1>Hi</h1><p>you", "text/html")),
     refused("nothing asked", {"contents": []}, "contents is not specified"),
     refused("an empty turn", {"contents": [{"parts": []}]}, "contents[0].parts"),
     refused("a role", {"contents": [{"role": "me", "parts": [{"text": "x"}]}]}, "valid role"),
@@ -88,8 +83,8 @@ CASES = [
         refused(f"form refused {n}", configured("x", **config), f"generation_config.{place}: ")
         for n, (config, place) in enumerate(REFUSALS)
     ),
-    refused("a document that is none", shown(b"\xff", "text/plain"), "contents[0].parts[0]"),
-    refused("sound", shown(b"x", "audio/mp3"), "contents[0].parts[0]", UNIMPLEMENTED),
+    refused("a document that is none", attaching(b"\xff", "text/plain"), "contents[0].parts[0]"),
+    refused("sound", attaching(b"x", "audio/mp3"), "contents[0].parts[0]", UNIMPLEMENTED),
     refused("code", asking("x") | {"tools": [{"codeExecution": {}}]}, "tools[0].", UNIMPLEMENTED),
     refused("the engine fails", asking("please fail"), "fails on this request", INTERNAL),
 ]

@@ -12,10 +12,17 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors, types
-from local_server import LocalServer, OpenServer, http_of
-from upload_calls import assert_refused_for_good, begin, begin_upload, download, send, upload_raw
 
-from fake_clock import FakeClock
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.upload_calls import (
+    assert_refused_for_good,
+    begin,
+    begin_upload,
+    download,
+    send,
+    upload_raw,
+)
+from support.fake_clock import FakeClock
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 MISSING = "You do not have permission to access the File {} or it may not exist."

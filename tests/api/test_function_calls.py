@@ -5,7 +5,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+from google import genai
+from google.genai import types
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -13,48 +16,23 @@ from batch_calls import (
     result_lines,
     upload_lines,
 )
-from google import genai
-from google.genai import types
-from local_server import LocalServer
-from stream_calls import events_of
+from support.api.function_calls import (
+    OF_PING,
+    OF_TIME,
+    OF_WEATHER,
+    PING,
+    TIME,
+    TOOLS,
+    WEATHER,
+    calling,
+)
+from support.api.local_server import LocalServer
+from support.api.stream_calls import events_of
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
 STREAM = f"/v1beta/models/{FLASH}:streamGenerateContent?alt=sse"
 COUNT = f"/v1beta/models/{FLASH}:countTokens"
-
-CITY = {"type": "STRING", "minLength": "1"}
-WEATHER = {
-    "name": "get_weather",
-    "description": "Tells the weather of a city.",
-    "parameters": {
-        "type": "OBJECT",
-        "properties": {"days": {"type": "INTEGER", "minimum": 2}, "first_city": CITY},
-        "required": ["first_city", "days"],
-        "propertyOrdering": ["first_city", "days"],
-    },
-}
-TIME = {
-    "name": "get_time",
-    "parametersJsonSchema": {
-        "$defs": {"zone": {"enum": ["UTC", "CET"]}},
-        "type": "object",
-        "properties": {"zone": {"$ref": "#/$defs/zone"}},
-        "required": ["zone"],
-    },
-}
-PING = {"name": "ping.all"}
-TOOLS = [{"functionDeclarations": [WEATHER, TIME]}, {"function_declarations": [PING]}]
-
-OF_WEATHER = ("get_weather", {"first_city": "a", "days": 2})
-OF_TIME = ("get_time", {"zone": "UTC"})
-OF_PING = ("ping.all", {})
-
-
-def calling(text: str, mode: str | None = None, *allowed: str, **fields: Any) -> dict[str, Any]:
-    config = {"mode": mode} | ({"allowedFunctionNames": allowed} if allowed else {})
-    chosen = {} if mode is None else {"toolConfig": {"functionCallingConfig": config}}
-    return asking(text) | {"tools": TOOLS} | chosen | fields
 
 
 def answering(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_from_file, create_inline, finish, operation
 from google import genai
 from google.genai import errors
-from local_server import LocalServer, OpenServer, client_of, http_of
-from upload_calls import begin, send, upload_raw
 
-from fake_clock import FakeClock
+from support.api.batch_calls import asking, create_from_file, create_inline, finish, operation
+from support.api.local_server import LocalServer, OpenServer, client_of, http_of
+from support.api.upload_calls import begin, send, upload_raw
+from support.fake_clock import FakeClock
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 from toplu.wiring.server import open_keys

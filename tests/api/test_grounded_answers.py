@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+from google import genai
+from google.genai import types
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -16,48 +19,22 @@ from batch_calls import (
     text_of,
     upload_lines,
 )
-from google import genai
-from google.genai import types
-from local_server import LocalServer, OpenServer, http_of
-from stream_calls import events_of, told
-
-from tools.pages_under_test import PAGES, fill_index
+from support.api.grounded_calls import EURO, QUESTION, SEARCHED, check_grounding
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.stream_calls import events_of, told
+from support.tools.pages_under_test import fill_index
 from toplu.settings.server import SearchSettings
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
 STREAM = f"/v1beta/models/{FLASH}:streamGenerateContent?alt=sse"
 COUNT = f"/v1beta/models/{FLASH}:countTokens"
-QUESTION = "Who won the euro 2025?"
-SEARCHED = asking(QUESTION) | {"tools": [{"google_search": {}}]}
-EURO = "https://site.example/euro-2025.html"
 
 
 @pytest.fixture
 def server(open_test_server: OpenServer, tmp_path: Path) -> LocalServer:
     fill_index(tmp_path / "data")
     return open_test_server()
-
-
-def check_grounding(response: dict[str, Any], text: str | None = None) -> dict[str, Any]:
-    """Check the marks of the answer to QUESTION by their own rules; return them."""
-    strict = types.GenerateContentResponse.model_validate(response)
-    assert strict.candidates[0].grounding_metadata.web_search_queries == [QUESTION]
-    marks = response["candidates"][0]["groundingMetadata"]
-    assert marks["searchEntryPoint"]["renderedContent"].count(QUESTION) == 1
-    (chunk,) = marks["groundingChunks"]
-    title = PAGES["euro-2025.html"][0]
-    assert chunk == {"web": {"uri": EURO, "title": title, "domain": "site.example"}}
-    content = (text or text_of(response)).encode()
-    supports = marks["groundingSupports"]
-    for support in supports:
-        segment = support["segment"]
-        assert content[segment["startIndex"] : segment["endIndex"]].decode() == segment["text"]
-        assert support["groundingChunkIndices"] == [0]
-        assert 0 < support["confidenceScores"][0] <= 1
-    # The echo engine repeats what it was given, and so the page.
-    assert any(PAGES["euro-2025.html"][1] in each["segment"]["text"] for each in supports)
-    return marks
 
 
 def test_a_searched_answer_says_what_it_rests_on(http: httpx.Client) -> None:

@@ -5,14 +5,20 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_from_file, finish, result_lines, upload_lines
 from hypothesis import given
 from hypothesis import strategies as st
-from local_server import ECHO, LocalServer
-from test_documented_calls import EMBEDDER, SERVER_ERRORS, batch_of
 
-from fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
-from hostile_json import PLAIN_EMBEDDING, PLAIN_FORM, PLAIN_REQUEST, bodies
+from support.api.batch_calls import (
+    asking,
+    batch_of,
+    create_from_file,
+    finish,
+    result_lines,
+    upload_lines,
+)
+from support.api.hostile_json import PLAIN_EMBEDDING, PLAIN_FORM, PLAIN_REQUEST, bodies
+from support.api.local_server import ECHO, EMBEDDER, SERVER_ERRORS, LocalServer
+from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from toplu.settings.server import Settings
 
 FLASH = "/v1beta/models/gemini-2.5-flash"

@@ -5,10 +5,19 @@ import json
 
 import httpx2 as httpx
 import pytest
-from batch_calls import create_from_file, create_inline, finish, result_lines, text_of, upload_lines
 from google import genai
 from google.genai import types
-from image_calls import (
+from PIL import Image
+
+from support.api.batch_calls import (
+    create_from_file,
+    create_inline,
+    finish,
+    result_lines,
+    text_of,
+    upload_lines,
+)
+from support.api.image_calls import (
     FLASH,
     LARGE,
     MISSING,
@@ -21,12 +30,10 @@ from image_calls import (
     naming,
     refusal,
 )
-from local_server import LocalServer, OpenServer, http_of
-from PIL import Image
-from stream_calls import events_of
-from upload_calls import upload_raw
-
-from image_files import image_of, png_bomb
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.stream_calls import events_of
+from support.api.upload_calls import upload_raw
+from support.image_files import image_of, png_bomb
 from toplu.job import ProjectId
 
 

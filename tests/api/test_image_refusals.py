@@ -4,13 +4,13 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import text_of
-from image_calls import MISSING, PNG, SEEING, answer, asking, inline, naming, refusal
-from local_server import LocalServer, OpenServer, http_of
 from PIL import Image
-from upload_calls import upload_raw
 
-from image_files import image_of, png_bomb, saved
+from support.api.batch_calls import text_of
+from support.api.image_calls import MISSING, PNG, SEEING, answer, asking, inline, naming, refusal
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.upload_calls import upload_raw
+from support.image_files import image_of, png_bomb, saved
 
 AT = "contents[0].parts[0]."
 PREFIX = f"* GenerateContentRequest.{AT}"

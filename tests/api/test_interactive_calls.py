@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, text_of
 from google import genai
 from google.genai import errors, types
-from local_server import LocalServer
 
+from support.api.batch_calls import asking, text_of
+from support.api.local_server import LocalServer
 from toplu.engines.translation.supported_fields import SERVED
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig, Part
 from toplu.wire.gemini.tool import GoogleSearch, Tool

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -13,10 +14,9 @@ from batch_calls import (
     result_lines,
     upload_lines,
 )
-from local_server import OpenServer, http_of
-from test_every_way import shown
-
-from pdf_files import pdf_of
+from support.api.document_calls import attaching
+from support.api.local_server import OpenServer, http_of
+from support.pdf_files import pdf_of
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 RAW = {"X-Goog-Upload-Protocol": "raw"}
@@ -26,13 +26,18 @@ RAW = {"X-Goog-Upload-Protocol": "raw"}
     ("setting", "limit", "request_body", "message"),
     [
         ("inline_bytes_max", 100, asking("x" * 200), "exceeds the limit: 100 bytes"),
-        ("document_bytes_max", 3, shown(b"abcd", "text/plain"), "at most 3 are read"),
-        ("document_characters_max", 3, shown(b"abcd", "text/plain"), "than 3 characters"),
-        ("document_pages_max", 1, shown(pdf_of("a", "b"), "application/pdf"), "at most 1 are"),
+        ("document_bytes_max", 3, attaching(b"abcd", "text/plain"), "at most 3 are read"),
+        ("document_characters_max", 3, attaching(b"abcd", "text/plain"), "than 3 characters"),
+        (
+            "document_pages_max",
+            1,
+            attaching(pdf_of("a", "b"), "application/pdf"),
+            "at most 1 are",
+        ),
         (
             "request_documents_max",
             1,
-            {"contents": [*shown(b"a", "text/plain")["contents"]] * 2},
+            {"contents": [*attaching(b"a", "text/plain")["contents"]] * 2},
             "2 documents; at most 1",
         ),
     ],

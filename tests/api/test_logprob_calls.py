@@ -4,11 +4,12 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_inline, finish
 from google import genai
 from google.genai import types
-from local_server import LocalServer
-from stream_calls import events_of
+
+from support.api.batch_calls import asking, create_inline, finish
+from support.api.local_server import LocalServer
+from support.api.stream_calls import events_of
 
 FLASH = "gemini-2.5-flash"
 CALL = f"/v1beta/models/{FLASH}"

@@ -2,12 +2,12 @@
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking
-from local_server import ECHO, LocalServer, OpenServer, http_of
 
+from support.api.batch_calls import asking
+from support.api.local_server import ECHO, LocalServer, OpenServer, http_of
+from support.waiting import eventually
 from toplu.money import Kind
 from toplu.settings.server import ModelSettings, PriceSettings, TierSettings
-from waiting import eventually
 
 PRICED = ModelSettings(
     name="echo",

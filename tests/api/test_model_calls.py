@@ -4,7 +4,8 @@ import httpx2 as httpx
 import pytest
 from google import genai
 from google.genai import errors
-from local_server import LocalServer
+
+from support.api.local_server import LocalServer
 
 NAMES = ["models/echo", "models/gemini-2.5-flash", "models/gemini-2.5-pro"]
 METHODS = [

@@ -8,7 +8,9 @@ from typing import Any
 import httpx2 as httpx
 import msgspec
 import pytest
-from batch_calls import (
+from google import genai
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -16,9 +18,7 @@ from batch_calls import (
     result_lines,
     upload_lines,
 )
-from google import genai
-from local_server import ECHO, LocalServer, OpenServer, client_of, http_of
-
+from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 from toplu import money
 from toplu.money import Kind, Usage
 from toplu.projects.ledger import Total

@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_inline, finish, operation, text_of
-from local_server import LocalServer, OpenServer, http_of
+
+from support.api.batch_calls import asking, create_inline, finish, operation, text_of
+from support.api.local_server import LocalServer, OpenServer, http_of
 
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
 SYSTEM = {"parts": [{"text": "be nice"}], "role": "user"}

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_server import ECHO, LocalServer
 from msgspec.structs import replace
 
-from server import clean_environment
-from tools.pages_under_test import fill_index
+from support.api.local_server import ECHO, LocalServer
+from support.server import clean_environment
+from support.tools.pages_under_test import fill_index
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 HERE = Path(__file__).parent / "older_sdks"

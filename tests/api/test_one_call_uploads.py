@@ -4,8 +4,9 @@ import json
 
 import httpx2 as httpx
 import pytest
-from local_server import LocalServer, http_of
-from upload_calls import STATUS, download, upload_raw
+
+from support.api.local_server import LocalServer, http_of
+from support.api.upload_calls import STATUS, download, upload_raw
 
 BYTES = bytes(range(256)) * 3 + b"\r\n--almost\r\n"
 METADATA = {"file": {"displayName": "my file", "mimeType": "application/jsonl"}}

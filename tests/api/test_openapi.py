@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from local_server import LocalServer
 from starlette.routing import Route
 
+from support.api.local_server import LocalServer
 from toplu.api.gemini import unserved
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_inline, finish, upload_lines
-from local_server import ECHO, LocalServer, OpenServer, http_of
 
-from fake_clock import FakeClock
+from support.api.batch_calls import asking, create_inline, finish, upload_lines
+from support.api.local_server import ECHO, LocalServer, OpenServer, http_of
+from support.fake_clock import FakeClock
 from toplu.job import ProjectId
 from toplu.settings.server import EchoSettings, ModelSettings, TierSettings
 

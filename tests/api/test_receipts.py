@@ -4,9 +4,9 @@ import hashlib
 import json
 
 import httpx2 as httpx
-from batch_calls import asking, create_from_file, create_inline, finish, upload_lines
-from local_server import LocalServer, http_of
 
+from support.api.batch_calls import asking, create_from_file, create_inline, finish, upload_lines
+from support.api.local_server import LocalServer, http_of
 from toplu.job import ProjectId
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from local_server import ECHO, LocalServer, http_of
-from stream_calls import events_of
-from upload_calls import upload_raw
 
+from support.api.local_server import ECHO, LocalServer, http_of
+from support.api.stream_calls import events_of
+from support.api.upload_calls import upload_raw
 from toplu.clock import random_id
 from toplu.job import ProjectId
 from toplu.settings.remote import RemoteSettings, ServerSettings

@@ -6,13 +6,20 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_from_file, create_inline, finish, operation, upload_lines
-from local_server import LocalServer, OpenServer, http_of
 
-from fake_clock import FakeClock
+from support.api.batch_calls import (
+    asking,
+    create_from_file,
+    create_inline,
+    finish,
+    operation,
+    upload_lines,
+)
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.fake_clock import FakeClock
+from support.waiting import eventually
 from toplu.job import ProjectId
 from toplu.settings.server import EchoSettings, ModelSettings
-from waiting import eventually
 
 # Its one lane answers a word in no time, and is busy for minutes with what is long.
 SLOW_READER = ModelSettings(

@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 import pytest
 from google import genai
-from local_server import LocalServer, OpenServer, http_of
-from upload_calls import (
+
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.upload_calls import (
     SIZE_RECEIVED,
     STATUS,
     assert_refused_for_good,
@@ -20,8 +21,7 @@ from upload_calls import (
     download,
     send,
 )
-
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
 
 MIB = 1024 * 1024
 

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import httpx2 as httpx
-from batch_calls import (
+from google import genai
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -14,9 +16,7 @@ from batch_calls import (
     text_of,
     upload_lines,
 )
-from google import genai
-from local_server import SLOW, LocalServer, OpenServer, http_of
-
+from support.api.local_server import SLOW, LocalServer, OpenServer, http_of
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 

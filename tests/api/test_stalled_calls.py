@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from local_server import LocalServer, OpenServer, http_of
-from upload_calls import STATUS, begin_upload, send
+
+from support.api.local_server import LocalServer, OpenServer, http_of
+from support.api.upload_calls import STATUS, begin_upload, send
 
 SECONDS_MAX = 20
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_inline, finish, text_of
 from google import genai
 from google.genai import errors, types
-from local_server import LocalServer, client_of
-from stream_calls import events_of, told
+
+from support.api.batch_calls import asking, create_inline, finish, text_of
+from support.api.local_server import LocalServer, client_of
+from support.api.stream_calls import events_of, told
 
 FLASH = "gemini-2.5-flash"
 STREAM = f"/v1beta/models/{FLASH}:streamGenerateContent"

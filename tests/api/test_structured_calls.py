@@ -6,7 +6,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import (
+from google import genai
+from pydantic import BaseModel, Field
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -16,47 +19,11 @@ from batch_calls import (
     upload_lines,
     wait_until_final,
 )
-from google import genai
-from local_server import LocalServer
-from pydantic import BaseModel, Field
+from support.api.form_calls import ANSWERS, JSON, REFUSALS
+from support.api.local_server import LocalServer
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
-
-JSON = {"responseMimeType": "application/json"}
-PERSON = {
-    "type": "OBJECT",
-    "properties": {"age": {"type": "INTEGER", "minimum": 18}, "name": {"type": "STRING"}},
-    "required": ["age", "name"],
-    "propertyOrdering": ["name", "age"],
-}
-PERSON_JSON = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 18}},
-    "required": ["name", "age"],
-}
-SAID = '{"name": "", "age": 18}'
-COLOUR = {"type": "STRING", "enum": ["blue", "red"]}
-
-# What a generationConfig asks for, and the smallest answer of that form.
-ANSWERS: list[tuple[dict[str, Any], str]] = [
-    (JSON, "{}"),
-    (JSON | {"responseSchema": PERSON}, SAID),
-    (JSON | {"response_schema": json.loads(json.dumps(PERSON).replace("OBJECT", "object"))}, SAID),
-    (JSON | {"responseJsonSchema": PERSON_JSON}, SAID),
-    (JSON | {"_responseJsonSchema": PERSON_JSON}, SAID),
-    (JSON | {"responseSchema": COLOUR}, '"red"'),
-    ({"responseMimeType": "text/x.enum", "responseSchema": COLOUR}, "red"),
-    ({"responseMimeType": "text/x.enum", "responseJsonSchema": {"enum": ["b", "ää"]}}, "b"),
-    (JSON | {"responseSchema": {"type": "STRING", "min_length": "2", "maxLength": 9}}, '"aa"'),
-]
-
-REFUSALS: list[tuple[dict[str, Any], str]] = [
-    ({"responseSchema": PERSON}, "response_mime_type"),
-    (JSON | {"responseSchema": PERSON | {"required": ["x"]}}, "response_schema.required[0]"),
-    (JSON | {"responseJsonSchema": {"not": {}}}, "response_json_schema.not"),
-    (JSON | {"responseSchema": PERSON, "responseJsonSchema": {}}, "response_json_schema"),
-]
 
 
 class Kind(enum.Enum):

@@ -6,14 +6,15 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, create_inline, finish
 from google import genai
 from google.genai import types
-from local_server import ECHO, LocalServer, OpenServer, client_of
 from msgspec.structs import replace
-from stream_calls import events_of
 
-from model_tables import model_table
+from support.api.batch_calls import asking, create_inline, finish
+from support.api.local_server import ECHO, LocalServer, OpenServer, client_of
+from support.api.stream_calls import events_of
+from support.engines.engines_under_test import THINKING_TEMPLATE
+from support.model_tables import model_table
 from toplu.money import Usage
 from toplu.settings.server import DEFAULT_MODEL, PriceSettings, ThinkingSettings, load
 
@@ -134,11 +135,10 @@ def test_a_model_that_does_not_think_takes_every_wish_without_effect(
 def test_a_real_model_streams_its_thoughts_and_then_its_answer(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:
-    # As `docs/OPERATING.md` says; `tests/engines/test_thoughts.py` tells of the template.
+    # As `docs/OPERATING.md` says; `THINKING_TEMPLATE` says why it is that template.
     config = tmp_path / "toplu.toml"
-    template = Path(__file__).parents[1] / "engines" / "thinking.jinja"
     table = model_table(
-        DEFAULT_MODEL, lanes=1, chat_template=str(template), thinking={"budget_tokens": 6}
+        DEFAULT_MODEL, lanes=1, chat_template=str(THINKING_TEMPLATE), thinking={"budget_tokens": 6}
     )
     config.write_text(table, encoding="utf-8")
     server = open_test_server(data_dir=tmp_path / "real", models=load(config, {}).models)

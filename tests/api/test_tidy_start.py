@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from local_server import OpenServer
+from support.api.local_server import OpenServer
 
 
 def test_results_of_a_job_that_is_gone_are_removed(

@@ -3,10 +3,10 @@
 from typing import Any
 
 import httpx2 as httpx
-from batch_calls import asking, create_inline, finish, operation
-from local_server import SLOW, OpenServer, http_of
 
-from waiting import eventually
+from support.api.batch_calls import asking, create_inline, finish, operation
+from support.api.local_server import SLOW, OpenServer, http_of
+from support.waiting import eventually
 
 
 def waiting_of(http: httpx.Client, name: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import pytest
-from batch_calls import asking, finish, text_of
-from local_server import LocalServer, OpenServer, http_of
+
+from support.api.batch_calls import asking, finish, text_of
+from support.api.local_server import LocalServer, OpenServer, http_of
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"

@@ -10,7 +10,9 @@ from typing import Any
 import httpx2 as httpx
 import msgspec
 import pytest
-from batch_calls import (
+from google.genai import batches, models, types
+
+from support.api.batch_calls import (
     asking,
     create_from_file,
     create_inline,
@@ -19,11 +21,9 @@ from batch_calls import (
     result_lines,
     upload_lines,
 )
-from google.genai import batches, models, types
-from local_server import ECHO, LocalServer, OpenServer, http_of
-from upload_calls import upload_raw
-
-from fake_clock import FakeClock
+from support.api.local_server import ECHO, LocalServer, OpenServer, http_of
+from support.api.upload_calls import upload_raw
+from support.fake_clock import FakeClock
 from toplu.settings.server import EchoSettings
 
 REQUESTS = [

@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from client import Client
-from repeats import check_repeats
-from witness import Witness
 
-from model_tables import echo_model, model_table
-from server import Server, started_server
+from support.chaos.client import Client
+from support.chaos.repeats import check_repeats
+from support.chaos.witness import Witness
+from support.model_tables import echo_model, model_table
+from support.server import Server, started_server
 from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobs import create_job, finished_job, question
-from model_tables import echo_model
-from server import TOPLU, Server, clean_environment, started_server
+from support.jobs import create_job, finished_job, question
+from support.model_tables import echo_model
+from support.server import TOPLU, Server, clean_environment, started_server
 
 KEY = "any-key"
 

@@ -8,7 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors
 
-from jobs import (
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     operation_of,
@@ -17,8 +17,8 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-from model_tables import quick_model
-from server import Server, started_server
+from support.model_tables import quick_model
+from support.server import Server, started_server
 
 pytestmark = pytest.mark.model
 

@@ -4,8 +4,8 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from model_tables import echo_model
-from server import started_server
+from support.model_tables import echo_model
+from support.server import started_server
 
 HEADER = b"x-filler: " + b"y" * 60_000 + b"\r\n"
 HEADERS = 200  # twelve megabytes

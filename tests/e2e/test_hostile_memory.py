@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model_tables import echo_model
-from server import started_server
+from support.model_tables import echo_model
+from support.server import started_server
 
 MIB = 1024 * 1024
 BODY_BYTES = 8 * MIB

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from google import genai
 
-from jobs import (
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
@@ -14,8 +14,8 @@ from jobs import (
     results_of,
     text_of,
 )
-from model_tables import quick_model
-from server import Server, started_server
+from support.model_tables import quick_model
+from support.server import Server, started_server
 
 pytestmark = pytest.mark.model
 

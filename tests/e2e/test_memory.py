@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs import create_job_from, operation_of, send_chunk, start_upload, upload
-from model_tables import echo_model
-from server import started_server
+from support.jobs import create_job_from, operation_of, send_chunk, start_upload, upload
+from support.model_tables import echo_model
+from support.server import started_server
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 8 * MIB

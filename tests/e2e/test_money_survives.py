@@ -10,9 +10,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from jobs import create_job, finished_job, operation_of, question, results_of, wait_for_answers
-from model_tables import model_table
-from server import TOPLU, Server, clean_environment, started_server
+from support.jobs import (
+    create_job,
+    finished_job,
+    operation_of,
+    question,
+    results_of,
+    wait_for_answers,
+)
+from support.model_tables import model_table
+from support.server import TOPLU, Server, clean_environment, started_server
 from toplu.job import JobId
 from toplu.money import Kind, Usage
 from toplu.settings.server import ModelSettings, PriceSettings

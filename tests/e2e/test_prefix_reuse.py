@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs import create_job, question, results_of
-from model_tables import quick_model
-from server import Server, started_server
+from support.jobs import create_job, question, results_of
+from support.model_tables import quick_model
+from support.server import Server, started_server
 
 PASSAGES = 8
 QUESTIONS = 4

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs import create_job_from, json_lines, question, results_of, upload
-from model_tables import echo_model
-from server import TOPLU, Reply, Server, clean_environment, started_server
+from support.jobs import create_job_from, json_lines, question, results_of, upload
+from support.model_tables import echo_model
+from support.server import TOPLU, Reply, Server, clean_environment, started_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_tables import echo_model
-from server import TOPLU, clean_environment, started_server
+from support.model_tables import echo_model
+from support.server import TOPLU, clean_environment, started_server
 
 REFUSAL_SECONDS = 60.0
 

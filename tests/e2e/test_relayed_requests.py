@@ -11,8 +11,8 @@ from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel
 
-from image_files import image_of
-from jobs import (
+from support.image_files import image_of
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     finished_job,
@@ -21,8 +21,8 @@ from jobs import (
     text_of,
     upload,
 )
-from model_tables import model_table, quick_embedder, quick_model
-from server import TOPLU, Server
+from support.model_tables import model_table, quick_embedder, quick_model
+from support.server import TOPLU, Server
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import Kind, ModelSettings
 

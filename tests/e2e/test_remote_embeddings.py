@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from jobs import KEY as ANY_KEY
-from jobs import check_every_request_has_one_outcome, json_lines, operation_of, results_of, upload
-from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
-from model_tables import remote_model
-from server import Server, started_server
+from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
+from support.jobs import KEY as ANY_KEY
+from support.jobs import (
+    check_every_request_has_one_outcome,
+    json_lines,
+    operation_of,
+    results_of,
+    upload,
+)
+from support.model_tables import remote_model
+from support.server import Server, started_server
 
 pytestmark = pytest.mark.model
 

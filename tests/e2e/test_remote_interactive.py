@@ -12,7 +12,8 @@ import pytest
 from google import genai
 from google.genai import types
 
-from jobs import (
+from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, LANES, listening_llama_cpp
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
@@ -21,9 +22,8 @@ from jobs import (
     results_of,
     text_of,
 )
-from listening_llama_cpp import CONTEXT_TOKENS, KEY, LANES, listening_llama_cpp
-from model_tables import remote_model
-from server import Server, started_server
+from support.model_tables import remote_model
+from support.server import Server, started_server
 
 pytestmark = pytest.mark.model
 

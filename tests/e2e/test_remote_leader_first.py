@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from jobs import check_every_request_has_one_outcome, create_job, question, results_of, text_of
-from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
-from model_tables import remote_model
-from server import started_server
+from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
+from support.jobs import (
+    check_every_request_has_one_outcome,
+    create_job,
+    question,
+    results_of,
+    text_of,
+)
+from support.model_tables import remote_model
+from support.server import started_server
 
 pytestmark = pytest.mark.model
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs import (
+from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     operation_of,
@@ -13,9 +14,8 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-from listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_llama_cpp
-from model_tables import remote_model
-from server import Server, started_server
+from support.model_tables import remote_model
+from support.server import Server, started_server
 
 pytestmark = pytest.mark.model
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import (
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
@@ -16,8 +16,8 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-from model_tables import echo_model, quick_model
-from server import Server, started_server
+from support.model_tables import echo_model, quick_model
+from support.server import Server, started_server
 
 REQUESTS = 600
 LANES = 4

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import (
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
@@ -14,8 +14,8 @@ from jobs import (
     text_of,
     wait_for_answers,
 )
-from model_tables import echo_model
-from server import started_server
+from support.model_tables import echo_model
+from support.server import started_server
 
 REQUESTS = 100
 

@@ -9,9 +9,9 @@ import pytest
 from google import genai
 from pydantic import BaseModel, Field
 
-from model_tables import quick_model
-from server import Server, started_server
-from structured_cases import CASES, Case
+from support.model_tables import quick_model
+from support.server import Server, started_server
+from support.structured.structured_cases import CASES, Case
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ import hashlib
 import socket
 from pathlib import Path
 
-from jobs import (
+from support.jobs import (
     check_every_request_has_one_outcome,
     create_job_from,
     json_lines,
@@ -14,8 +14,8 @@ from jobs import (
     send_chunk,
     start_upload,
 )
-from model_tables import echo_model
-from server import Server, started_server
+from support.model_tables import echo_model
+from support.server import Server, started_server
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 2 * MIB

@@ -8,21 +8,18 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engines.engines_under_test import (
+from support.engines.engines_under_test import (
     ECHO,
     KINDS,
     LLAMA_CPP,
     SLOW_ECHO,
+    THINKING_TEMPLATE,
     launched,
     launched_kind,
 )
-from random_projector import write_projector
+from support.engines.random_projector import write_projector
 from toplu.fleet.processes.engine_handle import EngineHandle
 from toplu.settings.server import ThinkingSettings
-
-# SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the
-# budget ends it: all of llama.cpp's part in thinking is at work.
-THINKING_TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)

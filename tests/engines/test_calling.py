@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from msgspec.structs import replace as changed
 
-from engines.engines_under_test import LLAMA_CPP, a_prompt, launched, structure_of
-from function_cases import CASES, FunctionCase, functions_of
+from support.engines.engines_under_test import (
+    LLAMA_CPP,
+    TOOLS_TEMPLATE,
+    a_prompt,
+    launched,
+    structure_of,
+)
+from support.engines.function_cases import CASES, FunctionCase, functions_of
 from toplu.engines.calls import CALLS_MAX, FunctionCall, FunctionResult
 from toplu.engines.generation import Completion, Piece
 from toplu.engines.prompt import Prompt, Thinking, Turn
@@ -179,7 +184,7 @@ async def test_many_functions_do_not_hold_up_the_engine(running_llama_cpp: Engin
 
 @pytest.mark.model
 async def test_a_chat_template_that_knows_tools_changes_nothing():
-    model = changed(LLAMA_CPP, chat_template=str(Path(__file__).with_name("tools.jinja")), lanes=1)
+    model = changed(LLAMA_CPP, chat_template=str(TOOLS_TEMPLATE), lanes=1)
     async with launched(model) as running:
         forced = calling("What is the weather in Paris?", TWO, tokens_max=40, mode="ANY")
         (completion,) = (await running.engine.generate(forced, 0)).completions

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
+from support.engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
 from toplu.engines.prompt import Turn
 from toplu.errors import InvalidArgument
 from toplu.fleet.processes.engine_handle import EngineHandle

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
+from support.engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
 from toplu.engines.generation import Listener, Piece
 from toplu.errors import Cancelled
 from toplu.fleet.processes.engine_handle import EngineHandle

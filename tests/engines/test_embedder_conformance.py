@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engines.embedders_under_test import (
+from support.engines.embedders_under_test import (
     KINDS,
     LOCAL_KINDS,
     SLOW_ECHO_EMBEDDER,
@@ -15,7 +15,7 @@ from engines.embedders_under_test import (
     cosine,
     launched_embedder_kind,
 )
-from engines.engines_under_test import GONE
+from support.engines.engines_under_test import GONE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engines.misbehaving_gemini import MODEL, MisbehavingGemini, failing
-from engines.misbehaving_server import changed
-from engines.test_misbehaving_embedding_servers import DIMENSIONS, is_of, world
+from support.engines.embedding_world import DIMENSIONS, is_of, world
+from support.engines.misbehaving_gemini import MODEL, MisbehavingGemini, failing
+from support.engines.misbehaving_server import changed
 from toplu.errors import NotFound, Unimplemented
 from toplu.wire.gemini.content import Content, Part
 from toplu.wire.gemini.embedding import EmbedContentConfig, EmbedContentRequest, TaskType

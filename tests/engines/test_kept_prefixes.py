@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engines.engines_under_test import LANES, LLAMA_CPP, a_prompt
+from support.engines.engines_under_test import LANES, LLAMA_CPP, a_prompt
 from toplu.engines.generation import Generation
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.engines.prompt import KeptPrefix, Prompt, Turn

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.engines_under_test import LLAMA_CPP
+from support.engines.engines_under_test import LLAMA_CPP
+from support.fleet.scripted_engine import NO_GROUNDER
 from toplu.clock import SystemClock
 from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
@@ -15,7 +16,6 @@ from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.processes.supervisor import Supervisor
 from toplu.settings.server import Settings
 from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
-from unit.fleet.scripted_engine import NO_GROUNDER
 
 
 def a_request(text: str) -> GenerateContentRequest:

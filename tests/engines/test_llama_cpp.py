@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.engines_under_test import LLAMA_CPP, a_prompt, launched
+from support.engines.engines_under_test import LLAMA_CPP, a_prompt, launched
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.engines.llama_cpp.gguf import read_control_tokens
 from toplu.engines.prompt import Turn

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.engines_under_test import a_prompt, structure_of
+from support.engines.engines_under_test import a_prompt, structure_of
 from toplu.engines.generation import Piece
 from toplu.engines.prompt import Prompt
 from toplu.fleet.processes.engine_handle import EngineHandle

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
-from engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
+from support.engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
+from support.engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
 from toplu.clock import SystemClock
 from toplu.engines.embedder import Embedder
 from toplu.fleet.embedding.pool import EmbeddingPool

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from engines.misbehaving_server import MisbehavingServer, refusing, right, saying
-from engines.pool_before_servers import world
+from support.engines.misbehaving_server import MisbehavingServer, refusing, right, saying
+from support.engines.pool_before_servers import world
 from toplu.errors import Internal
 from toplu.wire.gemini.content import GenerationConfig
 

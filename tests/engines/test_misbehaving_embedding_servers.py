@@ -3,14 +3,13 @@
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack
 
 import pytest
 
-from engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
-from engines.misbehaving_server import (
+from support.engines.embedding_world import DIMENSIONS, World, is_of, world
+from support.engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
+from support.engines.misbehaving_server import (
     Behaviour,
     MisbehavingServer,
     changed,
@@ -23,22 +22,9 @@ from engines.misbehaving_server import (
     reset,
     right,
     slow,
-    vector_of,
 )
-from toplu.clock import SystemClock
 from toplu.errors import Internal, InvalidArgument, Unavailable
-from toplu.fleet.embedding.pool import EmbeddingPool
-from toplu.fleet.processes.supervisor import Supervisor
-from toplu.fleet.remote.launch import embedding_servers_of, launch_embedding_servers
-from toplu.fleet.remote.slots import ServerSlots
-from toplu.settings.remote import RemoteSettings, ServerSettings
-from toplu.settings.server import Kind as ModelKind
-from toplu.settings.server import ModelSettings, Settings
-from toplu.wire.gemini.content import Content, Part
-from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse
-from unit.fleet.scripted_engine import captured_logs
 
-DIMENSIONS = 8
 TOO_FEW = changed(lambda answer: answer["data"].pop())
 TWICE_THE_SAME = changed(lambda answer: answer["data"][0].update(index=0))
 NO_NUMBERS = changed(lambda answer: answer["data"][0].update(embedding="?"))
@@ -72,67 +58,6 @@ FAULTS: dict[Kind, list[Behaviour]] = {
     MisbehavingServer: ALL_FAULTS,
     MisbehavingGemini: [reset, half, no_json, empty, slow, FEWER, NO_VECTORS, *GOOGLES_FAULTS],
 }
-
-
-class World:
-    """A pool before some servers."""
-
-    def __init__(self, *servers: MisbehavingServer, **remote: Any) -> None:
-        values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
-        self.model = ModelSettings(
-            name="m",
-            engine=servers[0].engine,
-            named_kind=ModelKind.EMBEDDING,
-            dimensions=DIMENSIONS,
-            servers=tuple(ServerSettings(url=each.url, model=each.model) for each in servers),
-            remote=RemoteSettings(**values),
-        )
-        settings = Settings(request_seconds_max=5.0)
-        servers_here = embedding_servers_of(self.model, settings)
-        self.supervisor = Supervisor(
-            name="m",
-            launch=launch_embedding_servers(servers_here),
-            clock=SystemClock(),
-            start_attempts_max=None,
-        )
-        self.pool = EmbeddingPool(
-            model=self.model,
-            supervisor=self.supervisor,
-            settings=settings,
-            places=ServerSlots(servers_here, lanes=1),
-        )
-
-    async def ask(self, text: str, *, interactive: bool = False) -> EmbedContentResponse:
-        return await self.pool.answer(a_request(text), interactive=interactive, label=text)
-
-    async def outcomes(self, texts: list[str]) -> list[EmbedContentResponse | BaseException]:
-        return await asyncio.gather(*map(self.ask, texts), return_exceptions=True)
-
-
-def a_request(text: str) -> EmbedContentRequest:
-    return EmbedContentRequest(content=Content(parts=[Part(text=text)]))
-
-
-@asynccontextmanager
-async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[World]:
-    async with AsyncExitStack() as stack:
-        for server in servers:
-            await stack.enter_async_context(server.listening())
-        made = World(*servers, **options)
-        with captured_logs():
-            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-                runs = [group.create_task(run()) for run in (made.supervisor.run, made.pool.run)]
-                yield made
-                for run in runs:
-                    run.cancel()
-
-
-def is_of(response: EmbedContentResponse | BaseException, text: str) -> bool:
-    assert isinstance(response, EmbedContentResponse), response
-    right_vector = vector_of(text)
-    length = math.hypot(*right_vector)
-    values = response.embedding.values
-    return values == pytest.approx([value / length for value in right_vector], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.misbehaving_gemini import (
+from support.engines.misbehaving_gemini import (
     MODEL,
     MisbehavingGemini,
     error_info,
@@ -14,9 +14,9 @@ from engines.misbehaving_gemini import (
     response,
     retry_info,
 )
-from engines.misbehaving_server import Behaviour, refusing, right
-from engines.pool_before_servers import world
-from engines.test_misbehaving_servers import KEY
+from support.engines.misbehaving_server import SECRET, Behaviour, refusing, right
+from support.engines.pool_before_servers import world
+from support.fleet.scripted_engine import a_request, captured_logs
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import (
     FailedPrecondition,
@@ -28,7 +28,6 @@ from toplu.errors import (
 )
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
-from unit.fleet.scripted_engine import a_request, captured_logs
 
 WHOLE = {
     "contents": [
@@ -107,21 +106,21 @@ async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(
     ("fault", "look_status"),
     [
         pytest.param(
-            failing(400, "INVALID_ARGUMENT", f"bad {KEY}", error_info("API_KEY_INVALID")),
+            failing(400, "INVALID_ARGUMENT", f"bad {SECRET}", error_info("API_KEY_INVALID")),
             200,
             id="key",
         ),
-        pytest.param(failing(401, "UNAUTHENTICATED", f"bad {KEY}"), 200, id="unauthenticated"),
-        pytest.param(failing(403, "PERMISSION_DENIED", f"bad {KEY}"), 403, id="permission"),
-        pytest.param(failing(404, "NOT_FOUND", f"bad {KEY}"), 404, id="model"),
-        pytest.param(refusing(404, f"bad {KEY}"), 200, id="path"),
+        pytest.param(failing(401, "UNAUTHENTICATED", f"bad {SECRET}"), 200, id="unauthenticated"),
+        pytest.param(failing(403, "PERMISSION_DENIED", f"bad {SECRET}"), 403, id="permission"),
+        pytest.param(failing(404, "NOT_FOUND", f"bad {SECRET}"), 404, id="model"),
+        pytest.param(refusing(404, f"bad {SECRET}"), 200, id="path"),
     ],
 )
 async def test_a_server_that_is_not_for_us_is_waited_for_and_the_key_is_told_to_nobody(
     tmp_path: Path, fault: Behaviour, look_status: int
 ):
     key_file = tmp_path / "key"
-    key_file.write_text(f"{KEY}\n")
+    key_file.write_text(f"{SECRET}\n")
     is_wrong = True
     server = MisbehavingGemini(lambda *_: fault if is_wrong else right)
     with captured_logs() as logs:
@@ -133,29 +132,29 @@ async def test_a_server_that_is_not_for_us_is_waited_for_and_the_key_is_told_to_
             await server.arrived.wait()
             while not here.pool.reason:
                 await asyncio.sleep(0.01)
-            assert KEY not in here.pool.reason
+            assert SECRET not in here.pool.reason
             assert str(server.port) not in here.pool.reason
             is_wrong, server.look_status = False, 200
             assert await waiting == "re: good"
-            assert KEY not in repr(here.model)
-        assert KEY not in repr(logs)
+            assert SECRET not in repr(here.model)
+        assert SECRET not in repr(logs)
         assert any(entry["event"] == "server_breaker" for entry in logs)
-    assert server.keys == {KEY}
+    assert server.keys == {SECRET}
     assert server.queries == {""}
 
 
 async def test_a_key_that_a_server_repeats_is_taken_out_of_its_details(tmp_path: Path):
     key_file = tmp_path / "key"
-    key_file.write_text(KEY)
+    key_file.write_text(SECRET)
     violations = {
         "@type": "type.googleapis.com/google.rpc.BadRequest",
-        "fieldViolations": [{"field": "a", "description": f"not with {KEY}"}],
+        "fieldViolations": [{"field": "a", "description": f"not with {SECRET}"}],
     }
-    server = MisbehavingGemini(lambda *_: failing(400, "INVALID_ARGUMENT", KEY, violations))
+    server = MisbehavingGemini(lambda *_: failing(400, "INVALID_ARGUMENT", SECRET, violations))
     async with world(server, key_file=key_file) as here:
         with pytest.raises(InvalidArgument) as refusal:
             await here.ask("bad")
-    assert KEY not in json.dumps(refusal.value.details) + refusal.value.message
+    assert SECRET not in json.dumps(refusal.value.details) + refusal.value.message
     assert refusal.value.details
 
 

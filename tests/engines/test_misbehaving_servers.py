@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
-from engines.misbehaving_server import (
+from support.engines.misbehaving_gemini import GOOGLES_FAULTS, MisbehavingGemini
+from support.engines.misbehaving_server import (
+    SECRET,
     Behaviour,
     MisbehavingServer,
     empty,
@@ -21,12 +22,11 @@ from engines.misbehaving_server import (
     silent,
     slow,
 )
-from engines.pool_before_servers import World, answers_of, right_answers, world
+from support.engines.pool_before_servers import World, answers_of, right_answers, world
+from support.fleet.scripted_engine import captured_logs
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
 from toplu.fleet.processes.supervisor import EngineState
-from unit.fleet.scripted_engine import captured_logs
 
-KEY = "sk-this-must-not-be-told"
 ALL_FAULTS: list[Behaviour] = [
     slow,
     refusing(429),
@@ -160,13 +160,13 @@ async def test_what_begins_alike_goes_to_one_server(kind: Kind):
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_key_is_told_to_nobody_else(tmp_path: Path, status: int):
     key_file = tmp_path / "key"
-    key_file.write_text(f"{KEY}\n")
+    key_file.write_text(f"{SECRET}\n")
     is_wrong = True
 
     def script(text: str, _number: int) -> Behaviour:
         if text == "bad":
-            return refusing(400, f"you sent {KEY}")
-        return refusing(status, f"the key {KEY} is wrong") if is_wrong else right
+            return refusing(400, f"you sent {SECRET}")
+        return refusing(status, f"the key {SECRET} is wrong") if is_wrong else right
 
     server = MisbehavingServer(script)
     with captured_logs() as logs:
@@ -175,16 +175,16 @@ async def test_a_key_is_told_to_nobody_else(tmp_path: Path, status: int):
             await server.arrived.wait()
             while not here.pool.reason:
                 await asyncio.sleep(0.01)
-            assert KEY not in here.pool.reason
+            assert SECRET not in here.pool.reason
             is_wrong = False
             assert await waiting == "re: good"
             with pytest.raises(InvalidArgument) as refusal:
                 await here.ask("bad")
-            assert KEY not in refusal.value.message
-            assert KEY not in repr(here.model)
-        assert KEY not in repr(logs)
+            assert SECRET not in refusal.value.message
+            assert SECRET not in repr(here.model)
+        assert SECRET not in repr(logs)
         assert any(entry["event"] == "server_breaker" for entry in logs)
-    assert server.keys == {f"Bearer {KEY}"}
+    assert server.keys == {f"Bearer {SECRET}"}
 
 
 async def test_a_redirect_is_not_followed():

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from engines.misbehaving_gemini import MisbehavingGemini, failing, response, streaming
-from engines.misbehaving_server import Behaviour
-from engines.pool_before_servers import world
+from support.engines.misbehaving_gemini import MisbehavingGemini, failing, response, streaming
+from support.engines.misbehaving_server import Behaviour
+from support.engines.pool_before_servers import world
+from support.fleet.scripted_engine import a_request
 from toplu.errors import Unavailable
-from unit.fleet.scripted_engine import a_request
 
 FIRST, LAST = response("Once ", ends=False), response("upon a time")
 

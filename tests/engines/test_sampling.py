@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engines.engines_under_test import a_prompt
+from support.engines.engines_under_test import a_prompt
 from toplu.engines.generation import Piece
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.fleet.processes.engine_handle import EngineHandle

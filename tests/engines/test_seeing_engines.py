@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
-from image_files import BLUE, GREEN, RED, image_of
+from support.engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
+from support.image_files import BLUE, GREEN, RED, image_of
 from toplu.engines.prompt import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed

@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from engines.engines_under_test import a_prompt, structure_of
-from structured_cases import CASES
+from support.engines.engines_under_test import a_prompt, structure_of
+from support.structured.structured_cases import CASES
 from toplu.engines.prompt import Prompt
 from toplu.errors import InvalidArgument
 from toplu.fleet.processes.engine_handle import EngineHandle

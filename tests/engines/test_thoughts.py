@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as changed
 
-from engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
+from support.engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of
 from toplu.engines.generation import Piece
 from toplu.engines.prompt import Prompt, Thinking
 from toplu.engines.translation.prompt import read_prompt

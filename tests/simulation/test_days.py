@@ -1,11 +1,12 @@
 """Days of work under the product's policy, in virtual time: deadlines, fair shares, no starving."""
 
 import pytest
-from days import a_mix, fewest_late
-from lanes_in_time import tokens_of_lanes
-from makespan import bound, conversations, in_turn
-from peers import fair_only, fifo
-from virtual_engine import DAY, Load, Policy, VirtualEngine, ours
+
+from support.simulation.days import a_mix, fewest_late
+from support.simulation.lanes_in_time import tokens_of_lanes
+from support.simulation.makespan import bound, conversations, in_turn
+from support.simulation.peers import fair_only, fifo
+from support.simulation.virtual_engine import DAY, Load, Policy, VirtualEngine, ours
 
 QUANTUM_SECONDS = 600.0
 HOUR = 3600.0

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from planted_bugs import BUGS
 
-HERE = Path(__file__).parent
+from support.simulation.planted_bugs import BUGS
+
+TESTS = Path(__file__).parents[1]
 SEEDS = 3
 SEEDS_FOR_A_BUG = 4  # its plot makes sure of it
 FOUND_QUICKLY = ("results_count_twice", "results_are_not_put_in_order", "duplicates_get_one_key")
@@ -23,10 +24,10 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
         "PATH": os.environ["PATH"],  # noqa: TID251  # of the interpreter's own libraries
         "HOME": os.environ.get("HOME", "/"),  # noqa: TID251
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": f"{HERE.parent}:{HERE}",
+        "PYTHONPATH": str(TESTS),
     }
     return subprocess.run(
-        [sys.executable, str(HERE / "simulate.py"), *arguments],
+        [sys.executable, "-m", "support.simulation.simulate", *arguments],
         env=environment,
         capture_output=True,
         text=True,

@@ -1,7 +1,8 @@
 """Fair shares and deadlines hold in the whole server, not in its policy alone."""
 
 import pytest
-from tenants_in_time import LANES, seconds_of
+
+from support.simulation.tenants_in_time import LANES, seconds_of
 
 TOKENS = 40  # of each answer: a second of a lane
 QUANTUM_SECONDS = 10.0

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from batches import ANSWER_TOKENS, Batches
-from examples import Examples
 
-from model_tables import quick_embedder, quick_model
-from server import Server
+from support.model_tables import quick_embedder, quick_model
+from support.server import Server
+from support.specification.batches import ANSWER_TOKENS, Batches
+from support.specification.examples import Examples
 
 
 @pytest.fixture(scope="session")

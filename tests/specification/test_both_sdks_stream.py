@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import API_KEY, Examples, given
 from google import genai
 from google.genai import types
 
-from model_tables import echo_model, model_table
-from server import Server, started_server
+from support.model_tables import echo_model, model_table
+from support.server import Server, started_server
+from support.specification.examples import API_KEY, Examples, given
 
 pytestmark = pytest.mark.model
 

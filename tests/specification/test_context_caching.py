@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from examples import Examples, given
 from google import genai
 from google.genai import errors, types
 
-from model_tables import model_table
-from server import Server, started_server
-from waiting import eventually
+from support.model_tables import model_table
+from support.server import Server, started_server
+from support.specification.examples import Examples, given
+from support.waiting import eventually
 
 pytestmark = pytest.mark.model
 

@@ -13,10 +13,10 @@ import pytest
 from google import genai
 from google.genai import types
 
-from model_tables import model_table
-from pdf_files import pdf_of
-from server import Server, started_server
-from waiting import eventually
+from support.model_tables import model_table
+from support.pdf_files import pdf_of
+from support.server import Server, started_server
+from support.waiting import eventually
 
 pytestmark = pytest.mark.model
 

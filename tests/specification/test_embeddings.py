@@ -5,10 +5,10 @@ import math
 from typing import Any
 
 import pytest
-from batches import Batches
-from examples import Examples, Finished, Given, given
 
-from server import Server
+from support.server import Server
+from support.specification.batches import Batches
+from support.specification.examples import Examples, Finished, Given, given
 
 pytestmark = pytest.mark.model
 

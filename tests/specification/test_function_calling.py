@@ -10,14 +10,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from examples import API_KEY, Examples, given
 from google import genai
 from google.genai import types
 
-import jobs
-from function_cases import CASES, FunctionCase
-from model_tables import quick_model
-from server import Server, started_server
+from support import jobs
+from support.engines.function_cases import CASES, FunctionCase
+from support.model_tables import quick_model
+from support.server import Server, started_server
+from support.specification.examples import API_KEY, Examples, given
 
 pytestmark = pytest.mark.model
 

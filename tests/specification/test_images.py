@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import API_KEY, Examples, given
 from google import genai
 from google.genai import types
 
-from image_files import image_of
-from model_tables import model_table
-from random_projector import IMAGE_TOKENS, write_projector
-from server import Server, started_server
-from waiting import eventually
+from support.engines.random_projector import IMAGE_TOKENS, write_projector
+from support.image_files import image_of
+from support.model_tables import model_table
+from support.server import Server, started_server
+from support.specification.examples import API_KEY, Examples, given
+from support.waiting import eventually
 
 pytestmark = pytest.mark.model
 

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from batches import Batches
-from examples import Examples, given, texts_of
 
-from server import Server
+from support.server import Server
+from support.specification.batches import Batches
+from support.specification.examples import Examples, given, texts_of
 
 pytestmark = pytest.mark.model
 

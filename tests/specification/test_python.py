@@ -5,10 +5,10 @@ import hashlib
 import json
 
 import pytest
-from batches import ANSWER_TOKENS, Batches
-from examples import Examples, given, texts_of
 
-from server import Server
+from support.server import Server
+from support.specification.batches import ANSWER_TOKENS, Batches
+from support.specification.examples import Examples, given, texts_of
 
 pytestmark = pytest.mark.model
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from batches import Batches
-from examples import Examples, given, texts_of
 
-from model_tables import echo_model, model_table
-from server import Server, started_server
+from support.model_tables import echo_model, model_table
+from support.server import Server, started_server
+from support.specification.batches import Batches
+from support.specification.examples import Examples, given, texts_of
 
 pytestmark = pytest.mark.model
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import Batches
-from examples import Examples, given, texts_of
 
-from server import TOPLU, Server, clean_environment
-from tools.pages_under_test import PAGES, write_pages
+from support.server import TOPLU, Server, clean_environment
+from support.specification.batches import Batches
+from support.specification.examples import Examples, given, texts_of
+from support.tools.pages_under_test import PAGES, write_pages
 
 pytestmark = pytest.mark.model
 

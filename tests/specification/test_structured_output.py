@@ -9,8 +9,9 @@ import re
 from typing import Any
 
 import pytest
-from batches import Batches
-from examples import Examples, given, texts_of
+
+from support.specification.batches import Batches
+from support.specification.examples import Examples, given, texts_of
 
 pytestmark = pytest.mark.model
 

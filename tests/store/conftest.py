@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows

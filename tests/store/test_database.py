@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from fake_clock import NOON
+from support.fake_clock import NOON
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.store.rows import schema

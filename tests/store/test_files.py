@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_rows import PROJECT, a_file
 
-from fake_clock import NOON
+from support.fake_clock import NOON
+from support.store.rows import PROJECT, a_file
 from toplu.errors import AlreadyExists, NotFound, ResourceExhausted
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_rows import PROJECT, a_file, a_job, keep_planned, lease, progress, some_shards
 
-from fake_clock import NOON, FakeClock
+from support.fake_clock import NOON, FakeClock
+from support.store.rows import PROJECT, a_file, a_job, keep_planned, lease, progress, some_shards
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import MOVES, JobId, JobState, ProjectId
 from toplu.store.rows.files import FileRows, FileSource

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from store_rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
-
-from fake_clock import NOON, FakeClock
+from support.fake_clock import NOON, FakeClock
+from support.store.rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
 from toplu.job import JobId, JobState, RequestCounts
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.jobs import JobRows

@@ -1,9 +1,9 @@
 """The ledger: one entry for what ended, however it ended, and it balances with the counts."""
 
 import pytest
-from store_rows import PROJECT, a_job, keep_planned, lease, progress
 
-from fake_clock import NOON, FakeClock
+from support.fake_clock import NOON, FakeClock
+from support.store.rows import PROJECT, a_job, keep_planned, lease, progress
 from toplu.errors import ResourceExhausted
 from toplu.job import Job, JobId, JobState, ProjectId
 from toplu.money import UNITS, Kind, Prices, Usage

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from store_rows import LEASE, a_job, keep_planned, lease, progress
 
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
+from support.store.rows import LEASE, a_job, keep_planned, lease, progress
 from toplu.job import WORK_SCALE, JobId, JobState, Lease, ProjectId, Share
 from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.rows import shares as shares_module

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tools.pages_under_test import running_site, write_pages
-from tools.running_searxng import running_searxng
+from support.tools.pages_under_test import running_site, write_pages
+from support.tools.running_searxng import running_searxng
 from toplu.store.search_index import Collection, SearchIndex
 from toplu.tools.documents import read_documents
 from toplu.tools.local_index import LocalIndex

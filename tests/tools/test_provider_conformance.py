@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tools.pages_under_test import PAGES
+from support.tools.pages_under_test import PAGES
 from toplu.tools.search import SearchProvider
 
 

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tools.pages_under_test import running_site
-from tools.running_searxng import running_searxng
+from support.tools.pages_under_test import running_site
+from support.tools.running_searxng import running_searxng
 from toplu.errors import Unavailable
 from toplu.tools.search import Page
 from toplu.tools.searxng import BODY_BYTES_MAX, SearxngSearch

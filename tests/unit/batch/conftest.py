@@ -2,7 +2,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from batch_world import BatchWorld
+
+from support.batch.batch_world import BatchWorld
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from batch_world import PROJECT, BatchWorld
-
+from support.batch.batch_world import PROJECT, BatchWorld
 from toplu.batch.janitor import ROUND, Janitor
 from toplu.caches.library import CacheLibrary
 from toplu.files.library import Library

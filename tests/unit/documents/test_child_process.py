@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pdf_files import pdf_bomb
+from support.pdf_files import pdf_bomb
 from toplu.documents import child_process
 from toplu.documents.child import DocumentOrder
 from toplu.documents.child_process import SPENT, read_in_child

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from image_files import BLUE, GREEN, RED, image_of, png_bomb, saved, text_bomb
+from support.image_files import BLUE, GREEN, RED, image_of, png_bomb, saved, text_bomb
 from toplu.documents.child_process import SPENT
 from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage

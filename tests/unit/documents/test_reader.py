@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pdf_files import encrypted_pdf, pdf_of, pdf_of_streams
+from support.pdf_files import encrypted_pdf, pdf_of, pdf_of_streams
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import read_media_type
 from toplu.documents.reader import DocumentReader

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from upload_world import UploadWorld
 
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
+from support.files.upload_world import UploadWorld
 from toplu.settings.server import Settings
 from toplu.store.rows.database import Database
 

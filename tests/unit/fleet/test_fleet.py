@@ -2,11 +2,11 @@ import asyncio
 
 import pytest
 
+from support.fleet.scripted_engine import NO_GROUNDER, RestlessClock, a_request, eventually
 from toplu.errors import Internal
 from toplu.fleet.fleet import Fleet
 from toplu.models.catalogue import Catalogue
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
-from unit.fleet.scripted_engine import NO_GROUNDER, RestlessClock, a_request, eventually
 
 FRAGILE = ModelSettings(name="fragile", engine="echo", echo=EchoSettings(crash_pattern="boom"))
 STURDY = ModelSettings(name="sturdy", engine="echo")

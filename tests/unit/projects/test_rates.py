@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
 from toplu.projects.rates import Rates
 
 KEY = ("requests", "team-a", "echo")

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from fake_clock import FakeClock
+from support.fake_clock import FakeClock
 from toplu.engines.prompt import Prompt, Sampling, Turn
 from toplu.errors import DeadlineExceeded, Unavailable
 from toplu.settings.server import ModelSettings, SearchSettings

@@ -2,8 +2,7 @@
 
 import pytest
 
-from toplu.fleet.remote.limiter import Limiter
-from unit.fleet.remote.virtual_server import (
+from support.fleet.virtual_server import (
     VirtualServer,
     Yield,
     best_fixed,
@@ -11,6 +10,7 @@ from unit.fleet.remote.virtual_server import (
     saturating,
     thrashing_from,
 )
+from toplu.fleet.remote.limiter import Limiter
 
 MOST = 256
 WINDOWS = 30

@@ -1,0 +1,1 @@
+"""Parts that tests and benchmarks share; each test imports them as `support.…`."""

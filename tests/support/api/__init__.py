@@ -1,0 +1,1 @@
+"""A server in the process of the test, and calls of its API."""

@@ -1,0 +1,124 @@
+"""A whole server inside the test process: real HTTP on a free port, the echo engine behind it."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import httpx2 as httpx
+import uvicorn
+from google import genai
+
+from toplu.clock import Clock, SystemClock
+from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.wiring.server import Server, open_server
+
+START_SECONDS = 20
+
+ECHO = ModelSettings(
+    name="echo",
+    aliases=("gemini-2.5-flash", "gemini-2.5-pro", "gemini-*"),
+    engine="echo",
+    lanes=4,
+    echo=EchoSettings(fail_pattern="please fail", crash_pattern="please crash"),
+)
+
+EMBEDDER = ModelSettings(
+    name="echo-embedder", aliases=("gemini-embedding-*",), engine="echo_embedder", dimensions=8
+)
+
+# Its one lane is busy for an hour with whatever it is asked.
+SLOW = ModelSettings(
+    name="slow",
+    aliases=("gemini-*",),
+    engine="echo",
+    lanes=1,
+    echo=EchoSettings(delay_seconds=3600),
+)
+
+# What a call may be answered with when nothing is broken.
+SERVER_ERRORS = {501, 503, 504}
+
+
+class Quiet(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class LocalServer:
+    """A server on a thread of its own, to be called with blocking clients."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._error: BaseException | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(START_SECONDS), "the server did not start"
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_SECONDS)
+        assert not self._thread.is_alive(), "the server did not stop"
+        if self._error is not None:
+            raise self._error
+
+    def call(self, work: Any) -> Any:
+        """Run a coroutine on the server's loop, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  # raised again by the test
+            self._error = error
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with open_server(
+            self._settings, any_key_until_first=True, clock=self._clock
+        ) as self.server:
+            await self._answer(self.server)
+
+    async def _answer(self, server: Server) -> None:
+        config = uvicorn.Config(server.app, port=0, lifespan="off", log_config=None, ws="none")
+        http = Quiet(config)
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(server.pipeline.work())
+            answering = tasks.create_task(http.serve())
+            while not http.started:
+                await asyncio.sleep(0.01)
+            port = http.servers[0].sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
+            self._started.set()
+            await self._stop.wait()
+            await server.drain()
+            http.should_exit = True
+            await answering
+            working.cancel()
+
+
+OpenServer = Callable[..., LocalServer]
+
+
+def http_of(server: LocalServer, key: str | None = "any") -> httpx.Client:
+    """Return a client for raw HTTP."""
+    headers = {} if key is None else {"x-goog-api-key": key}
+    # Nothing here speaks TLS, and reading the certificates takes longer than most tests.
+    return httpx.Client(base_url=server.url, headers=headers, verify=False)
+
+
+def client_of(server: LocalServer, key: str = "any") -> genai.Client:
+    return genai.Client(api_key=key, http_options={"base_url": server.url})

@@ -1,0 +1,1 @@
+"""Batches with their store and engines."""

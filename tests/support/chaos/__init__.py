@@ -1,0 +1,1 @@
+"""Clients of a storm, and what they saw."""

@@ -1,0 +1,1 @@
+"""Engines and servers, real and misbehaving, for the tests of engines."""

@@ -1,0 +1,1 @@
+"""Scripted engines and virtual servers."""

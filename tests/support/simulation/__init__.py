@@ -1,0 +1,1 @@
+"""A server in virtual time, its faults and its checkers."""

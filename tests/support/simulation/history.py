@@ -1,0 +1,237 @@
+"""One history: jobs come, time passes, faults strike, and everything ends.
+
+Clients come through the doors of the API; what each step leaves is looked at by `checkers`.
+"""
+
+import contextlib
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from support.simulation.checkers import (
+    FINAL,
+    Checker,
+    check_output,
+    check_usage,
+    hold,
+    read_output,
+    rows_of_jobs,
+)
+from support.simulation.executions import text_of
+from support.simulation.faults import Weather
+from support.simulation.plot import PROJECTS, WORD_KINDS, Plot
+from support.simulation.server_in_time import ServerInTime
+from support.simulation.watched_leases import leases_watched
+from toplu.store.blobs.result_log import HEADER
+
+STEPS = 60
+STEP_SECONDS_MAX = 6.0
+CLEAR_SECONDS = 4000.0  # within which everything ends once nothing goes wrong any more
+CLEAR_STEP_SECONDS = 20.0
+JOBS_MAX = 5
+LINES_MAX = 20
+LONG_LINES_MAX = 45
+WORDS_MAX = 30
+TRIES_MAX = 100  # of a call while the weather is bad
+
+
+@dataclass
+class History:
+    """What one seed makes happen."""
+
+    seed: int
+    folder: Path
+    plot: Plot = field(default_factory=Plot)
+    told: bool = False
+    jobs: dict[str, list[bytes]] = field(default_factory=dict)  # by id
+    projects_of: dict[str, str] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        calm = Weather(chance=random.Random(self.seed + 1))
+        self.weather = calm if self.plot.clear else Weather.of(random.Random(self.seed + 1))
+        for fault, likely in self.plot.weather.items():
+            setattr(self.weather, fault, likely)
+        self.server = ServerInTime(
+            self.folder, random.Random(self.seed + 2), self.weather, shard_requests_max=8
+        )
+        self.projects = PROJECTS[: self.plot.projects or self.chance.randint(1, len(PROJECTS))]
+        self.jump = self.plot.jump_of(self.chance)
+        self.checker = Checker(self.server.data)
+        executions = self.server.executions
+        executions.leases_lapse = self.jump > 0
+        weather = self.weather
+        executions.writes_fail = any((weather.disk_full, weather.torn_write, weather.database_busy))
+        self.requests_fail = any((weather.engine_crash, weather.engine_error, weather.engine_hang))
+
+    def run(self) -> None:
+        """Raise Violated if something that must hold did not."""
+        with self.server.simulated(), leases_watched():
+            self.server.begin_life()
+            wanted = self.chance.randint(1, JOBS_MAX)
+            for step in range(STEPS):
+                if len(self.jobs) < wanted and (step == 0 or self.chance.random() < 0.2):
+                    self._create()
+                self._disturb()
+                self._pass(self.chance.uniform(0.01, STEP_SECONDS_MAX))
+            self.weather.clear()
+            self.note("the sky clears")
+            self._finish()
+
+    def note(self, what: str) -> None:
+        self.log.append(what)
+        if self.told:
+            print(what, flush=True)
+
+    def _pass(self, seconds: float) -> None:
+        self.server.pass_time(seconds)
+        self.checker.look()
+
+    def _disturb(self) -> None:
+        if self.chance.random() < self.plot.kill:
+            self._kill()
+        elif self.chance.random() < self.jump:
+            jump = self.chance.choice(self.plot.jumps)
+            self.note(f"the clock jumps by {jump} s")
+            self.server.clock.offset += timedelta(seconds=jump)
+        elif self.chance.random() < self.plot.withdraw and self.jobs:
+            self._withdraw(self.chance.choice(sorted(self.jobs)))
+        if self.chance.random() < self.plot.ask:
+            self._ask()
+
+    def _kill(self) -> None:
+        self.note(f"killed at {self.server.clock_seconds:.3f}")
+        over = {row["id"] for row in rows_of_jobs(self.server.data) if row["state"] in FINAL}
+        self.server.executions.look_at_kill(over)
+        self.server.kill()
+        self._tear_logs()
+        self.server.begin_life()
+
+    def _tear_logs(self) -> None:
+        """Leave at the end of a file what a disk may leave there that was not told to be sure."""
+        for path in sorted(self.server.data.results.glob("*/*.log")):
+            if self.chance.random() < 0.5:
+                size = self.chance.randint(1, 60)
+                with path.open("ab") as file:
+                    file.write(self.chance.choice([b"\0" * size, _looks_whole(self.chance)]))
+
+    def _create(self) -> None:
+        name = f"job-{len(self.jobs)}"
+        is_long = self.chance.random() < self.plot.long
+        is_inline = not is_long and self.chance.random() < 0.3
+        lines = self._lines(name, LONG_LINES_MAX if is_long else LINES_MAX, whole=is_inline)
+        project = self.chance.choice(self.projects)
+        priority = self.chance.randint(-1, 1)
+        self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")
+
+        async def create() -> str:
+            door = await self.server.door(project)
+            if is_inline:
+                return await door.create({"requests": {"requests": _inlined(lines)}}, priority)
+            file = await door.upload(b"".join(line + b"\n" for line in lines))
+            return await door.create({"fileName": file}, priority)
+
+        job = self._insist(create)
+        self.jobs[job] = lines
+        self.projects_of[job] = project
+        self.server.executions.expect(job, lines)
+
+    def _lines(self, name: str, count_max: int, *, whole: bool) -> list[bytes]:
+        lines: list[bytes] = []
+        for place in range(self.chance.randint(1, count_max)):
+            if place and not whole and self.chance.random() < 0.03:
+                lines.append(b'{"key": broken')
+                continue
+            text = f"{name} {place} {_words(self.chance)}"
+            before = [line for line in lines if text_of(line) is not None]
+            if before and self.chance.random() < self.plot.duplicate:
+                text = text_of(self.chance.choice(before)) or text
+            request = {
+                "contents": [{"role": "user", "parts": [{"text": text}]}],
+                "generationConfig": {"temperature": 0},
+            }
+            lines.append(json.dumps({"key": f"{name}-{place}", "request": request}).encode())
+        return lines
+
+    def _insist(self, do: Callable[[], Awaitable[str]]) -> str:
+        """Do it again until the weather lets it be done."""
+
+        async def insist() -> str:
+            for _ in range(TRIES_MAX):
+                with contextlib.suppress(Exception):
+                    return await do()
+            raise AssertionError("the weather is too bad to begin")
+
+        done = self.server.pass_time(0.0, insist)
+        assert done is not None
+        return done
+
+    def _withdraw(self, job: str) -> None:
+        row = next(row for row in rows_of_jobs(self.server.data) if row["id"] == job)
+        self.note(f"{job} is cancelled, {row['state']}")
+        self.withdrawn.add(job)
+
+        async def cancel() -> None:
+            with contextlib.suppress(Exception):
+                door = await self.server.door(self.projects_of[job])
+                await door.call("POST", f"/v1beta/batches/{job}:cancel")
+
+        self.server.pass_time(0.0, cancel)
+
+    def _ask(self) -> None:
+        text = f"call {self.chance.random():.9f} {_words(self.chance)}"
+
+        async def ask() -> None:
+            answer = None
+            with contextlib.suppress(Exception):
+                answer = await (await self.server.door(self.projects[0])).ask(text)
+            if answer is not None and answer != text:
+                self.server.report(f"a call was told {answer!r}, and asked {text!r}")
+
+        self.server.begin(ask())
+
+    def _finish(self) -> None:
+        passed = 0.0
+        while any(row["state"] not in FINAL for row in rows_of_jobs(self.server.data)):
+            hold(that=passed < CLEAR_SECONDS, so=f"unfinished after {passed} s of fair weather")
+            self._pass(CLEAR_STEP_SECONDS)
+            passed += CLEAR_STEP_SECONDS
+        self._pass(CLEAR_STEP_SECONDS)
+        rows: dict[str, Any] = {row["id"]: row for row in rows_of_jobs(self.server.data)}
+        hold(that=rows.keys() == self.jobs.keys(), so="a job was lost, or is there twice")
+        for job, lines in self.jobs.items():
+            state = rows[job]["state"]
+            self.note(f"{job} ended {state}")
+            if state == "SUCCEEDED":
+                output = read_output(self.server.data, job)
+                check_output(output, lines, rows[job])
+                if not self.requests_fail:
+                    check_usage(lines, rows[job])
+            else:
+                hold(
+                    that=state == "CANCELLED" and job in self.withdrawn,
+                    so=f"{job} ended {state} for no reason",
+                )
+        self.server.kill()
+
+
+def _words(chance: random.Random) -> str:
+    count = chance.randint(1, WORDS_MAX)
+    return " ".join(f"word{chance.randrange(WORD_KINDS)}" for _ in range(count))
+
+
+def _inlined(lines: list[bytes]) -> list[dict[str, Any]]:
+    read = [json.loads(line) for line in lines]
+    return [{"request": it["request"], "metadata": {"key": it["key"]}} for it in read]
+
+
+def _looks_whole(chance: random.Random) -> bytes:
+    """Return a record that says nothing, with a checksum of nothing."""
+    payload = b'{"key": "from nowhere", "error": {"code": 13, "message": "x"}}'
+    return HEADER.pack(len(payload), 0, chance.randint(0, LINES_MAX), 0, 0, 0, 0) + payload

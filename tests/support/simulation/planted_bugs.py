@@ -1,0 +1,204 @@
+"""Bugs put in on purpose: a simulation that does not find them would find no others either."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import msgspec
+from sqlalchemy import and_, select, true
+
+from support.simulation import faults
+from support.simulation.faults import RooflineEngine
+from support.simulation.plot import Plot
+from toplu.batch.plan import ordering_child as planning_child
+from toplu.batch.results.assembler import Assembler
+from toplu.batch.results.placements import Placements
+from toplu.batch.run import request_runner as request_run
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.result_writer import ResultWriter
+from toplu.fleet.attempts import attempts
+from toplu.store.blobs import result_log
+from toplu.store.rows import leases, progress
+from toplu.store.rows.job_mapping import shard_of
+from toplu.store.rows.schema import shards
+
+Bug = Callable[[], AbstractContextManager[Any]]
+
+
+def epoch_is_not_checked() -> AbstractContextManager[Any]:
+    def read_held(connection: Any, held: Any) -> Any:
+        found = {}
+        for lease in held:
+            is_like = and_(
+                shards.c.job == lease.job.id,
+                shards.c.number == lease.shard.number,
+                shards.c.owner == lease.owner,
+            )
+            if (row := connection.execute(select(shards).where(is_like)).first()) is not None:
+                found[leases.key_of(lease)] = shard_of(row)
+        return found
+
+    return mock.patch.object(progress, "read_held", read_held)
+
+
+def held_shards_are_leased_again() -> AbstractContextManager[Any]:
+    return mock.patch.object(leases, "or_", return_value=true())
+
+
+def work_is_charged_twice() -> AbstractContextManager[Any]:
+    charge = progress.charge
+
+    def twice(connection: Any, job: Any, work: int) -> None:
+        charge(connection, job, 2 * work)
+
+    return mock.patch.object(progress, "charge", twice)
+
+
+def work_is_not_charged() -> AbstractContextManager[Any]:
+    return mock.patch.object(progress, "charge")
+
+
+def results_count_twice() -> AbstractContextManager[Any]:
+    append = LeasedShard.append
+
+    def twice(self: LeasedShard, results: Any, records: Any) -> None:
+        append(self, results, records)
+        self.succeeded = min(self.succeeded + len(records), self.lease.shard.count - self.failed)
+
+    return mock.patch.object(LeasedShard, "append", twice)
+
+
+def finished_work_is_forgotten() -> AbstractContextManager[Any]:
+    """Whoever takes a shard over begins it anew, and what was finished is in the log twice."""
+    init = LeasedShard.__init__
+
+    def forgetful(self: LeasedShard, lease: Any, lines: Any, **more: Any) -> None:
+        init(self, lease, lines, **more)
+        self.failed = 0
+        self.succeeded = 0
+
+    return mock.patch.object(LeasedShard, "__init__", forgetful)
+
+
+def results_are_not_put_in_order() -> AbstractContextManager[Any]:
+    output = Placements.output
+
+    def unordered(self: Placements, *where: Any) -> Iterator[bytes]:
+        for piece in output(self, *where):
+            yield b"".join(reversed(piece.splitlines(keepends=True)))
+
+    return mock.patch.object(Placements, "output", unordered)
+
+
+def unwritten_results_count_as_written() -> AbstractContextManager[Any]:
+    original = ResultWriter._append
+
+    def blind(self: ResultWriter, group: Any) -> list[Any]:
+        for run in original(self, group):
+            run.succeeded += len(group[run])
+        return []
+
+    return mock.patch.object(ResultWriter, "_append", blind)
+
+
+def checksums_are_not_checked() -> AbstractContextManager[Any]:
+    return mock.patch.object(result_log, "_checksum", return_value=0)
+
+
+def jobs_are_never_assembled() -> AbstractContextManager[Any]:
+    async def idle(_: Assembler) -> timedelta:
+        return timedelta(seconds=5)
+
+    return mock.patch.object(Assembler, "step", idle)
+
+
+def duplicates_get_one_key() -> AbstractContextManager[Any]:
+    copies = request_run._copies
+
+    def alike(job: Any, duplicates: Any, response: Any) -> list[Any]:
+        first = copies(job, duplicates, response)
+        return [replace(record, payload=first[0].payload) for record in first]
+
+    return mock.patch.object(request_run, "_copies", alike)
+
+
+def preempted_requests_count_twice() -> AbstractContextManager[Any]:
+    generate = RooflineEngine.generate
+    broken_off: set[str] = set()
+
+    async def counting(self: RooflineEngine, prompt: Any, lane: int, listener: Any = None) -> Any:
+        text = str(prompt.turns[-1].parts[0])
+        try:
+            generation = await generate(self, prompt, lane, listener)
+        except asyncio.CancelledError:
+            broken_off.add(text)
+            raise
+        if text not in broken_off:
+            return generation
+        twice = (replace(it, tokens=2 * it.tokens) for it in generation.completions)
+        return replace(generation, completions=tuple(twice))
+
+    return mock.patch.object(RooflineEngine, "generate", counting)
+
+
+def preempted_requests_fail() -> AbstractContextManager[Any]:
+    return mock.patch.object(attempts, "Preempted", ZeroDivisionError)
+
+
+def results_are_written_late() -> AbstractContextManager[Any]:
+    init = ResultWriter.__init__
+
+    def patient(self: ResultWriter, **more: Any) -> None:
+        init(self, **more)
+        self._pause = timedelta(seconds=20)
+
+    return mock.patch.object(ResultWriter, "__init__", patient)
+
+
+def the_head_is_ordered_twice() -> AbstractContextManager[Any]:
+    plan_input = planning_child.plan_input
+
+    def forgetful(task: Any) -> Any:
+        return plan_input(msgspec.structs.replace(task, head_count=0))
+
+    return mock.patch.object(faults, "plan_input", forgetful)
+
+
+BUGS: dict[str, Bug] = {
+    bug.__name__: bug
+    for bug in (
+        epoch_is_not_checked,
+        held_shards_are_leased_again,
+        work_is_charged_twice,
+        work_is_not_charged,
+        results_count_twice,
+        finished_work_is_forgotten,
+        results_are_not_put_in_order,
+        unwritten_results_count_as_written,
+        checksums_are_not_checked,
+        jobs_are_never_assembled,
+        duplicates_get_one_key,
+        preempted_requests_count_twice,
+        preempted_requests_fail,
+        results_are_written_late,
+        the_head_is_ordered_twice,
+    )
+}
+
+# What a history needs to come by the bug for certain, where most have not enough of it.
+PLOTS: dict[str, Plot] = {
+    "epoch_is_not_checked": Plot(jump=0.4, jumps=(200,), kill=0.0, withdraw=0.0),
+    "work_is_charged_twice": Plot(projects=1, clear=True),
+    "finished_work_is_forgotten": Plot(kill=0.3, withdraw=0.0),
+    "unwritten_results_count_as_written": Plot(clear=True, weather={"disk_full": 0.3}),
+    "checksums_are_not_checked": Plot(kill=0.3, withdraw=0.0),
+    "duplicates_get_one_key": Plot(duplicate=0.7, withdraw=0.0),
+    "preempted_requests_count_twice": Plot(ask=0.7, duplicate=0.0, kill=0.0, clear=True),
+    "preempted_requests_fail": Plot(ask=0.7, clear=True),
+    "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),
+    "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
+}

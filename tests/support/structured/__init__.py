@@ -1,0 +1,1 @@
+"""Schemas, and walks over what a grammar allows."""

@@ -1,0 +1,1 @@
+"""Messages in every spelling that the wire allows."""

@@ -1,0 +1,131 @@
+"""What a job left is run again, and nothing else, byte for byte."""
+
+import hashlib
+
+import pytest
+
+from support.batch.batch_world import PROJECT, BatchWorld, line_of, result_of, taken
+from toplu.batch import line_reader as input_lines
+from toplu.batch import paths
+from toplu.batch.jobs import retry
+from toplu.batch.jobs.retry import JobRetry
+from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
+from toplu.job import Job, JobId, JobState
+
+ONE = JobId("one")
+
+
+async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bool]) -> None:
+    """Keep a job of one shard and give those of its requests an outcome."""
+    await world.keep_job("one", lines)
+    await world.planner().step()
+    run = await world.open_run()
+    taken(run)
+    writer = world.writer()
+    for index, succeeded in outcomes.items():
+        writer.add(run, result_of(index, succeeded=succeeded))
+    await writer.step()
+
+
+async def retried(world: BatchWorld, name: str | None = None) -> Job:
+    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
+    return await door.create(
+        await world.job("one"), engine=world.settings.models[0].name, display_name=name
+    )
+
+
+async def refusal(world: BatchWorld) -> str:
+    before = set(await world.blobs.folders(paths.JOBS))
+    with pytest.raises(TopluError) as refused:
+        await retried(world)
+    assert isinstance(refused.value, FailedPrecondition), refused.value
+    assert set(await world.blobs.folders(paths.JOBS)) == before, "a refusal leaves nothing behind"
+    return refused.value.message
+
+
+async def input_of(world: BatchWorld, job: Job) -> bytes:
+    return b"".join([piece async for piece in world.blobs.stream(paths.input_lines(job.id))])
+
+
+@pytest.mark.parametrize("group_bytes", [10**6, 100, 1])
+async def test_failed_and_unreached_lines_run_again_as_they_were(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch, group_bytes: int
+) -> None:
+    monkeypatch.setattr(retry, "GROUP_BYTES", group_bytes)
+    lines = [line_of(0), b"", b'{ "bad" ]', line_of(2) + b"  ", line_of(3)]
+    await job_with(world, lines, {0: True, 1: False, 3: True})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    made = await retried(world)
+    content = await input_of(world, made)
+    assert content == b'{ "bad" ]\n' + line_of(2) + b"  \n"
+    assert made.input_sha256 == hashlib.sha256(content).hexdigest()
+    assert (made.counts.total, made.state, made.retry_of) == (2, JobState.PENDING, ONE)
+    assert (await world.job("one")).retried_by == made.id
+    assert made.model == "gemini-2.5-flash"
+
+
+async def test_a_job_that_succeeded_runs_its_failures_again(world: BatchWorld) -> None:
+    await job_with(world, [line_of(index) for index in range(3)], {0: True, 1: False, 2: True})
+    await world.assembler().step()
+    made = await retried(world, "second try")
+    assert await input_of(world, made) == line_of(1) + b"\n"
+    assert made.display_name == "second try"
+
+
+async def test_a_job_without_failures_has_nothing_to_run(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {0: True})
+    assert "has ended" in await refusal(world)
+    await world.assembler().step()
+    assert "nothing to run again" in await refusal(world)
+
+
+async def test_a_cancelled_job_with_every_response_has_nothing_to_run(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {0: True})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    assert "nothing to run again" in await refusal(world)
+
+
+async def test_an_input_that_is_gone_is_told(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    await world.blobs.delete(paths.input_lines(ONE))
+    assert "its input is kept no more" in await refusal(world)
+
+
+async def test_what_is_run_again_already_is_not_paid_for_twice(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    first = await retried(world)
+    assert str(first.id) in await refusal(world)
+    await world.jobs.mark_deleted(PROJECT, first.id, world.clock.now())
+    assert (await world.job("one")).retried_by is None
+    second = await retried(world)
+    assert (await world.job("one")).retried_by == second.id
+
+
+async def test_a_job_that_was_deleted_meanwhile_is_missing(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    job = await world.job("one")
+    await world.jobs.mark_deleted(PROJECT, ONE, world.clock.now())
+    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
+    with pytest.raises(NotFound):
+        await door.create(job, engine=world.settings.models[0].name, display_name=None)
+
+
+async def test_quotas_hold_as_at_create(world: BatchWorld) -> None:
+    await job_with(world, [line_of(0)], {})
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    for index in range(world.settings.concurrent_batches_max):
+        await world.keep_job(f"other-{index}", [b"{}"])
+    with pytest.raises(ResourceExhausted):
+        await retried(world)
+    assert (await world.job("one")).retried_by is None
+
+
+async def test_lines_are_chosen_by_the_number_of_their_request(world: BatchWorld) -> None:
+    await world.keep_job("one", [b"a", b"", b"b", b"\r", b"c"])
+    groups = input_lines.span_groups(
+        world.blobs, paths.input_lines(ONE), lines_max=1, bytes_max=9, wants=lambda it: it != 1
+    )
+    assert [[span.number for span in group] async for group in groups] == [[1], [5]]
