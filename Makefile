@@ -62,11 +62,29 @@ check: setup ## format, lint, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-fast: setup ## the tests that need no model and no process
-	$(BIN)/pytest -q tests/repository tests/unit tests/store tests/engines tests/tools tests/api -m "not model and not searxng and not older_sdks and not slow"
+# Whole files go to each worker, and all that needs a real model to one of them (tests/conftest.py).
+JOBS ?= auto
+together := -n $(JOBS) --dist loadgroup --no-loadscope-reorder --durations 20
+# Each test of these has its time and memory measured or its processes killed.
+apart := alone
+elsewhere := searxng or older_sdks or system
 
-test: check model tools $(node_modules) .searxng/ready .sdks/ready ## every check and every test
-	$(BIN)/pytest
+test-fast: setup ## the tests that need no model and no process
+	$(BIN)/pytest -q $(together) tests/repository tests/unit tests/store tests/engines tests/tools tests/api \
+	  -m "not (model or slow or $(apart) or $(elsewhere))"
+
+ifdef ROOM
+test: setup
+	$(BIN)/pytest $(or $(wildcard tests/unit/$(ROOM) tests/$(ROOM)),$(error no tests of $(ROOM)))
+else
+test: check model tools $(node_modules) ## every check and test but those of test-system; ROOM=batch/run runs the tests of one room
+	$(BIN)/pytest -q $(together) -m "not ($(apart) or $(elsewhere))"
+	$(BIN)/pytest -q --durations 20 -m "$(apart) and not ($(elsewhere))"
+endif
+
+.PHONY: test-system
+test-system: model tools $(node_modules) .searxng/ready .sdks/ready ## what takes too long for `make test`, or needs programs of others
+	$(BIN)/pytest -q --durations 20 -m "$(elsewhere)"
 
 .PHONY: chaos
 chaos: model ## kill every process a hundred times under clients that go on; SEED=n is another storm

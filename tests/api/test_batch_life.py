@@ -18,6 +18,7 @@ from support.api.batch_calls import (
     wait_until_final,
 )
 from support.api.local_server import ECHO, SLOW, OpenServer, client_of, http_of
+from support.clients import http_client
 from support.fake_clock import FakeClock
 from support.waiting import eventually
 
@@ -63,7 +64,7 @@ def test_cancel_is_visible_at_once_and_harmless_twice(
     open_test_server: OpenServer, method: str
 ) -> None:
     server = open_test_server(models=(SLOW,))
-    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
+    with http_client(server.url) as http:
         name = create_inline(http, [{"request": asking("x")}] * 3)["name"]
         for _ in range(2):
             reply = http.request(method, f"/v1beta/{name}:cancel")
@@ -164,7 +165,7 @@ def test_the_state_is_spelled_as_the_setting_says(open_test_server: OpenServer) 
     client = client_of(server)
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     assert wait_until_final(client, job.name).state is types.JobState.JOB_STATE_SUCCEEDED
-    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
+    with http_client(server.url) as http:
         assert operation(http, job.name)["metadata"]["state"] == "BATCH_STATE_SUCCEEDED"
 
 

@@ -19,6 +19,7 @@ from support.api.batch_calls import (
     wait_until_final,
 )
 from support.api.local_server import OpenServer
+from support.clients import http_client
 
 
 def test_inline_results_keep_order_and_metadata(client: genai.Client) -> None:
@@ -139,7 +140,7 @@ def test_a_file_that_is_no_jsonl_is_refused_at_create(http: httpx.Client, conten
 
 def test_strict_checks_refuse_a_file_with_any_bad_line(open_test_server: OpenServer) -> None:
     server = open_test_server(input_checks="strict")
-    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
+    with http_client(server.url) as http:
         good = json.dumps({"request": asking("hello")}).encode()
         bad = json.dumps({"request": {"contents": [], "colour": "red"}}).encode()
         reply = create_from_file(http, upload_lines(http, [good, bad, good]))

@@ -11,6 +11,7 @@ from google.genai import types
 
 from support.api.batch_calls import finish, result_lines, upload_lines, wait_until_final
 from support.api.local_server import ECHO, LocalServer
+from support.clients import http_client
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 MODEL = "gemini-embedding-001"
@@ -229,7 +230,7 @@ def test_strict_checks_read_the_lines_as_embeddings(tmp_path: Any) -> None:
     )
     with (
         LocalServer(settings) as running,
-        httpx.Client(base_url=running.url, headers={"x-goog-api-key": "any"}, verify=False) as http,
+        http_client(running.url) as http,
     ):
         good = upload_lines(http, [json.dumps(asking("x")).encode()])
         bad = upload_lines(http, [json.dumps(asking("x")).encode(), b'{"contents": []}'])

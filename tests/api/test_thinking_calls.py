@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from support.api.batch_calls import asking, create_inline, finish
 from support.api.local_server import ECHO, LocalServer, OpenServer, client_of
 from support.api.stream_calls import events_of
+from support.clients import http_client
 from support.engines.engines_under_test import THINKING_TEMPLATE
 from support.model_tables import model_table
 from toplu.money import Usage
@@ -121,7 +122,7 @@ def test_a_model_that_does_not_think_takes_every_wish_without_effect(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:
     server = open_test_server(data_dir=tmp_path / "other")
-    with httpx.Client(base_url=server.url, headers={"x-goog-api-key": "any"}) as http:
+    with http_client(server.url) as http:
         answer = answer_to(http, thinking(includeThoughts=True, thinkingBudget=2))
         assert answer["candidates"][0]["content"]["parts"] == [{"text": TEXT}]
         assert "thoughtsTokenCount" not in answer["usageMetadata"]

@@ -19,7 +19,7 @@ from support.model_tables import echo_model, model_table
 from support.server import Server, started_server
 from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL
 
-pytestmark = [pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.alone]
 
 CONFIG = "".join(
     [

@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from google import genai
 from google.genai import errors
 
+from support.clients import sdk_client
 from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -98,7 +98,7 @@ def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_next_one_is_
 ) -> None:
     with (
         started_server(tmp_path, config=quick_model(1000), log_level="debug") as server,
-        genai.Client(api_key="any", http_options={"base_url": server.url}) as client,
+        sdk_client(server.url) as client,
     ):
         ask = client.models.generate_content_stream
         chunks = ask(model="gemini-2.5-flash", contents=LONG, config={"temperature": 0})

@@ -34,6 +34,7 @@ BODIES = {
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_no_body_takes_much_memory_or_time(tmp_path: Path) -> None:
     with started_server(tmp_path, config=echo_model()) as server:
         for name, body in BODIES.items():

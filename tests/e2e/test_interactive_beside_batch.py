@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from google import genai
 
+from support.clients import sdk_client
 from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
@@ -34,7 +34,7 @@ def test_calls_do_not_wait_for_the_answers_of_a_batch_and_cost_it_none(tmp_path:
     config = quick_model(BATCH_TOKENS, lanes=LANES)
     with (
         started_server(tmp_path, config=config, log_level="debug") as server,
-        genai.Client(api_key="any", http_options={"base_url": server.url}) as client,
+        sdk_client(server.url) as client,
     ):
         lines = [question(index, LONG, temperature=0, seed=index) for index in range(REQUESTS)]
         name = create_job(server, lines)

@@ -20,6 +20,7 @@ MEMORY_BYTES_MAX = 150 * MIB
 
 
 @pytest.mark.slow
+@pytest.mark.system
 def test_an_upload_of_two_gigabytes_needs_little_memory(tmp_path: Path) -> None:
     line = b'{"contents": [{"parts": [{"text": "' + b"x" * 900 + b'"}]}]}\n'
     chunk = (line * (CHUNK_BYTES // len(line))).ljust(CHUNK_BYTES, b"\n")
@@ -45,6 +46,7 @@ PLANNING_SECONDS_MAX = 300.0
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_million_requests_are_planned_in_little_memory_while_the_first_run(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel
 
+from support.clients import sdk_client
 from support.image_files import image_of
 from support.jobs import (
     check_every_request_has_one_outcome,
@@ -56,8 +57,8 @@ class Pair:
         self.upstream = upstream
         self.front = front
         self.key = key
-        self.client = genai.Client(api_key="any", http_options={"base_url": front.url})
-        self.direct = genai.Client(api_key=key, http_options={"base_url": upstream.url})
+        self.client = sdk_client(front.url)
+        self.direct = sdk_client(upstream.url, key)
 
 
 def relayed_model(url: str, key_file: Path, **remote: Any) -> str:

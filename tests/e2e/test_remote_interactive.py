@@ -12,6 +12,7 @@ import pytest
 from google import genai
 from google.genai import types
 
+from support.clients import sdk_client
 from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, LANES, listening_llama_cpp
 from support.jobs import (
     check_every_request_has_one_outcome,
@@ -72,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[genai.Client]:
-    with genai.Client(api_key="any", http_options={"base_url": server.url}) as client:
+    with sdk_client(server.url) as client:
         yield client
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from google import genai
 from pydantic import BaseModel, Field
 
+from support.clients import sdk_client
 from support.model_tables import quick_model
 from support.server import Server, started_server
 from support.structured.structured_cases import CASES, Case
@@ -120,7 +120,7 @@ class Country(BaseModel):
 
 
 def test_the_sdk_parses_an_answer_of_the_model(server: Server) -> None:
-    client = genai.Client(api_key="any", http_options={"base_url": server.url})
+    client = sdk_client(server.url)
     reply = client.models.generate_content(
         model="gemini-2.5-flash",
         contents="Tell me about France.",

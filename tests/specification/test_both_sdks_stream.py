@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google import genai
 from google.genai import types
 
+from support.clients import sdk_client
 from support.model_tables import echo_model, model_table
 from support.server import Server, started_server
 from support.specification.examples import API_KEY, Examples, given
@@ -90,7 +90,7 @@ def check(chunks: list[dict[str, Any]], whole: dict[str, Any]) -> None:
 
 
 def test_python_streams_what_it_would_get_whole(server: Server, whole: dict[str, Any]) -> None:
-    with genai.Client(api_key=API_KEY, http_options={"base_url": server.url}) as client:
+    with sdk_client(server.url, API_KEY) as client:
         stream = client.models.generate_content_stream(
             model=FLASH, contents=QUESTION, config=types.GenerateContentConfig(**CONFIG)
         )

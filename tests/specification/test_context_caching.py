@@ -8,6 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
+from support.clients import sdk_client
 from support.model_tables import model_table
 from support.server import Server, started_server
 from support.specification.examples import Examples, given
@@ -44,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[genai.Client]:
-    client = genai.Client(api_key="any", http_options={"base_url": server.url})
+    client = sdk_client(server.url)
     yield client
     client.close()
 

@@ -13,6 +13,7 @@ import pytest
 from google import genai
 from google.genai import types
 
+from support.clients import sdk_client
 from support.model_tables import model_table
 from support.pdf_files import pdf_of
 from support.server import Server, started_server
@@ -39,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[genai.Client]:
-    client = genai.Client(api_key="any", http_options={"base_url": server.url})
+    client = sdk_client(server.url)
     yield client
     client.close()
 

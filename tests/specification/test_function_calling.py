@@ -10,10 +10,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from google import genai
 from google.genai import types
 
 from support import jobs
+from support.clients import sdk_client
 from support.engines.function_cases import CASES, FunctionCase
 from support.model_tables import quick_model
 from support.server import Server, started_server
@@ -89,7 +89,7 @@ def test_python_calls_the_function_and_the_model_reads_what_it_gave(
         return "mild and 17 degrees"
 
     config = types.GenerateContentConfig(tools=[get_weather], temperature=0, seed=1)
-    with genai.Client(api_key=API_KEY, http_options={"base_url": server.url}) as client:
+    with sdk_client(server.url, API_KEY) as client:
         history = [types.Content.model_validate(content) for content in HISTORY]
         chat = client.chats.create(model=FLASH, config=config, history=history)
         if streamed:

@@ -15,6 +15,7 @@ import pytest
 from google import genai
 from google.genai import types
 
+from support.clients import sdk_client
 from support.engines.random_projector import IMAGE_TOKENS, write_projector
 from support.image_files import image_of
 from support.model_tables import model_table
@@ -58,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[genai.Client]:
-    with genai.Client(api_key=API_KEY, http_options={"base_url": server.url}) as client:
+    with sdk_client(server.url, API_KEY) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_clock import FakeClock
+from support.store.migrated import open_migrated
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows
@@ -20,7 +21,7 @@ def clock() -> FakeClock:
 @pytest.fixture(params=["sqlite"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     assert request.param == "sqlite"
-    database = await Database.open(tmp_path / "toplu.db")
+    database = await open_migrated(tmp_path / "toplu.db")
     yield database
     await database.close()
 

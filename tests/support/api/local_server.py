@@ -10,8 +10,11 @@ import httpx2 as httpx
 import uvicorn
 from google import genai
 
+from support.clients import http_client, sdk_client
+from support.store.migrated import put_migrated
 from toplu.clock import Clock, SystemClock
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.store.data_folder import DataFolder
 from toplu.wiring.server import Server, open_server
 
 START_SECONDS = 20
@@ -42,9 +45,19 @@ SERVER_ERRORS = {501, 503, 504}
 
 
 class Quiet(uvicorn.Server):
+    """Leaves signals alone, and ends at once when it is asked to instead of at its next tick."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._stop.wait()
 
 
 class LocalServer:
@@ -59,6 +72,7 @@ class LocalServer:
         self.url = ""
 
     def __enter__(self) -> Self:
+        put_migrated(DataFolder(self._settings.data_dir).database)
         self._thread.start()
         assert self._started.wait(START_SECONDS), "the server did not start"
         if self._error is not None:
@@ -94,7 +108,7 @@ class LocalServer:
 
     async def _answer(self, server: Server) -> None:
         config = uvicorn.Config(server.app, port=0, lifespan="off", log_config=None, ws="none")
-        http = Quiet(config)
+        http = Quiet(config, ends := asyncio.Event())
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(server.pipeline.work())
             answering = tasks.create_task(http.serve())
@@ -105,7 +119,7 @@ class LocalServer:
             self._started.set()
             await self._stop.wait()
             await server.drain()
-            http.should_exit = True
+            ends.set()
             await answering
             working.cancel()
 
@@ -115,10 +129,8 @@ OpenServer = Callable[..., LocalServer]
 
 def http_of(server: LocalServer, key: str | None = "any") -> httpx.Client:
     """Return a client for raw HTTP."""
-    headers = {} if key is None else {"x-goog-api-key": key}
-    # Nothing here speaks TLS, and reading the certificates takes longer than most tests.
-    return httpx.Client(base_url=server.url, headers=headers, verify=False)
+    return http_client(server.url, key)
 
 
 def client_of(server: LocalServer, key: str = "any") -> genai.Client:
-    return genai.Client(api_key=key, http_options={"base_url": server.url})
+    return sdk_client(server.url, key)

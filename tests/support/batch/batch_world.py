@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from support.fake_clock import FakeClock
+from support.store.migrated import open_migrated
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.lookup import Lookup
@@ -56,7 +57,7 @@ class BatchWorld:
 
     @classmethod
     async def open(cls, folder: Path, **settings: Any) -> "BatchWorld":
-        database = await Database.open(folder / "toplu.db")
+        database = await open_migrated(folder / "toplu.db")
         return cls(
             settings=Settings(shard_requests_max=4, commit_seconds=0.001, **settings),
             clock=FakeClock(),

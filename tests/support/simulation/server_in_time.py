@@ -29,6 +29,7 @@ from support.simulation.faults import (
     planned_in_loop,
 )
 from support.simulation.virtual_loop import VirtualLoop
+from support.store.migrated import put_migrated
 from toplu import clock
 from toplu.batch.plan import ordering as planning
 from toplu.fleet.processes import launch
@@ -130,6 +131,7 @@ class ServerInTime:
         self._loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
+        put_migrated(self.data.database)
         self._database = await FaultyDatabase.open(self.data.database)  # type: ignore[assignment]
         self.server = Server(
             settings=self.settings,

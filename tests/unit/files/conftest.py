@@ -8,6 +8,7 @@ import pytest
 
 from support.fake_clock import FakeClock
 from support.files.upload_world import UploadWorld
+from support.store.migrated import open_migrated
 from toplu.settings.server import Settings
 from toplu.store.rows.database import Database
 
@@ -16,7 +17,7 @@ SETTINGS = Settings(upload_bytes_max=5_000_000, project_bytes_max=6_000_000, ope
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "toplu.db")
+    database = await open_migrated(tmp_path / "toplu.db")
     yield database
     await database.close()
 

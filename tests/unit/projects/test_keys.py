@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from support.fake_clock import NOON, FakeClock
+from support.store.migrated import open_migrated
 from toplu.errors import InvalidArgument, NotFound
 from toplu.job import ProjectId
 from toplu.projects import keys as keys_module
 from toplu.projects.keys import REMEMBERED_FOR, Keys
-from toplu.store.rows.database import Database
 from toplu.store.rows.keys import KeyRows
 
 PROJECT = ProjectId("team-a")
@@ -20,7 +20,7 @@ PROJECT = ProjectId("team-a")
 
 @pytest.fixture
 async def issued(tmp_path: Path) -> AsyncIterator[KeyRows]:
-    database = await Database.open(tmp_path / "toplu.db")
+    database = await open_migrated(tmp_path / "toplu.db")
     yield KeyRows(database)
     await database.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_clock import FakeClock
+from support.store.migrated import open_migrated
 from toplu.job import ProjectId
 from toplu.money import FREE, Usage
 from toplu.projects.ledger import Ledger
@@ -22,7 +23,7 @@ USED = Usage(prompt_tokens=3, output_tokens=2)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "toplu.db")
+    database = await open_migrated(tmp_path / "toplu.db")
     yield database
     await database.close()
 
