@@ -11,8 +11,8 @@ from google.genai import errors
 
 from support.api.batch_calls import asking, text_of
 from support.api.local_server import LocalServer, OpenServer, client_of, http_of
-from support.api.stream_calls import SECONDS_MAX, RawStream
-from support.waiting import eventually
+from support.api.stream_calls import RawStream
+from support.waiting import PATIENCE_SECONDS, eventually
 from toplu.settings.server import EchoSettings, ModelSettings
 
 # An hour after each word; two lanes, so that another request can bring it down meanwhile.
@@ -52,7 +52,7 @@ def places_taken(server: LocalServer) -> int:
 
 
 def crash(http: httpx.Client) -> None:
-    reply = http.post(GENERATE, json=asking("please crash"), timeout=SECONDS_MAX)
+    reply = http.post(GENERATE, json=asking("please crash"), timeout=PATIENCE_SECONDS)
     assert reply.status_code == 500
 
 
@@ -133,7 +133,7 @@ def test_a_client_that_takes_nothing_is_dropped(
     # More than all buffers between the two take.
     raw = RawStream(server, STREAM, f"{'x' * 100_000} " * 150, window_bytes=65536)
     sockets.callback(raw.close)
-    assert select.select([raw.connection], [], [], SECONDS_MAX)[0]
+    assert select.select([raw.connection], [], [], PATIENCE_SECONDS)[0]
     eventually(lambda: places_taken(server) == 0)
     # What it did not take was never made: the list has no end.
     received = b""

@@ -11,7 +11,7 @@ import pytest
 
 from support.api.batch_calls import asking
 from support.api.local_server import LocalServer, OpenServer, http_of
-from support.waiting import eventually
+from support.waiting import PATIENCE_SECONDS, eventually
 from toplu.settings.server import EchoSettings, ModelSettings
 
 # It holds its one lane for an hour, except for a request that brings it down at once.
@@ -23,7 +23,6 @@ SLOW = ModelSettings(
 )
 GENERATE = "/v1beta/models/slow:generateContent"
 COUNT = "/v1beta/models/slow:countTokens"
-SECONDS_MAX = 20
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def sockets() -> Iterator[ExitStack]:
 def call(server: LocalServer, sockets: ExitStack, path: str = GENERATE) -> socket.socket:
     """Send a call and leave it at that."""
     address = urlsplit(server.url)
-    connection = socket.create_connection((address.hostname, address.port), SECONDS_MAX)
+    connection = socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS)
     sockets.enter_context(connection)
     body = json.dumps(asking("x"))
     head = f"POST {path} HTTP/1.1\r\nHost: h\r\nx-goog-api-key: any\r\n"
@@ -67,7 +66,7 @@ def test_a_client_that_goes_away_frees_the_lane(
     dropped.close()
     with http_of(server) as http:
         # It reaches the engine only when the lane is free, and then does not take an hour.
-        reply = http.post(GENERATE, json=asking("please crash"), timeout=SECONDS_MAX)
+        reply = http.post(GENERATE, json=asking("please crash"), timeout=PATIENCE_SECONDS)
         assert reply.status_code == 500
         assert "crashed 1 times on this request" in reply.json()["error"]["message"]
 
@@ -95,7 +94,7 @@ def test_a_call_too_many_is_told_that_the_model_is_overloaded(
     server = slow_server(open_test_server, interactive_waiting_max=2)
     # One runs, two wait; whichever of the four comes last is refused.
     calls = [call(server, sockets) for _ in range(4)]
-    answered, _, _ = select.select(calls, [], [], SECONDS_MAX)
+    answered, _, _ = select.select(calls, [], [], PATIENCE_SECONDS)
     assert len(answered) == 1
     head, _, body = answered[0].recv(65536).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")

@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from support.api.local_server import ECHO, LocalServer
 from support.server import clean_environment
 from support.tools.pages_under_test import fill_index
+from support.waiting import PATIENCE_SECONDS
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
 HERE = Path(__file__).parent / "older_sdks"
 ROOT = Path(__file__).parents[2]
 SDKS = ROOT / ".sdks"
 NODE_MODULES = ROOT / "tests" / "specification" / "node_modules"
-SECONDS_MAX = 60.0
 
 LOCK = (HERE / "versions.lock").read_text("utf-8")
 PYTHON = re.findall(r"^google-genai==(\S+)", LOCK, re.MULTILINE)
@@ -55,7 +55,7 @@ def report_of(command: list[str], folder: Path, **environment: str) -> dict[str,
         check=False,
         capture_output=True,
         text=True,
-        timeout=SECONDS_MAX,
+        timeout=PATIENCE_SECONDS,
         cwd=folder,
         env=clean_environment() | {"NO_PROXY": "127.0.0.1"} | environment,
     )

@@ -8,8 +8,7 @@ import pytest
 
 from support.api.local_server import LocalServer, OpenServer, http_of
 from support.api.upload_calls import STATUS, begin_upload, send
-
-SECONDS_MAX = 20
+from support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def server(open_test_server: OpenServer) -> LocalServer:
 def say(server: LocalServer, head: str, body: bytes) -> Iterator[socket.socket]:
     """Send what there is of a call, and keep the connection open."""
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), SECONDS_MAX) as connection:
+    with socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS) as connection:
         connection.sendall(f"{head}\r\nHost: h\r\nContent-Length: 100\r\n\r\n".encode() + body)
         yield connection
 

@@ -11,6 +11,7 @@ import pytest
 from support.jobs import create_job, finished_job, question
 from support.model_tables import echo_model
 from support.server import TOPLU, Server, clean_environment, started_server
+from support.waiting import PATIENCE_SECONDS
 
 KEY = "any-key"
 
@@ -29,7 +30,7 @@ def toplu(server: Server, *words: str, code: int = 0, **environment: str) -> Any
         env=clean_environment() | {"TOPLU_URL": server.url, "GEMINI_API_KEY": KEY} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == code, done.stderr

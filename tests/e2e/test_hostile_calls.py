@@ -6,17 +6,17 @@ from urllib.parse import urlsplit
 
 from support.model_tables import echo_model
 from support.server import started_server
+from support.waiting import PATIENCE_SECONDS
 
 HEADER = b"x-filler: " + b"y" * 60_000 + b"\r\n"
 HEADERS = 200  # twelve megabytes
-SECONDS_MAX = 20
 
 
 def test_a_call_whose_headers_do_not_end_is_cut_off(tmp_path: Path) -> None:
     with started_server(tmp_path, config=echo_model()) as server:
         address = urlsplit(server.url)
         sent = 0
-        with socket.create_connection((address.hostname, address.port), SECONDS_MAX) as caller:
+        with socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS) as caller:
             caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n")
             try:
                 while sent < HEADERS:

@@ -10,12 +10,13 @@ from support.jobs import (
     create_job,
     executions,
     finished_job,
-    question,
+    greedy_question,
     results_of,
     text_of,
 )
 from support.model_tables import quick_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -36,10 +37,12 @@ def test_calls_do_not_wait_for_the_answers_of_a_batch_and_cost_it_none(tmp_path:
         started_server(tmp_path, config=config, log_level="debug") as server,
         sdk_client(server.url) as client,
     ):
-        lines = [question(index, LONG, temperature=0, seed=index) for index in range(REQUESTS)]
+        lines = [greedy_question(index, LONG) for index in range(REQUESTS)]
         name = create_job(server, lines)
         job = name.removeprefix("batches/")
-        server.wait_until(lambda: len(executions(server, name)) >= 2 * LANES, 60.0, "full lanes")
+        server.wait_until(
+            lambda: len(executions(server, name)) >= 2 * LANES, PATIENCE_SECONDS, "full lanes"
+        )
         # The batch has only begun: an answer of it takes a hundred steps of the engine and more,
         # which would all come before the first call if that waited for it. Later ones may see the
         # answer on the other lane end.

@@ -20,6 +20,7 @@ from support.jobs import (
 )
 from support.model_tables import model_table
 from support.server import TOPLU, Server, clean_environment, started_server
+from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId
 from toplu.money import Kind, Usage
 from toplu.settings.server import ModelSettings, PriceSettings
@@ -102,7 +103,7 @@ def run_toplu(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
         [str(TOPLU), *words, "--data-dir", str(server.data_dir), "--config", config],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
         env=clean_environment({"columns": "200"}),
     )

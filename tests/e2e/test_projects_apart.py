@@ -9,6 +9,7 @@ import pytest
 from support.jobs import create_job_from, json_lines, question, results_of, upload
 from support.model_tables import echo_model
 from support.server import TOPLU, Reply, Server, clean_environment, started_server
+from support.waiting import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,14 @@ def create_key(server: Server, project: str) -> str:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     key = made.stdout.strip()
     assert len(key.split()) == 1, made.stdout
     server.wait_until(
         lambda: server.call("GET", "/v1beta/files", key=key).status == 200,
-        30.0,
+        PATIENCE_SECONDS,
         "the new key to be known",
     )
     return key

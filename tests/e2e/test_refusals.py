@@ -8,8 +8,7 @@ import pytest
 
 from support.model_tables import echo_model
 from support.server import TOPLU, clean_environment, started_server
-
-REFUSAL_SECONDS = 60.0
+from support.waiting import PATIENCE_SECONDS
 
 
 def refusal(*arguments: str, **settings: str) -> str:
@@ -19,7 +18,7 @@ def refusal(*arguments: str, **settings: str) -> str:
         env=clean_environment(settings),
         capture_output=True,
         text=True,
-        timeout=REFUSAL_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode != 0

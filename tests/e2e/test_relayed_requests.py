@@ -17,20 +17,19 @@ from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     finished_job,
+    greedy_question,
     question,
     results_of,
     text_of,
     upload,
 )
-from support.model_tables import model_table, quick_embedder, quick_model
+from support.model_tables import quick_embedder, quick_model
+from support.relayed_models import EMBEDDER, MODEL, relayed_embedder, relayed_model
 from support.server import TOPLU, Server
-from toplu.settings.remote import RemoteSettings, ServerSettings
-from toplu.settings.server import Kind, ModelSettings
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
-MODEL = "gemini-2.5-flash"
-EMBEDDER = "gemini-embedding-001"
 ANSWER_TOKENS = 32
 REQUESTS = 24
 FRUIT = types.Schema(type=types.Type.STRING, enum=["apple", "pear"])
@@ -59,33 +58,6 @@ class Pair:
         self.key = key
         self.client = sdk_client(front.url)
         self.direct = sdk_client(upstream.url, key)
-
-
-def relayed_model(url: str, key_file: Path, **remote: Any) -> str:
-    server = ServerSettings(url=f"{url}/v1beta", model=MODEL)
-    model = ModelSettings(
-        name="relayed",
-        aliases=("gemini-*",),
-        engine="gemini_server",
-        servers=(server,),
-        remote=RemoteSettings(requests_first=4, **remote),
-    )
-    servers = [{"url": server.url, "model": MODEL, "key_file": str(key_file)}]
-    return model_table(model, servers=servers)
-
-
-def relayed_embedder(url: str, key_file: Path) -> str:
-    server = ServerSettings(url=f"{url}/v1beta", model=EMBEDDER)
-    model = ModelSettings(
-        name="relayed-embedder",
-        aliases=(EMBEDDER,),
-        engine="gemini_server",
-        named_kind=Kind.EMBEDDING,
-        servers=(server,),
-        lazy=True,
-    )
-    servers = [{"url": server.url, "model": EMBEDDER, "key_file": str(key_file)}]
-    return model_table(model, servers=servers)
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +220,7 @@ def test_a_batch_of_embeddings_has_each_vector_in_its_order(pair: Pair) -> None:
 
 
 def test_a_batch_has_each_outcome_once_in_its_order(pair: Pair) -> None:
-    lines = [question(index, f"Say the number {index}.") for index in range(REQUESTS)]
+    lines = [greedy_question(index, f"Say the number {index}.") for index in range(REQUESTS)]
     lines[5]["request"]["generationConfig"] = {"temperature": 9}
     lines[7]["request"]["generationConfig"] = {
         "responseMimeType": "application/json",
@@ -286,13 +258,15 @@ def test_a_batch_reads_files_of_its_project(pair: Pair) -> None:
 
 
 def test_a_killed_upstream_costs_no_line_its_answer(pair: Pair) -> None:
-    lines = [question(index, "Count from one to a hundred.") for index in range(REQUESTS)]
+    lines = [greedy_question(index, "Count from one to a hundred.") for index in range(REQUESTS)]
     name = create_job(pair.front, lines)
     job = name.removeprefix("batches/")
-    pair.front.wait_for_event("request_finished", 60.0, job=job)
+    pair.front.wait_for_event("request_finished", PATIENCE_SECONDS, job=job)
     pair.upstream.kill()
     ready = "/readyz to be 503"
-    pair.front.wait_until(lambda: pair.front.call("GET", "/readyz").status == 503, 30.0, ready)
+    pair.front.wait_until(
+        lambda: pair.front.call("GET", "/readyz").status == 503, PATIENCE_SECONDS, ready
+    )
     pair.upstream.start()
     results = results_of(pair.front, name)
     check_every_request_has_one_outcome(results, REQUESTS)

@@ -17,6 +17,7 @@ from support.jobs import (
 )
 from support.model_tables import remote_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -51,7 +52,7 @@ def test_a_server_that_comes_back_late_costs_no_text_its_vector(tmp_path: Path) 
         with started_server(tmp_path, config=config, log_level="debug") as server:
             llama.kill()
             name = create(server, [asking(index) for index in range(REQUESTS)])
-            server.wait_for_event("server_breaker", 60.0, state="OPEN")
+            server.wait_for_event("server_breaker", PATIENCE_SECONDS, state="OPEN")
             assert operation_of(server, name)["done"] is False
             llama.start()
             results = results_of(server, name)

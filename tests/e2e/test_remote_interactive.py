@@ -18,13 +18,14 @@ from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
+    greedy_question,
     operation_of,
-    question,
     results_of,
     text_of,
 )
 from support.model_tables import remote_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -150,10 +151,12 @@ def test_the_server_calls_functions(client: genai.Client) -> None:
 def test_calls_take_the_places_of_a_batch_and_cost_it_no_line(
     server: Server, client: genai.Client
 ) -> None:
-    lines = [question(index, LONG, temperature=0, seed=index) for index in range(REQUESTS)]
+    lines = [greedy_question(index, LONG) for index in range(REQUESTS)]
     name = create_job(server, lines)
     job = name.removeprefix("batches/")
-    server.wait_until(lambda: len(executions(server, name)) >= LANES, 60.0, "full places")
+    server.wait_until(
+        lambda: len(executions(server, name)) >= LANES, PATIENCE_SECONDS, "full places"
+    )
     for number in range(3):
         chunks = client.models.generate_content_stream(
             model=MODEL, contents=f"Say hello, {number}.", config={"max_output_tokens": 4}

@@ -8,14 +8,15 @@ from support.engines.listening_llama_cpp import CONTEXT_TOKENS, KEY, listening_l
 from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
+    greedy_question,
     operation_of,
-    question,
     results_of,
     text_of,
     wait_for_answers,
 )
 from support.model_tables import remote_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -40,11 +41,14 @@ def test_a_killed_server_costs_no_line_its_answer(tmp_path: Path) -> None:
         room = {"context_tokens": CONTEXT_TOKENS, "output_tokens_max": 40}
         config = remote_model(llama.url, key_file, room)
         with started_server(tmp_path, config=config, log_level="debug") as server:
-            name = create_job(server, [question(index, LONG) for index in range(REQUESTS)])
+            name = create_job(
+                server,
+                [greedy_question(index, LONG) for index in range(REQUESTS)],
+            )
             for answers in (3, 10):
                 wait_for_answers(server, name, answers)
                 llama.kill()
-                server.wait_until(lambda: not_ready(server), 30.0, "/readyz to be 503")
+                server.wait_until(lambda: not_ready(server), PATIENCE_SECONDS, "/readyz to be 503")
                 assert operation_of(server, name)["done"] is False
                 llama.start()
             results = results_of(server, name)

@@ -10,6 +10,7 @@ from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
+    greedy_question,
     operation_of,
     question,
     results_of,
@@ -18,6 +19,7 @@ from support.jobs import (
 )
 from support.model_tables import echo_model, quick_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 REQUESTS = 600
 LANES = 4
@@ -102,7 +104,10 @@ def test_a_killed_server_takes_its_engine_with_it_and_the_next_one_goes_on(tmp_p
     count = 24
     config = quick_model(48)
     with started_server(tmp_path, config=config, log_level="debug") as server:
-        name = create_job(server, [question(index, "Say hello.") for index in range(count)])
+        name = create_job(
+            server,
+            [greedy_question(index, "Say hello.") for index in range(count)],
+        )
         wait_for_answers(server, name, 6)
         engines = server.child_pids()
         assert engines
@@ -110,7 +115,7 @@ def test_a_killed_server_takes_its_engine_with_it_and_the_next_one_goes_on(tmp_p
         server.start()
         server.wait_until(
             lambda: not any(Path(f"/proc/{pid}").exists() for pid in engines),
-            30.0,
+            PATIENCE_SECONDS,
             "the old engine to end",
         )
         results = results_of(server, name)

@@ -16,6 +16,7 @@ from support.jobs import (
 )
 from support.model_tables import echo_model
 from support.server import started_server
+from support.waiting import PATIENCE_SECONDS
 
 REQUESTS = 100
 
@@ -50,7 +51,7 @@ def test_requests_that_outlast_the_drain_run_again_after_the_restart(tmp_path: P
     settings = {"log_level": "debug", "drain_seconds": 0.2}
     with started_server(tmp_path, config=config, **settings) as server:
         name = create_job(server, [question(index) for index in range(4)])
-        server.wait_for_event("request_started", 30.0)
+        server.wait_for_event("request_started", PATIENCE_SECONDS)
         assert server.stop() == 0
         assert server.events("request_finished") == []
         server.start()
@@ -61,9 +62,9 @@ def test_polls_are_answered_while_the_server_drains(tmp_path: Path) -> None:
     config = echo_model(delay_seconds=1.0, lanes=1)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         name = create_job(server, [question(index) for index in range(20)])
-        server.wait_for_event("request_started", 30.0)
+        server.wait_for_event("request_started", PATIENCE_SECONDS)
         server.ask_to_stop()
-        server.wait_for_event("server_draining", 30.0)
+        server.wait_for_event("server_draining", PATIENCE_SECONDS)
         assert operation_of(server, name)["metadata"]["state"] == "JOB_STATE_RUNNING"
         assert server.wait_for_exit() == 0
 

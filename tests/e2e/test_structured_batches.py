@@ -12,12 +12,12 @@ from support.clients import sdk_client
 from support.model_tables import quick_model
 from support.server import Server, started_server
 from support.structured.structured_cases import CASES, Case
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 ROUNDS = 10  # of every case
 ANSWER_TOKENS = 64
-BATCH_SECONDS = 400.0
 MODEL = "/v1beta/models/gemini-2.5-flash"
 
 
@@ -61,7 +61,7 @@ def test_all_finished_answers_of_a_batch_validate_in_their_order(server: Server)
     assert created.status == 200, created.body
     path = f"/v1beta/{created.json()['name']}"
     server.wait_until(
-        lambda: server.call("GET", path).json()["done"], BATCH_SECONDS, "the batch to end"
+        lambda: server.call("GET", path).json()["done"], PATIENCE_SECONDS, "the batch to end"
     )
     results = server.call("GET", path).json()["response"]["inlinedResponses"]["inlinedResponses"]
     finished: dict[str, int] = dict.fromkeys((case.name for case in CASES), 0)
@@ -124,7 +124,11 @@ def test_the_sdk_parses_an_answer_of_the_model(server: Server) -> None:
     reply = client.models.generate_content(
         model="gemini-2.5-flash",
         contents="Tell me about France.",
-        config={"response_mime_type": "application/json", "response_schema": Country},
+        config={
+            "response_mime_type": "application/json",
+            "response_schema": Country,
+            "temperature": 0,
+        },
     )
     client.close()
     assert isinstance(reply.parsed, Country)

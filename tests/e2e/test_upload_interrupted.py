@@ -16,6 +16,7 @@ from support.jobs import (
 )
 from support.model_tables import echo_model
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 2 * MIB
@@ -90,7 +91,7 @@ def half_sent_chunk(server: Server, session: str) -> socket.socket:
         f"Content-Length: {len(chunk)}\r\nX-Goog-Upload-Command: upload\r\n"
         f"X-Goog-Upload-Offset: {CHUNK_BYTES}\r\n\r\n"
     )
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30.0)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
     connection.sendall(head.encode() + chunk[: CHUNK_BYTES // 2])
     # The server answers others while it waits for the rest, so it has begun to read.
     assert server.call("GET", "/readyz").status == 200

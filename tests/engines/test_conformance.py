@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from support.engines.engines_under_test import CONTEXT_TOKENS, GONE, a_prompt
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.prompt import Turn
 from toplu.errors import InvalidArgument
 from toplu.fleet.processes.engine_handle import EngineHandle
@@ -83,7 +84,7 @@ async def test_a_call_fails_when_its_engine_dies(doomed: EngineHandle):
         with pytest.raises(GONE):
             await doomed.engine.generate(a_prompt("Tell me a long story.", tokens_max=400), 0)
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         in_flight = [group.create_task(answer()) for _ in range(3)]
         # A call of another kind has gone to the engine and back: the first ones are there too.
         await doomed.engine.count_tokens((Turn("user", "Hi"),))

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from support.engines.engines_under_test import GONE, KINDS, a_prompt, launched_kind
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.generation import Listener, Piece
 from toplu.errors import Cancelled
 from toplu.fleet.processes.engine_handle import EngineHandle
@@ -78,7 +79,7 @@ async def test_a_piece_comes_before_the_answer_is_complete_and_waits_to_be_taken
     running: EngineHandle,
 ):
     gate = Gate()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         call = group.create_task(running.engine.generate(a_prompt(STORY), 0, gate))
         await gate.heard.wait()
         # The engine goes to others and back, and still the second piece has not come.
@@ -93,7 +94,7 @@ async def test_a_piece_comes_before_the_answer_is_complete_and_waits_to_be_taken
 async def test_a_cancelled_listener_frees_the_lane(talking: EngineHandle):
     gate = Gate()
     other = Gate()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with asyncio.TaskGroup() as group:
             prompt = a_prompt(STORY, tokens_max=400)
             call = group.create_task(talking.engine.generate(prompt, 0, gate))
@@ -109,7 +110,7 @@ async def test_a_listener_that_fails_ends_the_call_and_frees_the_lane(running: E
     async def refuse(_piece: Piece) -> None:
         raise Cancelled("enough")
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Cancelled, match="enough"):
             await running.engine.generate(a_prompt(STORY, tokens_max=400), 0, refuse)
         generation = await running.engine.generate(a_prompt("Hi", tokens_max=2), 0)
@@ -123,7 +124,7 @@ async def test_an_engine_that_dies_while_it_speaks_fails_the_call(talking: Engin
         with pytest.raises(GONE):
             await talking.engine.generate(a_prompt(STORY, tokens_max=400), 0, gate)
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(listen_to_the_end())
         await gate.heard.wait()
         gate.open.set()

@@ -16,6 +16,7 @@ from support.engines.embedders_under_test import (
     launched_embedder_kind,
 )
 from support.engines.engines_under_test import GONE
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -103,7 +104,7 @@ async def test_a_call_fails_when_its_embedder_dies(doomed: AnyRunning):
         with pytest.raises(GONE):
             await doomed.engine.embed(["a long text " * 80] * 2000)
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         calls = [group.create_task(embed()) for _ in range(3)]
         await asyncio.sleep(0)
         assert not any(call.done() for call in calls)

@@ -9,6 +9,7 @@ import pytest
 
 from support.engines.engines_under_test import LLAMA_CPP
 from support.fleet.scripted_engine import NO_GROUNDER
+from support.waiting import PATIENCE_SECONDS
 from toplu.clock import SystemClock
 from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
@@ -40,7 +41,7 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         settings=settings,
         adapter=PromptAdapter(LLAMA_CPP, NO_GROUNDER),
     )
-    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())
         calls = [
             group.create_task(pool.answer(a_request(f"Say {number}."), interactive=False))

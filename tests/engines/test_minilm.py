@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from support.engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
 from support.engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
+from support.waiting import PATIENCE_SECONDS
 from toplu.clock import SystemClock
 from toplu.engines.embedder import Embedder
 from toplu.fleet.embedding.pool import EmbeddingPool
@@ -142,7 +143,7 @@ async def test_an_embedder_that_is_lost_costs_no_text_its_vector(blow: signal.Si
         EmbedContentRequest(content=Content(parts=[Part(text=f"The answer is {number}.")]))
         for number in range(300)
     ]
-    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         runs = [group.create_task(run()) for run in (supervisor.run, pool.run)]
         calls = [group.create_task(pool.answer(each, interactive=False)) for each in requests]
         await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
@@ -160,7 +161,7 @@ async def test_an_embedder_that_is_lost_costs_no_text_its_vector(blow: signal.Si
 async def test_a_hung_embedder_that_nobody_asks_is_found_out(weights: Path):
     running = await start_embedder(MINILM, weights, Settings(engine_silence_seconds_max=1.0))
     os.kill(running.pid, signal.SIGSTOP)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         death = await running.wait_for_death()
     assert death.reason == "The engine does not answer."
     assert death.exit_code == -signal.SIGKILL

@@ -24,6 +24,7 @@ from support.engines.misbehaving_server import (
 )
 from support.engines.pool_before_servers import World, answers_of, right_answers, world
 from support.fleet.scripted_engine import captured_logs
+from support.waiting import PATIENCE_SECONDS
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
 from toplu.fleet.processes.supervisor import EngineState
 
@@ -74,8 +75,9 @@ async def test_a_request_that_is_never_answered_whole_has_an_outcome(kind: Kind,
 
 
 async def test_a_request_that_takes_too_long_each_time_is_told_so(kind: Kind):
-    async with world(kind(lambda *_: silent), attempts_max=1) as here:
-        with pytest.raises(DeadlineExceeded, match="within 5 seconds"):
+    server = kind(lambda *_: silent)
+    async with world(server, attempts_max=1, request_seconds_max=0.5) as here:
+        with pytest.raises(DeadlineExceeded, match=r"within 0\.5 seconds"):
             await here.ask("bad")
 
 
@@ -117,7 +119,7 @@ async def test_a_server_that_is_not_there_is_waited_for_with_a_reason(kind: Kind
     async with server.listening():
         pass
     made = World(server)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(made.supervisor.run())
         waiting = group.create_task(made.ask("batch"))
         while not made.pool.reason:
@@ -138,7 +140,7 @@ async def test_a_server_that_goes_away_is_replaced_by_another(kind: Kind):
         leaving = AsyncExitStack()
         await leaving.enter_async_context(first.listening())
         made = World(first, second)
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             run = group.create_task(made.supervisor.run())
             assert await answers_of(made, 50) == right_answers(50)
             assert first.bodies

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.waiting import PATIENCE_SECONDS
 
-SECONDS_MAX = 300
+ROOT = Path(__file__).parents[2]
 
 
 def run_benchmarks(*arguments: str, **environment: str) -> str:
@@ -19,7 +19,7 @@ def run_benchmarks(*arguments: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=SECONDS_MAX,
+        timeout=PATIENCE_SECONDS,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout

@@ -16,6 +16,7 @@ from support.clients import sdk_client
 from support.model_tables import echo_model, model_table
 from support.server import Server, started_server
 from support.specification.examples import API_KEY, Examples, given
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -119,7 +120,9 @@ def test_javascript_throws_the_error_that_ends_a_stream(tmp_path: Path) -> None:
         examples = Examples(language="javascript", server=server, workplace=workplace)
         listening = examples.start(given(BREAKING))
         try:
-            server.wait_until(lambda: "heard one" in listening.printed(), 60.0, "the first chunk")
+            server.wait_until(
+                lambda: "heard one" in listening.printed(), PATIENCE_SECONDS, "the first chunk"
+            )
             crash = {"contents": [{"parts": [{"text": "please crash"}]}]}
             server.call("POST", f"/v1beta/models/{FLASH}:generateContent", crash)
             finished = listening.finish()
@@ -135,7 +138,7 @@ def test_a_line_of_a_batch_is_the_same_answer(server: Server, whole: dict[str, A
     def done() -> bool:
         return server.call("GET", f"/v1beta/{created['name']}").json()["done"]
 
-    server.wait_until(done, 60.0, "the batch to end")
+    server.wait_until(done, PATIENCE_SECONDS, "the batch to end")
     operation = server.call("GET", f"/v1beta/{created['name']}").json()
     (line,) = operation["response"]["inlinedResponses"]["inlinedResponses"]
     assert text_of(line["response"]) == text_of(whole)

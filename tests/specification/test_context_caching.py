@@ -110,7 +110,7 @@ def test_the_lines_of_a_batch_share_a_cache(client: genai.Client) -> None:
         found = client.batches.get(name=job.name or "")
         return found if found.done else None
 
-    done = eventually(finished, 120)
+    done = eventually(finished)
     assert done.dest is not None
     *hits, missing = done.dest.inlined_responses or []
     for hit in hits:

@@ -18,12 +18,12 @@ from support.engines.function_cases import CASES, FunctionCase
 from support.model_tables import quick_model
 from support.server import Server, started_server
 from support.specification.examples import API_KEY, Examples, given
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
 FLASH = "gemini-2.5-flash"
 ANSWER_TOKENS = 96
-BATCH_SECONDS = 900.0
 ROUNDS = 9  # of every function
 QUESTION = "What is the weather in Paris?"
 HISTORY: list[dict[str, Any]] = [
@@ -153,7 +153,7 @@ def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server)
         for index, (case, seed) in enumerate(asked)
     ]
     name = jobs.create_job(server, lines)
-    jobs.finished_job(server, name, seconds=BATCH_SECONDS)
+    jobs.finished_job(server, name, seconds=PATIENCE_SECONDS)
     results = jobs.results_of(server, name)
     jobs.check_every_request_has_one_outcome(results, len(asked))
     calls = dict.fromkeys((case.name for case in CASES), 0)

@@ -10,6 +10,7 @@ from support.server import TOPLU, Server, clean_environment
 from support.specification.batches import Batches
 from support.specification.examples import Examples, given, texts_of
 from support.tools.pages_under_test import PAGES, write_pages
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -35,7 +36,7 @@ def toplu_search(server: Server, *words: str) -> str:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from support.fake_clock import NOON
+from support.waiting import PATIENCE_SECONDS
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.store.rows import schema
@@ -162,11 +163,11 @@ async def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None
     def write_slowly(connection: Connection) -> None:
         add_key(connection, "slow")
         writing.set()
-        assert go_on.wait(timeout=10)
+        assert go_on.wait(timeout=PATIENCE_SECONDS)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(database.write(write_slowly))
-        assert await asyncio.to_thread(writing.wait, 10)
+        assert await asyncio.to_thread(writing.wait, PATIENCE_SECONDS)
         # Were this to wait, the writer would wait for it in turn and give up.
         assert await database.read(key_names) == []
         go_on.set()
@@ -178,7 +179,10 @@ async def test_two_processes_write_to_one_new_file_at_once(tmp_path: Path) -> No
     processes = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("a", "b")
     ]
-    assert [await asyncio.to_thread(process.wait, 60) for process in processes] == [0, 0]
+    assert [await asyncio.to_thread(process.wait, PATIENCE_SECONDS) for process in processes] == [
+        0,
+        0,
+    ]
     database = await Database.open(path)
     assert len(await database.read(key_names)) == 60
     await database.close()

@@ -8,6 +8,8 @@ import ssl
 import httpx2 as httpx
 from google import genai
 
+from support.waiting import PATIENCE_SECONDS
+
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -26,4 +28,6 @@ def sdk_client(url: str, key: str = "any") -> genai.Client:
 def http_client(url: str, key: str | None = "any") -> httpx.Client:
     """Return a client for raw HTTP."""
     headers = {} if key is None else {"x-goog-api-key": key}
-    return httpx.Client(base_url=url, headers=headers, verify=NO_CERTIFICATES)
+    return httpx.Client(
+        base_url=url, headers=headers, verify=NO_CERTIFICATES, timeout=PATIENCE_SECONDS
+    )

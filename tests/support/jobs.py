@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from support.server import Reply, Server
+from support.waiting import PATIENCE_SECONDS
 
 KEY = "any-key"
-JOB_SECONDS = 120.0
 
 
 def question(index: int, text: str = "", **generation: Any) -> dict[str, Any]:
@@ -16,6 +16,11 @@ def question(index: int, text: str = "", **generation: Any) -> dict[str, Any]:
     if generation:
         request["generationConfig"] = generation
     return {"key": f"request-{index}", "request": request}
+
+
+def greedy_question(index: int, text: str, **generation: Any) -> dict[str, Any]:
+    """Return a line that chance does not answer, so not with nothing, and that is like no other."""
+    return question(index, text, temperature=0, seed=index, **generation)
 
 
 def json_lines(lines: list[dict[str, Any]]) -> bytes:
@@ -72,7 +77,7 @@ def operation_of(server: Server, name: str, *, key: str = KEY) -> dict[str, Any]
 
 
 def finished_job(
-    server: Server, name: str, *, key: str = KEY, seconds: float = JOB_SECONDS
+    server: Server, name: str, *, key: str = KEY, seconds: float = PATIENCE_SECONDS
 ) -> dict[str, Any]:
     """Return the operation once it is done."""
     server.wait_until(
@@ -118,6 +123,6 @@ def wait_for_answers(server: Server, name: str, count: int) -> None:
     job = name.removeprefix("batches/")
     server.wait_until(
         lambda: len(server.events("request_finished", job=job)) >= count,
-        JOB_SECONDS,
+        PATIENCE_SECONDS,
         f"{count} answers",
     )

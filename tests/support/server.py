@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from support.waiting import PATIENCE_SECONDS
+
 TOPLU = Path(sys.executable).with_name("toplu")
-START_SECONDS = 60.0
-STOP_SECONDS = 60.0
-CALL_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 40
 
@@ -95,10 +94,10 @@ class Server:
             threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         )
         self._readers[-1].start()
-        self.url = self.wait_for_event("server_ready", START_SECONDS)["url"]
+        self.url = self.wait_for_event("server_ready", PATIENCE_SECONDS)["url"]
         self.port = urlsplit(self.url).port or 0
         if wait_until_ready:
-            self.wait_until(self._is_ready, START_SECONDS, "/readyz to be 200")
+            self.wait_until(self._is_ready, PATIENCE_SECONDS, "/readyz to be 200")
         return self
 
     def _is_ready(self) -> bool:
@@ -116,7 +115,7 @@ class Server:
             command += ["--config", str(config_file)]
         return command
 
-    def stop(self, seconds: float = STOP_SECONDS) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Ask the server to drain and end; return its exit code."""
         self.ask_to_stop()
         return self.wait_for_exit(seconds)
@@ -129,7 +128,7 @@ class Server:
         """Kill -9 the server, as a power cut would; its children are not touched."""
         assert self._process is not None, "the server was never started"
         self._process.kill()
-        self.wait_for_exit(STOP_SECONDS)
+        self.wait_for_exit(PATIENCE_SECONDS)
 
     def restart(self) -> Self:
         """Stop cleanly and start again on the same data."""
@@ -137,7 +136,7 @@ class Server:
         assert code == 0, f"the server ended with {code}\n{self.log_tail()}"
         return self.start()
 
-    def wait_for_exit(self, seconds: float = STOP_SECONDS) -> int:
+    def wait_for_exit(self, seconds: float = PATIENCE_SECONDS) -> int:
         assert self._process is not None, "the server was never started"
         try:
             code = self._process.wait(seconds)
@@ -157,9 +156,9 @@ class Server:
         for group in self._groups:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(PATIENCE_SECONDS)
         for reader in self._readers:
-            reader.join(STOP_SECONDS)
+            reader.join(PATIENCE_SECONDS)
 
     # What it says
 
@@ -229,7 +228,7 @@ class Server:
     ) -> Reply:
         """Make one HTTP call; a body that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, content, {"x-goog-api-key": key} | (headers or {}))
             answer = connection.getresponse()

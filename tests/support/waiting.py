@@ -8,9 +8,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_SECONDS = 0.02
+# Far more than anything takes on a busy machine: beyond it something hangs.
+PATIENCE_SECONDS = 600.0
 
 
-def eventually(look: Callable[[], T | None], seconds_max: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], seconds_max: float = PATIENCE_SECONDS) -> T:
     """Return the first result of `look` that is not None or False."""
     end = time.monotonic() + seconds_max
     pause = threading.Event()

@@ -12,12 +12,11 @@ from google import genai
 
 from support.clients import http_client, sdk_client
 from support.store.migrated import put_migrated
+from support.waiting import PATIENCE_SECONDS
 from toplu.clock import Clock, SystemClock
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
 from toplu.wiring.server import Server, open_server
-
-START_SECONDS = 20
 
 ECHO = ModelSettings(
     name="echo",
@@ -74,21 +73,21 @@ class LocalServer:
     def __enter__(self) -> Self:
         put_migrated(DataFolder(self._settings.data_dir).database)
         self._thread.start()
-        assert self._started.wait(START_SECONDS), "the server did not start"
+        assert self._started.wait(PATIENCE_SECONDS), "the server did not start"
         if self._error is not None:
             raise self._error
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(START_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), "the server did not stop"
         if self._error is not None:
             raise self._error
 
     def call(self, work: Any) -> Any:
         """Run a coroutine on the server's loop, and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         try:

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from support.api.batch_calls import asking, text_of
 from support.api.local_server import LocalServer
-
-SECONDS_MAX = 20
+from support.waiting import PATIENCE_SECONDS
 
 
 def events_of(body: str) -> list[dict[str, Any]]:
@@ -32,7 +31,7 @@ class RawStream:
     ) -> None:
         address = urlsplit(server.url)
         self.connection = socket.socket()
-        self.connection.settimeout(SECONDS_MAX)
+        self.connection.settimeout(PATIENCE_SECONDS)
         if window_bytes is not None:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
         self.connection.connect((address.hostname, address.port))

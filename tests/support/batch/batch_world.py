@@ -35,7 +35,6 @@ from toplu.store.rows.projects import ProjectRows
 from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
 
 PROJECT = ProjectId("team-a")
-PATIENCE_SECONDS = 30  # far more than anything here takes: beyond it something hangs
 ANSWER = GenerateContentResponse(
     candidates=[],
     usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from support.batch.batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld, line_of
+from support.batch.batch_world import ANSWER, BatchWorld, line_of
+from support.waiting import PATIENCE_SECONDS
 from toplu.batch.run.runner import Runner
 from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse

@@ -10,13 +10,21 @@ import threading
 from typing import Any
 
 from support.chaos.witness import FINAL, Promise, Witness
-from support.jobs import KEY, json_lines, operation_of, question, send_chunk, start_upload
+from support.jobs import (
+    KEY,
+    greedy_question,
+    json_lines,
+    operation_of,
+    question,
+    send_chunk,
+    start_upload,
+)
 from support.server import Server
+from support.waiting import PATIENCE_SECONDS
 
 UNFINISHED_MAX = 6
 BROKEN = (OSError, http.client.HTTPException, json.JSONDecodeError)
 MODELS = {"echo": "gemini-2.5-flash", "llama": "llama", "embedding": "minilm"}
-UP_SECONDS = 60.0
 
 
 class Client:
@@ -38,7 +46,7 @@ class Client:
     def stop(self) -> None:
         self._stopping.set()
         self._up.set()
-        self._thread.join(UP_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), "the client hangs"
         if self.error is not None:
             raise self.error
@@ -46,7 +54,7 @@ class Client:
     def _work(self) -> None:
         try:
             while not self._stopping.is_set():
-                assert self._up.wait(UP_SECONDS), "the server did not come back"
+                assert self._up.wait(PATIENCE_SECONDS), "the server did not come back"
                 try:
                     self._act()
                 except BROKEN:
@@ -123,7 +131,7 @@ class Client:
             try:
                 reply = send_chunk(self._server, session, offset, content[offset:end], command)
             except BROKEN:
-                assert self._up.wait(UP_SECONDS), "the server did not come back"
+                assert self._up.wait(PATIENCE_SECONDS), "the server did not come back"
                 reply = send_chunk(self._server, session, 0, b"", "query")
             assert reply.status == 200, reply.body
             if reply.headers["x-goog-upload-status"] == "final":
@@ -158,4 +166,5 @@ def _lines(promise: Promise) -> list[dict[str, Any]]:
             {"key": key, "request": {"content": {"parts": [{"text": text}]}}}
             for key, text in zip(promise.keys, promise.texts, strict=True)
         ]
-    return [question(index, text) for index, text in enumerate(promise.texts)]
+    line_of = greedy_question if promise.kind == "llama" else question
+    return [line_of(index, text) for index, text in enumerate(promise.texts)]

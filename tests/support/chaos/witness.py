@@ -6,10 +6,10 @@ from typing import Any
 
 from support.jobs import operation_of, results_of
 from support.server import Server
+from support.waiting import PATIENCE_SECONDS
 
 FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 SUCCEEDED, CANCELLED = "JOB_STATE_SUCCEEDED", "JOB_STATE_CANCELLED"
-JOB_SECONDS = 180.0
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Witness:
         name = promise.name
         assert name is not None
         server.wait_until(
-            lambda: operation_of(server, name)["done"], JOB_SECONDS, f"{name} to be done"
+            lambda: operation_of(server, name)["done"], PATIENCE_SECONDS, f"{name} to be done"
         )
         operation = operation_of(server, name)
         state = operation["metadata"]["state"]

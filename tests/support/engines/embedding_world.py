@@ -13,6 +13,7 @@ from support.engines.misbehaving_server import (
     vector_of,
 )
 from support.fleet.scripted_engine import captured_logs
+from support.waiting import PATIENCE_SECONDS
 from toplu.clock import SystemClock
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.processes.supervisor import Supervisor
@@ -40,7 +41,7 @@ class World:
             servers=tuple(ServerSettings(url=each.url, model=each.model) for each in servers),
             remote=RemoteSettings(**values),
         )
-        settings = Settings(request_seconds_max=5.0)
+        settings = Settings(request_seconds_max=PATIENCE_SECONDS)
         servers_here = embedding_servers_of(self.model, settings)
         self.supervisor = Supervisor(
             name="m",
@@ -73,7 +74,7 @@ async def world(*servers: MisbehavingServer, **options: Any) -> AsyncIterator[Wo
             await stack.enter_async_context(server.listening())
         made = World(*servers, **options)
         with captured_logs():
-            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
                 runs = [group.create_task(run()) for run in (made.supervisor.run, made.pool.run)]
                 yield made
                 for run in runs:

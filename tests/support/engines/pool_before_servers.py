@@ -9,6 +9,7 @@ from typing import Any
 
 from support.engines.misbehaving_server import MisbehavingServer
 from support.fleet.scripted_engine import NO_GROUNDER, a_request
+from support.waiting import PATIENCE_SECONDS
 from toplu.clock import SystemClock
 from toplu.fleet.adapters.adapter import Adapter
 from toplu.fleet.adapters.prompt import PromptAdapter
@@ -29,7 +30,11 @@ class World:
     """A pool before some servers."""
 
     def __init__(
-        self, *servers: MisbehavingServer, key_file: Path | None = None, **remote: Any
+        self,
+        *servers: MisbehavingServer,
+        key_file: Path | None = None,
+        request_seconds_max: float = PATIENCE_SECONDS,
+        **remote: Any,
     ) -> None:
         values = {"health_seconds": 0.1, "attempts_max": 20, "requests_first": 8} | remote
         self.model = ModelSettings(
@@ -43,7 +48,7 @@ class World:
             ),
             remote=RemoteSettings(**values),
         )
-        settings = Settings(request_seconds_max=5.0)
+        settings = Settings(request_seconds_max=request_seconds_max)
         self.servers, launch, adapter = self._connected(settings)
         self.supervisor: Supervisor[Any] = Supervisor(
             name="m",
@@ -94,7 +99,7 @@ class World:
 
 @asynccontextmanager
 async def world(
-    *servers: MisbehavingServer, seconds_max: float = 60, **options: Any
+    *servers: MisbehavingServer, seconds_max: float = PATIENCE_SECONDS, **options: Any
 ) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         for server in servers:

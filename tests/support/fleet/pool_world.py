@@ -10,6 +10,7 @@ from support.fleet.scripted_engine import (
     ScriptedEngine,
     a_request,
 )
+from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.supervisor import Supervisor
@@ -73,7 +74,7 @@ class World:
 @asynccontextmanager
 async def world(**options) -> AsyncIterator[World]:
     made = World(**options)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(made.supervisor.run())
         yield made
         run.cancel()

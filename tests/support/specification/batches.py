@@ -3,10 +3,10 @@
 from typing import Any
 
 from support.server import Server
+from support.waiting import PATIENCE_SECONDS
 
 # Short answers keep the suite short: every example asks for as much as the model may write.
 ANSWER_TOKENS = 96
-JOB_SECONDS = 120.0
 LONG_JOB_REQUESTS = 500
 
 
@@ -27,7 +27,7 @@ class Batches:
 
     def finished(self, name: str) -> dict[str, Any]:
         """Return the operation once it is done."""
-        self._server.wait_until(lambda: self.get(name)["done"], JOB_SECONDS, f"{name} to end")
+        self._server.wait_until(lambda: self.get(name)["done"], PATIENCE_SECONDS, f"{name} to end")
         return self.get(name)
 
     def names(self) -> list[str]:
@@ -44,7 +44,7 @@ class Batches:
         assert reply.status == 200, reply.body
         name = str(reply.json()["name"])
         self._server.wait_until(
-            lambda: self.state(name) == "JOB_STATE_RUNNING", JOB_SECONDS, "the long job to run"
+            lambda: self.state(name) == "JOB_STATE_RUNNING", PATIENCE_SECONDS, "the long job to run"
         )
         return name
 

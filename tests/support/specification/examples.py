@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from support.server import Server, clean_environment
+from support.waiting import PATIENCE_SECONDS
 
 EXAMPLES = Path(__file__).parents[2] / "specification"
-SCRIPT_SECONDS = 120.0
 API_KEY = "any-key-works-on-loopback"
 
 # Shell scripts have no base URL to set, and nobody wants to wait for 30 seconds.
@@ -71,11 +71,11 @@ class Running:
 
     def finish(self) -> Finished:
         try:
-            code = self.process.wait(SCRIPT_SECONDS)
+            code = self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            pytest.fail(f"the script ran for more than {SCRIPT_SECONDS} s:\n{self.printed()}")
+            pytest.fail(f"the script ran for more than {PATIENCE_SECONDS} s:\n{self.printed()}")
         stderr = (self.folder / "stderr").read_text(encoding="utf-8")
         return Finished(stdout=self.printed(), stderr=stderr, code=code, folder=self.folder)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.pdf_files import pdf_bomb
+from support.waiting import PATIENCE_SECONDS
 from toplu.documents import child_process
 from toplu.documents.child import DocumentOrder
 from toplu.documents.child_process import SPENT, read_in_child
@@ -33,7 +34,7 @@ def rogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def fault_of(order: DocumentOrder, data: bytes) -> DocumentFault:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DocumentFault) as raised:
             await read_in_child(order, data)
     return raised.value

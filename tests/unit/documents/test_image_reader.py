@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from support.image_files import BLUE, GREEN, RED, image_of, png_bomb, saved, text_bomb
+from support.waiting import PATIENCE_SECONDS
 from toplu.documents.child_process import SPENT
 from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage
@@ -27,7 +28,7 @@ async def plain(
         return data
 
     reader = ImageReader(Settings(**settings))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return await reader.read(media_type, len(data), fetch, side_max=side_max)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from support.pdf_files import encrypted_pdf, pdf_of, pdf_of_streams
+from support.waiting import PATIENCE_SECONDS
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import read_media_type
 from toplu.documents.reader import DocumentReader
@@ -148,7 +149,7 @@ async def test_a_document_that_takes_too_much_memory_is_that_documents_fault() -
 async def test_a_document_that_takes_too_long_is_that_documents_fault() -> None:
     # A page that is far beyond what a second is enough for, whatever the machine.
     data = b"<ul><li>a</li></ul>" * (2 * MIB)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         fault = await fault_of(data, "text/html", document_seconds_max=1.0)
     assert "limits" in fault.message
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.liveness import LOOKS, Liveness
 
 SILENCE = 60.0
@@ -73,7 +74,7 @@ async def test_an_idle_engine_lives_as_long_as_it_says_how_it_is(world: World) -
 async def test_an_idle_engine_that_does_not_say_how_it_is_is_gone() -> None:
     loop = asyncio.get_running_loop()
     pulse = Liveness(silence_seconds_max=0.01, now=loop.time)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await pulse.wait_until_gone(asyncio.Event().wait)  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from support.fleet.scripted_engine import NO_GROUNDER, RestlessClock, a_request, eventually
+from support.waiting import PATIENCE_SECONDS
 from toplu.errors import Internal
 from toplu.fleet.fleet import Fleet
 from toplu.models.catalogue import Catalogue
@@ -23,7 +24,7 @@ async def test_every_model_of_the_catalogue_is_brought_up_or_given_up():
     assert fleet.status() == {"sturdy": "STARTING", "broken": "STARTING"}
     async with asyncio.TaskGroup() as group:
         run = group.create_task(fleet.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while fleet.status() != {"sturdy": "READY", "broken": "GIVEN_UP"}:
                 await asyncio.sleep(0)
         run.cancel()
@@ -32,7 +33,7 @@ async def test_every_model_of_the_catalogue_is_brought_up_or_given_up():
 
 async def test_a_request_that_crashes_its_engine_does_not_touch_other_engines():
     fleet = a_fleet(FRAGILE, STURDY)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(fleet.run())
         with pytest.raises(Internal, match="crashed 3 times"):
             await fleet.pool("fragile").answer(a_request("boom"), interactive=False)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from support.batch.batch_world import PATIENCE_SECONDS, BatchWorld, line_of
+from support.batch.batch_world import BatchWorld, line_of
+from support.waiting import PATIENCE_SECONDS
 from toplu.batch import paths
 from toplu.batch.plan.order import RequestLine, read_shard
 from toplu.batch.plan.ordering_process import OrderingFailed

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from support.batch.batch_world import BatchWorld, record, taken
+from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId, JobState
 from toplu.store.blobs.result_log import Record, ResultLog
 
@@ -247,6 +248,6 @@ async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
     run = await world.open_run()
     writer = world.writer()
     writer.add(run, record(0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await writer.flush()
     assert (await world.job("one")).counts.pending == 4

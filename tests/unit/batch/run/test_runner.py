@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from support.batch.batch_world import ANSWER, PATIENCE_SECONDS, BatchWorld
+from support.batch.batch_world import ANSWER, BatchWorld
+from support.waiting import PATIENCE_SECONDS
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.engine import EngineDied
 from toplu.engines.generation import Completion
@@ -63,7 +64,7 @@ async def test_a_text_that_meets_the_crash_pattern_takes_the_others_down():
         with pytest.raises(EngineDied):
             await engine.generate(a_prompt(text), lane)
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for text, lane in (("running", 0), ("waiting", 0), ("boom", 1)):
             group.create_task(fail(text, lane))
     await fail("later", 0)
@@ -71,7 +72,7 @@ async def test_a_text_that_meets_the_crash_pattern_takes_the_others_down():
 
 async def test_a_cancelled_call_frees_its_lane():
     engine = an_engine(delay_seconds=600, crash_pattern="boom")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with asyncio.TaskGroup() as group:
             running = group.create_task(engine.generate(a_prompt("long"), 0))
             await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from support.fleet.scripted_engine import RestlessClock, captured_logs, eventually
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.echo.embedder import EchoEmbedder
 from toplu.errors import Internal, InvalidArgument, Unavailable
 from toplu.fleet.embedding.pool import EmbeddingPool
@@ -65,7 +66,7 @@ class World:
 async def world(model: ModelSettings = MODEL, **options) -> AsyncIterator[World]:
     made = World(model, **options)
     with captured_logs():
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             runs = [group.create_task(run()) for run in (made.supervisor.run, made.pool.run)]
             yield made
             for run in runs:
@@ -138,7 +139,7 @@ async def test_an_engine_that_does_not_start_fails_its_calls():
 
 async def test_when_the_fleet_stops_interactive_calls_fail_and_batch_calls_wait():
     here = World(SLOW)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         runs = [group.create_task(run()) for run in (here.supervisor.run, here.pool.run)]
         batch = group.create_task(here.ask("batch"))
         interactive = group.create_task(_outcome(here.ask("now", interactive=True)))

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.embedding.queue import (
     GROUP_CHARACTERS_MAX,
     GROUP_TEXTS_MAX,
@@ -25,7 +26,7 @@ def a_queue(*waiting: WaitingText) -> EmbeddingQueue:
 
 
 async def texts_of(queue: EmbeddingQueue) -> list[str]:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return [waiting.text for waiting in await queue.take()]
 
 
@@ -81,7 +82,7 @@ async def test_a_text_that_nobody_waits_for_any_more_is_not_sent():
 
 async def test_whoever_takes_waits_until_there_is_something():
     queue = EmbeddingQueue(characters_read=CHARACTERS_READ)
-    async with asyncio.timeout(1), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         taking = group.create_task(queue.take())
         await asyncio.sleep(0)
         assert not taking.done()

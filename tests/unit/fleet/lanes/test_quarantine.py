@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fleet.scripted_engine import eventually
+from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.lanes.quarantine import Quarantine
 
 
@@ -19,7 +20,7 @@ async def test_a_suspect_waits_for_the_others_and_the_others_wait_for_it():
             if not alone:
                 await leave.wait()
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(enter("a", alone=False))
         await eventually(lambda: seen == ["a"])
         group.create_task(enter("suspect", alone=True))
@@ -33,7 +34,11 @@ async def test_a_suspect_waits_for_the_others_and_the_others_wait_for_it():
 
 async def test_a_suspect_that_is_cancelled_while_it_waits_lets_the_others_in():
     quarantine = Quarantine()
-    async with asyncio.timeout(5), AsyncExitStack() as held, asyncio.TaskGroup() as group:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        AsyncExitStack() as held,
+        asyncio.TaskGroup() as group,
+    ):
         await held.enter_async_context(quarantine.pass_through(alone=False))
         suspect = group.create_task(
             AsyncExitStack().enter_async_context(quarantine.pass_through(alone=True))
@@ -62,7 +67,7 @@ def test_whoever_is_alone_is_alone_whatever_comes_and_is_cancelled(
                     await asyncio.sleep(0)
                 inside.remove(alone)
 
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             for alone, turns, cancelled in visits:
                 task = group.create_task(visit(alone=alone, turns=0 if cancelled else turns))
                 await asyncio.sleep(0)

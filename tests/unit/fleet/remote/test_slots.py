@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.lanes.claim import Claim, Preempted
 from toplu.fleet.lanes.reserve import Reserve
 from toplu.fleet.remote.slots import ServerSlots
@@ -66,7 +67,7 @@ class Callers:
 
 
 async def test_a_call_breaks_off_the_batch_call_that_began_last_and_never_one_too_many() -> None:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         callers = Callers(tasks, 2)
         await callers.come("a", "b", "c")
         assert callers.inside == {"a", "b"}
@@ -82,7 +83,7 @@ async def test_a_call_breaks_off_the_batch_call_that_began_last_and_never_one_to
 
 
 async def test_a_part_of_the_room_is_kept_while_calls_come() -> None:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         callers = Callers(tasks, 3, reserves=True)
         await callers.come("now", interactive=True)
         await callers.go("now")
@@ -95,7 +96,7 @@ async def test_a_part_of_the_room_is_kept_while_calls_come() -> None:
 
 
 async def test_with_no_room_at_all_nobody_is_broken_off() -> None:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         callers = Callers(tasks, 1)
         await callers.come("a")
         callers.gate._group.capacity = 0  # all servers pause
