@@ -62,9 +62,9 @@ check: setup ## format, lint, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Whole files go to each worker, and all that needs a real model to one of them (tests/conftest.py).
+# Whole files go to each worker, the longest first (tests/conftest.py).
 JOBS ?= auto
-together := -n $(JOBS) --dist loadgroup --no-loadscope-reorder --durations 20
+together := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
 # Each test of these has its time and memory measured or its processes killed.
 apart := alone
 elsewhere := searxng or older_sdks or system

@@ -161,7 +161,7 @@ REAL_CASES = [
 
 @pytest.mark.model
 def test_a_seed_decides_the_answer_whichever_way_the_request_comes(tmp_path: Path) -> None:
-    model = msgspec.structs.replace(DEFAULT_MODEL, lanes=1, output_tokens_max=16)
+    model = msgspec.structs.replace(DEFAULT_MODEL, lanes=1, threads=1, output_tokens_max=16)
     with (
         LocalServer(Settings(data_dir=tmp_path / "data", models=(model,))) as server,
         http_of(server) as http,

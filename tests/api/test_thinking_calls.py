@@ -139,7 +139,11 @@ def test_a_real_model_streams_its_thoughts_and_then_its_answer(
     # As `docs/OPERATING.md` says; `THINKING_TEMPLATE` says why it is that template.
     config = tmp_path / "toplu.toml"
     table = model_table(
-        DEFAULT_MODEL, lanes=1, chat_template=str(THINKING_TEMPLATE), thinking={"budget_tokens": 6}
+        DEFAULT_MODEL,
+        lanes=1,
+        threads=1,
+        chat_template=str(THINKING_TEMPLATE),
+        thinking={"budget_tokens": 6},
     )
     config.write_text(table, encoding="utf-8")
     server = open_test_server(data_dir=tmp_path / "real", models=load(config, {}).models)

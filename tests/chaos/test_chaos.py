@@ -25,7 +25,12 @@ CONFIG = "".join(
     [
         echo_model(delay_seconds=0.02),
         model_table(
-            DEFAULT_MODEL, aliases=["llama"], context_tokens=256, output_tokens_max=8, lanes=2
+            DEFAULT_MODEL,
+            aliases=["llama"],
+            context_tokens=256,
+            output_tokens_max=8,
+            lanes=2,
+            threads=1,
         ),
         model_table(DEFAULT_EMBEDDER, aliases=["minilm"], threads=1),
     ]

@@ -49,6 +49,7 @@ def ask(server: Server, text: str) -> dict[str, Any]:
 
 @pytest.mark.model
 @pytest.mark.slow
+@pytest.mark.system
 def test_four_lanes_reuse_nearly_all_that_can_be_reused(tmp_path: Path) -> None:
     for name in ("limit", "batch"):
         (tmp_path / name).mkdir()

@@ -16,7 +16,7 @@ from support.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
-ROUNDS = 10  # of every case
+ROUNDS = 10  # of every case, by `make test-system`
 ANSWER_TOKENS = 64
 MODEL = "/v1beta/models/gemini-2.5-flash"
 
@@ -52,9 +52,12 @@ def check(case: Case, response: dict[str, Any]) -> bool:
     return True
 
 
-def test_all_finished_answers_of_a_batch_validate_in_their_order(server: Server) -> None:
-    asked = [(case, seed) for seed in range(ROUNDS) for case in CASES]
-    assert len(asked) == 200
+@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.system)])
+def test_all_finished_answers_of_a_batch_validate_in_their_order(
+    server: Server, rounds: int
+) -> None:
+    asked = [(case, seed) for seed in range(rounds) for case in CASES]
+    assert len(asked) == 20 * rounds
     requests = [{"request": request_of(case, seed)} for case, seed in asked]
     batch = {"batch": {"inputConfig": {"requests": {"requests": requests}}}}
     created = server.call("POST", f"{MODEL}:batchGenerateContent", batch)
@@ -69,8 +72,8 @@ def test_all_finished_answers_of_a_batch_validate_in_their_order(server: Server)
         assert "error" not in result, result
         finished[case.name] += check(case, result["response"])
     print(finished)
-    assert sum(finished.values()) >= 160
-    assert all(finished.values()), finished
+    assert sum(finished.values()) >= 0.8 * len(asked)
+    assert rounds < ROUNDS or all(finished.values()), finished
 
 
 @pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)

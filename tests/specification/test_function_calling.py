@@ -24,7 +24,7 @@ pytestmark = pytest.mark.model
 
 FLASH = "gemini-2.5-flash"
 ANSWER_TOKENS = 96
-ROUNDS = 9  # of every function
+ROUNDS = 9  # of every function, by `make test-system`
 QUESTION = "What is the weather in Paris?"
 HISTORY: list[dict[str, Any]] = [
     {"role": "user", "parts": [{"text": "What is the weather in Oslo?"}]},
@@ -144,10 +144,12 @@ def check(case: FunctionCase, response: dict[str, Any]) -> int:
     return len(calls)
 
 
-@pytest.mark.slow
-def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server) -> None:
-    asked = [(case, seed) for seed in range(ROUNDS) for case in CASES]
-    assert len(asked) == 54
+@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.system)])
+def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(
+    server: Server, rounds: int
+) -> None:
+    asked = [(case, seed) for seed in range(rounds) for case in CASES]
+    assert len(asked) == 6 * rounds
     lines = [
         {"key": f"request-{index}", "request": request_of(case, seed)}
         for index, (case, seed) in enumerate(asked)
@@ -161,5 +163,5 @@ def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server)
         calls[case.name] += check(case, result["response"])
     print(calls)
     # One that is cut off within its first call has none; most have one, some have more.
-    assert sum(calls.values()) >= 50, calls
-    assert all(calls.values()), calls
+    assert sum(calls.values()) >= 0.92 * len(asked), calls
+    assert rounds < ROUNDS or all(calls.values()), calls

@@ -18,8 +18,8 @@ def model_table(model: ModelSettings = DEFAULT_MODEL, **changes: Any) -> str:
 
 
 def quick_model(output_tokens_max: int, **changes: Any) -> str:
-    """Return the table of the default model, made to answer briefly, with the changes."""
-    return model_table(output_tokens_max=output_tokens_max, **changes)
+    """Return the table of the default model, made to answer briefly and to share the machine."""
+    return model_table(**{"output_tokens_max": output_tokens_max, "threads": 1} | changes)
 
 
 def quick_embedder() -> str:
@@ -37,7 +37,8 @@ def remote_model(
     url: str, key_file: Path, changes: dict[str, Any] | None = None, **remote: Any
 ) -> str:
     """Return the table of a model that a server at `url` answers for, with changes of the model."""
-    values: dict[str, Any] = {"always_stream": True, "requests_first": 4} | remote
+    defaults = {"always_stream": True, "requests_first": 4, "health_seconds": 0.5}
+    values: dict[str, Any] = defaults | remote
     model = ModelSettings(
         name="remote",
         aliases=("gemini-*",),

@@ -18,7 +18,7 @@ def relayed_model(url: str, key_file: Path, **remote: Any) -> str:
         aliases=("gemini-*",),
         engine="gemini_server",
         servers=(server,),
-        remote=RemoteSettings(requests_first=4, **remote),
+        remote=RemoteSettings(requests_first=4, health_seconds=0.5, **remote),
     )
     servers = [{"url": server.url, "model": MODEL, "key_file": str(key_file)}]
     return model_table(model, servers=servers)

@@ -130,6 +130,10 @@ class Server:
         self._process.kill()
         self.wait_for_exit(PATIENCE_SECONDS)
 
+    def configure(self, config: str) -> None:
+        """Have the next start read this configuration file."""
+        self._config = config
+
     def restart(self) -> Self:
         """Stop cleanly and start again on the same data."""
         code = self.stop()

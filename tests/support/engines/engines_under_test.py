@@ -42,6 +42,8 @@ LLAMA_CPP = ModelSettings(
     sha256=DEFAULT_MODEL.sha256,
     context_tokens=CONTEXT_TOKENS,
     lanes=LANES,
+    # Threads that wait for each other are slow wherever something else runs.
+    threads=1,
 )
 
 # SmolLM2 was never taught to think. A template that opens a thought makes it write one, and the

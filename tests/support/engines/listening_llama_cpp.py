@@ -79,6 +79,7 @@ def _listen(port: int, modes: list[str], folder: Path) -> None:
     common = xllamacpp.CommonParams()
     common.model.path = str(_pulled(DEFAULT_MODEL))
     common.n_parallel = LANES
+    common.cpuparams.n_threads = common.cpuparams_batch.n_threads = 1
     common.n_ctx = LANES * CONTEXT_TOKENS
     common.n_batch = common.n_ubatch = CONTEXT_TOKENS
     common.kv_unified = "unified" in modes
