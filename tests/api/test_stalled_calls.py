@@ -13,7 +13,7 @@ from support.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def server(open_test_server: OpenServer) -> LocalServer:
-    return open_test_server(body_silence_seconds_max=0.2)
+    return open_test_server(body_silence_seconds_max=1.0)
 
 
 def say(server: LocalServer, head: str, body: bytes) -> Iterator[socket.socket]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.jobs import create_job, finished_job, question
+from support.jobs import create_job, finished_job, question, wait_for_answers
 from support.model_tables import echo_model
 from support.server import TOPLU, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
@@ -18,7 +18,6 @@ KEY = "any-key"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # A request that takes an hour is what the others of its lane wait behind.
     config = echo_model(delay_seconds=0.01, lanes=2)
     with started_server(tmp_path_factory.mktemp("town"), config=config) as running:
         yield running
@@ -64,21 +63,27 @@ def test_a_batch_is_watched_to_its_end_and_its_results_and_receipt_are_fetched(
     assert receipt["balances"] is True
 
 
-def test_a_batch_is_cancelled_and_its_rest_run_again(server: Server) -> None:
-    name = create_job(server, questions(2000))
-    toplu(server, "batches", "cancel", name)
-    watched = toplu(server, "batches", "watch", name, code=1).stdout
-    assert "CANCELLED" in watched
-    made = toplu(server, "batches", "retry", name, "--display-name", "rest").stdout.strip()
-    operation = finished_job(server, made)
-    assert operation["metadata"]["displayName"] == "rest"
-    first = json.loads(toplu(server, "batches", "receipt", name).stdout)
-    second = json.loads(toplu(server, "batches", "receipt", made).stdout)
-    assert (first["retriedBy"], second["retryOf"]) == (made, name)
-    done = int(first["outcomes"]["succeeded"]) + int(second["outcomes"]["succeeded"])
-    assert done == 2000
-    refused = toplu(server, "batches", "retry", made, code=2).stderr
-    assert "nothing to run again" in refused
+def test_a_batch_is_cancelled_and_its_rest_run_again(tmp_path: Path) -> None:
+    # Two requests a second: nobody comes to the end of them.
+    config = echo_model(delay_seconds=1.0, lanes=2)
+    with started_server(tmp_path, config=config, log_level="debug") as server:
+        name = create_job(server, questions(2000))
+        wait_for_answers(server, name, 2)
+        toplu(server, "batches", "cancel", name)
+        watched = toplu(server, "batches", "watch", name, code=1).stdout
+        assert "CANCELLED" in watched
+        server.configure(echo_model())
+        server.restart()
+        made = toplu(server, "batches", "retry", name, "--display-name", "rest").stdout.strip()
+        operation = finished_job(server, made)
+        assert operation["metadata"]["displayName"] == "rest"
+        first = json.loads(toplu(server, "batches", "receipt", name).stdout)
+        second = json.loads(toplu(server, "batches", "receipt", made).stdout)
+        assert (first["retriedBy"], second["retryOf"]) == (made, name)
+        done = int(first["outcomes"]["succeeded"]) + int(second["outcomes"]["succeeded"])
+        assert done == 2000
+        refused = toplu(server, "batches", "retry", made, code=2).stderr
+        assert "nothing to run again" in refused
 
 
 def test_what_is_wrong_is_one_line(server: Server, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_kills_neither_lose_nor_double_a_token(tmp_path: Path, seed: int) -> Non
 
 def test_a_batch_cancelled_midway_costs_what_was_kept_of_it(tmp_path: Path) -> None:
     with started_server(
-        tmp_path, config=configuration(delay_seconds=0.02), log_level="debug"
+        tmp_path, config=configuration(delay_seconds=0.2), log_level="debug"
     ) as server:
         name = create_job(server, [question(index) for index in range(REQUESTS)])
         wait_for_answers(server, name, 40)

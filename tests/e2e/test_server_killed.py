@@ -68,10 +68,10 @@ def test_a_server_that_is_killed_while_it_starts_recovers_all_the_same(tmp_path:
 
 
 def test_what_was_read_of_a_running_job_is_there_after_a_kill(tmp_path: Path) -> None:
-    config = echo_model(delay_seconds=0.05, lanes=LANES)
+    config = echo_model(delay_seconds=0.2, lanes=LANES)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         name = create_job(server, [question(index) for index in range(REQUESTS)])
-        wait_for_answers(server, name, 60)
+        wait_for_answers(server, name, 30)
         before = server.call("GET", f"/v1beta/{name}:results").body.splitlines()
         assert before
         server.kill()
@@ -86,7 +86,7 @@ def test_what_was_read_of_a_running_job_is_there_after_a_kill(tmp_path: Path) ->
 
 
 def test_finished_work_and_cancellations_survive_a_kill(tmp_path: Path) -> None:
-    config = echo_model(delay_seconds=0.05, lanes=LANES)
+    config = echo_model(delay_seconds=0.2, lanes=LANES)
     with started_server(tmp_path, config=config, log_level="debug") as server:
         done = create_job(server, [question(index) for index in range(5)])
         before = results_of(server, done)

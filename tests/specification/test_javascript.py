@@ -8,6 +8,7 @@ import pytest
 from support.server import Server
 from support.specification.batches import Batches
 from support.specification.examples import Examples, given, texts_of
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -136,7 +137,9 @@ def test_a_batch_that_is_being_watched_can_be_cancelled(
     both_clients = given(f"const client = ai;\nconst inlinedBatchJob = {{name: '{name}'}};")
     watching = javascript.start(CLIENT, both_clients, "monitor")
     server.wait_until(
-        lambda: "Current state: JOB_STATE_RUNNING" in watching.printed(), 60.0, "the loop to poll"
+        lambda: "Current state: JOB_STATE_RUNNING" in watching.printed(),
+        PATIENCE_SECONDS,
+        "the loop",
     )
     javascript.run(CLIENT, given(f"const batchJobToCancel = {{name: '{name}'}};"), "cancel")
     assert batches.state(name) == "JOB_STATE_CANCELLED"

@@ -9,6 +9,7 @@ import pytest
 from support.server import Server
 from support.specification.batches import ANSWER_TOKENS, Batches
 from support.specification.examples import Examples, given, texts_of
+from support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.model
 
@@ -104,7 +105,9 @@ def test_a_batch_that_is_being_watched_can_be_cancelled(
     name = batches.create_long()
     watching = python.start("monitor", fill_in={"YOUR_BATCH_JOB_NAME": name})
     server.wait_until(
-        lambda: "Current state: JOB_STATE_RUNNING" in watching.printed(), 60.0, "the loop to poll"
+        lambda: "Current state: JOB_STATE_RUNNING" in watching.printed(),
+        PATIENCE_SECONDS,
+        "the loop",
     )
     python.run(_job("batch_job_to_cancel", name), "cancel")
     assert batches.state(name) == "JOB_STATE_CANCELLED"

@@ -36,8 +36,8 @@ class Batches:
 
     def create_long(self) -> str:
         """Return the name of a batch that runs and has far to go."""
-        request = {"contents": [{"parts": [{"text": "Count from one to one thousand."}]}]}
-        requests = [{"request": request}] * LONG_JOB_REQUESTS
+        texts = [f"Count from {index} to one thousand." for index in range(LONG_JOB_REQUESTS)]
+        requests = [{"request": {"contents": [{"parts": [{"text": text}]}]}} for text in texts]
         batch = {"displayName": "long", "inputConfig": {"requests": {"requests": requests}}}
         path = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
         reply = self._server.call("POST", path, {"batch": batch})
