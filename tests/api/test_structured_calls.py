@@ -1,4 +1,4 @@
-"""Answers of a given form, on the echo engine: the smallest that the schema allows."""
+"""Answers of a given form, on the echo engine: a plain one that the schema allows."""
 
 import enum
 import json

@@ -11,7 +11,7 @@ import pytest
 from support.engines.engines_under_test import a_prompt, structure_of
 from support.structured.structured_cases import CASES
 from toplu.engines.prompt import Prompt
-from toplu.errors import InvalidArgument
+from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.fleet.processes.engine_handle import EngineHandle
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
@@ -63,15 +63,18 @@ async def test_every_candidate_has_the_form(running_llama_cpp: EngineHandle):
         jsonschema.validate(json.loads(completion.text), PERSON)
 
 
-async def test_a_grammar_that_llama_cpp_cannot_read_fails_alone(running_llama_cpp: EngineHandle):
-    engine = running_llama_cpp.engine
+async def test_an_answer_of_a_grammar_that_llama_cpp_cannot_read_is_found_out(
+    running_llama_cpp: EngineHandle,
+):
     good = asking("Who?", PERSON)
     assert good.structure is not None
-    for grammar in ("root ::= missing", "root ::= [a", 'root ::= root "a" | "b"'):
-        bad = replace(good, structure=replace(good.structure, grammar=grammar))
-        with pytest.raises(InvalidArgument, match="grammar"):
-            await engine.generate(bad, 0)
-    jsonschema.validate(json.loads((await engine.generate(good, 0)).completions[0].text), PERSON)
+    for rule in ("missing", '"a', "%json {"):
+        bad = replace(good, structure=replace(good.structure, rule=rule))
+        generation = await generate_valid(running_llama_cpp.engine, bad, 0, None, attempts_max=2)
+        (completion,) = generation.completions
+        assert completion.hit_token_limit or completion.violation
+    (completion,) = (await running_llama_cpp.engine.generate(good, 0)).completions
+    jsonschema.validate(json.loads(completion.text), PERSON)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -4,11 +4,10 @@ tools, toolConfig ──▶ Functions ──▶ engine ──▶ FunctionCall �
                                                     └────── in the history, paired ──────┘
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toplu.structured.shape import Shape
+from toplu.structured.structure import Structure
 
 Arguments = dict[str, Any]
 
@@ -20,7 +19,7 @@ class Function:
     name: str
     description: str
     parameters: dict[str, Any]  # JSON Schema of an object
-    shape: Shape  # of the arguments: the same as `parameters`
+    arguments: Structure  # the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +33,7 @@ class Functions:
     declared: tuple[Function, ...]
     allowed: tuple[Function, ...]  # of the declared; one at least
     must_call: bool
-    definitions: Mapping[str, Shape]  # for the References in the shapes
-    grammar: str  # GBNF of an answer in the form of `engines.functions.text_format`
+    rules: str  # of the symbol `answer` in the form of `engines.functions.text_format`, in Lark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

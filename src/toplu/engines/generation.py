@@ -36,6 +36,7 @@ class Completion:
     steps: tuple[DecodingStep, ...] = ()
     calls: tuple[FunctionCall, ...] = ()  # whole ones only
     broken_call: bool = False  # a call is missing that cannot be read, or has no end
+    violation: str = ""  # what of its form a finished answer breaks; empty: nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,12 @@ class Generation:
     completions: tuple[Completion, ...]
     prompt_tokens: int
     cached_tokens: int  # of the prompt tokens, those that were not computed again
+    discarded: "tuple[Generation, ...]" = ()  # earlier attempts, whose answers broke their form
+
+    @property
+    def attempts(self) -> "tuple[Generation, ...]":
+        """Return all that was computed, from the first attempt to this one."""
+        return (*self.discarded, self)
 
     def without_thoughts(self) -> "Generation":
         """Return the same with nobody's thoughts in words; their tokens still count."""

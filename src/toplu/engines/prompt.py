@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from toplu.engines.calls import FunctionCall, FunctionResult, Functions
-from toplu.structured.shape import Structure
+from toplu.structured.structure import Structure
 
 Role = Literal["system", "user", "assistant"]
 

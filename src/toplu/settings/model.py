@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from toplu import money
-from toplu.settings.bounds import FileName, Fraction, Positive, Sha256Hex
+from toplu.settings.bounds import KIB, FileName, Fraction, Positive, Sha256Hex
 from toplu.settings.remote import RemoteSettings, ServerSettings
 
 # Of a million tokens, as a decimal number: a TOML float would not be exact.
@@ -86,6 +86,12 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     thinking: ThinkingSettings | None = None  # None: the model does not think
     echo: EchoSettings = EchoSettings()
     price: PriceSettings = PriceSettings()
+    # Of structured output and functions: a finished answer that does not validate is asked for
+    # again, so many times in all; and how large a schema may be.
+    structure_attempts_max: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    schema_bytes_max: Positive = 512 * KIB  # written as JSON
+    schema_depth_max: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
+    schema_states_max: Positive = 500_000  # symbols of the compiled grammar
 
     @property
     def kind(self) -> Kind:

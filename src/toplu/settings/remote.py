@@ -91,9 +91,11 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     files_bytes_max: Positive = 14 * MIB  # that a request to a Gemini server names, together
 
     # What OpenAI-compatible servers can do.
-    # How they hold an answer to a schema; `grammar` is llama.cpp's own.
-    structured: Literal["json_schema", "grammar", "none"] = "json_schema"
-    structured_attempts_max: Positive = 3  # of an answer that is not of the form asked for
+    # How they hold an answer to a schema: by `response_format`, beside tools of their own or, with
+    # `grammar`, beside calls as text; `llguidance` is for a llama.cpp that is built with it, any
+    # other would break down.
+    structured: Literal["json_schema", "grammar", "llguidance", "none"] = "json_schema"
+    structured_attempts_max: Positive | None = None  # None: the model's structure_attempts_max
     only_openai_fields: bool = False  # no top_k, min_p or repetition penalties
     always_stream: bool = False  # a server that notices a client that is gone by writing alone
 

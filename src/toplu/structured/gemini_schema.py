@@ -6,7 +6,7 @@ the Schema. Properties come in the order of `propertyOrdering`, then as they wer
 
 from typing import Any
 
-from toplu.structured.shape import SchemaFault
+from toplu.structured.schema_fault import SchemaFault
 from toplu.wire.gemini.schema import Schema, Type
 
 BOUNDS = ("min_items", "max_items", "min_properties", "max_properties", "min_length", "max_length")

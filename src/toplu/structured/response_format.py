@@ -1,23 +1,19 @@
-"""Reads what form a request wants its answer to have, and makes the grammar of it."""
+"""Reads the form that a request wants its answer to have, and compiles it."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from toplu.structured import gemini_schema as openapi
-from toplu.structured.grammar import write_grammar
-from toplu.structured.schema_reader import in_snake_case, read_shape, shown
-from toplu.structured.shape import (
-    TOO_MANY_STATES,
-    Anything,
-    Literals,
-    SchemaFault,
-    Shape,
-    Structure,
-)
+from toplu.structured.bounds import SchemaBounds
+from toplu.structured.compiler import compile_schema
+from toplu.structured.grammar import compile_error, raise_too_large, write_literals
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
+from toplu.structured.structure import Structure, write_whole
 from toplu.wire.gemini.content import GenerationConfig
 from toplu.wire.gemini.schema import Schema
 
@@ -25,12 +21,17 @@ TEXT, JSON, ENUM = "text/plain", "application/json", "text/x.enum"
 # Google has these two as well, and without a schema to go with them.
 OTHERS = ("application/xml", "application/yaml")
 
+FREE = {"type": ["object", "array"]}  # JSON without a schema
+KEY_FACTOR = 6  # bytes of an escape, of a character that has one byte or more
+
 OPENAPI_PATH = "generation_config.response_schema"
 JSON_SCHEMA_PATH = "generation_config.response_json_schema"
 MIME_PATH = "generation_config.response_mime_type"
 
 
-def structure_violations(config: GenerationConfig) -> Iterator[tuple[str, str]]:
+def structure_violations(
+    config: GenerationConfig, bounds: SchemaBounds
+) -> Iterator[tuple[str, str]]:
     """Yield the path and the reason of everything wrong with the form that is asked for."""
     mime_type = config.response_mime_type or TEXT
     schemas = [config.response_schema is not None, config.response_json_schema is not None]
@@ -48,13 +49,17 @@ def structure_violations(config: GenerationConfig) -> Iterator[tuple[str, str]]:
             reason = "a stop sequence would leave an answer that is not of the form asked for."
             yield "generation_config.stop_sequences", reason
         try:
-            read_structure(config)
+            read_structure(config, bounds)
         except SchemaFault as fault:
             yield shown(fault.path), shown(fault.reason)
 
 
-def read_structure(config: GenerationConfig) -> Structure | None:
-    """Return the form that is asked for, None if it is free, or raise SchemaFault."""
+def read_structure(config: GenerationConfig, bounds: SchemaBounds) -> Structure | None:
+    """Return the form that is asked for, None if it is free, or raise SchemaFault.
+
+    What has been compiled lately is kept. The first time takes milliseconds as a rule, seconds
+    for the heaviest schemas, in which other threads run.
+    """
     if config.response_mime_type not in (JSON, ENUM):
         return None
     bare = config.response_mime_type == ENUM
@@ -63,57 +68,50 @@ def read_structure(config: GenerationConfig) -> Structure | None:
             schema = msgspec.json.encode(config.response_schema)
         except UnicodeEncodeError:
             raise SchemaFault(OPENAPI_PATH, "has half a surrogate pair.") from None
-        return _structure_of_schema(schema, bare=bare)
+        return _structure_of_schema(schema, bounds, bare=bare)
     if config.response_json_schema is not None:
         try:
             key = json.dumps(config.response_json_schema)
         except (ValueError, RecursionError) as error:
             raise SchemaFault(JSON_SCHEMA_PATH, f"is not JSON: {error}") from error
-        return _structure_of_json_schema(key, bare=bare)
-    return _free_structure()
+        if len(key) > bounds.bytes_max * KEY_FACTOR:
+            reason = f"is larger than schema_bytes_max = {bounds.bytes_max}."
+            raise SchemaFault(JSON_SCHEMA_PATH, reason)
+        return _structure_of_json_schema(key, bounds, bare=bare)
+    return _structure_of_json_schema(json.dumps(FREE), bounds, bare=False)
 
 
 # The lines of a batch tend to share one schema; what is kept is bounded in number and size.
 @lru_cache(maxsize=64)
-def _structure_of_schema(schema: bytes, *, bare: bool) -> Structure:
+def _structure_of_schema(schema: bytes, bounds: SchemaBounds, *, bare: bool) -> Structure:
     try:
         written = openapi.to_json_schema(msgspec.json.decode(schema, type=Schema), OPENAPI_PATH)
-        return _structure(written, OPENAPI_PATH, bare=bare)
+        return _structure(written, OPENAPI_PATH, bounds, bare=bare)
     except SchemaFault as fault:
         raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
 
 
 @lru_cache(maxsize=64)
-def _structure_of_json_schema(schema: str, *, bare: bool) -> Structure:
-    return _structure(json.loads(schema), JSON_SCHEMA_PATH, bare=bare)
+def _structure_of_json_schema(schema: str, bounds: SchemaBounds, *, bare: bool) -> Structure:
+    return _structure(json.loads(schema), JSON_SCHEMA_PATH, bounds, bare=bare)
 
 
-@lru_cache(maxsize=1)
-def _free_structure() -> Structure:
-    shape = Anything(only_containers=True)
-    grammar = write_grammar(shape, {}, OPENAPI_PATH)
-    return Structure(
-        shape=shape, definitions={}, json_schema={"type": ["object", "array"]}, grammar=grammar
-    )
+def _structure(schema: Any, path: str, bounds: SchemaBounds, *, bare: bool) -> Structure:
+    structure = compile_schema(schema, path, bounds)
+    if not bare:
+        return structure
+    texts = _bare_texts(schema, structure, path)
+    rule = write_literals(texts)
+    if compile_error(write_whole(f"start: {rule}\n"), bounds):
+        raise_too_large(path, bounds)
+    return replace(structure, rule=rule, bare=True)
 
 
-def _structure(schema: Any, path: str, *, bare: bool) -> Structure:
-    shape, definitions, _ = read_shape(schema, path)
-    texts = _bare_texts(shape, path) if bare else ()
-    try:
-        grammar = write_grammar(shape, definitions, path, bare=texts)
-    except RecursionError:
-        raise SchemaFault(path, TOO_MANY_STATES) from None
-    return Structure(
-        shape=shape, definitions=definitions, json_schema=schema, grammar=grammar, bare=bare
-    )
-
-
-def _bare_texts(shape: Shape, path: str) -> tuple[str, ...]:
-    """Return the strings of an enum, to be said without quotes."""
-    values = [json.loads(text) for text in shape.texts] if isinstance(shape, Literals) else []
+def _bare_texts(schema: Any, structure: Structure, path: str) -> tuple[str, ...]:
+    """Return the strings of an enum, to be written without quotes."""
+    values = schema.get("enum") if isinstance(schema, dict) else None
     if not values or not all(isinstance(value, str) and value for value in values):
         raise SchemaFault(f"{path}.enum", f"`{ENUM}` needs an enum of strings.")
     if any("\0" in value for value in values):
         raise SchemaFault(f"{path}.enum", "has a value that is no text.")
-    return tuple(values)
+    return tuple(value for value in values if structure.validator.find_violation(value) is None)

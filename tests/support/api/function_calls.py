@@ -27,8 +27,8 @@ TIME = {
 PING = {"name": "ping.all"}
 TOOLS = [{"functionDeclarations": [WEATHER, TIME]}, {"function_declarations": [PING]}]
 
-OF_WEATHER = ("get_weather", {"first_city": "a", "days": 2})
-OF_TIME = ("get_time", {"zone": "UTC"})
+OF_WEATHER = ("get_weather", {"first_city": "a", "days": 10})
+OF_TIME = ("get_time", {"zone": "CET"})
 OF_PING = ("ping.all", {})
 
 

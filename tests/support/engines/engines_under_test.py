@@ -17,8 +17,9 @@ from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.remote.launch import launch_servers, servers_of
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import DEFAULT_MODEL, EchoSettings, ModelSettings, Settings
+from toplu.structured.bounds import SchemaBounds
 from toplu.structured.response_format import read_structure
-from toplu.structured.shape import Structure
+from toplu.structured.structure import Structure
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import GenerationConfig
 
@@ -64,7 +65,7 @@ def a_prompt(
 
 
 def structure_of(config: dict[str, Any]) -> Structure:
-    structure = read_structure(proto_json.read_value(GenerationConfig, config))
+    structure = read_structure(proto_json.read_value(GenerationConfig, config), SchemaBounds())
     assert structure is not None
     return structure
 
@@ -75,7 +76,7 @@ OPENAI_SERVER = ModelSettings(
     engine="openai_server",
     servers=(ServerSettings(url="http://127.0.0.1:1/v1"),),
     context_tokens=CONTEXT_TOKENS,
-    remote=RemoteSettings(structured="grammar", always_stream=True),
+    remote=RemoteSettings(structured="llguidance", always_stream=True),
 )
 
 # What a call raises whose engine goes away, for whatever reason.

@@ -5,6 +5,7 @@ from typing import Any
 
 from toplu.engines.calls import Functions
 from toplu.engines.functions.declarations import read_functions
+from toplu.structured.bounds import SchemaBounds
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import GenerateContentRequest
 
@@ -121,6 +122,8 @@ def functions_of(declarations: list[dict[str, Any]], **config: Any) -> Functions
         "tools": [{"functionDeclarations": declarations}],
         "toolConfig": {"functionCallingConfig": config},
     }
-    functions = read_functions(proto_json.read_value(GenerateContentRequest, fields))
+    functions = read_functions(
+        proto_json.read_value(GenerateContentRequest, fields), SchemaBounds()
+    )
     assert functions is not None
     return functions

@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 
-from toplu.engines.calls import Function, FunctionCall, FunctionResult, Functions
+from toplu.engines.calls import FunctionCall, FunctionResult, Functions
 from toplu.engines.chat.messages import write_messages
 from toplu.engines.generation import Completion
 from toplu.engines.prompt import Turn
-from toplu.structured.shape import Structure
-from toplu.structured.validity import is_valid
 
 
 class CalledFunction(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +47,10 @@ class CallParts:
     def completed(self, completion: Completion, functions: Functions) -> Completion:
         """Return the completion with its calls, up to the first that may not be made."""
         calls: list[FunctionCall] = []
-        allowed = {function.name: function for function in functions.allowed}
+        allowed = {function.name for function in functions.allowed}
         broken = functions.must_call and not self._names
         for index in sorted(self._names):
-            call = self._read(index, allowed, functions)
+            call = self._read(index, allowed)
             if call is None:
                 broken = True
                 break
@@ -64,21 +62,15 @@ class CallParts:
             broken_call=broken and not completion.hit_token_limit,
         )
 
-    def _read(
-        self, index: int, allowed: dict[str, Function], functions: Functions
-    ) -> FunctionCall | None:
-        function = allowed.get(self._names[index])
-        written = self._arguments[index] or "{}"
-        if function is None:
+    def _read(self, index: int, allowed: set[str]) -> FunctionCall | None:
+        name = self._names[index]
+        try:
+            arguments = json.loads(self._arguments[index] or "{}")
+        except (ValueError, RecursionError):
             return None
-        form = Structure(
-            shape=function.shape, definitions=functions.definitions, json_schema={}, grammar=""
-        )
-        if not is_valid(written, form):
+        if name not in allowed or not isinstance(arguments, dict):
             return None
-        return FunctionCall(
-            name=function.name, arguments=json.loads(written), id=self._ids[index] or None
-        )
+        return FunctionCall(name=name, arguments=arguments, id=self._ids[index] or None)
 
 
 def write_tools(functions: Functions) -> dict[str, Any]:

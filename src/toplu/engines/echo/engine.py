@@ -1,9 +1,10 @@
 """The engine that says the last user text again: no model, no cost, scriptable failures.
 
 An image is said as `<image/png:640x480>`, one token. Asked for an answer of some form, it says
-the smallest that there is. Asked to think, it thinks what it was told. It is certain of every word.
-It calls the functions whose names are words of the text, with the smallest arguments; one that
-has to be called, in any case. Told the results of calls alone, it says them again as JSON.
+a plain one that the grammar of the form allows. Asked to think, it thinks what it was told. It is
+certain of every word. It calls the functions whose names are words of the text, with plain
+arguments; one that has to be called, in any case. Told the results of calls alone, it says them
+again as JSON.
 
 A token is a word between white space. `crash_pattern` brings it down like a child process:
 every call in flight fails and it stays dead, so that whoever supervises it starts another.
@@ -16,6 +17,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 
 from toplu.engines.calls import CALLS_MAX, FunctionCall, Functions
 from toplu.engines.engine import EngineDied
@@ -31,7 +33,8 @@ from toplu.engines.generation import (
 from toplu.engines.prompt import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings.server import ModelSettings
-from toplu.structured.minimal_value import smallest_value, write_smallest
+from toplu.structured.structure import Structure
+from toplu.structured.walk import sample_answer
 
 WORD = re.compile(r"\S+")
 PIECE = re.compile(r"\s*\S+\s*")  # no text is between two pieces
@@ -65,7 +68,10 @@ class EchoEngine:
             )
         text = next((_said(turn) for turn in reversed(prompt.turns) if turn.role == "user"), "")
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
-        completion = _answer(prompt, text, tokens_max)
+        # The walk along a grammar that nobody has walked takes its time.
+        is_plain = prompt.structure is None and prompt.functions is None
+        answer = partial(_answer, prompt, text, tokens_max)
+        completion = answer() if is_plain else await asyncio.to_thread(answer)
         async with self._running[lane]:
             self._raise_if_dead()
             if self._crash_pattern is not None and self._crash_pattern.search(text):
@@ -131,6 +137,11 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
         raise ConfigurationError(f"echo: `{pattern}` is no regular expression: {error}") from error
 
 
+@lru_cache(maxsize=256)
+def _sample(structure: Structure) -> str:
+    return sample_answer(structure)
+
+
 def _said(turn: Turn) -> str:
     said = "\n".join(
         f"<{part.media_type}:{part.width}x{part.height}>" if isinstance(part, Image) else part
@@ -141,7 +152,7 @@ def _said(turn: Turn) -> str:
 
 def _complete(prompt: Prompt, text: str, tokens_max: int) -> Completion:
     if prompt.structure is not None:
-        return _cut(write_smallest(prompt.structure), tokens_max)
+        return _cut(_sample(prompt.structure), tokens_max)
     calls = [] if prompt.functions is None else _calls(prompt.functions, text)
     if not calls:
         return _cut(text, tokens_max)
@@ -157,9 +168,7 @@ def _calls(functions: Functions, text: str) -> list[FunctionCall]:
     if functions.must_call and not named:
         named = [functions.allowed[0]]
     return [
-        FunctionCall(
-            name=function.name, arguments=smallest_value(function.shape, functions.definitions)
-        )
+        FunctionCall(name=function.name, arguments=json.loads(_sample(function.arguments)))
         for function in named
     ]
 

@@ -9,40 +9,51 @@ from typing import Any
 import msgspec
 
 from toplu.engines.calls import Function, Functions
-from toplu.engines.functions.grammar import write_call_grammar
+from toplu.engines.functions.grammar import write_call_rules
 from toplu.structured import gemini_schema as openapi
-from toplu.structured.keywords import COMBINERS, OF_TYPE
-from toplu.structured.schema_reader import in_snake_case, read_shape, shown
-from toplu.structured.shape import (
-    TOO_MANY_STATES,
-    Choice,
-    Dictionary,
-    Record,
-    Reference,
-    SchemaFault,
-    Shape,
-)
+from toplu.structured.bounds import SchemaBounds
+from toplu.structured.compiler import compile_schema
+from toplu.structured.grammar import compile_error, raise_too_large
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
+from toplu.structured.structure import write_whole
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
 from toplu.wire.gemini.tool import FunctionCallingConfig, FunctionDeclaration, Mode
 
 FUNCTIONS_MAX = 128
-NODES_MAX = 4000  # of the schemas of all functions together
 KEPT_MAX = 64  # sets of functions; the lines of a batch tend to share theirs
 KEPT_CHARACTERS_MAX = 256 * 1024  # of a set
-NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
+NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
 NAME_RULE = (
     "Invalid function name. Must start with a letter or an underscore. Must be alphanumeric "
     "(a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum "
-    "length of 64."
+    "length of 128."
 )
 CONFIG_PATH = "tool_config.function_calling_config"
 NAMES_PATH = f"{CONFIG_PATH}.allowed_function_names"
 FORCED = (Mode.ANY, Mode.VALIDATED)
 
 NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+NONE_AT_ALL = NO_ARGUMENTS | {"additionalProperties": False}
+# Keywords without which a schema says nothing of any argument.
+TELLING = (
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "minProperties",
+    "maxProperties",
+    "$ref",
+    "enum",
+    "const",
+    "anyOf",
+    "oneOf",
+    "allOf",
+)
 
 
-def function_violations(request: GenerateContentRequest) -> Iterator[tuple[str, str]]:
+def function_violations(
+    request: GenerateContentRequest, bounds: SchemaBounds
+) -> Iterator[tuple[str, str]]:
     """Yield the path and the reason of everything wrong with the functions of a request."""
     if request.tools is None and request.tool_config is None:
         return
@@ -66,7 +77,7 @@ def function_violations(request: GenerateContentRequest) -> Iterator[tuple[str, 
             yield f"{path}.parameters_json_schema", reason
         names.add(name)
     try:
-        read_functions(request)
+        read_functions(request, bounds)
     except SchemaFault as fault:
         yield shown(fault.path), shown(fault.reason)
 
@@ -100,7 +111,7 @@ def _company_violations(request: GenerateContentRequest) -> Iterator[tuple[str, 
         yield "generation_config.stop_sequences", reason
 
 
-def read_functions(request: GenerateContentRequest) -> Functions | None:
+def read_functions(request: GenerateContentRequest, bounds: SchemaBounds) -> Functions | None:
     """Return what may be called, None if nothing may, or raise SchemaFault."""
     declared = list(_declarations(request))
     config = _calling_config(request)
@@ -109,33 +120,21 @@ def read_functions(request: GenerateContentRequest) -> Functions | None:
     key = json.dumps([(path, msgspec.to_builtins(each)) for path, each in declared])
     allowed = frozenset(config.allowed_function_names or [])
     read = _compiled if len(key) <= KEPT_CHARACTERS_MAX else _compile
-    return read(key, allowed, must_call=config.mode == Mode.ANY)
+    return read(key, allowed, bounds, must_call=config.mode == Mode.ANY)
 
 
-def _compile(key: str, allowed: frozenset[str], *, must_call: bool) -> Functions:
-    functions: list[Function] = []
-    definitions: dict[str, Shape] = {}
-    nodes = 0
-    for path, fields in json.loads(key):
-        declaration = msgspec.convert(fields, FunctionDeclaration)
-        function, own, count = _read(declaration, path)
-        nodes += count
-        if nodes > NODES_MAX:
-            raise SchemaFault("tools", TOO_MANY_STATES)
-        functions.append(function)
-        definitions |= own
+def _compile(
+    key: str, allowed: frozenset[str], bounds: SchemaBounds, *, must_call: bool
+) -> Functions:
+    functions = [
+        _read(msgspec.convert(fields, FunctionDeclaration), path, bounds)
+        for path, fields in json.loads(key)
+    ]
     callable_ = tuple(each for each in functions if not allowed or each.name in allowed)
-    try:
-        grammar = write_call_grammar(callable_, definitions, "tools", must_call=must_call)
-    except RecursionError:
-        raise SchemaFault("tools", TOO_MANY_STATES) from None
-    return Functions(
-        declared=tuple(functions),
-        allowed=callable_,
-        must_call=must_call,
-        definitions=definitions,
-        grammar=grammar,
-    )
+    rules = write_call_rules(callable_, must_call=must_call)
+    if compile_error(write_whole(f"start: answer\n{rules}"), bounds):
+        raise_too_large("tools", bounds)
+    return Functions(declared=tuple(functions), allowed=callable_, must_call=must_call, rules=rules)
 
 
 _compiled = lru_cache(maxsize=KEPT_MAX)(_compile)
@@ -152,25 +151,25 @@ def _calling_config(request: GenerateContentRequest) -> FunctionCallingConfig:
     return config or FunctionCallingConfig()
 
 
-def _read(declaration: FunctionDeclaration, path: str) -> tuple[Function, dict[str, Shape], int]:
-    """Return the function, the definitions of its shape, and how many schemas it is made of."""
+def _read(declaration: FunctionDeclaration, path: str, bounds: SchemaBounds) -> Function:
     schema, at = _parameters(declaration, path)
+    held = NONE_AT_ALL if isinstance(schema, dict) and _asks_for_nothing(schema) else schema
+    if not _is_object(schema):
+        raise SchemaFault(at, "must describe an object.")
     try:
-        shape, definitions, nodes = read_shape(schema, at, scope=declaration.name or "")
+        arguments = compile_schema(held, at, bounds)
     except SchemaFault as fault:
         if declaration.parameters is None:
             raise
         raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
-    if not _is_object(shape, definitions):
-        raise SchemaFault(at, "must describe an object.")
-    function = Function(
+    description = _description(declaration, path)
+    _check_text([description, schema], path)
+    return Function(
         name=declaration.name or "",
-        description=_description(declaration, path),
+        description=description,
         parameters=schema,
-        shape=Record(()) if _asks_for_nothing(schema) else shape,
+        arguments=arguments,
     )
-    _check_text([function.description, schema], path)
-    return function, definitions, nodes
 
 
 def _parameters(declaration: FunctionDeclaration, path: str) -> tuple[Any, str]:
@@ -181,27 +180,23 @@ def _parameters(declaration: FunctionDeclaration, path: str) -> tuple[Any, str]:
         schema = openapi.to_json_schema(declaration.parameters, at)
     elif declaration.parameters_json_schema is not None:
         at = f"{path}.parameters_json_schema"
-        schema = declaration.parameters_json_schema
+        given = declaration.parameters_json_schema
+        schema = NO_ARGUMENTS if given is True else given
     untyped = isinstance(schema, dict) and "type" not in schema and _asks_for_nothing(schema)
     return (NO_ARGUMENTS | schema if untyped else schema), at
 
 
 def _asks_for_nothing(schema: dict[str, Any]) -> bool:
     """Return whether the schema names no argument, which the API takes for a function of none."""
-    telling = OF_TYPE["object"] | set(COMBINERS)
-    return not any(schema.get(name) for name in telling)
+    return not any(schema.get(name) for name in TELLING)
 
 
-def _is_object(shape: Shape, definitions: dict[str, Shape]) -> bool:
-    match shape:
-        case Record() | Dictionary():
-            return True
-        case Reference(name=name):
-            return _is_object(definitions[name], definitions)
-        case Choice(options=options):
-            return all(_is_object(option, definitions) for option in options)
-        case _:
-            return False
+def _is_object(schema: Any) -> bool:
+    """Return whether the schema describes an object, or leaves it to what it refers to."""
+    if not isinstance(schema, dict):
+        return schema is not False  # anything else is no schema
+    kind = schema.get("type", "object")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
 
 
 def _description(declaration: FunctionDeclaration, path: str) -> str:

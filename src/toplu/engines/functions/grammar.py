@@ -6,40 +6,48 @@ no calls:   text without such a mark
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from toplu.engines.calls import CALLS_MAX, Function
 from toplu.engines.functions.text_format import BETWEEN_CALLS, CALL, CALL_END
-from toplu.structured.characters import quote
-from toplu.structured.grammar import write_grammar
-from toplu.structured.shape import Choice, Literals, Member, Record, Shape
-from toplu.structured.stop_mark import write_until
+from toplu.structured.grammar import write_literals
 
-MARK = CALL.strip()
 # How the marks of calls and of results begin. The model writes no results: it has to call.
 FAMILY = "<tool_"
+AFTER_FAMILY = CALL.removeprefix(FAMILY)[0]
 
+TEXT = f"/(?s:.*)/ & ~/(?s:.*){FAMILY}(?s:.*)/"
+# Up to the first mark, and with it; the mark of nothing else may begin before it.
+UP_TO_CALL = (
+    f"/(?s:.*){CALL.encode('unicode_escape').decode()}/"
+    f" & ~/(?s:.*){FAMILY}[^{AFTER_FAMILY}](?s:.*)/"
+)
 
 # Of an answer in a conversation that has calls, but may have no further ones.
-NO_CALLS = f"root ::= text-0\n{write_until(FAMILY, None, 'text', may_end=True)}"
+NO_CALLS = f"answer: TEXT\nTEXT: {TEXT}\n"
 
 
-def write_call_grammar(
-    allowed: Sequence[Function], definitions: Mapping[str, Shape], path: str, *, must_call: bool
-) -> str:
-    """Return the grammar in GBNF, or raise SchemaFault."""
-    calls = write_grammar(Choice(tuple(map(_call, allowed))), definitions, path, name="call")
-    after_mark = (
-        f"{quote(CALL.removeprefix(MARK))} call {quote(CALL_END)} "
-        f"({quote(BETWEEN_CALLS + CALL)} call {quote(CALL_END)}){{0,{CALLS_MAX - 1}}}"
-    )
-    rules = f"after-mark ::= {after_mark}\n{calls}"
+def write_call_rules(allowed: Sequence[Function], *, must_call: bool) -> str:
+    """Return the rules of the symbol `answer`, in llguidance's Lark."""
+    names = [f"call_{index}" for index in range(len(allowed))]
+    calls = f"end ({_text(BETWEEN_CALLS + CALL)} call end){{0,{CALLS_MAX - 1}}}"
+    rules = [
+        f"call: {' | '.join(names)}",
+        f"end: {_text(CALL_END)}",
+        *(_call(name, function) for name, function in zip(names, allowed, strict=True)),
+    ]
     if must_call:
-        return f"root ::= {quote(MARK)} after-mark\n{rules}"
-    text = write_until(MARK, "after-mark", "text", may_end=True, certain=len(FAMILY))
-    return f"root ::= text-0\n{text}{rules}"
+        first = f"answer: {_text(CALL)} call {calls}"
+    else:
+        first = f"answer: TEXT | before call {calls}\nTEXT: {TEXT}\nbefore[lazy]: {UP_TO_CALL}"
+    return "".join(f"{rule}\n" for rule in (first, *rules))
 
 
-def _call(function: Function) -> Record:
-    name = Literals((json.dumps(function.name),))
-    return Record((Member("name", name, True), Member("arguments", function.shape, True)))
+def _call(symbol: str, function: Function) -> str:
+    begin = f'{{"name": {json.dumps(function.name)}, "arguments": '
+    rule = f"{symbol}: {_text(begin)} {symbol}_arguments {_text('}')}"
+    return f"{rule}\n{symbol}_arguments: {function.arguments.rule}"
+
+
+def _text(text: str) -> str:
+    return write_literals((text,))

@@ -1,7 +1,6 @@
 """The client of one server that speaks OpenAI's chat API and answers for one model.
 
-An answer that was asked to have some form is looked at when it is complete, whatever the server
-promises.
+It asks for an answer of some form; whether the answer has it is for the caller to find out.
 """
 
 import json
@@ -15,7 +14,7 @@ from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts
 from toplu.engines.functions.parser import heard, hearing
-from toplu.engines.generation import BegunNote, Completion, Generation, Listener
+from toplu.engines.generation import Completion, Generation, Listener
 from toplu.engines.http.connection import ServerConnection
 from toplu.engines.http.context_overflow import read_overlength
 from toplu.engines.openai.connection import NamedModel, connect_openai
@@ -25,13 +24,12 @@ from toplu.engines.openai.request_body import (
     write_body,
     write_conversation,
     write_stream_options,
+    writes_calls_as_text,
 )
 from toplu.engines.openai.token_counting import TokenCounter
 from toplu.engines.prompt import Prompt, Turn
-from toplu.errors import Internal, InvalidArgument, Unimplemented
+from toplu.errors import InvalidArgument, Unimplemented
 from toplu.settings.remote import RemoteSettings, ServerSettings
-from toplu.structured.shape import Structure
-from toplu.structured.validity import is_valid
 
 
 class OpenaiEngine:
@@ -114,39 +112,19 @@ class OpenaiEngine:
         """Close as soon as no call is in flight."""
         await self._connection.client.retire()
 
+    @property
+    def _has_grammars(self) -> bool:
+        return self._remote.structured == "llguidance"
+
     async def _answer(
         self, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
-        """Return a candidate of the form that is asked for; another seed may find it."""
-        structure = prompt.structure
-        if structure is None:
+        """Return a candidate; one in quotes that are none of it comes without them."""
+        if prompt.structure is None or not prompt.structure.bare or self._has_grammars:
             return await self._complete(prompt, index, seed, listener)
-        # What is said in quotes cannot be told without them until it is complete.
-        heard = None if structure.bare and not self._has_grammars else listener
-        for attempt in range(self._remote.structured_attempts_max):
-            further = attempt * prompt.candidate_count
-            reply = await self._complete(prompt, index, seed + further, heard)
-            completion = self._checked(reply.completion, structure)
-            if completion is not None:
-                return msgspec.structs.replace(reply, completion=completion)
-            if heard is not None and not isinstance(heard, BegunNote):
-                break  # it has been told, and cannot be taken back
-        raise Internal("The model's server gave an answer that does not follow the schema.")
-
-    @property
-    def _has_grammars(self) -> bool:
-        return self._remote.structured == "grammar"
-
-    def _checked(self, completion: Completion, structure: Structure) -> Completion | None:
-        """Return the completion as it is to be told, None if it breaks its form."""
-        if completion.hit_token_limit or self._has_grammars:
-            return completion
-        if not is_valid(completion.text, structure):
-            return None
-        if not structure.bare:
-            return completion
-        # Without the quotes the tokens are others.
-        return replace(completion, text=json.loads(completion.text), steps=())
+        # Before it is complete, nobody knows where the quotes end.
+        reply = await self._complete(prompt, index, seed, None)
+        return msgspec.structs.replace(reply, completion=_unquoted(reply.completion))
 
     async def _complete(
         self, prompt: Prompt, index: int, seed: int, listener: Listener | None
@@ -170,7 +148,7 @@ class OpenaiEngine:
     ) -> Reply:
         """Return the reply with its calls, in whichever form the server makes them."""
         functions = prompt.functions
-        if self._has_grammars:
+        if writes_calls_as_text(self._remote):
             reply = await self._ask(body, parts, hearing(listener, functions))
             completion = heard(reply.completion, functions)
         else:
@@ -189,3 +167,12 @@ class OpenaiEngine:
         body |= write_stream_options(self._remote)
         async with self._connection.answer_to(path, body) as response:
             return await read_stream(self._connection.client.lines(response), parts, listener)
+
+
+def _unquoted(completion: Completion) -> Completion:
+    try:
+        text = json.loads(completion.text)
+    except ValueError:
+        return completion
+    # Without the quotes the tokens are others.
+    return replace(completion, text=text, steps=()) if isinstance(text, str) else completion

@@ -14,8 +14,8 @@ from toplu.engines.functions.text_format import write_turns
 from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.engines.translation.answer_grammar import grammar_of
 from toplu.settings.remote import RemoteSettings
-from toplu.structured.plain_schema import write_plain_schema
-from toplu.structured.shape import Anything, Structure
+from toplu.structured.response_format import FREE
+from toplu.structured.structure import Structure
 
 SEED_MAX = 2**31 - 1  # some servers keep a seed in so many bits
 NO_LIMIT = -1  # of top_k
@@ -40,7 +40,7 @@ def write_body(prompt: Prompt, model: str, seed: int, remote: RemoteSettings) ->
             "repeat_penalty": 1.0,  # the same for llama.cpp
             **_thinking(prompt.thinking),
         }
-    if remote.structured == "grammar":
+    if remote.structured == "llguidance":
         grammar = grammar_of(prompt)
         body |= {} if grammar is None else {"grammar": grammar}
     elif prompt.structure is not None:
@@ -52,11 +52,15 @@ def write_conversation(
     turns: tuple[Turn, ...], functions: Functions | None, remote: RemoteSettings
 ) -> dict[str, Any]:
     """Return the messages, and the functions that the model may call."""
-    if remote.structured == "grammar":
-        # In the form of text that the grammar knows.
+    if writes_calls_as_text(remote):
         return {"messages": write_messages(write_turns(turns, functions))}
     tools = {} if functions is None else write_tools(functions)
     return {"messages": write_dialogue(turns), **tools}
+
+
+def writes_calls_as_text(remote: RemoteSettings) -> bool:
+    """Return whether calls go as text, because the server makes none of its own."""
+    return remote.structured in ("grammar", "llguidance")
 
 
 def write_stream_options(remote: RemoteSettings) -> dict[str, Any]:
@@ -89,8 +93,7 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
 
 
 def _form(structure: Structure) -> dict[str, Any]:
-    if structure.shape == Anything(only_containers=True):
+    if structure.json_schema == FREE:
         return {"response_format": {"type": "json_object"}}
-    schema = write_plain_schema(structure.shape, structure.definitions)
-    form = {"name": "answer", "strict": True, "schema": schema}
+    form = {"name": "answer", "strict": True, "schema": structure.json_schema}
     return {"response_format": {"type": "json_schema", "json_schema": form}}

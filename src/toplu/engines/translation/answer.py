@@ -38,6 +38,7 @@ def _candidate(completion: Completion, index: int) -> Candidate:
     return Candidate(
         content=Content(role="model", parts=list(_parts(completion))),
         finish_reason=_finish_reason(completion),
+        finish_message=completion.violation or None,
         avg_logprobs=average_logprob(completion.steps),
         logprobs_result=write_logprobs(completion.steps),
         index=index,
@@ -60,20 +61,23 @@ def _finish_reason(completion: Completion) -> FinishReason:
         return FinishReason.MAX_TOKENS
     if completion.broken_call:
         return FinishReason.MALFORMED_FUNCTION_CALL
-    return FinishReason.STOP
+    return FinishReason.OTHER if completion.violation else FinishReason.STOP
 
 
 def _usage(generation: Generation) -> UsageMetadata:
-    answer_tokens = sum(completion.tokens for completion in generation.completions)
-    thought_tokens = sum(completion.thought_tokens for completion in generation.completions)
-    cached_tokens = generation.cached_tokens or None
+    """Return the tokens of all attempts together."""
+    every = [each for attempt in generation.attempts for each in attempt.completions]
+    answer_tokens = sum(completion.tokens for completion in every)
+    thought_tokens = sum(completion.thought_tokens for completion in every)
+    prompt_tokens = sum(attempt.prompt_tokens for attempt in generation.attempts)
+    cached_tokens = sum(attempt.cached_tokens for attempt in generation.attempts) or None
     return UsageMetadata(
-        prompt_token_count=generation.prompt_tokens,
+        prompt_token_count=prompt_tokens,
         cached_content_token_count=cached_tokens,
         candidates_token_count=answer_tokens,
         thoughts_token_count=thought_tokens or None,
-        total_token_count=generation.prompt_tokens + thought_tokens + answer_tokens,
-        prompt_tokens_details=text_tokens(generation.prompt_tokens),
+        total_token_count=prompt_tokens + thought_tokens + answer_tokens,
+        prompt_tokens_details=text_tokens(prompt_tokens),
         cache_tokens_details=text_tokens(cached_tokens) if cached_tokens else None,
         candidates_tokens_details=text_tokens(answer_tokens),
     )

@@ -21,6 +21,7 @@ from toplu.engines.translation.supported_fields import find_unserved
 from toplu.engines.translation.thinking import read_thinking, thinking_violations
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.settings.server import ModelSettings
+from toplu.structured.bounds import SchemaBounds
 from toplu.structured.response_format import read_structure, structure_violations
 from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.wire.gemini.proto_json import FAULTS_MAX
@@ -62,20 +63,21 @@ PAYLOADS = (
 def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
     """Return what the engine of `model` is asked; `request.model` is the caller's to check."""
     config = request.generation_config or GenerationConfig()
+    bounds = SchemaBounds.of_model(model)
     _raise_violations(
         _content_violations(request),
-        _config_violations(config),
-        _function_violations(request),
+        _config_violations(config, bounds),
+        _function_violations(request, bounds),
     )
     _raise_unserved(request)
     return Prompt(
         turns=_turns(request),
         sampling=_sampling(config, model),
         candidate_count=config.candidate_count or 1,
-        structure=read_structure(config),
+        structure=read_structure(config, bounds),
         thinking=read_thinking(config, model),
         top_logprobs=(config.logprobs or 0) if config.response_logprobs else None,
-        functions=declared.read_functions(request),
+        functions=declared.read_functions(request, bounds),
     )
 
 
@@ -90,7 +92,9 @@ def read_prefix(request: GenerateContentRequest, model: ModelSettings) -> Prompt
     return replace(prompt, turns=prompt.turns[:-1])
 
 
-def read_turns(request: GenerateContentRequest) -> tuple[tuple[Turn, ...], Functions | None]:
+def read_turns(
+    request: GenerateContentRequest, model: ModelSettings
+) -> tuple[tuple[Turn, ...], Functions | None]:
     """Return what a prompt is made of, under the same rules as in a whole request."""
     request = GenerateContentRequest(
         contents=request.contents,
@@ -98,9 +102,10 @@ def read_turns(request: GenerateContentRequest) -> tuple[tuple[Turn, ...], Funct
         tools=request.tools,
         tool_config=request.tool_config,
     )
-    _raise_violations(_content_violations(request), _function_violations(request))
+    bounds = SchemaBounds.of_model(model)
+    _raise_violations(_content_violations(request), _function_violations(request, bounds))
     _raise_unserved(request)
-    return _turns(request), declared.read_functions(request)
+    return _turns(request), declared.read_functions(request, bounds)
 
 
 def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
@@ -194,12 +199,14 @@ def _part_violations(content: Content, role: Role, path: str) -> Iterator[FieldV
             yield _violation(f"{path}.parts[{index}].{field}", reason)
 
 
-def _function_violations(request: GenerateContentRequest) -> Iterator[FieldViolation]:
-    for path, reason in declared.function_violations(request):
+def _function_violations(
+    request: GenerateContentRequest, bounds: SchemaBounds
+) -> Iterator[FieldViolation]:
+    for path, reason in declared.function_violations(request, bounds):
         yield _violation(path, reason)
 
 
-def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:
+def _config_violations(config: GenerationConfig, bounds: SchemaBounds) -> Iterator[FieldViolation]:
     for value, (field, (low, high)) in zip(_ranged(config), RANGES.items(), strict=True):
         # Written so that NaN, which compares with nothing, is refused as well.
         if value is not None and not low <= value <= high:
@@ -221,7 +228,7 @@ def _config_violations(config: GenerationConfig) -> Iterator[FieldViolation]:
             "generation_config.logprobs",
             "logprobs may only be set if response_logprobs is true.",
         )
-    for path, reason in (*structure_violations(config), *thinking_violations(config)):
+    for path, reason in (*structure_violations(config, bounds), *thinking_violations(config)):
         yield _violation(path, reason)
 
 

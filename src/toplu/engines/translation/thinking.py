@@ -1,10 +1,9 @@
-"""Reads how a request wants its model to think, and lets thoughts come before a structure."""
+"""Reads how a request wants its model to think."""
 
 from collections.abc import Iterator
 
 from toplu.engines.prompt import Thinking
 from toplu.settings.server import ModelSettings
-from toplu.structured.stop_mark import write_until
 from toplu.wire.gemini.content import GenerationConfig
 from toplu.wire.gemini.thinking import ThinkingConfig, ThinkingLevel
 
@@ -47,10 +46,3 @@ def read_thinking(config: GenerationConfig, model: ModelSettings) -> Thinking | 
         is_told=bool(wanted.include_thoughts),
         end=model.thinking.end,
     )
-
-
-def write_thoughts_before(grammar: str, end: str) -> str:
-    """Return the grammar of any text up to the first `end`, and then what `grammar` says."""
-    thoughts = write_until(end, "after-thoughts", "thoughts", may_end=False)
-    answer = "answer" + grammar.removeprefix("root")
-    return f"root ::= thoughts-0\n{thoughts}after-thoughts ::= [ \\n]? [ \\n]? answer\n{answer}"

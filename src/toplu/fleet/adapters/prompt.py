@@ -3,6 +3,7 @@
 decode ──▶ search ──▶ generate ──▶ encode
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.adapters.adapter import ChunkListener
+from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.fleet.attempts.attempts import Work
 from toplu.settings.server import ModelSettings
 from toplu.tools.grounding import Grounded, Grounder
@@ -32,6 +34,7 @@ class PromptAdapter:
     def __init__(self, model: ModelSettings, grounder: Grounder) -> None:
         self._model = model
         self._grounder = grounder
+        self._attempts_max = model.remote.structured_attempts_max or model.structure_attempts_max
 
     async def answering(
         self,
@@ -44,7 +47,9 @@ class PromptAdapter:
         async def answer(engine: Engine, lane: int) -> GenerateContentResponse:
             parts = await count_parts(grounded, engine)
             listener = None if begun is None else BegunNote(begun)
-            generation = await engine.generate(grounded.prompt, lane, listener)
+            generation = await generate_valid(
+                engine, grounded.prompt, lane, listener, attempts_max=self._attempts_max
+            )
             generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
             answer = part_usage(write_answer(generation, self._model), parts)
@@ -66,7 +71,8 @@ class PromptAdapter:
                     return
                 await listener(part_usage(chunks.write_piece(piece), parts))
 
-            generation = await engine.generate(grounded.prompt, lane, tell)
+            # What has been sent cannot be taken back.
+            generation = await generate_valid(engine, grounded.prompt, lane, tell, attempts_max=1)
             generation = _told(generation, grounded.prompt, cached)
             answers = [completion.text for completion in generation.completions]
             rest = part_usage(chunks.write_rest(generation), parts)
@@ -79,7 +85,7 @@ class PromptAdapter:
     ) -> Work[Engine, CountTokensResponse]:
         if cached is not None:
             request = cached.before(request, self._model)
-        turns, functions = read_turns(request)
+        turns, functions = read_turns(request, self._model)
 
         async def count(engine: Engine, _lane: int) -> CountTokensResponse:
             tokens = await engine.count_tokens(turns, functions)
@@ -122,11 +128,23 @@ class PromptAdapter:
     ) -> Grounded:
         if cached is not None:
             request = cached.before(request, self._model)
-        prompt = read_prompt(request, self._model)
+        prompt = await _in_thread_if_compiling(request, self._model)
         grounded = await self._grounder.ground(request, prompt, self._model)
         if cached is not None:
             grounded = replace(grounded, prompt=cached.mark(grounded.prompt))
         return grounded
+
+
+async def _in_thread_if_compiling(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
+    """Return the prompt; a schema that nobody has compiled holds up nothing else."""
+    config = request.generation_config
+    compiles = request.tools or (
+        config is not None
+        and (config.response_schema is not None or config.response_json_schema is not None)
+    )
+    if not compiles:
+        return read_prompt(request, model)
+    return await asyncio.to_thread(read_prompt, request, model)
 
 
 def _tells_thoughts(prompt: Prompt) -> bool:

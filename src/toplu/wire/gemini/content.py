@@ -189,6 +189,7 @@ class FinishReason(StrEnum):
     STOP = "STOP"
     MAX_TOKENS = "MAX_TOKENS"
     MALFORMED_FUNCTION_CALL = "MALFORMED_FUNCTION_CALL"
+    OTHER = "OTHER"
 
 
 class Candidate(Message, frozen=True, kw_only=True):
@@ -196,6 +197,7 @@ class Candidate(Message, frozen=True, kw_only=True):
 
     content: Content
     finish_reason: FinishReason | None = None
+    finish_message: str | None = None  # why, in words, where the reason alone is not enough
     grounding_metadata: GroundingMetadata | None = None
     avg_logprobs: float | None = None
     logprobs_result: LogprobsResult | None = None

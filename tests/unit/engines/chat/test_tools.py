@@ -90,9 +90,7 @@ def test_calls_come_in_pieces_and_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("get_weather", '{"city": 5}'),
-        ("get_weather", '{"city": "Ankara", "days": 8}'),
-        ("get_weather", "{}"),
+        ("get_weather", "[]"),
         ("get_weather", '{"city": "An'),
         ("launch", "{}"),
     ],

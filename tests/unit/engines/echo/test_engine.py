@@ -10,6 +10,7 @@ from toplu.engines.generation import Completion
 from toplu.engines.prompt import Image, Prompt, Sampling, Turn
 from toplu.errors import ConfigurationError, Internal
 from toplu.settings.server import EchoSettings, ModelSettings
+from toplu.structured.bounds import SchemaBounds
 from toplu.structured.response_format import read_structure
 from toplu.wire.gemini.content import GenerationConfig
 
@@ -87,7 +88,7 @@ async def test_an_answer_of_some_form_is_the_smallest_that_there_is():
         response_mime_type="application/json",
         response_json_schema={"type": "array", "items": {"type": "integer"}, "minItems": 3},
     )
-    prompt = replace(a_prompt("ignored"), structure=read_structure(config))
+    prompt = replace(a_prompt("ignored"), structure=read_structure(config, SchemaBounds()))
     generation = await an_engine().generate(prompt, 0)
     assert generation.completions == (
         Completion(text="[0, 0, 0]", tokens=3, hit_token_limit=False),

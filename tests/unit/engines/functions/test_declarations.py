@@ -1,19 +1,18 @@
 """Which declarations are read, and what is wrong with the others."""
 
-import random
 from typing import Any
 
 import jsonschema
 import pytest
 
 from support.engines.function_cases import CASES, FunctionCase, functions_of
-from support.structured.grammar_walk import Walk
+from support.structured.grammars import allows, drawn
 from toplu.engines.calls import CALLS_MAX
 from toplu.engines.functions.declarations import FUNCTIONS_MAX, NAME_RULE, function_violations
 from toplu.engines.functions.grammar import NO_CALLS
 from toplu.engines.functions.parser import with_calls
 from toplu.engines.generation import Completion
-from toplu.structured.shape import TOO_MANY_STATES
+from toplu.structured.bounds import SchemaBounds
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import GenerateContentRequest
 
@@ -25,8 +24,8 @@ AT = "tools[0].function_declarations[0]"
 CONFIG = "tool_config.function_calling_config"
 
 
-def said_by(grammar: str, seed: int) -> Completion:
-    text = Walk.of(grammar).say(random.Random(seed))
+def said_by(rules: str, seed: int) -> Completion:
+    text = drawn(rules, seed)
     return with_calls(Completion(text=text, tokens=1, hit_token_limit=False))
 
 
@@ -43,7 +42,7 @@ def test_whatever_the_grammar_allows_is_a_valid_call(case: FunctionCase):
     functions = functions_of(DECLARATIONS, mode="ANY", allowedFunctionNames=[case.name])
     assert [each.name for each in functions.declared] == list(SCHEMAS)
     for seed in range(WALKS):
-        completion = said_by(functions.grammar, seed)
+        completion = said_by(functions.rules, seed)
         assert completion.text == ""
         assert completion.calls
         check_calls(completion, {case.name})
@@ -55,32 +54,32 @@ TEXTS = ["", "Hello.\nAnd <b>?", "ends in <tool", "<<tool <tools> </tool_call>",
 
 @pytest.mark.parametrize("mode", ["AUTO", "VALIDATED"])
 def test_where_no_call_has_to_be_made_text_may_stand_before_calls(mode: str):
-    walk = Walk.of(functions_of(DECLARATIONS, mode=mode).grammar)
+    rules = functions_of(DECLARATIONS, mode=mode).rules
     for text in TEXTS:
-        assert walk.allows(text), text
-        assert walk.allows(text + CALL), text
-        assert walk.allows("\n".join([text + CALL, *[CALL] * (CALLS_MAX - 1)])), text
+        assert allows(rules, text), text
+        assert allows(rules, text + CALL), text
+        assert allows(rules, "\n".join([text + CALL, *[CALL] * (CALLS_MAX - 1)])), text
         for end in ("<tool_", "<tool_call>", "<tool_response>", f"{CALL}.", CALL[:-1]):
-            assert not walk.allows(text + end), text + end
-    assert not walk.allows("\n".join([CALL] * (CALLS_MAX + 1)))
-    assert not walk.allows(CALL.replace("{}", '{"a": 1}'))
-    assert not walk.allows(CALL.replace("get_time", "get_date"))
+            assert not allows(rules, text + end), text + end
+    assert not allows(rules, "\n".join([CALL] * (CALLS_MAX + 1)))
+    assert not allows(rules, CALL.replace("{}", '{"a": 1}'))
+    assert not allows(rules, CALL.replace("get_time", "get_date"))
 
 
 def test_where_a_call_has_to_be_made_nothing_else_is_said():
-    walk = Walk.of(functions_of(DECLARATIONS, mode="ANY").grammar)
-    assert walk.allows(CALL)
-    assert walk.allows(f"{CALL}\n{CALL}")
+    rules = functions_of(DECLARATIONS, mode="ANY").rules
+    assert allows(rules, CALL)
+    assert allows(rules, f"{CALL}\n{CALL}")
     for text in ("", "Hello", f"Well {CALL}", f"{CALL} ", CALL[:-1]):
-        assert not walk.allows(text)
+        assert not allows(rules, text)
 
 
 def test_where_no_call_may_be_made_no_mark_of_one_is_said():
-    walk = Walk.of(NO_CALLS)
+    rules = NO_CALLS
     for text in TEXTS:
-        assert walk.allows(text), text
-        assert not walk.allows(text + CALL)
-        assert not walk.allows(f"{text}<tool_")
+        assert allows(rules, text), text
+        assert not allows(rules, text + CALL)
+        assert not allows(rules, f"{text}<tool_")
 
 
 def declaring(*declarations: Any, **config: Any) -> dict[str, Any]:
@@ -96,7 +95,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     (declaring({}), f"{AT}.name", NAME_RULE),
     (declaring({"name": "two words"}), f"{AT}.name", NAME_RULE),
     (declaring({"name": "0"}), f"{AT}.name", NAME_RULE),
-    (declaring({"name": "f" * 65}), f"{AT}.name", NAME_RULE),
+    (declaring({"name": "f" * 129}), f"{AT}.name", NAME_RULE),
     (declaring({"name": "f\n"}), f"{AT}.name", NAME_RULE),
     (
         declaring(F, F),
@@ -109,13 +108,13 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "only one of parameters and parameters_json_schema may be set.",
     ),
     (declaring(F | {"parameters": {"type": "STRING"}}), f"{AT}.parameters", "an object."),
-    (of_schema(True), f"{AT}.parameters_json_schema", "an object."),
-    (of_schema({"type": ["object", "null"]}), f"{AT}.parameters_json_schema", "an object."),
-    (of_schema([1]), f"{AT}.parameters_json_schema", "must be a schema that some value meets."),
+    (of_schema(False), f"{AT}.parameters_json_schema", "an object."),
+    (of_schema({"type": ["array", "null"]}), f"{AT}.parameters_json_schema", "an object."),
+    (of_schema([1]), f"{AT}.parameters_json_schema", 'is not of types "boolean", "object"'),
     (
-        of_schema({"type": "object", "properties": {"a": {"not": {}}}}),
+        of_schema({"type": "object", "properties": {"a": {"not": 1}}}),
         f"{AT}.parameters_json_schema.properties[a].not",
-        "is not supported in a schema.",
+        'is not of types "boolean", "object"',
     ),
     (
         declaring(F | {"parameters": {"type": "OBJECT", "properties": {"a": {"type": "ARRAY"}}}}),
@@ -129,18 +128,18 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
                 "parameters": {
                     "type": "OBJECT",
                     "properties": {
-                        "aB": {"type": "INTEGER", "minimum": 2, "maximum": 1},
+                        "aB": {"type": "STRING", "minLength": -1},
                     },
                 }
             }
         ),
-        f"{AT}.parameters.properties[aB].maximum",
-        "leaves no whole number above the minimum.",
+        f"{AT}.parameters.properties[aB].min_length",
+        "-1 is less than the minimum of 0",
     ),
     (
-        of_schema({"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
-        f"{AT}.parameters_json_schema.$defs.a",
-        "refers to nothing but itself.",
+        of_schema({"$ref": "#/$defs/a"}),
+        f"{AT}.parameters_json_schema.$ref",
+        "`#/$defs/a` is not there.",
     ),
     (declaring(F | {"description": "\ud800"}), AT, "has half a surrogate pair."),
     (of_schema({"type": "object", "description": "\ud800"}), AT, "has half a surrogate pair."),
@@ -148,21 +147,6 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         declaring(*({"name": f"f{number}"} for number in range(FUNCTIONS_MAX + 1))),
         "tools",
         f"there must be at most {FUNCTIONS_MAX} function declarations.",
-    ),
-    (
-        declaring(
-            *(
-                {
-                    "name": f"f{number}",
-                    "parametersJsonSchema": {
-                        "properties": {f"p{n}": {"type": "null"} for n in range(900)}
-                    },
-                }
-                for number in range(5)
-            )
-        ),
-        "tools",
-        TOO_MANY_STATES,
     ),
     (
         declaring(mode="ANY"),
@@ -202,7 +186,7 @@ def test_what_is_wrong_with_functions_is_named_with_its_place(
     fields: dict[str, Any], place: str, reason: str
 ):
     request = proto_json.read_value(GenerateContentRequest, fields)
-    ((path, said),) = function_violations(request)
+    ((path, said),) = function_violations(request, SchemaBounds())
     assert (path, said.endswith(reason)) == (place, True), said
 
 
@@ -228,14 +212,14 @@ def test_a_function_that_names_no_argument_has_none(
     (function,) = functions.declared
     assert function.parameters == (parameters or fields["parametersJsonSchema"])
     for seed in range(5):
-        assert all(call.arguments == {} for call in said_by(functions.grammar, seed).calls)
+        assert all(call.arguments == {} for call in said_by(functions.rules, seed).calls)
 
 
 def test_any_names_of_arguments_are_any_names():
     schema = {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1}
     functions = functions_of([F | {"parametersJsonSchema": schema}], mode="ANY")
     for seed in range(20):
-        for call in said_by(functions.grammar, seed).calls:
+        for call in said_by(functions.rules, seed).calls:
             jsonschema.validate(call.arguments, schema)
 
 
@@ -253,7 +237,7 @@ def test_functions_keep_their_definitions_apart():
     ]
     functions = functions_of(declarations, mode="ANY")
     for seed in range(20):
-        for call in said_by(functions.grammar, seed).calls:
+        for call in said_by(functions.rules, seed).calls:
             assert call.arguments == {"it": call.name}
 
 

@@ -280,8 +280,10 @@ def test_turns_alone_are_read_by_the_same_rules():
         system_instruction=Content(parts=[Part(text="b")]),
         generation_config=GenerationConfig(speech_config={}),
     )
-    assert read_turns(request) == ((Turn("system", "b"), Turn("user", "a")), None)
+    assert read_turns(request, MODEL) == ((Turn("system", "b"), Turn("user", "a")), None)
     with pytest.raises(InvalidArgument, match="contents is not specified"):
-        read_turns(GenerateContentRequest())
+        read_turns(GenerateContentRequest(), MODEL)
     with pytest.raises(Unimplemented, match=r"contents\[0\]\.parts\[0\]\.executableCode"):
-        read_turns(GenerateContentRequest(contents=[Content(parts=[Part(executable_code={})])]))
+        read_turns(
+            GenerateContentRequest(contents=[Content(parts=[Part(executable_code={})])]), MODEL
+        )

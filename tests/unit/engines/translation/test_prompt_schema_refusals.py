@@ -10,6 +10,14 @@ SCHEMA, JSON_SCHEMA = "response_schema", "response_json_schema"
 OBJECT = {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}
 
 
+def nested(depth: int) -> Any:
+    """Return so many lists in one another."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def check(config: dict[str, Any], path: str, told: str) -> None:
     error = refusal_of(config)
     ((violation,),) = (detail["fieldViolations"] for detail in error.details)
@@ -70,34 +78,22 @@ def test_a_form_that_contradicts_itself_is_refused(
         (OBJECT | {"required": ["a", "b"]}, ".required[1]", "property is not defined"),
         (OBJECT | {"propertyOrdering": ["b"]}, ".property_ordering[0]", "property is not defined"),
         (
-            {"type": "OBJECT", "properties": {"fullName": {"type": "STRING", "pattern": "(?=a)"}}},
+            {"type": "OBJECT", "properties": {"fullName": {"type": "STRING", "pattern": "(a"}}},
             ".properties[fullName].pattern",
-            "group of a kind",
+            'is not a "regex"',
         ),
-        ({"type": "STRING", "minLength": 3, "maxLength": 2}, ".max_length", "less than minLength"),
-        ({"type": "INTEGER", "minimum": 3, "maximum": 2}, ".maximum", "no whole number"),
-        ({"type": "NUMBER", "minimum": 3, "maximum": 2}, ".maximum", "no number"),
-        ({"type": "NUMBER", "minimum": 1e20}, ".minimum", "digits"),
-        (
-            {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": 3, "maxItems": 2},
-            ".max_items",
-            "less than minItems",
-        ),
+        ({"type": "STRING", "minLength": 3, "maxLength": 2}, "", "no value can meet"),
+        ({"type": "INTEGER", "minimum": 3, "maximum": 2}, "", "no value can meet"),
         (
             {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": -1},
             ".min_items",
-            "not negative",
+            "less than the minimum of 0",
         ),
         (
             {"anyOf": [{"type": "STRING"}, {"type": "STRING", "pattern": "["}]},
             ".any_of[1].pattern",
-            "ends in the middle",
+            'is not a "regex"',
         ),
-        ({"anyOf": [{"type": "STRING"}], "minLength": 2}, ".min_length", "cannot stand beside"),
-        (OBJECT | {"minProperties": 1}, ".min_properties", "cannot be held to"),
-        ({"type": "STRING", "pattern": "^a+b+$", "maxLength": 4}, ".pattern", "count in it"),
-        ({"type": "STRING", "pattern": "^a{3}$", "maxLength": 2}, ".pattern", "no match"),
-        ({"type": "STRING", "pattern": "a", "format": "date"}, ".pattern", "cannot stand beside"),
     ],
 )
 def test_a_schema_that_cannot_be_followed_is_refused_with_its_place(
@@ -110,53 +106,35 @@ def test_a_schema_that_cannot_be_followed_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("schema", "place", "told"),
     [
-        (False, "", "some value meets"),
-        ([], "", "some value meets"),
-        ({"type": "text"}, ".type", "not a type"),
-        ({"type": []}, ".type", "not a type"),
-        ({"type": "array", "uniqueItems": True}, ".uniqueItems", "is not supported"),
-        ({"not": {}}, ".not", "is not supported"),
-        ({"if": {}, "then": {}}, ".if", "is not supported"),
-        ({"patternProperties": {}}, ".patternProperties", "is not supported"),
-        ({"type": "number", "multipleOf": 0.5}, ".multipleOf", "is not supported"),
-        ({"typo": 1}, ".typo", "is not supported"),
-        ({"allOf": [{"type": "string"}, {"minLength": 1}]}, ".allOf", "one schema only"),
-        ({"anyOf": []}, ".anyOf", "not empty"),
-        ({"enum": []}, ".enum", "not empty"),
-        ({"enum": ["\ud800"]}, ".enum", "surrogate"),
-        ({"type": "integer", "enum": ["a"]}, ".enum", "no value of the type"),
-        ({"enum": ["a"], "minLength": 1}, ".minLength", "cannot stand beside enum"),
-        ({"const": 1, "enum": [1]}, ".const", "cannot stand beside"),
-        ({"$ref": "#/$defs/a"}, ".$ref", "is not defined"),
-        ({"$ref": "https://example.com/a"}, ".$ref", "must point into"),
-        ({"$ref": "#"}, "", "refers to nothing but itself"),
-        (
-            {
-                "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}},
-                "$ref": "#/$defs/a",
-            },
-            ".$defs.a",
-            "refers to nothing but itself",
-        ),
+        (False, "", "no value can meet"),
+        ([], "", "is not of types"),
+        ({"type": "text"}, ".type", "is not valid under any"),
+        ({"not": {}}, "", "no value can meet"),
+        ({"anyOf": []}, ".anyOf", "has less than 1 item"),
+        ({"enum": []}, "", "no value can meet"),
+        ({"enum": ["\ud800"]}, "", "surrogate"),
+        ({"type": "integer", "enum": ["a"]}, "", "no value can meet"),
+        ({"$ref": "#/$defs/a"}, ".$ref", "`#/$defs/a` is not there"),
+        ({"$ref": "https://example.com/a"}, ".$ref", "nothing is fetched"),
+        ({"properties": {"a": {"$ref": "b.json"}}}, ".properties[a].$ref", "nothing is fetched"),
         (
             {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
             "",
-            "requires itself without end",
+            "no value can meet",
         ),
-        ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, ".oneOf", "anyOf instead"),
-        ({"oneOf": [{"const": 1}, {"const": 1.0}]}, ".oneOf", "anyOf instead"),
-        ({"type": "object", "required": ["a"]}, ".required[0]", "not defined"),
-        ({"type": "object", "minProperties": 2}, ".minProperties", "must be 1"),
-        ({"type": "array", "items": False, "minItems": 1}, ".minItems", "more items"),
-        ({"type": "string", "maxLength": 1.5}, ".maxLength", "whole number"),
-        ({"type": "string", "pattern": 1}, ".pattern", "must be a string"),
-        ({"type": "number", "minimum": "1"}, ".minimum", "must be a number"),
-        ({"type": "object", "properties": []}, ".properties", "must be an object"),
+        ({"oneOf": [{"const": 1}, {"const": 1.0}]}, "", "no value can meet"),
+        ({"type": "array", "items": False, "minItems": 1}, "", "no value can meet"),
+        ({"type": "string", "maxLength": 1.5}, ".maxLength", "integer"),
+        ({"type": "string", "pattern": 1}, ".pattern", 'not of type "string"'),
+        ({"type": "number", "minimum": "1"}, ".minimum", 'not of type "number"'),
+        ({"type": "object", "properties": []}, ".properties", 'not of type "object"'),
         (
             {"type": "object", "properties": {"a": {"type": "string", "minLength": True}}},
             ".properties[a].minLength",
-            "whole number",
+            'not of type "integer"',
         ),
+        ({"description": "d" * 600_000}, "", "schema_bytes_max"),
+        ({"default": nested(101)}, "", "schema_depth_max"),
     ],
 )
 def test_a_json_schema_that_cannot_be_followed_is_refused_with_its_place(
@@ -180,7 +158,7 @@ def test_half_a_surrogate_pair_does_no_harm(schema: dict[str, Any], field: str) 
     if field == "responseJsonSchema":
         schema = {
             name: value.lower() if name == "type" else value for name, value in schema.items()
-        } | {"not": {}}
+        } | {"not": 1}
     config = {"responseMimeType": "application/json", field: schema}
     refusal_of(config).message.encode()
 
@@ -190,37 +168,6 @@ def test_a_place_is_cut_short_if_it_is_long() -> None:
     schema = {"type": "OBJECT", "properties": properties}
     config = {"responseMimeType": "application/json", "responseSchema": schema}
     assert len(refusal_of(config).message) < 2000
-
-
-@pytest.mark.parametrize(
-    ("pattern", "told"),
-    [
-        ("(a", "without its"),
-        ("a)", "too many"),
-        ("a**", "repeats a repetition"),
-        ("(a*)*", "may be empty"),
-        ("*a", "loose"),
-        ("a{2,1}", "count that is none"),
-        ("a{x}", "begins no count"),
-        ("a^b", "in the middle"),
-        ("(a$)", "in the middle"),
-        (r"\bword", "not served"),
-        (r"(a)\1", "not served"),
-        (r"\p{L}", "not served"),
-        (r"\u12", "escape"),
-        ("[b-a]", "range that is none"),
-        ("[[:alpha:]]", "named class"),
-        ("[]", "without a character"),
-        ("(?<n>a)", "group of a kind"),
-        ("a" * 1001, "longer than"),
-        ("(" * 31 + ")" * 31, "groups in groups"),
-        (r"^\ud800$", "no text matches"),
-    ],
-)
-def test_a_pattern_that_cannot_be_followed_says_why(pattern: str, told: str) -> None:
-    schema = {"type": "string", "pattern": pattern}
-    config = {"responseMimeType": "application/json", "responseJsonSchema": schema}
-    assert told in refusal_of(config).message
 
 
 def test_every_unknown_field_of_a_schema_is_named_with_its_place() -> None:

@@ -1,0 +1,110 @@
+"""Proves finished answers by the schema they were asked for, and asks again for those that fail.
+
+generate ──▶ validate ──▶ answer
+   ▲            │ a violation, and attempts are left
+   └── another seed, the violation named
+"""
+
+from dataclasses import replace
+
+from toplu.engines.engine import Engine
+from toplu.engines.generation import Completion, Generation, Listener
+from toplu.engines.prompt import Prompt, Sampling
+
+# A further attempt of a request that is to be answered by the likeliest tokens alone.
+TEMPERATURE_AGAIN = 0.3
+SEED_STEP = 1_000  # more than there are candidates
+SEEDS = 2**31 - 1
+
+
+async def generate_valid(
+    engine: Engine, prompt: Prompt, lane: int, listener: Listener | None, *, attempts_max: int
+) -> Generation:
+    """Return an answer whose every finished candidate validates, or says what it breaks.
+
+    A candidate that breaks its form is asked for again, alone, `attempts_max` times in all, each
+    time with all the tokens of the request. What was computed in vain is in `discarded`.
+    """
+
+    async def ask(asked: Prompt) -> Generation:
+        return _checked(await engine.generate(asked, lane, listener), asked)
+
+    generation = await ask(prompt)
+    for attempt in range(1, attempts_max):
+        for index, completion in enumerate(generation.completions):
+            if completion.violation:
+                again = _named(prompt, completion.violation, attempt * SEED_STEP + index)
+                generation = _replaced(generation, index, await ask(again))
+    return generation
+
+
+def _replaced(generation: Generation, index: int, answer: Generation) -> Generation:
+    """Return the generation with the answer in place of a candidate, which is discarded."""
+    completions = list(generation.completions)
+    discarded = replace(answer, completions=(completions[index],))
+    completions[index] = answer.completions[0]
+    return replace(
+        generation,
+        completions=tuple(completions),
+        discarded=(*generation.discarded, discarded),
+    )
+
+
+def _named(prompt: Prompt, violation: str, seed_step: int) -> Prompt:
+    """Return the prompt of a further attempt: what was wrong is named to the model."""
+    *before, last = prompt.turns
+    text = f"\n\n{violation} Answer again, and correct it."
+    content = (*last.parts, text) if last.images else last.text + text
+    return replace(
+        prompt,
+        turns=(*before, replace(last, content=content)) if last.role == "user" else prompt.turns,
+        sampling=_sampled_again(prompt.sampling, seed_step),
+        candidate_count=1,
+    )
+
+
+def _sampled_again(sampling: Sampling, seed_step: int) -> Sampling:
+    if sampling.temperature == 0:
+        seed = ((sampling.seed or 0) + seed_step) % SEEDS
+        return replace(sampling, temperature=TEMPERATURE_AGAIN, seed=seed)
+    if sampling.seed is None:
+        return sampling
+    return replace(sampling, seed=(sampling.seed + seed_step) % SEEDS)
+
+
+def _checked(generation: Generation, prompt: Prompt) -> Generation:
+    if prompt.structure is None and prompt.functions is None:
+        return generation
+    completions = tuple(_check(each, prompt) for each in generation.completions)
+    return replace(generation, completions=completions)
+
+
+def _check(completion: Completion, prompt: Prompt) -> Completion:
+    """Return the completion with what it breaks; one at the limit of its tokens is not finished."""
+    if completion.hit_token_limit:
+        return completion
+    if prompt.structure is not None:
+        violation = prompt.structure.find_violation(completion.text)
+        if violation is None:
+            return completion
+        return replace(completion, violation=f"The answer does not validate: {violation}.")
+    return _check_calls(completion, prompt)
+
+
+def _check_calls(completion: Completion, prompt: Prompt) -> Completion:
+    """Return the completion with its calls up to the first that may not be made."""
+    assert prompt.functions is not None, "checked before"
+    allowed = {function.name: function for function in prompt.functions.allowed}
+    for index, call in enumerate(completion.calls):
+        function = allowed.get(call.name)
+        if function is None:
+            wrong = f"The answer calls `{call.name}`, which it may not."
+        elif violation := function.arguments.validator.find_violation(call.arguments):
+            wrong = f"The arguments of `{call.name}` do not validate: {violation}."
+        else:
+            continue
+        calls = completion.calls[:index]
+        return replace(completion, calls=calls, broken_call=True, violation=wrong)
+    if completion.broken_call:
+        return replace(completion, violation="The answer has a function call that is not whole.")
+    return completion

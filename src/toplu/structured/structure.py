@@ -1,0 +1,52 @@
+"""The form that an answer must have, for engines that hold to it and for the proof that it does.
+
+responseSchema ──▶ JSON Schema ──▶ grammar      an engine holds to it while it decodes
+responseJsonSchema ──▲      └────▶ validator    proves the finished answer
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from toplu.structured.validator import SchemaValidator, Violation
+
+NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Structure:
+    """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
+
+    json_schema: Any  # the client's own
+    rule: str  # the right side of a rule in llguidance's Lark: what may be decoded
+    validator: SchemaValidator = field(repr=False)
+    bare: bool = False  # a string without its quotes, as text/x.enum wants
+
+    @property
+    def grammar(self) -> str:
+        """The whole grammar, in llguidance's Lark."""
+        return write_whole("start: answer\n" + self.rules)
+
+    @property
+    def rules(self) -> str:
+        """The rules of the symbol `answer`."""
+        return f"answer: {self.rule}\n"
+
+    def find_violation(self, answer: str) -> Violation | None:
+        """Return what is wrong with a finished answer, None if it validates."""
+        if self.bare:
+            return self.validator.find_violation(answer)
+        try:
+            value = json.loads(answer, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return Violation(keyword=NOT_JSON, place="$")
+        return self.validator.find_violation(value)
+
+
+def write_whole(rules: str) -> str:
+    """Return the rules, `start` among them, as a grammar that engines know for llguidance's."""
+    return f"%llguidance {{}}\n{rules}"
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,112 @@
+"""Walks along a grammar byte by byte: the shortest plain answer, or one drawn at random.
+
+It answers by the same grammar that engines hold to, and so shows what they may write.
+"""
+
+import random
+
+import llguidance
+
+from toplu.errors import Internal
+from toplu.structured.grammar import BYTES, END
+from toplu.structured.structure import Structure
+
+BYTES_MAX = 64 * 1024  # of the first answer; such a schema asks for a lot
+DRAWN_BYTES_MAX = 4096
+DRAWN_BYTES_TOTAL = 64 * 1024
+ATTEMPTS_MAX = 200
+QUOTE, ESCAPE = ord('"'), ord("\\")
+# What ends a value comes first, then what keeps it short.
+OUTSIDE_TEXT = b'}],:0123456789"ntfa-{[ '
+INSIDE_TEXT = b'"aA01-._@/:'
+PLAIN = range(32, 127)
+ENDS_AT = 0.9  # how likely a drawn answer ends where it may
+SHORTENS_AT = 0.5
+
+
+def sample_answer(structure: Structure) -> str:
+    """Return an answer that validates: the plainest, else one of some that are drawn by seed.
+
+    If none of them validates, the plainest comes all the same: it is the caller's to validate.
+    """
+    first, drawn = None, 0
+    for seed in range(ATTEMPTS_MAX):
+        source = None if seed == 0 else random.Random(seed)  # noqa: S311  # no secret
+        answer = walk(structure.grammar, source, is_text=structure.bare)
+        drawn += 0 if seed == 0 else DRAWN_BYTES_MAX if answer is None else len(answer)
+        if drawn > DRAWN_BYTES_TOTAL:
+            break
+        if answer is None:
+            continue
+        if structure.find_violation(answer) is None:
+            return answer
+        first = first or answer
+    if first is None:
+        raise Internal("The echo engine finds no answer of the schema that is short enough.")
+    return first
+
+
+def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -> str | None:
+    """Return an answer of the grammar, drawn from `source` if given; None: it gets too long.
+
+    `is_text`: it is no JSON, whose strings end with a quote.
+    """
+    matcher = llguidance.LLMatcher(BYTES, grammar, log_level=0)
+    answer = _Answer(is_text=is_text)
+    most = BYTES_MAX if source is None else DRAWN_BYTES_MAX
+    while len(answer.written) < most:
+        if matcher.is_error():
+            return None
+        if matcher.is_stopped():
+            return answer.text()
+        if forced := matcher.compute_ff_bytes():
+            matcher.consume_tokens(list(forced))
+            answer.add(forced)
+            continue
+        allowed = int.from_bytes(matcher.compute_bitmask(), "little")
+        if allowed >> END & 1 and (source is None or source.random() < ENDS_AT):
+            return answer.text()
+        byte = answer.choose(allowed & ~(1 << END), source)
+        if byte is None:
+            return answer.text() if matcher.is_accepting() else None
+        matcher.consume_token(byte)
+        answer.add(bytes([byte]))
+    return None
+
+
+class _Answer:
+    """What is written so far, and whether it is within a string."""
+
+    def __init__(self, *, is_text: bool) -> None:
+        self.written = bytearray()
+        self._is_text = is_text  # all of it: no JSON
+        self._in_text = is_text
+        self._is_escaped = False
+
+    def add(self, written: bytes) -> None:
+        self.written += written
+        if self._is_text:
+            return
+        for byte in written:
+            if self._is_escaped:
+                self._is_escaped = False
+            elif self._in_text and byte == ESCAPE:
+                self._is_escaped = True
+            elif byte == QUOTE:
+                self._in_text = not self._in_text
+
+    def choose(self, allowed: int, source: random.Random | None) -> int | None:
+        """Return the next byte; None: there is none."""
+        if source is None or source.random() < SHORTENS_AT:
+            order = INSIDE_TEXT if self._in_text else OUTSIDE_TEXT
+            found = next((byte for byte in order if allowed >> byte & 1), None)
+            if found is not None:
+                return found
+        options = [byte for byte in PLAIN if allowed >> byte & 1]
+        options = options or [byte for byte in range(256) if allowed >> byte & 1]
+        if not options:
+            return None
+        return options[0] if source is None else source.choice(options)
+
+    def text(self) -> str:
+        return self.written.decode()
