@@ -64,7 +64,7 @@ check: setup ## format, lint, types and the direction of imports
 
 # Whole files go to each worker, the longest first (tests/conftest.py).
 JOBS ?= auto
-together := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
+together := -n $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations 20
 # Each test of these has its time and memory measured or its processes killed.
 apart := alone
 elsewhere := searxng or older_sdks or system

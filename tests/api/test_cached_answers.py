@@ -1,4 +1,4 @@
-"""Requests that stand behind what is cached, the same by every door."""
+"""Requests that stand behind what is cached, the same by every call."""
 
 import json
 from typing import Any

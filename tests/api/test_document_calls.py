@@ -1,4 +1,4 @@
-"""Requests that carry documents or refer to uploaded files, at every door."""
+"""Requests that carry documents or refer to uploaded files, by every call."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What the doors answer is in the OpenAPI document, whatever they are asked.
+"""Every answer of the API is in the OpenAPI document, whatever it is asked.
 
 Schemathesis makes the calls: such as the document allows, and such as it forbids. The names in
 the paths are real ones as often as not.
@@ -62,7 +62,7 @@ def verb_of(call: Operated) -> str:
     return call.path.rpartition(":")[2]
 
 
-class Doors:
+class DocumentedApi:
     """A server with a model of each kind, a file, a batch and a key; and its document."""
 
     def __init__(self, server: LocalServer, http: httpx.Client) -> None:
@@ -96,7 +96,7 @@ class Doors:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentedApi]:
     values = Settings(
         data_dir=tmp_path_factory.mktemp("server") / "data",
         models=(ECHO, EMBEDDER),
@@ -107,7 +107,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     with LocalServer(values) as server:
         key = server.call(server.server.keys.create(ProjectId("fuzzed"), "test"))
         with http_of(server, key) as http:
-            yield Doors(server, http)
+            yield DocumentedApi(server, http)
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     [call for call in CALLS if (call.method, call.path) not in REFUSED_FOR_GOOD],
     ids=title,
 )
-def test_a_plain_call_is_answered_as_the_document_says(doors: Doors, call: Operated) -> None:
+def test_a_plain_call_is_answered_as_the_document_says(api: DocumentedApi, call: Operated) -> None:
     verb = verb_of(call)
     model = "echo-embedder" if verb in EMBEDDINGS else "echo"
     names = {"version": "v1beta", "model": model}
     if "{batch}" in call.path:
         ended = verb in OF_ENDED_BATCHES
-        names["batch"] = doors.new_failed_batch() if ended else doors.new_batch(verb)
+        names["batch"] = api.new_failed_batch() if ended else api.new_batch(verb)
     if "{cache}" in call.path:
-        names["cache"] = doors.new_cache()
+        names["cache"] = api.new_cache()
     if "{file}" in call.path:
-        names["file"] = doors.new_file()
+        names["file"] = api.new_file()
     given_body: dict[str, Any] = {}
     if call.uploads:
         given_body = {
@@ -135,20 +135,20 @@ def test_a_plain_call_is_answered_as_the_document_says(doors: Doors, call: Opera
         }
     elif call.takes is not None:
         given_body = {"body": PLAIN_BODIES[verb], "media_type": "application/json"}
-    case = doors.schema[call.path][call.method].Case(path_parameters=names, **given_body)
-    answer = case.call(headers=doors.headers, timeout=EXAMPLE_SECONDS_MAX)
+    case = api.schema[call.path][call.method].Case(path_parameters=names, **given_body)
+    answer = case.call(headers=api.headers, timeout=EXAMPLE_SECONDS_MAX)
     assert answer.status_code == 200, answer.text
     case.validate_response(answer, checks=CHECKED)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=title)
-def test_every_answer_is_in_the_document(doors: Doors, call: Operated) -> None:
-    operation = doors.schema[call.path][call.method]
-    known = {"model": doors.models}
+def test_every_answer_is_in_the_document(api: DocumentedApi, call: Operated) -> None:
+    operation = api.schema[call.path][call.method]
+    known = {"model": api.models}
     if "{batch}" in call.path:
-        known["batch"] = [doors.new_batch(verb_of(call)) for _ in range(3)]
+        known["batch"] = [api.new_batch(verb_of(call)) for _ in range(3)]
     if "{file}" in call.path:
-        known["file"] = [doors.new_file() for _ in range(3)]
+        known["file"] = [api.new_file() for _ in range(3)]
 
     @given(data=st.data())
     @fuzzed(examples=15)
@@ -158,7 +158,7 @@ def test_every_answer_is_in_the_document(doors: Doors, call: Operated) -> None:
         for name, real in known.items():
             if name in case.path_parameters and data.draw(st.booleans()):
                 case.path_parameters[name] = data.draw(st.sampled_from(real))
-        answer = case.call(headers=doors.headers, timeout=EXAMPLE_SECONDS_MAX)
+        answer = case.call(headers=api.headers, timeout=EXAMPLE_SECONDS_MAX)
         assert answer.status_code < 500 or answer.status_code in SERVER_ERRORS, answer.text
         case.validate_response(answer, checks=CHECKED)
 

@@ -1,4 +1,4 @@
-"""Requests that show images to a model that sees, at every door."""
+"""Requests that show images to a model that sees, by every call."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Each bound that a client can reach is told in words, at the door or on the line itself."""
+"""Each bound that a client can reach is named in the answer, of the call or of the line."""
 
 import json
 from typing import Any

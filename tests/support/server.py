@@ -1,4 +1,4 @@
-"""A real `toplu serve` process for tests, the demo's doubts and benchmarks.
+"""A real `toplu serve` process for tests and benchmarks.
 
     with started_server(tmp_path, log_level="debug") as server:
         reply = server.call("GET", "/v1beta/batches")

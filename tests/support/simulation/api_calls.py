@@ -16,8 +16,8 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Door:
-    """The door as one project finds it."""
+class ProjectApi:
+    """The API as one project finds it."""
 
     app: Starlette
     key: str

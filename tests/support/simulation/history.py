@@ -1,6 +1,6 @@
 """One history: jobs come, time passes, faults strike, and everything ends.
 
-Clients come through the doors of the API; what each step leaves is looked at by `checkers`.
+Clients come through the API; what each step leaves is looked at by `checkers`.
 """
 
 import contextlib
@@ -131,11 +131,11 @@ class History:
         self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")
 
         async def create() -> str:
-            door = await self.server.door(project)
+            api = await self.server.api(project)
             if is_inline:
-                return await door.create({"requests": {"requests": _inlined(lines)}}, priority)
-            file = await door.upload(b"".join(line + b"\n" for line in lines))
-            return await door.create({"fileName": file}, priority)
+                return await api.create({"requests": {"requests": _inlined(lines)}}, priority)
+            file = await api.upload(b"".join(line + b"\n" for line in lines))
+            return await api.create({"fileName": file}, priority)
 
         job = self._insist(create)
         self.jobs[job] = lines
@@ -179,8 +179,8 @@ class History:
 
         async def cancel() -> None:
             with contextlib.suppress(Exception):
-                door = await self.server.door(self.projects_of[job])
-                await door.call("POST", f"/v1beta/batches/{job}:cancel")
+                api = await self.server.api(self.projects_of[job])
+                await api.call("POST", f"/v1beta/batches/{job}:cancel")
 
         self.server.pass_time(0.0, cancel)
 
@@ -190,7 +190,7 @@ class History:
         async def ask() -> None:
             answer = None
             with contextlib.suppress(Exception):
-                answer = await (await self.server.door(self.projects[0])).ask(text)
+                answer = await (await self.server.api(self.projects[0])).ask(text)
             if answer is not None and answer != text:
                 self.server.report(f"a call was told {answer!r}, and asked {text!r}")
 

@@ -57,8 +57,8 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
             server.begin_life()
 
             async def create() -> None:
-                door = await server.door("one")
-                await door.create({"requests": {"requests": requests}})
+                api = await server.api("one")
+                await api.create({"requests": {"requests": requests}})
 
             server.pass_time(0.0, create)
             while rows_of_jobs(server.data)[0]["state"] not in FINAL:

@@ -1,4 +1,4 @@
-"""A whole server without its doors, in virtual time: it lives, is killed, and lives again.
+"""A whole server without HTTP, in virtual time: it lives, is killed, and lives again.
 
 Everything is the product's own but the loop, the clock, the engine and the faults. A kill is the
 end of the loop in the middle of whatever it was doing: nothing is tidied up.
@@ -16,7 +16,7 @@ from unittest import mock
 import msgspec
 
 import toplu.batch.plan.planner
-from support.simulation.api_calls import Door
+from support.simulation.api_calls import ProjectApi
 from support.simulation.checkers import Violated
 from support.simulation.executions import Executions
 from support.simulation.faults import (
@@ -150,12 +150,12 @@ class ServerInTime:
                 break
         self._working = asyncio.ensure_future(self.server.pipeline.work())
 
-    async def door(self, project: str) -> Door:
-        """Return the door as the project finds it."""
+    async def api(self, project: str) -> ProjectApi:
+        """Return the API as the project finds it."""
         assert self.server is not None
         if project not in self._keys:
             self._keys[project] = await self.server.keys.create(ProjectId(project), "simulated")
-        return Door(self.server.app, self._keys[project])
+        return ProjectApi(self.server.app, self._keys[project])
 
     def report(self, violation: str) -> None:
         """Have the history end with it after this step."""

@@ -66,9 +66,9 @@ def _create(server: ServerInTime, job: dict[str, Any]) -> str:
     ]
 
     async def create() -> str:
-        door = await server.door(job["project"])
-        file = await door.upload(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-        return await door.create({"fileName": file})
+        api = await server.api(job["project"])
+        file = await api.upload(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        return await api.create({"fileName": file})
 
     name = server.pass_time(0.0, create)
     assert name is not None

@@ -1,4 +1,4 @@
-"""The ledger's door: durable when it returns, and nobody waits for ever."""
+"""The ledger is durable when it returns, and nobody waits for ever."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -28,8 +28,10 @@ async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bo
 
 
 async def retried(world: BatchWorld, name: str | None = None) -> Job:
-    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
-    return await door.create(
+    retries = JobRetry(
+        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
+    )
+    return await retries.create(
         await world.job("one"), engine=world.settings.models[0].name, display_name=name
     )
 
@@ -108,9 +110,11 @@ async def test_a_job_that_was_deleted_meanwhile_is_missing(world: BatchWorld) ->
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
     job = await world.job("one")
     await world.jobs.mark_deleted(PROJECT, ONE, world.clock.now())
-    door = JobRetry(blobs=world.blobs, results=world.result_reader(), admission=world.admission())
+    retries = JobRetry(
+        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
+    )
     with pytest.raises(NotFound):
-        await door.create(job, engine=world.settings.models[0].name, display_name=None)
+        await retries.create(job, engine=world.settings.models[0].name, display_name=None)
 
 
 async def test_quotas_hold_as_at_create(world: BatchWorld) -> None:
