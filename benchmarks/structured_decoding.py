@@ -1,76 +1,78 @@
-"""How much of the speed of free decoding is left when a grammar holds the answer to a schema.
+"""How much of the speed of free decoding is left when a schema holds the answer (B17).
 
-Two arms, interleaved A B B A, as batches of the same questions on one server. Both answer with as
-many tokens as they may: the schema asks for more text than fits.
+Batches of the same questions on one server, free and in two forms, interleaved; every answer has as
+many tokens as it may: the schemas ask for more than fits. One lane by the clock, four lanes kept
+full by tokens per CPU-second.
 """
 
-import json
 import tempfile
-from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from batches import create_batch, wait_until_done
+from arms import interleave, median, run_batch, token_counts
 from questions import questions
 from sizes import Size
 
+from support.model_tables import model_table
 from support.server import Server, started_server
 
-PAIRS = 2
-QUESTIONS = {Size.TINY: 4, Size.SELECTION: 60, Size.FULL: 60}
-LONG_TEXT = {"type": "STRING", "minLength": 600}
-FORM = {
-    "responseMimeType": "application/json",
-    "responseSchema": {
-        "type": "OBJECT",
-        "properties": {
-            "subject": {"type": "STRING", "maxLength": 40},
-            "level": {"type": "STRING", "enum": ["easy", "medium", "hard"]},
-            "answer": LONG_TEXT,
-        },
-        "required": ["subject", "level", "answer"],
+TURNS = {Size.TINY: 1, Size.SELECTION: 3, Size.FULL: 5}
+QUESTIONS = {Size.TINY: 2, Size.SELECTION: 8, Size.FULL: 24}
+ANSWER_TOKENS = 96
+RECORD = {
+    "type": "OBJECT",
+    "properties": {
+        "subject": {"type": "STRING", "maxLength": 40},
+        "level": {"type": "STRING", "enum": ["easy", "medium", "hard"]},
+        "answer": {"type": "STRING", "minLength": 2000},
     },
+    "required": ["subject", "level", "answer"],
+}
+LABELS = {
+    "type": "ARRAY",
+    "items": {"type": "STRING", "enum": [f"value number {number}" for number in range(1000)]},
+    "minItems": 100,
+}
+FORMS: dict[str, dict[str, Any]] = {
+    "free": {},
+    "record": {"responseMimeType": "application/json", "responseSchema": RECORD},
+    "labels": {"responseMimeType": "application/json", "responseSchema": LABELS},
 }
 
 
 def measure(size: Size) -> dict[str, Any]:
-    """Return the medians of both arms and their ratio, structured over free."""
-    free, structured = [], []
-    with (
-        tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,
-        started_server(Path(folder)) as server,
-    ):
-        count = QUESTIONS[size]
-        tokens_per_second(server, {}, count)  # the first batch finds every lane cold
-        for pair in range(PAIRS):
-            arms = [(free, {}), (structured, FORM)]
-            for rates, form in arms if pair % 2 == 0 else reversed(arms):
-                rates.append(tokens_per_second(server, form, count))
+    """Return the ratios of both forms, structured over free, on one lane and on four."""
+    one = _ratios(size, 1, "seconds")
+    four = _ratios(size, 4, "cpu_seconds")
     return {
-        "requests": count,
-        "free_tokens_per_second": median(free),
-        "structured_tokens_per_second": median(structured),
-        "structured_ratio": median(structured) / median(free),
+        "requests": QUESTIONS[size],
+        **{f"one_lane_{name}_ratio": ratio for name, ratio in one.items()},
+        **{f"four_lanes_{name}_per_cpu_ratio": ratio for name, ratio in four.items()},
     }
 
 
-def tokens_per_second(server: Server, form: dict[str, Any], count: int) -> float:
-    """Return how fast a batch of the questions is answered in the form."""
+def _ratios(size: Size, lanes: int, over: str) -> dict[str, float]:
+    with (
+        tempfile.TemporaryDirectory(prefix="toplu-bench-") as folder,
+        started_server(Path(folder), config=model_table(lanes=lanes)) as server,
+    ):
+
+        def run(form: dict[str, Any]) -> dict[str, float]:
+            return _run(server, form, QUESTIONS[size])
+
+        run({})  # the first batch finds every lane cold
+        arms = {name: (lambda form=form: run(form)) for name, form in FORMS.items()}
+        runs = interleave(arms, TURNS[size])
+    rates = {name: median(each, "output_tokens", over=over) for name, each in runs.items()}
+    return {name: rate / rates["free"] for name, rate in rates.items() if name != "free"}
+
+
+def _run(server: Server, form: dict[str, Any], count: int) -> dict[str, float]:
     lines = questions()[:count]
     for line in lines:
-        line["request"]["generationConfig"] |= form
-    operation = wait_until_done(server, create_batch(server, lines), poll_seconds=0.2)
-    metadata = operation["metadata"]
-    results = server.call(
-        "GET", f"/v1beta/{operation['response']['responsesFile']}:download?alt=media"
-    )
-    tokens = sum(
-        line["response"]["usageMetadata"]["candidatesTokenCount"] for line in _lines(results.body)
-    )
-    began, ended = (datetime.fromisoformat(metadata[at]) for at in ("createTime", "endTime"))
-    return tokens / (ended - began).total_seconds()
-
-
-def _lines(content: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in content.splitlines()]
+        (part,) = line["request"]["contents"][-1]["parts"]
+        part["text"] = f"Write a very long story around this question: {part['text']}"
+        config = line["request"].setdefault("generationConfig", {})
+        config |= form | {"maxOutputTokens": ANSWER_TOKENS}
+    figures, responses = run_batch(server, lines)
+    return figures | token_counts(responses)

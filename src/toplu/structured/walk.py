@@ -18,7 +18,7 @@ ATTEMPTS_MAX = 200
 QUOTE, ESCAPE = ord('"'), ord("\\")
 # What ends a value comes first, then what keeps it short.
 OUTSIDE_TEXT = b'}],:0123456789"ntfa-{[ '
-INSIDE_TEXT = b'"aA01-._@/:'
+INSIDE_TEXT = b'"a1A0-._@/:'
 PLAIN = range(32, 127)
 ENDS_AT = 0.9  # how likely a drawn answer ends where it may
 SHORTENS_AT = 0.5
