@@ -10,9 +10,25 @@ from typing import Any
 
 from toplu.structured.validator import FORMATS
 
-# The values of these are values of answers, or remarks.
-NO_SCHEMAS = frozenset(
-    {"enum", "const", "default", "example", "examples", "required", "x-guidance"}
+# Keywords whose value is a schema, or a list of them; the value of any other may look like one.
+SCHEMAS = frozenset(
+    {
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "items",
+        "prefixItems",
+        "additionalItems",
+        "unevaluatedItems",
+        "contains",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+    }
 )
 MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 CHOICES = frozenset({"anyOf", "oneOf"})
@@ -85,13 +101,11 @@ def _mapped(schema: dict[str, Any], change: Callable[[Any, str], Any]) -> dict[s
     """Return the schema with every schema directly in it changed."""
     written: dict[str, Any] = {}
     for keyword, value in schema.items():
-        if keyword in NO_SCHEMAS:
-            written[keyword] = value
-        elif keyword in MAPS and isinstance(value, dict):
+        if keyword in MAPS and isinstance(value, dict):
             written[keyword] = {name: change(inner, keyword) for name, inner in value.items()}
-        elif isinstance(value, list):
+        elif keyword in SCHEMAS and isinstance(value, list):
             written[keyword] = [change(inner, keyword) for inner in value]
-        elif isinstance(value, dict):
+        elif keyword in SCHEMAS:
             written[keyword] = change(value, keyword)
         else:
             written[keyword] = value
@@ -109,9 +123,10 @@ def _ordered(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_uuid_versions(schema: dict[str, Any]) -> dict[str, Any]:
-    if schema.get("format") not in FORMATS:
+    named = schema.get("format")
+    if not isinstance(named, str) or named not in FORMATS:
         return schema
-    version = schema["format"].removeprefix("uuid")
+    version = named.removeprefix("uuid")
     pattern = (
         f"^[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}$"
     )

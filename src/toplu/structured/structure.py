@@ -10,6 +10,7 @@ from typing import Any
 
 from toplu.structured.validator import SchemaValidator, Violation
 
+EXACT = 2**63  # smaller integers are exact for most readers of JSON
 NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
 
 
@@ -37,8 +38,8 @@ class Structure:
         if self.bare:
             return self.validator.find_violation(answer)
         try:
-            value = json.loads(answer, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            value = json.loads(answer, parse_constant=_refuse, parse_int=_read_integer)
+        except (ValueError, OverflowError, RecursionError):
             return Violation(keyword=NOT_JSON, place="$")
         return self.validator.find_violation(value)
 
@@ -50,3 +51,11 @@ def write_whole(rules: str) -> str:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _read_integer(text: str) -> int:
+    """Return the integer; ValueError if readers of JSON would not agree on it."""
+    value = int(text)
+    if abs(value) >= EXACT and float(value) != value:
+        raise ValueError(f"{text[:20]}… is no number of 64 bits")
+    return value

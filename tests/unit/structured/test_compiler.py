@@ -72,6 +72,7 @@ VALID: list[tuple[dict[str, Any], str, str]] = [
     ({"format": "email"}, '"a@b.c"', '"a"'),
     ({"format": "somebody's own"}, '"x"', ""),
     ({"ui:widget": "x", "type": "integer"}, "1", "{}"),
+    ({"note": {"format": {}, "minProperties": "x", "properties": {"a": 1}}}, "1", "1" * 400),
     ({"x-guidance": {"lenient": False}, "type": "integer"}, "1", "{}"),
     ({"$schema": D4, "minimum": 1, "exclusiveMinimum": True}, "2", "1"),
     ({"$schema": D4, "$ref": "#/definitions/a", "definitions": {"a": {"enum": [1]}}}, "1", "2"),
@@ -135,3 +136,10 @@ def test_a_grammar_of_too_many_states_is_refused_by_its_bound() -> None:
     compiled(schema)
     with pytest.raises(SchemaFault, match="schema_states_max = 100"):
         compile_schema(schema, "schema", SchemaBounds(states_max=100))
+
+
+def test_an_integer_on_which_readers_do_not_agree_is_no_answer() -> None:
+    structure = compiled({"type": "integer"})
+    assert structure.find_violation(str(2**63 - 1)) is None
+    assert structure.find_violation(str(2**70)) is None
+    assert str(structure.find_violation("1" + "0" * 308)) == "`JSON` at $"
