@@ -5,9 +5,13 @@ from typing import Any
 from toplu.structured.bounds import SchemaBounds, check_bounds
 from toplu.structured.dialect import read_dialect
 from toplu.structured.grammar import write_rule
+from toplu.structured.held_schema import without
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
 from toplu.structured.validator import SchemaValidator, check_satisfiable
+
+# Options of llguidance that a schema may carry; an engine takes them from us alone.
+OPTIONS_OF_ENGINES = frozenset({"x-guidance"})
 
 
 def compile_schema(schema: Any, path: str, bounds: SchemaBounds) -> Structure:
@@ -23,4 +27,5 @@ def compile_schema(schema: Any, path: str, bounds: SchemaBounds) -> Structure:
         rule = write_rule(read, path, bounds)
     except RecursionError:
         raise SchemaFault(path, "is nested too deep to be compiled.") from None
-    return Structure(json_schema=schema, rule=rule, validator=validator)
+    plain = without(schema, OPTIONS_OF_ENGINES)
+    return Structure(json_schema=plain, rule=rule, validator=validator)

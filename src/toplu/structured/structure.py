@@ -18,7 +18,7 @@ NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
 class Structure:
     """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
 
-    json_schema: Any  # the client's own
+    json_schema: Any  # the client's own, less options of engines
     rule: str  # the right side of a rule in llguidance's Lark: what may be decoded
     validator: SchemaValidator = field(repr=False)
     bare: bool = False  # a string without its quotes, as text/x.enum wants

@@ -143,3 +143,16 @@ def test_an_integer_on_which_readers_do_not_agree_is_no_answer() -> None:
     assert structure.find_violation(str(2**63 - 1)) is None
     assert structure.find_violation(str(2**70)) is None
     assert str(structure.find_violation("1" + "0" * 308)) == "`JSON` at $"
+
+
+def test_options_of_engines_in_a_schema_go_nowhere() -> None:
+    schema = {
+        "x-guidance": {"whitespace_flexible": True, "item_separator": "X"},
+        "type": "array",
+        "items": {"const": 1, "x-guidance": {"lenient": False}},
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    structure = compiled(schema)
+    assert "x-guidance" not in json.dumps(structure.json_schema)
+    assert set(drawn(structure)) == {"[1, 1]"}

@@ -12,8 +12,9 @@ from toplu.engines.calls import Function, Functions
 from toplu.engines.functions.grammar import write_call_rules
 from toplu.structured import gemini_schema as openapi
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import compile_schema
+from toplu.structured.compiler import OPTIONS_OF_ENGINES, compile_schema
 from toplu.structured.grammar import compile_error, raise_too_large
+from toplu.structured.held_schema import without
 from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
 from toplu.structured.structure import write_whole
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
@@ -167,7 +168,7 @@ def _read(declaration: FunctionDeclaration, path: str, bounds: SchemaBounds) -> 
     return Function(
         name=declaration.name or "",
         description=description,
-        parameters=schema,
+        parameters=without(schema, OPTIONS_OF_ENGINES),
         arguments=arguments,
     )
 
