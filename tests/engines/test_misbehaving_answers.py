@@ -3,11 +3,8 @@
 import asyncio
 import json
 
-import pytest
-
 from support.engines.misbehaving_server import MisbehavingServer, refusing, right, saying
 from support.engines.pool_before_servers import world
-from toplu.errors import Internal
 from toplu.wire.gemini.content import GenerationConfig
 
 
@@ -15,14 +12,20 @@ async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passe
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
     wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
-    server = MisbehavingServer(lambda text, n: wrong if text == "bad" or n < 3 else valid)
+    server = MisbehavingServer(
+        lambda text, _: valid if text.startswith("good") and len(server.bodies) == 3 else wrong
+    )
     async with world(server) as here:
         assert json.loads(await here.ask("good", config=form)) == {"age": 7}
         assert len({body["seed"] for body in server.bodies}) == 3
-        with pytest.raises(Internal, match="does not follow the schema"):
-            await here.ask("bad", config=form)
+        assert "`type` at $.age" in server.bodies[1]["messages"][-1]["content"]
+        answer = await here.answer("bad", config=form)
+    assert len(server.bodies) == 6
+    (candidate,) = answer["candidates"]
+    assert candidate["finishReason"] == "OTHER"
+    assert "`type` at $.age" in candidate["finishMessage"]
     (sent,) = {json.dumps(body["response_format"]) for body in server.bodies}
-    assert json.loads(sent)["json_schema"]["schema"] == {**schema, "additionalProperties": False}
+    assert json.loads(sent)["json_schema"]["schema"] == schema
 
 
 async def test_an_answer_whose_beginning_is_merely_noted_may_be_asked_for_again():
@@ -30,7 +33,8 @@ async def test_an_answer_whose_beginning_is_merely_noted_may_be_asked_for_again(
     form = GenerationConfig(response_mime_type="application/json", response_json_schema=schema)
     wrong, valid = saying('{"age": "old"}'), saying('{"age": 7}')
     begun = asyncio.Event()
-    async with world(MisbehavingServer(lambda _, n: wrong if n < 3 else valid)) as here:
+    server = MisbehavingServer(lambda _text, _: valid if len(server.bodies) == 3 else wrong)
+    async with world(server) as here:
         assert json.loads(await here.ask("good", config=form, begun=begun.set)) == {"age": 7}
     assert begun.is_set()
 

@@ -80,11 +80,23 @@ class World:
         config: GenerationConfig | None = None,
         begun: Callable[[], None] | None = None,
     ) -> str:
+        answer = await self.answer(text, interactive=interactive, config=config, begun=begun)
+        return str(answer["candidates"][0]["content"]["parts"][0]["text"])
+
+    async def answer(
+        self,
+        text: str,
+        *,
+        interactive: bool = False,
+        config: GenerationConfig | None = None,
+        begun: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
+        """Return the whole response as a client reads it."""
         asked = a_request(text)
         request = GenerateContentRequest(contents=asked.contents, generation_config=config)
         response = await self.pool.answer(request, interactive=interactive, label=text, begun=begun)
-        answer = json.loads(message.write(response))
-        return str(answer["candidates"][0]["content"]["parts"][0]["text"])
+        answer: dict[str, Any] = json.loads(message.write(response))
+        return answer
 
     async def stream(self, text: str) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""

@@ -44,7 +44,7 @@ def write_body(prompt: Prompt, model: str, seed: int, remote: RemoteSettings) ->
         grammar = grammar_of(prompt)
         body |= {} if grammar is None else {"grammar": grammar}
     elif prompt.structure is not None:
-        body |= _form(prompt.structure)
+        body |= _form(prompt.structure, remote)
     return body
 
 
@@ -92,8 +92,10 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
     return fields
 
 
-def _form(structure: Structure) -> dict[str, Any]:
+def _form(structure: Structure, remote: RemoteSettings) -> dict[str, Any]:
     if structure.json_schema == FREE:
         return {"response_format": {"type": "json_object"}}
-    form = {"name": "answer", "strict": True, "schema": structure.json_schema}
+    # OpenAI's own strict mode refuses most schemas; what comes without it is proved all the same.
+    is_strict = not remote.only_openai_fields
+    form = {"name": "answer", "strict": is_strict, "schema": structure.json_schema}
     return {"response_format": {"type": "json_schema", "json_schema": form}}
