@@ -65,17 +65,17 @@ check: setup ## format, lint, types and the direction of imports
 # Whole files go to each worker, the longest first (tests/conftest.py).
 JOBS ?= auto
 together := -n $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations 20
-# Each test of these has its time and memory measured or its processes killed.
+# What measures time or memory, or kills all, has the machine for itself, as far as it is ours.
 apart := alone
 elsewhere := searxng or older_sdks or system
 
-test-fast: setup ## the tests that need no model and no process
-	$(BIN)/pytest -q $(together) tests/repository tests/unit tests/store tests/engines tests/tools tests/api \
+test-fast: setup ## the tests of single parts, in under a minute: no model, no server
+	$(BIN)/pytest -q $(together) tests/repository/test_tidy.py tests/unit tests/store tests/tools \
 	  -m "not (model or slow or $(apart) or $(elsewhere))"
 
 ifdef ROOM
 test: setup
-	$(BIN)/pytest $(or $(wildcard tests/unit/$(ROOM) tests/$(ROOM)),$(error no tests of $(ROOM)))
+	$(BIN)/pytest $(or $(wildcard tests/unit/$(ROOM) tests/$(ROOM) tests/unit/$(dir $(ROOM))test_$(notdir $(ROOM)).py),$(error no tests of $(ROOM)))
 else
 test: check model tools $(node_modules) ## every check and test but those of test-system; ROOM=batch/run runs the tests of one room
 	$(BIN)/pytest -q $(together) -m "not ($(apart) or $(elsewhere))"

@@ -40,6 +40,7 @@ def test_whatever_the_grammar_of_a_plain_schema_allows_validates(case: Case) -> 
         assert structure.find_violation(answer) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(json_schemas)
 def test_a_random_schema_is_compiled_unless_no_value_meets_it(schema: Any) -> None:
