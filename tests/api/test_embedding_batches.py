@@ -237,3 +237,19 @@ def test_strict_checks_read_the_lines_as_embeddings(tmp_path: Any) -> None:
         assert create(http, fileName=good).status_code == 200
         reply = create(http, fileName=bad)
         assert (reply.status_code, "Error on line 2" in reply.text) == (400, True)
+
+
+def test_a_line_that_names_another_model_gets_its_error_beside_its_like(
+    http: httpx.Client,
+) -> None:
+    lines = lines_of(
+        http,
+        asking("same"),
+        asking("same", model=f"models/{MODEL}"),
+        asking("same", model="models/no-such-model"),
+        asking("same"),
+    )
+    vectors = [line["response"]["embedding"]["values"] for line in (*lines[:2], lines[3])]
+    assert vectors[0] == vectors[1] == vectors[2]
+    told = "Error on line 3: model models/no-such-model is not the model of the batch"
+    assert lines[2]["error"]["message"].startswith(told)

@@ -54,6 +54,7 @@ class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan depends on, beside the input."""
 
     method: Method
+    batch_model: str  # the name that the batch asked for, without `models/`
     model: ModelSettings | None  # None: it is in the catalogue no more
     deduplication: Deduplication
     requests_max: int  # of the job
@@ -66,6 +67,7 @@ class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
         """Return the rules for a job."""
         return cls(
             method=job.method,
+            batch_model=job.model,
             model=next((model for model in settings.models if model.name == job.engine), None),
             deduplication=settings.deduplication,
             requests_max=settings.job_requests_max,
@@ -141,7 +143,11 @@ class Ordering:
                 pass  # it is told so when its turn comes
             else:
                 digest = digest_of(
-                    request, self.total, model=rules.model, deduplication=rules.deduplication
+                    request,
+                    self.total,
+                    batch_model=rules.batch_model,
+                    model=rules.model,
+                    deduplication=rules.deduplication,
                 )
                 return key_of(request), digest
         return UNREADABLE, unique_digest(self.total)

@@ -94,18 +94,20 @@ def digest_of(
     request: GenerateContentRequest | EmbedContentRequest,
     index: int,
     *,
+    batch_model: str,
     model: ModelSettings | None,
     deduplication: Deduplication,
 ) -> bytes:
     """Return what duplicates have in common: requests that one answer is right for.
 
-    The digest of any other request is its own.
+    `batch_model` is the name that the batch asked for: a request that names it asks for the same
+    as one that names none. The digest of any other request is its own.
     """
     if deduplication == "never" or not (
         deduplication == "all" or _is_deterministic(request, model)
     ):
         return unique_digest(index)
-    if request.model is not None:
+    if request.model is not None and request.model.removeprefix("models/") == batch_model:
         request = msgspec.structs.replace(request, model=None)
     return hashlib.blake2b(_encoder.encode(request), digest_size=DIGEST_BYTES).digest()
 
@@ -124,6 +126,7 @@ def _is_deterministic(
         return False  # what a tool finds may have changed
     config = request.generation_config
     temperature = None if config is None else config.temperature
-    if temperature is None and model is not None:
+    # A request that is relayed is sampled as the server it goes to likes.
+    if temperature is None and model is not None and not model.is_relayed:
         temperature = model.temperature
     return temperature == 0 or (config is not None and config.seed is not None)

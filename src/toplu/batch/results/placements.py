@@ -18,7 +18,7 @@ from typing import Self
 
 from toplu.job import JobId, Shard
 from toplu.store.blobs.result_log import Entry, ResultLog, Segment
-from toplu.wire.gemini import jsonl
+from toplu.wire.gemini import jsonl, message
 
 RECORD = struct.Struct("<IIQI")
 RECORDS_AT_ONCE = 32 * 1024
@@ -104,7 +104,9 @@ class Placements:
             expected = list(range(following, following + len(span)))
             assert indexes == expected, "a job counted as done lacks results"
             following += len(span)
-            yield b"".join(line + b"\n" for line in _read(results, job, span))
+            lines = _read(results, job, span)
+            # An earlier version may have written characters into the log that cut lines.
+            yield message.on_one_line(b"".join(line + b"\n" for line in lines))
         assert following == self._total, "a job counted as done lacks results"
 
     def numbered(self, results: ResultLog, job: JobId) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from toplu.caches.library import CacheLibrary
+from toplu.errors import TopluError
 from toplu.files.attachments import Attachments
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
@@ -59,6 +60,10 @@ class Executor(Protocol):
         """
         ...
 
+    async def may_copy(self, request: Any, *, project: ProjectId, model: str) -> bool:
+        """Whether the response to the request is right for equal ones, which are deterministic."""
+        ...
+
 
 class GenerationExecutor:
     """Answers of a model that generates; a request may refer to what its project keeps."""
@@ -102,6 +107,16 @@ class GenerationExecutor:
             begun=begun if self.share_cache else None,
         )
 
+    async def may_copy(
+        self, request: GenerateContentRequest, *, project: ProjectId, model: str
+    ) -> bool:
+        try:
+            cached = await self._caches.of_request(request, project=project, model=model)
+        except TopluError:
+            return False  # the cache went meanwhile, and each request is told so
+        # What a tool of the cache finds may have changed.
+        return cached is None or all(tool.only_declares for tool in cached.request.tools or ())
+
 
 class EmbeddingExecutor:
     """Answers of a model that embeds; its requests are text alone."""
@@ -130,6 +145,15 @@ class EmbeddingExecutor:
         begun: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is reused
     ) -> Response:
         return await self._pool.answer(request, interactive=False, label=label)
+
+    async def may_copy(
+        self,
+        request: EmbedContentRequest,  # noqa: ARG002  # a vector follows from its text
+        *,
+        project: ProjectId,  # noqa: ARG002
+        model: str,  # noqa: ARG002
+    ) -> bool:
+        return True
 
 
 def executor_of(

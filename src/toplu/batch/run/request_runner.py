@@ -9,16 +9,14 @@ request, is raised.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any
 
-import msgspec
 import structlog
 
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.executors import Executor
-from toplu.clock import random_id
-from toplu.engines.translation.answer import RESPONSE_ID_LENGTH
+from toplu.engines.translation.copied_answer import copy_of
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp
 from toplu.job import Job
@@ -26,7 +24,6 @@ from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record
 from toplu.wire.gemini import jsonl
-from toplu.wire.gemini.content import GenerateContentResponse
 from toplu.wire.gemini.message import FreeForm, Response
 from toplu.wire.gemini.token_usage import usage_of
 
@@ -35,7 +32,6 @@ log = structlog.get_logger()
 READ_IN_THREAD_FROM_BYTES = 64 * 1024
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
 
-T = TypeVar("T")
 Known = tuple[jsonl.Key, FreeForm | None]  # what the client knows a request by
 
 
@@ -44,7 +40,7 @@ class RequestRunner:
 
     def __init__(self, answers: Executor, settings: Settings) -> None:
         self._answers = answers
-        self._line_bytes_max = settings.line_bytes_max
+        self._settings = settings
 
     async def outcomes(
         self,
@@ -56,45 +52,57 @@ class RequestRunner:
     ) -> AsyncIterator[list[Record]]:
         """Yield the outcomes of requests that ask the very same, some of them at a time.
 
-        The first one's response is right for all. If it has none, the next is the first. `begun`
-        is as for `Answers.answer`.
+        The first one's response is right for all. If it has none, or may not be copied, the next
+        is the first. `begun` is as for `Executor.answer`.
         """
         for place, line in enumerate(duplicates):
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
-            known, outcome = await self._outcome(job, line, lane, begun)
+            known, request = await self._read(job, line)
+            outcome = request
+            if not isinstance(request, RequestError):
+                outcome = await self._answer(job, line, request, lane, begun)
             records = [_record(line, known, outcome)]
-            if not isinstance(outcome, RequestError) and (others := duplicates[place + 1 :]):
-                records += await asyncio.to_thread(_copies, job, others, outcome)
-            for record in records:
-                log.debug(
-                    "request_finished",
-                    job=job.id,
-                    index=record.index,
-                    succeeded=record.succeeded,
-                    is_copy=record.is_copy,
-                )
+            others = duplicates[place + 1 :]
+            may_copy = others and await self._may_copy(job, request, outcome)
+            if may_copy:
+                records += await asyncio.to_thread(self._copies, job, others, outcome)
+            _log_finished(job, records)
             yield records
-            if records[0].succeeded:
+            if may_copy:
                 return
 
-    async def _outcome(
-        self, job: Job, line: RequestLine, lane: int, begun: Callable[[], None] | None
-    ) -> tuple[Known, Response | RequestError]:
+    async def _read(self, job: Job, line: RequestLine) -> tuple[Known, Any]:
+        """Return what the client knows the line by, and its request or why there is none.
+
+        A long line is read in a thread: a hostile one takes seconds of everybody's time.
+        """
+        if len(line.line or b"") < READ_IN_THREAD_FROM_BYTES:
+            return self._read_now(job, line)
+        return await asyncio.to_thread(self._read_now, job, line)
+
+    def _read_now(self, job: Job, line: RequestLine) -> tuple[Known, Any]:
         if line.line is None:
-            reason = f"the line is longer than {self._line_bytes_max} bytes"
+            reason = f"the line is longer than {self._settings.line_bytes_max} bytes"
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
             return (None, None), error.as_request_error()
         try:
-            read = FORMS[job.method].read
-            request_line = await _beside_the_loop(read, line.line, line.number)
-            _check_model(request_line.request.model, job, line)
+            read = FORMS[job.method].read(line.line, line.number)
+            _check_model(read.request.model, job, line)
         except InvalidArgument as error:
-            known = await _beside_the_loop(jsonl.identify, line.line)
-            return known, error.as_request_error()
-        known = (request_line.key, request_line.metadata)
+            return jsonl.identify(line.line), error.as_request_error()
+        return (read.key, read.metadata), read.request
+
+    async def _answer(
+        self,
+        job: Job,
+        line: RequestLine,
+        request: Any,
+        lane: int,
+        begun: Callable[[], None] | None,
+    ) -> Response | RequestError:
         try:
-            return known, await self._answers.answer(
-                request_line.request,
+            return await self._answers.answer(
+                request,
                 project=job.project,
                 model=job.model,
                 label=f"{job.id}#{line.index}",
@@ -104,34 +112,32 @@ class RequestRunner:
         except EngineGivenUp:
             raise
         except TopluError as error:
-            return known, error.as_request_error()
+            return error.as_request_error()
         except Exception:
             # A bug of ours costs this request its response, not the job its other results.
             log.exception("request_crashed", job=job.id, index=line.index)
-            return known, Internal(INTERNAL_MESSAGE).as_request_error()
+            return Internal(INTERNAL_MESSAGE).as_request_error()
 
+    async def _may_copy(self, job: Job, request: Any, outcome: Response | RequestError) -> bool:
+        if isinstance(outcome, RequestError):
+            return False
+        if self._settings.deduplication == "all":
+            return True
+        return await self._answers.may_copy(request, project=job.project, model=job.model)
 
-def _copies(job: Job, duplicates: Sequence[RequestLine], response: Response) -> list[Record]:
-    """Return the outcomes of requests that the response is right for too: with it they have one."""
-    copies = []
-    for line in duplicates:
-        assert line.line is not None, "a line that was not read is nobody's duplicate"
-        request_line = FORMS[job.method].read(line.line, line.number)
-        own = response
-        if isinstance(own, GenerateContentResponse):
-            own = msgspec.structs.replace(own, response_id=random_id(RESPONSE_ID_LENGTH))
-        elif isinstance(own, dict):
-            own = own | {"responseId": random_id(RESPONSE_ID_LENGTH)}
-        record = _record(line, (request_line.key, request_line.metadata), own)
-        copies.append(replace(record, usage=NO_TOKENS, is_copy=True))
-    return copies
-
-
-async def _beside_the_loop(read: Callable[..., T], line: bytes, *further: int) -> T:
-    """Read the line, in a thread if it is long: a hostile one takes seconds of everybody's time."""
-    if len(line) < READ_IN_THREAD_FROM_BYTES:
-        return read(line, *further)
-    return await asyncio.to_thread(read, line, *further)
+    def _copies(
+        self, job: Job, duplicates: Sequence[RequestLine], response: Response
+    ) -> list[Record]:
+        """Return the outcomes of duplicates: each passes its own checks before it has a copy."""
+        records = []
+        for line in duplicates:
+            known, request = self._read_now(job, line)
+            if isinstance(request, RequestError):
+                records.append(_record(line, known, request))
+                continue
+            record = _record(line, known, copy_of(response))
+            records.append(replace(record, usage=NO_TOKENS, is_copy=True))
+        return records
 
 
 def _check_model(model: str | None, job: Job, line: RequestLine) -> None:
@@ -149,3 +155,14 @@ def _record(line: RequestLine, known: Known, outcome: Response | RequestError) -
         payload=jsonl.write_result(*known, outcome),
         usage=NO_TOKENS if isinstance(outcome, RequestError) else usage_of(outcome),
     )
+
+
+def _log_finished(job: Job, records: Sequence[Record]) -> None:
+    for record in records:
+        log.debug(
+            "request_finished",
+            job=job.id,
+            index=record.index,
+            succeeded=record.succeeded,
+            is_copy=record.is_copy,
+        )

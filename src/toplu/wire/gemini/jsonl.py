@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from toplu.errors import InvalidArgument, RequestError
-from toplu.wire.gemini import lenient_json, proto_json
+from toplu.wire.gemini import lenient_json, message, proto_json
 from toplu.wire.gemini.batch import InlinedRequest
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
@@ -79,7 +79,6 @@ class _Failed(msgspec.Struct):
 _failed_decoder = msgspec.json.Decoder(_Failed)
 _object_decoder = msgspec.json.Decoder(_Object)
 _identity_decoder = msgspec.json.Decoder(_Identity)
-_encoder = msgspec.json.Encoder()
 
 
 class LineForm(Generic[R]):
@@ -218,15 +217,15 @@ def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes
     members: dict[str, Any] = {"request": request.request}
     if request.metadata is not None:
         members = {"metadata": request.metadata} | members
-    return _encode(members)
+    return message.write(members)
 
 
 def write_result(key: Key, metadata: FreeForm | None, outcome: Response | RequestError) -> bytes:
     """Return the output line, without a line end."""
     texts = None if metadata is None else _as_texts(metadata)
     if isinstance(outcome, RequestError):
-        return _encode(_Outcome(error=outcome, key=key, metadata=texts))
-    return _encode(_Outcome(response=outcome, key=key, metadata=texts))
+        return message.write(_Outcome(error=outcome, key=key, metadata=texts))
+    return message.write(_Outcome(response=outcome, key=key, metadata=texts))
 
 
 def error_code_of(line: bytes) -> int | None:
@@ -239,21 +238,13 @@ def error_code_of(line: bytes) -> int | None:
 
 def with_number(line: bytes, number: int) -> bytes:
     """Return an output line that says first which request of the batch it answers, from 1."""
-    return b'{"line":%d,' % number + line[1:]
+    return b'{"line":%d,' % number + message.on_one_line(line)[1:]
 
 
 def _as_texts(metadata: FreeForm) -> dict[str, str]:
-    # The SDKs take strings only.
+    # The SDKs take strings only, and null is the same as absent.
     return {
-        name: value if isinstance(value, str) else _encode(value).decode()
+        name: value if isinstance(value, str) else message.write(value).decode()
         for name, value in metadata.items()
+        if value is not None
     }
-
-
-def _encode(value: Any) -> bytes:
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:
-        # Half a surrogate pair, out of an engine: a mark in the text, and not a lost result.
-        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")

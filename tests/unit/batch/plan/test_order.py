@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,13 +19,15 @@ from toplu.batch.plan.sort_key import KEY_BYTES_MAX, digest_of, key_of, shared_b
 from toplu.job import Method
 from toplu.settings.model import ModelSettings
 from toplu.settings.server import Deduplication
-from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
+from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.jsonl import read_line
 from toplu.wire.gemini.line_splitter import LineSpan
 
 MODEL = ModelSettings(name="m", engine="echo", temperature=0.7)
 RULES = PlanRules(
     method=Method.GENERATE,
+    batch_model="m",
     model=MODEL,
     deduplication="deterministic",
     requests_max=10_000,
@@ -179,7 +182,8 @@ def test_the_operator_decides_what_one_answer_does_for(
 ) -> None:
     request = a_request(a_line("a"))
     digests = {
-        digest_of(request, index, model=MODEL, deduplication=deduplication) for index in (0, 1)
+        digest_of(request, index, batch_model="m", model=MODEL, deduplication=deduplication)
+        for index in (0, 1)
     }
     assert (len(digests) == 1) is duplicates
 
@@ -188,7 +192,8 @@ def test_a_model_that_is_deterministic_by_itself_needs_no_temperature() -> None:
     request = a_request(a_line("a"))
     model = ModelSettings(name="m", engine="echo", temperature=0)
     digests = {
-        digest_of(request, index, model=model, deduplication="deterministic") for index in (0, 1)
+        digest_of(request, index, batch_model="m", model=model, deduplication="deterministic")
+        for index in (0, 1)
     }
     assert len(digests) == 1
 
@@ -210,9 +215,75 @@ def test_a_tool_may_find_something_else_the_second_time(tool: dict[str, Any], an
     }
     request = a_request(json.dumps(line).encode())
     digests = {
-        digest_of(request, index, model=MODEL, deduplication="deterministic") for index in (0, 1)
+        digest_of(request, index, batch_model="m", model=MODEL, deduplication="deterministic")
+        for index in (0, 1)
     }
     assert len(digests) == answers
+
+
+def digest_by(request: GenerateContentRequest | EmbedContentRequest) -> bytes:
+    return digest_of(request, 0, batch_model="m", model=MODEL, deduplication="deterministic")
+
+
+def test_the_name_of_the_batchs_own_model_asks_for_nothing_else() -> None:
+    line = a_line("a", temperature=0)
+    plain = a_request(line)
+    named = [msgspec.structs.replace(plain, model=name) for name in ("m", "models/m")]
+    other = msgspec.structs.replace(plain, model="models/other")
+    assert {digest_by(request) for request in named} == {digest_by(plain)}
+    assert digest_by(other) != digest_by(plain)
+    vector = EmbedContentRequest(content=Content(parts=[Part(text="a")]))
+    foreign = msgspec.structs.replace(vector, model="models/other")
+    assert digest_by(foreign) != digest_by(vector)
+
+
+# Whatever a request may say beside its text, in a value that it may have.
+SAID = {
+    "systemInstruction": {"parts": [{"text": "s"}]},
+    "tools": [{"functionDeclarations": [{"name": "f"}]}],
+    "toolConfig": {"functionCallingConfig": {"mode": "NONE"}},
+    "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+    "cachedContent": "cachedContents/1",
+    "serviceTier": "flex",
+}
+CONFIG = {
+    "candidateCount": 2,
+    "stopSequences": ["x"],
+    "maxOutputTokens": 3,
+    "topP": 0.5,
+    "topK": 2,
+    "presencePenalty": 1,
+    "frequencyPenalty": 1,
+    "responseLogprobs": True,
+    "logprobs": 1,
+    "responseMimeType": "application/json",
+    "responseSchema": {"type": "STRING"},
+    "responseJsonSchema": {"type": "string"},
+    "responseModalities": ["TEXT"],
+    "mediaResolution": "MEDIA_RESOLUTION_LOW",
+    "thinkingConfig": {"thinkingBudget": 1},
+}
+
+
+def test_everything_that_changes_an_answer_tells_requests_apart() -> None:
+    asked = {"contents": [{"parts": [{"text": "a"}]}], "generationConfig": {"temperature": 0}}
+    lines = [asked, *(asked | {name: value} for name, value in SAID.items())]
+    config = asked["generationConfig"]
+    lines += [
+        asked | {"generationConfig": config | {name: value}} for name, value in CONFIG.items()
+    ]
+    digests = {digest_by(a_request(json.dumps(line).encode())) for line in lines}
+    assert len(digests) == len(lines)
+
+
+def test_a_relayed_request_is_as_deterministic_as_it_says_itself() -> None:
+    relayed = ModelSettings(name="m", engine="gemini_server", temperature=0)
+    request = a_request(a_line("a"))
+    digests = {
+        digest_of(request, n, batch_model="m", model=relayed, deduplication="deterministic")
+        for n in (0, 1)
+    }
+    assert len(digests) == 2
 
 
 PLACES = st.lists(

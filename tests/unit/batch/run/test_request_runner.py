@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.batch.batch_world import BatchWorld, answer_all
+from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.errors import Unavailable
 from toplu.job import JobId, JobState
@@ -25,7 +26,11 @@ class CountingPool:
     failing: int = 0
     lanes: int = 1
     window: int = 2
+    copies: bool = True  # whether its answers are right for duplicates
     asked: list[str] = field(default_factory=list)
+
+    async def may_copy(self, _: GenerateContentRequest, **__: Any) -> bool:
+        return self.copies
 
     async def answer(self, request: GenerateContentRequest, **_: Any) -> GenerateContentResponse:
         text = (request.contents or [])[0].parts[0].text
@@ -88,6 +93,46 @@ async def test_a_failure_is_nobody_elses(world: BatchWorld) -> None:
     assert ["error" in line for line in results] == [True, False, False, False]
     counts = (await world.job("one")).counts
     assert (counts.succeeded, counts.failed, counts.deduplicated) == (3, 1, 2)
+
+
+async def test_a_line_that_names_another_model_gets_its_error(world: BatchWorld) -> None:
+    pool = CountingPool()
+    lines = [a_line("same", key, temperature=0) for key in "ab"]
+    foreign = json.loads(lines[1])
+    foreign["request"]["model"] = "models/no-such-model"
+    await run_through(world, pool, [lines[0], json.dumps(foreign).encode()])
+    results = await world.output("one")
+    assert "response" in results[0]
+    assert "no-such-model is not the model of the batch" in results[1]["error"]["message"]
+    assert results[1]["key"] == "b"
+
+
+async def test_duplicates_pass_their_own_checks_although_an_older_plan_took_them_for_equal(
+    world: BatchWorld,
+) -> None:
+    lines = [a_line("same", key, temperature=0) for key in "abc"]
+    foreign = json.loads(lines[1])
+    foreign["request"]["model"] = "models/no-such-model"
+    lines[1] = json.dumps(foreign).encode()
+    await world.keep_job("one", lines)
+    job = await world.job("one")
+    duplicates = [
+        RequestLine(index=index, number=index + 1, line=line, group=0)
+        for index, line in enumerate(lines)
+    ]
+    runner = RequestRunner(CountingPool(), world.settings)
+    (records,) = [group async for group in runner.outcomes(job, duplicates, lane=0)]
+    assert [record.succeeded for record in records] == [True, False, True]
+    assert [record.is_copy for record in records] == [False, False, True]
+    fault = json.loads(records[1].payload)
+    assert (fault["key"], fault["metadata"], fault["error"]["code"]) == ("b", {"n": "b"}, 3)
+
+
+async def test_an_answer_that_may_change_is_nobody_elses(world: BatchWorld) -> None:
+    pool = CountingPool(copies=False)
+    await run_through(world, pool, [a_line("same", key, temperature=0) for key in "abc"])
+    assert len(pool.asked) == 3
+    assert (await world.job("one")).counts.deduplicated == 0
 
 
 async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: BatchWorld) -> None:
