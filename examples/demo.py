@@ -147,7 +147,7 @@ def watch(url: str, name: str) -> dict[str, Any]:
             counts = operation["metadata"].get("batchStats", {})
             total = int(counts.get("requestCount", 0))
             answered = total - int(counts.get("pendingRequestCount", 0))
-            state = operation["metadata"]["state"].removeprefix("JOB_STATE_").lower()
+            state = operation["metadata"]["state"].rpartition("_STATE_")[2].lower()
             progress.update(bar, completed=answered, total=total or None, description=state)
             if operation["done"]:
                 return operation

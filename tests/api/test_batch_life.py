@@ -142,6 +142,11 @@ def test_a_job_expires_after_48_hours_and_its_row_goes_after_six_weeks(
     clock.advance(timedelta(hours=2))
     server.call(server.server.pipeline.tidy())
     assert client.batches.get(name=job.name).state is types.JobState.JOB_STATE_EXPIRED
+    with http_client(server.url) as http:
+        reason = operation(http, job.name)["error"]
+    assert reason["code"] == 4
+    assert reason["message"].startswith("The batch expired after 48 hours: its deadline passed")
+    assert f"{job.name}:results" in reason["message"]
     clock.advance(timedelta(weeks=6, hours=1))
     server.call(server.server.pipeline.tidy())
     with pytest.raises(errors.ClientError):
@@ -166,6 +171,7 @@ def test_the_state_is_spelled_as_the_setting_says(open_test_server: OpenServer) 
     job = client.batches.create(model="gemini-2.5-flash", src=[asking("x")])
     assert wait_until_final(client, job.name).state is types.JobState.JOB_STATE_SUCCEEDED
     with http_client(server.url) as http:
+        del http.headers["X-Toplu-State-Style"]
         assert operation(http, job.name)["metadata"]["state"] == "BATCH_STATE_SUCCEEDED"
 
 

@@ -138,6 +138,25 @@ def test_a_file_that_is_no_jsonl_is_refused_at_create(http: httpx.Client, conten
     assert "operations" not in http.get("/v1beta/batches").json()
 
 
+def test_a_damaged_first_line_is_one_error_as_any_other(http: httpx.Client) -> None:
+    good = json.dumps({"key": "b", "request": asking("x")}).encode()
+    for damaged in (b"key,text", good[:-2], json.dumps(asking("x")).encode("utf-16"), b"[1]"):
+        created = create_from_file(http, upload_lines(http, [damaged, good]))
+        first, second = result_lines(http, finish(http, created.json()["name"]))
+        assert first["error"]["message"].startswith("Error on line 1: ")
+        assert (second["key"], "response" in second) == ("b", True)
+
+
+def test_a_file_without_any_readable_line_says_why_and_where(http: httpx.Client) -> None:
+    name = upload_lines(http, [b"", b"key,text", b"a,b"])
+    message = create_from_file(http, name).json()["error"]["message"]
+    assert message.startswith("Error on line 2: invalid JSON, near column 1: unexpected character")
+    assert message.endswith(f"No line of {name} is a JSON object.")
+    lines = b"\n".join(json.dumps(asking("x")).encode() for _ in "ab").decode()
+    utf_16 = upload_lines(http, [lines.encode("utf-16")])
+    assert "not UTF-8" in create_from_file(http, utf_16).json()["error"]["message"]
+
+
 def test_strict_checks_refuse_a_file_with_any_bad_line(open_test_server: OpenServer) -> None:
     server = open_test_server(input_checks="strict")
     with http_client(server.url) as http:

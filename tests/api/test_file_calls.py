@@ -122,7 +122,9 @@ def test_a_mime_type_is_kept_as_sent(http: httpx.Client, mime_type: str) -> None
     assert send(http, url, "finalize").json()["file"]["mimeType"] == mime_type
 
 
-@pytest.mark.parametrize("mime_type", ["text/", "/plain", "a b", "text/plain\nX: y", "x" * 300])
+@pytest.mark.parametrize(
+    "mime_type", ["text/", "/plain", "a b", "text/plain\nX: y", "x" * 300, "bad/mime_type"]
+)
 def test_a_malformed_mime_type_is_unsupported(http: httpx.Client, mime_type: str) -> None:
     reply = begin(http, 1, {"mimeType": mime_type})
     assert reply.status_code == 400

@@ -92,7 +92,7 @@ def test_every_line_has_exactly_one_outcome(http: httpx.Client, plain: dict[str,
     @given(lines=st.lists(line.filter(lambda line: line.strip()), min_size=1, max_size=20))
     @fuzzed(examples=10)
     def has_outcomes(lines: list[bytes]) -> None:
-        # The first line decides whether the file is one of requests at all.
+        # A file without a single JSON object is refused as a whole.
         content = [json.dumps({"request": asking("x")}).encode(), *lines]
         count = len([one for one in b"\n".join(content).split(b"\n") if one.strip()])
         created = create_from_file(http, upload_lines(http, content))

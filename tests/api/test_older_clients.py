@@ -75,11 +75,41 @@ def states_of(http: httpx.Client, name: str, style: str | None) -> set[str]:
     return {each["metadata"]["state"] for each in [found, *listed] if each["name"] == name}
 
 
+GOOGLE = "google-genai-sdk/1.24.0 gl-python/3.11"
+
+
+@pytest.mark.parametrize(
+    ("headers", "style"),
+    [
+        ({"x-goog-api-client": GOOGLE}, "JOB"),
+        ({"x-goog-api-client": "google-genai-sdk/3.3.0 gl-node/web"}, "JOB"),
+        ({"x-goog-api-client": "an-app/1 google-genai-sdk/1.69.0 gl-go/go1.25"}, "JOB"),
+        ({"User-Agent": "curl/8.14.1"}, "JOB"),
+        ({"User-Agent": "python-httpx/0.28.1"}, "BATCH"),
+        ({"User-Agent": "Mozilla/5.0 (like curl/8)"}, "BATCH"),
+        ({"x-goog-api-client": "gl-java/17 gapic/2"}, "BATCH"),
+        ({"x-goog-api-client": GOOGLE, "X-Toplu-State-Style": "batch"}, "BATCH"),
+        ({"User-Agent": "curl/8.14.1", "X-Toplu-State-Style": "batch"}, "BATCH"),
+    ],
+)
+def test_a_state_is_spelled_as_its_reader_waits_for_it(
+    http: httpx.Client, headers: dict[str, str], style: str
+) -> None:
+    del http.headers["X-Toplu-State-Style"]
+    created = http.post(CREATE, json=batch_of({"request": asking("x")}), headers=headers).json()
+    assert created["metadata"]["state"] == f"{style}_STATE_PENDING"
+    found = http.get(f"/v1beta/{created['name']}", headers=headers).json()
+    assert found["metadata"]["state"].startswith(f"{style}_STATE_")
+    listed = http.get("/v1beta/batches", headers=headers).json()["operations"]
+    assert {each["metadata"]["state"].partition("_")[0] for each in listed} == {style}
+
+
 @pytest.mark.parametrize("default", ["job", "batch"])
 def test_a_call_may_choose_how_states_are_spelled(
     open_test_server: OpenServer, default: str
 ) -> None:
     with http_of(open_test_server(state_style=default)) as http:
+        del http.headers["X-Toplu-State-Style"]
         entry = {"request": asking("x")}
         for style in ("job", "batch"):
             headers = {"x-toplu-state-style": style.upper()}

@@ -26,8 +26,8 @@ def sdk_client(url: str, key: str = "any") -> genai.Client:
 
 
 def http_client(url: str, key: str | None = "any") -> httpx.Client:
-    """Return a client for raw HTTP."""
-    headers = {} if key is None else {"x-goog-api-key": key}
+    """Return a client for raw HTTP, which reads states as the SDKs spell them."""
+    headers = {"X-Toplu-State-Style": "job"} | ({} if key is None else {"x-goog-api-key": key})
     return httpx.Client(
         base_url=url, headers=headers, verify=NO_CERTIFICATES, timeout=PATIENCE_SECONDS
     )

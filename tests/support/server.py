@@ -230,11 +230,15 @@ class Server:
         key: str = "any-key",
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        """Make one HTTP call; a body that is not bytes is sent as JSON."""
+        """Make one HTTP call; a body that is not bytes is sent as JSON.
+
+        States are read as the SDKs spell them.
+        """
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
-            connection.request(method, path, content, {"x-goog-api-key": key} | (headers or {}))
+            given = {"x-goog-api-key": key, "X-Toplu-State-Style": "job"} | (headers or {})
+            connection.request(method, path, content, given)
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             return Reply(status=answer.status, headers=names, body=answer.read())

@@ -93,7 +93,11 @@ class Janitor:
 
     async def _expire(self, job: Job) -> None:
         hours = self._settings.job_life_seconds / 3600
-        reason = DeadlineExceeded(f"The batch expired: it was not finished after {hours:g} hours.")
+        reason = DeadlineExceeded(
+            f"The batch expired after {hours:g} hours: its deadline passed before every request "
+            f"was answered. GET batches/{job.id}:results reads what is done, and POST "
+            f"batches/{job.id}:retry runs the rest as a new batch."
+        )
         moved = await self._jobs.move(
             job.id, JobState.EXPIRED, self._clock.now(), error=reason.as_request_error()
         )

@@ -34,7 +34,7 @@ class Client:
     @asynccontextmanager
     async def open(cls, url: str, key_file: Path | None) -> AsyncIterator[Self]:
         """Yield a client; its key is in no argument, which every user of the machine could read."""
-        headers = {"x-goog-api-key": _key(key_file)}
+        headers = {"x-goog-api-key": _key(key_file), "X-Toplu-State-Style": "job"}
         # No bound for a whole download, but for each wait in it.
         timeout = aiohttp.ClientTimeout(total=None, connect=CALL_SECONDS, sock_read=CALL_SECONDS)
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:

@@ -95,11 +95,18 @@ def _read(order: DocumentOrder, data: bytes) -> str:
     if order.reading is Reading.HTML:
         from toplu.documents.web_page import read_page
 
-        text = read_page(data.decode())
-        if len(text) > order.characters_max:
-            raise too_long(order.characters_max)
-        return text
+        return _within(order.characters_max, read_page(data.decode()))
+    if order.reading is Reading.RTF:
+        from toplu.documents.rich_text import read_rich_text
+
+        return _within(order.characters_max, read_rich_text(data))
     return _read_pdf(order, data)
+
+
+def _within(characters_max: int, text: str) -> str:
+    if len(text) > characters_max:
+        raise too_long(characters_max)
+    return text
 
 
 def too_long(characters_max: int) -> DocumentFault:

@@ -18,6 +18,7 @@ class Reading(StrEnum):
     XML = "XML"  # as it stands, but it may name its own charset
     HTML = "HTML"
     PDF = "PDF"
+    RTF = "RTF"
 
 
 EXACT: dict[str, Reading] = {
@@ -32,6 +33,9 @@ EXACT: dict[str, Reading] = {
     "text/yaml": Reading.TEXT,
     "text/calendar": Reading.TEXT,
     "text/vcard": Reading.TEXT,
+    "text/vtt": Reading.TEXT,
+    "text/srt": Reading.TEXT,
+    "application/x-subrip": Reading.TEXT,
     "text/json": Reading.TEXT,
     "application/json": Reading.TEXT,
     "application/jsonl": Reading.TEXT,
@@ -62,6 +66,10 @@ EXACT: dict[str, Reading] = {
     "application/xhtml+xml": Reading.HTML,
     "application/pdf": Reading.PDF,
     "application/x-pdf": Reading.PDF,
+    "text/rtf": Reading.RTF,
+    "application/rtf": Reading.RTF,
+    "application/x-rtf": Reading.RTF,
+    "text/x-rtf": Reading.RTF,
 }
 
 BY_SUFFIX: dict[str, Reading] = {

@@ -1,7 +1,7 @@
 """Reads documents to text.
 
 bytes ──▶ charset ──▶ text                    text, XML, source code, in a thread
-      └─▶ child process ──▶ text              HTML, PDF, whose parsers can be led astray
+      └─▶ child process ──▶ text              HTML, PDF, RTF, whose parsers can be led astray
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import MediaType, Reading
 from toplu.documents.plain_text import decode
 from toplu.documents.readings import Readings
+from toplu.documents.rich_text import is_rich_text
 from toplu.settings.server import Settings
 
 PDF_MARK = b"%PDF-"
@@ -61,6 +62,10 @@ class DocumentReader:
             if not is_pdf:
                 raise DocumentFault(f"is not {media_type.name}.")
             return await read_in_child(self._order(Reading.PDF, data), data)
+        if media_type.reading is Reading.RTF:
+            if not is_rich_text(data):
+                raise DocumentFault(f"is not {media_type.name}.")
+            return await read_in_child(self._order(Reading.RTF, data), data)
         if data.startswith(PDF_MARK):
             raise DocumentFault(f"is not {media_type.name}: it is a PDF.")
         text = await asyncio.to_thread(decode, data, media_type)

@@ -13,8 +13,15 @@ ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 # Ids of results files follow from ids of batches; nobody may take one before the batch ends.
 RESULTS_ID = re.compile(r"batch-[a-z0-9]{34}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The top-level types of IANA's registry, two that are in use without it, and experimental ones.
+TOP_LEVEL = (
+    "application|audio|example|font|haptics|image|message|model|multipart|text|video"
+    "|binary|chemical|x-[\\w-]+"
+)
 # A bare word, such as `jsonl`, is no MIME type; the hosted service takes it, and so do scripts.
-MIME_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]+(/[\w!#$%&'*+.^`|~-]+( *;.*)?)?", re.ASCII)
+MIME_TYPE = re.compile(
+    rf"(?i:{TOP_LEVEL})/[\w!#$%&'*+.^`|~-]+( *;.*)?|[\w!#$%&'*+.^`|~-]+", re.ASCII
+)
 
 
 def id_of(name: str) -> str:
@@ -54,7 +61,7 @@ def checked_display_name(display_name: str | None) -> str | None:
 
 
 def checked_mime_type(mime_type: str | None) -> str:
-    """Return the MIME type as sent, or raise if it has not the form of one."""
+    """Return the MIME type as sent, or raise InvalidArgument for one that cannot be."""
     if not mime_type:
         return UNKNOWN_MIME_TYPE
     # It is quoted in headers and logs, where a line break would be an attack.

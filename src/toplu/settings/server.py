@@ -97,7 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: str | None = None  # what clients call us, when a proxy hides it
 
     # How
-    state_style: Literal["job", "batch"] = "job"  # JOB_STATE_* or BATCH_STATE_* on the wire
+    # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the
+    # specification writes them, and the other, as the hosted service sends them, for the rest.
+    state_style: Literal["auto", "job", "batch"] = "auto"
     # Which requests of a batch one answer does for, if they ask the very same; deterministic:
     # those with temperature 0 or a seed.
     deduplication: Deduplication = "deterministic"

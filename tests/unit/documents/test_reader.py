@@ -54,6 +54,12 @@ async def fault_of(data: bytes, mime_type: str, **settings: Any) -> DocumentFaul
         ("text/x-python", b"def f():\n\treturn 1\n", "def f():\n\treturn 1\n"),
         ("text/x-anything-new", b"code", "code"),
         ("TEXT/JavaScript", b"let a", "let a"),
+        (
+            "text/vtt",
+            b"WEBVTT\n\n00:01.000 --> 00:04.000\nHi",
+            "WEBVTT\n\n00:01.000 --> 00:04.000\nHi",
+        ),
+        ("application/x-subrip", b"1\r\n00:00:01,000 --> 2\r\nHi", "1\n00:00:01,000 --> 2\nHi"),
     ],
 )
 async def test_text_is_read_in_its_charset(mime_type: str, data: bytes, text: str) -> None:
@@ -73,6 +79,10 @@ async def test_text_is_read_in_its_charset(mime_type: str, data: bytes, text: st
         (PDF, b"", "is not application/pdf."),
         (PDF, b"%PDF-1.4\nnothing else", "is a PDF that is damaged, or no PDF."),
         (PDF, encrypted_pdf(), "is a PDF that is encrypted."),
+        ("text/rtf", b"plain text", "is not text/rtf."),
+        ("application/rtf", b"", "is not application/rtf."),
+        ("text/rtf", pdf_of("x"), "is not text/rtf."),
+        ("text/rtf", rb"{\rtf1 \u99999999999999999?}", "is RTF that is damaged."),
     ],
 )
 async def test_bytes_that_are_not_what_their_type_says_are_a_clear_fault(

@@ -227,6 +227,10 @@ async def test_a_name_within_the_rules_is_taken(world: UploadWorld, name: str) -
         ("application/vnd.api+json", "application/vnd.api+json"),
         ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
         ("application/cu-seeme", "application/cu-seeme"),
+        ("binary/octet-stream", "binary/octet-stream"),
+        ("TEXT/Plain", "TEXT/Plain"),
+        ("chemical/x-pdb", "chemical/x-pdb"),
+        ("x-world/x-3dmf", "x-world/x-3dmf"),
         (None, "application/octet-stream"),
         ("", "application/octet-stream"),
     ],
@@ -243,7 +247,20 @@ async def test_the_metadata_names_the_mime_type_before_the_header(world: UploadW
 
 
 @pytest.mark.parametrize(
-    "mime_type", ["a/b/c", "/", "a/", "two words", "a\r\nb: c", "a/b\n", "a/" + "b" * 254, "a/ü"]
+    "mime_type",
+    [
+        "a/b/c",
+        "/",
+        "a/",
+        "two words",
+        "a\r\nb: c",
+        "a/b\n",
+        "a/" + "b" * 254,
+        "text/ü",
+        "bad/mime_type",
+        "image2/png",
+        "x-/png",
+    ],
 )
 async def test_what_is_no_mime_type_is_refused(world: UploadWorld, mime_type: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^Unsupported MIME type: ") as caught:

@@ -22,32 +22,42 @@ async def check_file(
 ) -> None:
     """Raise InvalidArgument if the file is no JSONL at all; if checks are strict, for any bad line.
 
-    A file is no JSONL when it is empty or its first line is no JSON object.
+    A file is no JSONL when it is empty, or none of its lines is a JSON object.
     """
     faults: list[str] = []
-    is_first = True
+    first_fault: str | None = None
+    has_object = False
     groups = span_groups(blobs, file.blob, lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
     async for group in groups:
         lines = await read_lines(blobs, file.blob, group, settings.line_bytes_max)
-        if is_first:
-            # In a thread, for a long line with a fault keeps its reader busy for seconds.
-            await asyncio.to_thread(_check_first, group[0], lines[0], settings.line_bytes_max)
-            is_first = False
-            if settings.input_checks == "lenient":
-                return
-        faults += await asyncio.to_thread(_faults, group, lines, form, settings.line_bytes_max)
-        if len(faults) >= REPORTED_MAX:
-            break
-    if is_first:
-        raise InvalidArgument(f"files/{file.id} has no requests: it is empty.")
+        # In threads, for a long line with a fault keeps its reader busy for seconds.
+        has_object = has_object or await asyncio.to_thread(_has_object, lines)
+        if not has_object and first_fault is None:
+            first_fault = await asyncio.to_thread(
+                _object_fault, group[0], lines[0], settings.line_bytes_max
+            )
+        if settings.input_checks == "strict":
+            faults += await asyncio.to_thread(_faults, group, lines, form, settings.line_bytes_max)
+            if len(faults) >= REPORTED_MAX:
+                break
+        elif has_object:
+            return
     if faults:
         raise InvalidArgument("\n".join(faults[:REPORTED_MAX]))
+    if first_fault is not None:
+        raise InvalidArgument(f"{first_fault}\nNo line of files/{file.id} is a JSON object.")
+    if not has_object:
+        raise InvalidArgument(f"files/{file.id} has no requests: it is empty.")
 
 
-def _check_first(span: LineSpan, line: bytes | None, line_bytes_max: int) -> None:
+def _has_object(lines: list[bytes | None]) -> bool:
+    return any(line is not None and jsonl.is_object(line) for line in lines)
+
+
+def _object_fault(span: LineSpan, line: bytes | None, line_bytes_max: int) -> str:
     if line is None:
-        raise InvalidArgument(_too_long(span, line_bytes_max))
-    jsonl.check_first_line(line)
+        return _too_long(span, line_bytes_max)
+    return jsonl.object_fault(line, span.number)
 
 
 def _faults(

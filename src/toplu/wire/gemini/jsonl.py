@@ -133,15 +133,22 @@ EMBED_LINES = LineForm(EmbedContentRequest, _KeyedEmbedLine)
 read_line = GENERATE_LINES.read
 
 
-def check_first_line(line: bytes) -> None:
-    """Raise InvalidArgument if the line is no JSON object: then the file is no JSON lines."""
+def is_object(line: bytes) -> bool:
+    """Whether the line is a JSON object, be it a request or not."""
     try:
         _object_decoder.decode(line)
     except proto_json.REFUSALS:
-        try:
-            _read_object(line)
-        except InvalidArgument as error:
-            raise InvalidArgument(f"Error on line 1: {error.message}") from error
+        return False
+    return True
+
+
+def object_fault(line: bytes, number: int) -> str:
+    """Return why the line is no JSON object."""
+    try:
+        _read_object(line)
+    except InvalidArgument as error:
+        return f"Error on line {number}: {error.message}"
+    raise AssertionError("it is one")
 
 
 def _read_object(line: bytes) -> dict[str, Any]:

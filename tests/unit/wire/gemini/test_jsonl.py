@@ -139,8 +139,11 @@ def test_what_only_some_readers_take_is_refused_with_the_reason(line: bytes, rea
 @given(st.binary(max_size=40) | st.text(alphabet='{}[]":,key request\\u0', max_size=30))
 def test_no_line_raises_anything_but_invalid_argument(line: bytes | str) -> None:
     line = line.encode() if isinstance(line, str) else line
-    for read in (lambda line: jsonl.read_line(line, 1), jsonl.check_first_line):
-        assert complaint_start(read, line) in {None, "Error on line 1: "}
+    start = complaint_start(lambda line: jsonl.read_line(line, 1), line)
+    assert start in {None, "Error on line 1: "}
+    if not jsonl.is_object(line):
+        assert start == "Error on line 1: "
+        assert jsonl.object_fault(line, 1).startswith("Error on line 1: ")
     jsonl.identify(line)
 
 
@@ -242,8 +245,8 @@ def test_half_a_surrogate_pair_from_an_engine_loses_no_result() -> None:
 
 
 @pytest.mark.parametrize("line", [b"{}", b' {"contents": []} ', b'{"key": 1, "x": [{}]}'])
-def test_any_json_object_may_open_a_file(line: bytes) -> None:
-    jsonl.check_first_line(line)
+def test_any_json_object_makes_a_file_one_of_lines(line: bytes) -> None:
+    assert jsonl.is_object(line)
 
 
 @pytest.mark.parametrize(
@@ -256,11 +259,11 @@ def test_any_json_object_may_open_a_file(line: bytes) -> None:
         (b"\x89PNG", "the text is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_json_lines_is_known_by_its_first_line(line: bytes, reason: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        jsonl.check_first_line(line)
-    assert caught.value.message.startswith("Error on line 1: invalid JSON, near column ")
-    assert caught.value.message.endswith(reason)
+def test_what_is_no_json_object_says_why(line: bytes, reason: str) -> None:
+    assert not jsonl.is_object(line)
+    fault = jsonl.object_fault(line, 7)
+    assert fault.startswith("Error on line 7: invalid JSON, near column ")
+    assert fault.endswith(reason)
 
 
 @pytest.mark.parametrize(
