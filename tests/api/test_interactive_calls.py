@@ -191,8 +191,6 @@ def test_a_method_that_is_not_served_says_so(http: httpx.Client, method: str, pa
 # A value for each field that is known and not served; what asks for nothing is served.
 UNSERVED: dict[type, dict[str, Any]] = {
     GenerateContentRequest: {
-        "store": True,
-        "labels": {"team": "a"},
         "continuationToken": "AAEC",
     },
     Tool: {
@@ -236,7 +234,7 @@ UNSERVED: dict[type, dict[str, Any]] = {
         "spreadsheetMetadata": {},
     },
 }
-WITHOUT_EFFECT = {"serviceTier": "flex"}
+WITHOUT_EFFECT = {"serviceTier": "flex", "store": True}
 # A cache is found before a prompt is read.
 BEFORE_THE_PROMPT = {"cachedContent"}
 
@@ -274,7 +272,7 @@ def test_fields_without_effect_are_accepted(http: httpx.Client) -> None:
     request = asking("x") | {
         "serviceTier": "flex",
         "tools": [{"functionDeclarations": []}],
-        "store": False,
+        "store": True,
     }
     config = {"mediaResolution": "MEDIA_RESOLUTION_LOW", "responseMimeType": "text/plain"}
     config |= {"thinkingConfig": {"include_thoughts": True, "thinking_budget": 100}}

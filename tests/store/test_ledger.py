@@ -1,16 +1,21 @@
 """The ledger: one entry for what ended, however it ended, and it balances with the counts."""
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import select
 
 from support.fake_clock import NOON, FakeClock
 from support.store.rows import PROJECT, a_job, keep_planned, lease, progress
 from toplu.errors import ResourceExhausted
 from toplu.job import Job, JobId, JobState, ProjectId
+from toplu.labels import LabelSums
 from toplu.money import UNITS, Kind, Prices, Usage
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerEntry, LedgerRows
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.schema import label_sums
 
 ONE = JobId("one")
 PRICES = Prices(currency="EUR", input_units=20, cached_units=6, output_units=40)
@@ -102,6 +107,52 @@ async def test_entries_are_written_all_or_none(rows: LedgerRows) -> None:
         await rows.add([entry("b"), entry("a")])
     (total,) = await rows.totals()
     assert total.requests == 1
+
+
+async def keep_labelled(jobs: JobRows, clock: FakeClock, tokens: int) -> None:
+    """Record for the leased shard that requests with a label used so many tokens."""
+    sums = LabelSums()
+    sums.count({"team": "a"}, Usage(prompt_tokens=tokens))
+    held = await lease(jobs, clock)
+    assert held is not None
+    for labels in (LabelSums(), sums):  # the later one is in the place of the earlier
+        more = replace(progress(held, 2, 1), labels=labels.encode())
+        assert await jobs.record([more], NOON) == []
+
+
+@pytest.mark.parametrize("end", [JobState.SUCCEEDED, JobState.CANCELLED, "deleted"])
+async def test_labels_are_summed_beside_the_entry_of_a_job(
+    jobs: JobRows, clock: FakeClock, rows: LedgerRows, end: str
+) -> None:
+    await keep_planned(jobs, a_job(prices=PRICES), 4)
+    await keep_labelled(jobs, clock, 7)
+    assert await rows.label_totals() == []
+    if end == "deleted":
+        await jobs.mark_deleted(PROJECT, ONE, NOON)
+        await jobs.mark_deleted(PROJECT, ONE, NOON)
+    else:
+        await jobs.move(ONE, JobState(end), NOON)
+        await jobs.mark_deleted(PROJECT, ONE, NOON)
+    await jobs.forget(ONE)
+    (found,) = await rows.label_totals(project=PROJECT, model="echo", first_day="2026-11-22")
+    assert (found.key, found.value) == ("team", "a")
+    assert (found.total.requests, found.total.usage) == (1, Usage(prompt_tokens=7))
+    assert (found.total.currency, found.total.cost_units) == ("EUR", 7 * 20 // 2)
+    assert found.total.kind is Kind.BATCH
+    (total,) = await rows.totals()
+    assert total.requests == 3
+    assert await rows.label_totals(project=ProjectId("other")) == []
+    assert await rows.label_totals(last_day="2026-11-21") == []
+
+
+async def test_a_job_that_is_forgotten_unfinished_leaves_no_sums(
+    jobs: JobRows, clock: FakeClock, database: Database
+) -> None:
+    await keep_planned(jobs, a_job(), 4)
+    await keep_labelled(jobs, clock, 7)
+    await jobs.mark_deleted(PROJECT, ONE, NOON)
+    await jobs.forget(ONE)
+    assert await database.read(lambda c: c.scalars(select(label_sums.c.job)).all()) == []
 
 
 @pytest.mark.parametrize("end", ["SUCCEEDED", "CANCELLED", "EXPIRED", "FAILED", "deleted"])

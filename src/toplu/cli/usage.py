@@ -5,15 +5,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from toplu import money
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
-from toplu.projects.ledger import Total
+from toplu.projects.ledger import LabelTotal, Total
 from toplu.settings.server import load
 from toplu.wiring.server import open_books
 
@@ -36,20 +37,34 @@ def show_usage(
     data_dir: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
 ) -> None:
-    """Show tokens and cost by project, model and day; a batch counts on the day it ended."""
+    """Show tokens and cost by project, model and day, and by labels where requests have any.
+
+    A batch counts on the day it ended, and a request under each of its labels.
+    """
 
     async def show() -> None:
         settings = load(config, overrides={"data_dir": data_dir})
         async with open_books(settings) as books:
-            totals = await books.ledger.totals(
-                project=None if project is None else ProjectId(project),
-                model=model,
-                first_day=_day_of(first_day),
-                last_day=_day_of(last_day),
-            )
+            wanted: _Wanted = {
+                "project": None if project is None else ProjectId(project),
+                "model": model,
+                "first_day": _day_of(first_day),
+                "last_day": _day_of(last_day),
+            }
+            totals = await books.ledger.totals(**wanted)
+            labels = await books.ledger.label_totals(**wanted)
         print_table(_table_of(totals))
+        if labels:
+            print_table(_table_of_labels(labels))
 
     asyncio.run(show())
+
+
+class _Wanted(TypedDict):
+    project: ProjectId | None
+    model: str | None
+    first_day: str | None
+    last_day: str | None
 
 
 def _day_of(moment: datetime | None) -> str | None:
@@ -68,6 +83,19 @@ def _table_of(totals: Sequence[Total]) -> Table:
     table.add_section()
     for same in by_currency.values():
         table.add_row("total", "", "", "", *_numbers_of(same))
+    return table
+
+
+def _table_of_labels(labels: Sequence[LabelTotal]) -> Table:
+    table = Table("label", "project", "model", "day", "kind")
+    for name in RIGHT:
+        table.add_column(name, justify="right")
+    for each in labels:
+        label = Text(f"{each.key}: {each.value}" if each.key else "(other labels)")
+        total = each.total
+        table.add_row(
+            label, total.project, total.model, total.day, total.kind, *_numbers_of([total])
+        )
     return table
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from toplu.clock import Clock, random_id
 from toplu.errors import Unavailable
 from toplu.job import ProjectId
+from toplu.labels import Labels, LabelSums
 from toplu.money import Kind, Prices, Usage
-from toplu.store.rows.ledger import LedgerEntry, LedgerRows, Total
+from toplu.store.rows.ledger import LabelTotal, LedgerEntry, LedgerRows, Total
 
-__all__ = ["Ledger", "Total"]
+__all__ = ["LabelTotal", "Ledger", "Total"]
 
 ENTRY_ID_LENGTH = 34
 
@@ -33,9 +34,18 @@ class Ledger:
         self._writing = asyncio.Lock()
 
     async def enter(
-        self, project: ProjectId, model: str, *, requests: int, usage: Usage, prices: Prices
+        self,
+        project: ProjectId,
+        model: str,
+        *,
+        requests: int,
+        usage: Usage,
+        prices: Prices,
+        labels: Labels | None = None,
     ) -> None:
         """Write one interactive call; durable when this returns, and only then."""
+        sums = LabelSums()
+        sums.count(labels, usage, requests=requests)
         entry = LedgerEntry.of(
             entry_id=random_id(ENTRY_ID_LENGTH),
             project=project,
@@ -45,6 +55,7 @@ class Ledger:
             requests=requests,
             usage=usage,
             prices=prices,
+            labels=sums,
         )
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -65,6 +76,19 @@ class Ledger:
     ) -> list[Total]:
         """Return totals by project, model, day and kind; days are included, None is any."""
         return await self._rows.totals(
+            project=project, model=model, first_day=first_day, last_day=last_day
+        )
+
+    async def label_totals(
+        self,
+        *,
+        project: ProjectId | None = None,
+        model: str | None = None,
+        first_day: str | None = None,
+        last_day: str | None = None,
+    ) -> list[LabelTotal]:
+        """Return the totals of `totals` by the labels of the requests."""
+        return await self._rows.label_totals(
             project=project, model=model, first_day=first_day, last_day=last_day
         )
 

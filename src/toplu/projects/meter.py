@@ -3,6 +3,7 @@
 from toplu.clock import Clock
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
+from toplu.labels import Labels
 from toplu.money import Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
@@ -34,14 +35,22 @@ class Meter:
             self._rates.take((REQUESTS, project, model.name), limit, requests)
 
     async def charge(
-        self, project: ProjectId, model: ModelSettings, usage: Usage, *, requests: int = 1
+        self,
+        project: ProjectId,
+        model: ModelSettings,
+        usage: Usage,
+        *,
+        requests: int = 1,
+        labels: Labels | None = None,
     ) -> None:
         """Take the tokens off the project's rate and enter the call into the ledger."""
         tier = await self._quotas.tier_of(project)
         if (limit := tier.tokens_per_minute) is not None:
             self._rates.take((TOKENS, project, model.name), limit, usage.total_tokens)
         prices = self._settings.prices_of(model)
-        await self._ledger.enter(project, model.name, requests=requests, usage=usage, prices=prices)
+        await self._ledger.enter(
+            project, model.name, requests=requests, usage=usage, prices=prices, labels=labels
+        )
 
     def _check(
         self, quota: str, project: ProjectId, model: ModelSettings, limit: int, amount: int

@@ -17,8 +17,8 @@ from support.simulation.plot import Plot
 from toplu.batch.plan import ordering_child as planning_child
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.results.placements import Placements
-from toplu.batch.run import request_runner as request_run
 from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.fleet.attempts import attempts
 from toplu.store.blobs import result_log
@@ -117,13 +117,13 @@ def jobs_are_never_assembled() -> AbstractContextManager[Any]:
 
 
 def duplicates_get_one_key() -> AbstractContextManager[Any]:
-    copies = request_run._copies
+    copies = RequestRunner._copies
 
-    def alike(job: Any, duplicates: Any, response: Any) -> list[Any]:
-        first = copies(job, duplicates, response)
+    def alike(self: RequestRunner, job: Any, duplicates: Any, response: Any) -> list[Any]:
+        first = copies(self, job, duplicates, response)
         return [replace(record, payload=first[0].payload) for record in first]
 
-    return mock.patch.object(request_run, "_copies", alike)
+    return mock.patch.object(RequestRunner, "_copies", alike)
 
 
 def preempted_requests_count_twice() -> AbstractContextManager[Any]:

@@ -22,6 +22,7 @@ from toplu.wire.gemini.content import (
     CountTokensRequest,
     GenerateContentRequest,
 )
+from toplu.wire.gemini.labels import check_labels
 from toplu.wire.gemini.message import Response as Answer
 from toplu.wire.gemini.token_usage import usage_of
 
@@ -75,6 +76,7 @@ class GenerateApi:
         model = self._names.require(name, version=call.version, method="generateContent")
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
         check_model("GenerateContentRequest", body.model, name)
+        check_labels(body)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         cached = await self._caches.of_request(body, project=call.project, model=name)
@@ -82,7 +84,7 @@ class GenerateApi:
         response = await while_connected(
             call.request, pool.answer(body, interactive=True, resolve=resolve, cached=cached)
         )
-        await self._meter.charge(call.project, model, usage_of(response))
+        await self._meter.charge(call.project, model, usage_of(response), labels=body.labels)
         return await json_response(call.request, response)
 
     async def stream(self, call: Call) -> Response:
@@ -91,6 +93,7 @@ class GenerateApi:
         model = self._names.require(name, version=call.version, method="streamGenerateContent")
         body = await call.read(GenerateContentRequest, self._settings.inline_bytes_max)
         check_model("GenerateContentRequest", body.model, name)
+        check_labels(body)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         cached = await self._caches.of_request(body, project=call.project, model=name)
@@ -112,7 +115,9 @@ class GenerateApi:
                 # The last chunk has the usage of the whole answer; one that is broken off costs
                 # what its client was told last.
                 if told is not None:
-                    await self._meter.charge(call.project, model, usage_of(told))
+                    await self._meter.charge(
+                        call.project, model, usage_of(told), labels=body.labels
+                    )
 
         return StreamedAnswer(
             call.request, work, stall_seconds_max=self._settings.stream_stall_seconds_max
@@ -130,6 +135,7 @@ class GenerateApi:
             )
         request = body.generate_content_request or GenerateContentRequest(contents=body.contents)
         check_model("CountTokensRequest.generate_content_request", request.model, name)
+        check_labels(request)
         pool = self._fleet.pool(model.name)
         resolve = self._attachments.of_project(call.project)
         cached = await self._caches.of_request(request, project=call.project, model=name)

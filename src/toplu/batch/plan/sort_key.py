@@ -107,6 +107,8 @@ def digest_of(
         deduplication == "all" or _is_deterministic(request, model)
     ):
         return unique_digest(index)
+    if isinstance(request, GenerateContentRequest) and request.labels is not None:
+        request = msgspec.structs.replace(request, labels=None)  # they are counted, not answered
     if request.model is not None and request.model.removeprefix("models/") == batch_model:
         request = msgspec.structs.replace(request, model=None)
     return hashlib.blake2b(_encoder.encode(request), digest_size=DIGEST_BYTES).digest()

@@ -7,9 +7,11 @@ import msgspec
 
 from toplu.batch.plan import order
 from toplu.batch.plan.order import RequestLine
+from toplu.batch.run.label_usage import sums_by_label
 from toplu.batch.run.leader_first import LeaderFirstSpan
 from toplu.batch.run.span import Span
 from toplu.job import Lease
+from toplu.labels import LabelSums
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -31,6 +33,7 @@ class LeasedShard:
         failed: int,
         deduplicated: int,
         usage: Usage,
+        labels: LabelSums,
         share_cache: bool,
     ) -> None:
         self.lease = lease
@@ -43,6 +46,7 @@ class LeasedShard:
         self.succeeded = lease.shard.count - len(lines) - failed
         self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
+        self.labels = labels  # the same by the labels of their requests
         self.dropped = False
         self._left = 0  # requests that were not started when it was put down
         self._settled: Callable[[], None] | None = None
@@ -88,6 +92,7 @@ class LeasedShard:
             failed=sum(not entry.succeeded for entry in finished.values()),
             deduplicated=sum(entry.is_copy for entry in finished.values()),
             usage=total(entry.usage for entry in finished.values()),
+            labels=await asyncio.to_thread(sums_by_label, lease.job.method, lines, finished),
             share_cache=share_cache,
         )
 
@@ -127,6 +132,8 @@ class LeasedShard:
         self.failed += len(records) - succeeded
         self.deduplicated += sum(record.is_copy for record in records)
         self.usage += total(record.usage for record in records)
+        for record in records:
+            self.labels.count(record.labels, record.usage)
 
     def progress(self) -> Progress:
         """Return what is durable, for the database to follow."""
@@ -144,6 +151,7 @@ class LeasedShard:
             failed=self.failed,
             deduplicated=self.deduplicated,
             usage=self.usage,
+            labels=self.labels.encode() if self.labels else None,
         )
 
     @property

@@ -8,7 +8,7 @@ request, is raised.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -20,10 +20,12 @@ from toplu.engines.translation.copied_answer import copy_of
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp
 from toplu.job import Job
+from toplu.labels import Labels
 from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record
 from toplu.wire.gemini import jsonl
+from toplu.wire.gemini.labels import labels_of
 from toplu.wire.gemini.message import FreeForm, Response
 from toplu.wire.gemini.token_usage import usage_of
 
@@ -32,7 +34,17 @@ log = structlog.get_logger()
 READ_IN_THREAD_FROM_BYTES = 64 * 1024
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
 
-Known = tuple[jsonl.Key, FreeForm | None]  # what the client knows a request by
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """One line as it was read: its request, and the fault if it is not to be answered."""
+
+    index: int  # within the job
+    key: jsonl.Key = None
+    metadata: FreeForm | None = None
+    labels: Labels | None = None
+    request: Any = None
+    fault: RequestError | None = None
 
 
 class RequestRunner:
@@ -57,55 +69,58 @@ class RequestRunner:
         """
         for place, line in enumerate(duplicates):
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
-            known, request = await self._read(job, line)
-            outcome = request
-            if not isinstance(request, RequestError):
-                outcome = await self._answer(job, line, request, lane, begun)
-            records = [_record(line, known, outcome)]
+            read = await self._read(job, line)
+            outcome = read.fault or await self._answer(job, read, lane, begun)
             others = duplicates[place + 1 :]
-            may_copy = others and await self._may_copy(job, request, outcome)
-            if may_copy:
-                records += await asyncio.to_thread(self._copies, job, others, outcome)
+            copies: list[Record] = []
+            if (
+                others
+                and not isinstance(outcome, RequestError)
+                and await self._may_copy(job, read.request)
+            ):
+                copies = await asyncio.to_thread(self._copies, job, others, outcome)
+            records = [_record(read, outcome), *copies]
             _log_finished(job, records)
             yield records
-            if may_copy:
+            if copies:
                 return
 
-    async def _read(self, job: Job, line: RequestLine) -> tuple[Known, Any]:
-        """Return what the client knows the line by, and its request or why there is none.
-
-        A long line is read in a thread: a hostile one takes seconds of everybody's time.
-        """
+    async def _read(self, job: Job, line: RequestLine) -> _Read:
+        """Read the line, in a thread if it is long: a hostile one takes seconds of everybody's."""
         if len(line.line or b"") < READ_IN_THREAD_FROM_BYTES:
             return self._read_now(job, line)
         return await asyncio.to_thread(self._read_now, job, line)
 
-    def _read_now(self, job: Job, line: RequestLine) -> tuple[Known, Any]:
+    def _read_now(self, job: Job, line: RequestLine) -> _Read:
         if line.line is None:
             reason = f"the line is longer than {self._settings.line_bytes_max} bytes"
             error = InvalidArgument(f"Error on line {line.number}: {reason}")
-            return (None, None), error.as_request_error()
+            return _Read(index=line.index, fault=error.as_request_error())
         try:
             read = FORMS[job.method].read(line.line, line.number)
-            _check_model(read.request.model, job, line)
         except InvalidArgument as error:
-            return jsonl.identify(line.line), error.as_request_error()
-        return (read.key, read.metadata), read.request
+            key, metadata = jsonl.identify(line.line)
+            return _Read(
+                index=line.index, key=key, metadata=metadata, fault=error.as_request_error()
+            )
+        return _Read(
+            index=line.index,
+            key=read.key,
+            metadata=read.metadata,
+            labels=labels_of(read.request),
+            request=read.request,
+            fault=_model_fault(read.request.model, job, line),
+        )
 
     async def _answer(
-        self,
-        job: Job,
-        line: RequestLine,
-        request: Any,
-        lane: int,
-        begun: Callable[[], None] | None,
+        self, job: Job, read: _Read, lane: int, begun: Callable[[], None] | None
     ) -> Response | RequestError:
         try:
             return await self._answers.answer(
-                request,
+                read.request,
                 project=job.project,
                 model=job.model,
-                label=f"{job.id}#{line.index}",
+                label=f"{job.id}#{read.index}",
                 lane=lane,
                 begun=begun,
             )
@@ -115,12 +130,10 @@ class RequestRunner:
             return error.as_request_error()
         except Exception:
             # A bug of ours costs this request its response, not the job its other results.
-            log.exception("request_crashed", job=job.id, index=line.index)
+            log.exception("request_crashed", job=job.id, index=read.index)
             return Internal(INTERNAL_MESSAGE).as_request_error()
 
-    async def _may_copy(self, job: Job, request: Any, outcome: Response | RequestError) -> bool:
-        if isinstance(outcome, RequestError):
-            return False
+    async def _may_copy(self, job: Job, request: Any) -> bool:
         if self._settings.deduplication == "all":
             return True
         return await self._answers.may_copy(request, project=job.project, model=job.model)
@@ -131,29 +144,31 @@ class RequestRunner:
         """Return the outcomes of duplicates: each passes its own checks before it has a copy."""
         records = []
         for line in duplicates:
-            known, request = self._read_now(job, line)
-            if isinstance(request, RequestError):
-                records.append(_record(line, known, request))
+            read = self._read_now(job, line)
+            if read.fault is not None:
+                records.append(_record(read, read.fault))
                 continue
-            record = _record(line, known, copy_of(response))
+            record = _record(read, copy_of(response))
             records.append(replace(record, usage=NO_TOKENS, is_copy=True))
         return records
 
 
-def _check_model(model: str | None, job: Job, line: RequestLine) -> None:
-    if model is not None and model.removeprefix("models/") != job.model:
-        raise InvalidArgument(
-            f"Error on line {line.number}: model {model} is not the model of the batch, "
-            f"models/{job.model}"
-        )
+def _model_fault(model: str | None, job: Job, line: RequestLine) -> RequestError | None:
+    if model is None or model.removeprefix("models/") == job.model:
+        return None
+    return InvalidArgument(
+        f"Error on line {line.number}: model {model} is not the model of the batch, "
+        f"models/{job.model}"
+    ).as_request_error()
 
 
-def _record(line: RequestLine, known: Known, outcome: Response | RequestError) -> Record:
+def _record(read: _Read, outcome: Response | RequestError) -> Record:
     return Record(
-        index=line.index,
+        index=read.index,
         succeeded=not isinstance(outcome, RequestError),
-        payload=jsonl.write_result(*known, outcome),
+        payload=jsonl.write_result(read.key, read.metadata, outcome),
         usage=NO_TOKENS if isinstance(outcome, RequestError) else usage_of(outcome),
+        labels=read.labels,
     )
 
 

@@ -42,6 +42,7 @@ SERVED: dict[type[Message], frozenset[str]] = {
             "tool_config",
             "safety_settings",
             "generation_config",
+            "labels",
         }
     ),
     Tool: frozenset({"function_declarations", "google_search", "google_search_retrieval"}),
@@ -129,7 +130,7 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
         "cached_content": _is_empty,
         "service_tier": _is_anything,  # one tier, the same for all
-        "store": _is_empty,
+        "store": _is_anything,  # nothing is stored for anybody to look at
     },
     Part: {"inline_data": _is_shown},
     FunctionDeclaration: {"behavior": _blocks},

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from toplu.job import JobId
+from toplu.labels import Labels
 from toplu.money import NO_TOKENS, Usage
 
 HEADER = struct.Struct("<IIIBIII")
@@ -39,6 +40,7 @@ class Record:
     payload: bytes  # the output line, without a newline
     usage: Usage = NO_TOKENS  # of an error, and of what was not computed for this request
     is_copy: bool = False  # the response to another request that asked the same
+    labels: Labels | None = None  # of the request; the log does not have them, its line does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

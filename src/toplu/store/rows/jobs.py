@@ -20,7 +20,7 @@ from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
 from toplu.store.rows.retries import unlink_retry
-from toplu.store.rows.schema import files, jobs, segments, shards
+from toplu.store.rows.schema import files, jobs, label_sums, segments, shards
 from toplu.store.rows.shares import Competition, read_competition
 
 __all__ = ["JobRows", "PageMark", "Progress"]
@@ -267,5 +267,6 @@ def _forget(connection: Connection, job_id: JobId) -> None:
     if connection.execute(marked).first() is None:
         return
     connection.execute(delete(segments).where(segments.c.job == job_id))
+    connection.execute(delete(label_sums).where(label_sums.c.job == job_id))
     connection.execute(delete(shards).where(shards.c.job == job_id))
     connection.execute(delete(jobs).where(jobs.c.id == job_id))

@@ -10,13 +10,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from toplu.clock import timestamp
 from toplu.job import Job, ProjectId
+from toplu.labels import LabelSums
 from toplu.money import UNITS, Kind, Prices, Usage
 from toplu.store.rows.database import Database
-from toplu.store.rows.schema import ledger
+from toplu.store.rows.label_sums import LabelEntry, insert_labels, take_sums
+from toplu.store.rows.schema import ledger, ledger_labels
 
 DAY_LENGTH = len("2026-11-22")
 
@@ -34,6 +36,7 @@ class LedgerEntry:
     usage: Usage
     currency: str
     cost_units: int
+    labels: tuple[LabelEntry, ...] = ()  # of the same, what requests with labels used
 
     @classmethod
     def of(
@@ -47,6 +50,7 @@ class LedgerEntry:
         requests: int,
         usage: Usage,
         prices: Prices,
+        labels: LabelSums | None = None,
     ) -> "LedgerEntry":
         """Return the entry of what ended at `at`, with its cost."""
         return cls(
@@ -59,6 +63,10 @@ class LedgerEntry:
             usage=usage,
             currency=prices.currency,
             cost_units=prices.cost(usage, kind),
+            labels=tuple(
+                LabelEntry(label=label, sum=each, cost_units=prices.cost(each.usage, kind))
+                for label, each in (labels or LabelSums()).items()
+            ),
         )
 
 
@@ -74,6 +82,15 @@ class Total:
     usage: Usage
     currency: str
     cost_units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelTotal:
+    """The requests with one label of one project, model, day and kind together."""
+
+    key: str  # empty: those labels of large batches that were not summed apart
+    value: str
+    total: Total
 
 
 class LedgerRows:
@@ -95,24 +112,36 @@ class LedgerRows:
         last_day: str | None = None,
     ) -> list[Total]:
         """Return the totals by project, model, day and kind, in this order; None is any."""
-        wanted = [
-            compare(column, value)
-            for column, compare, value in (
-                (ledger.c.project, operator.eq, project),
-                (ledger.c.model, operator.eq, model),
-                (ledger.c.day, operator.ge, first_day),
-                (ledger.c.day, operator.le, last_day),
-            )
-            if value is not None
-        ]
-        key = [ledger.c[name] for name in ("project", "model", "day", "kind", "currency")]
+        wanted = _conditions(project, model, first_day, last_day)
+        sums = (func.sum(ledger.c[name]).label(name) for name in SUMMED)
+        query = select(*KEY, *sums).where(*wanted).group_by(*KEY).order_by(*KEY)
+        return await self._database.read(lambda c: [_total_of(row) for row in c.execute(query)])
+
+    async def label_totals(
+        self,
+        *,
+        project: ProjectId | None = None,
+        model: str | None = None,
+        first_day: str | None = None,
+        last_day: str | None = None,
+    ) -> list[LabelTotal]:
+        """Return the totals by label, project, model, day and kind; a request counts in several."""
+        wanted = _conditions(project, model, first_day, last_day)
+        key = (ledger_labels.c.key, ledger_labels.c.value, *KEY)
+        sums = (func.sum(ledger_labels.c[name]).label(name) for name in SUMMED)
         query = (
-            select(*key, *(func.sum(ledger.c[name]).label(name) for name in SUMMED))
+            select(*key, *sums)
+            .join_from(ledger_labels, ledger, ledger.c.id == ledger_labels.c.entry)
             .where(*wanted)
             .group_by(*key)
             .order_by(*key)
         )
-        return await self._database.read(lambda c: [_total_of(row) for row in c.execute(query)])
+        return await self._database.read(
+            lambda c: [
+                LabelTotal(key=row.key, value=row.value, total=_total_of(row))
+                for row in c.execute(query)
+            ]
+        )
 
     async def usage_of(self, entry_id: str) -> Usage | None:
         """Return what an entry says was used, or None if there is no such entry."""
@@ -123,6 +152,7 @@ class LedgerRows:
         return None if row is None else Usage(**row._asdict())
 
 
+KEY = tuple(ledger.c[name] for name in ("project", "model", "day", "kind", "currency"))
 SUMMED = (
     "requests",
     "prompt_tokens",
@@ -133,9 +163,27 @@ SUMMED = (
 )
 
 
+def _conditions(
+    project: ProjectId | None, model: str | None, first_day: str | None, last_day: str | None
+) -> list[ColumnElement[bool]]:
+    """Return what an entry has to be; None is any, and days are included."""
+    return [
+        compare(column, value)
+        for column, compare, value in (
+            (ledger.c.project, operator.eq, project),
+            (ledger.c.model, operator.eq, model),
+            (ledger.c.day, operator.ge, first_day),
+            (ledger.c.day, operator.le, last_day),
+        )
+        if value is not None
+    ]
+
+
 def insert_entries(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
     """Write the entries; runs inside a transaction."""
     connection.execute(insert(ledger), [_values_of(entry) for entry in entries])
+    for entry in entries:
+        insert_labels(connection, entry.id, entry.labels)
 
 
 def insert_batch_entry(connection: Connection, job: Job, at: datetime) -> None:
@@ -149,6 +197,7 @@ def insert_batch_entry(connection: Connection, job: Job, at: datetime) -> None:
         requests=job.counts.succeeded + job.counts.failed,
         usage=job.usage,
         prices=job.prices,
+        labels=take_sums(connection, job.id),
     )
     insert_entries(connection, [entry])
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Update, bindparam, insert, update
 from toplu.job import JobId, Lease, Shard
 from toplu.money import WORK_OF_REQUEST, Usage, total
 from toplu.store.blobs.result_log import Segment
+from toplu.store.rows.label_sums import keep_sums
 from toplu.store.rows.leases import give_back_lease, key_of, read_held
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import charge
@@ -36,6 +37,7 @@ class Progress:
     failed: int
     deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
     usage: Usage
+    labels: bytes | None = None  # the same by label, as `LabelSums` encodes it; None: no labels
 
 
 def record_progress(connection: Connection, group: Sequence[Progress], at: datetime) -> list[Lease]:
@@ -51,6 +53,8 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
         for job, of_job in groupby(sorted(gains, key=_job_of), key=_job_of):
             _write_job(connection, job, list(of_job), at)
     for gain in gains:
+        if gain.progress.labels is not None:
+            keep_sums(connection, gain.progress.lease.shard, gain.progress.labels)
         if gain.after.is_done:
             give_back_lease(connection, gain.progress.lease)
         for segment in gain.progress.segments:

@@ -118,6 +118,16 @@ segments = Table(
     ForeignKeyConstraint(["job", "shard"], ["shards.job", "shards.number"]),
 )
 
+label_sums = Table(
+    "label_sums",
+    metadata,
+    # What each shard of an unfinished job used under labels; see `store.rows.label_sums`.
+    Column("job", String(64), primary_key=True),
+    Column("shard", BigInteger, primary_key=True),
+    Column("sums", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["job", "shard"], ["shards.job", "shards.number"]),
+)
+
 files = Table(
     "files",
     metadata,
@@ -225,4 +235,19 @@ ledger = Table(
     Column("cost_whole", BigInteger, nullable=False),
     Column("cost_units", BigInteger, nullable=False),
     Index("ledger_of_day", "day", "project", "model"),
+)
+
+ledger_labels = Table(
+    "ledger_labels",
+    metadata,
+    # What requests with a label used, of what an entry of the ledger says.
+    Column("entry", String(64), ForeignKey("ledger.id"), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", String(64), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_whole", BigInteger, nullable=False),
+    Column("cost_units", BigInteger, nullable=False),
 )

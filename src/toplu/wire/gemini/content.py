@@ -98,6 +98,12 @@ class HarmCategory(StrEnum):
     HARM_CATEGORY_SEXUALLY_EXPLICIT = "HARM_CATEGORY_SEXUALLY_EXPLICIT"
     HARM_CATEGORY_DANGEROUS_CONTENT = "HARM_CATEGORY_DANGEROUS_CONTENT"
     HARM_CATEGORY_CIVIC_INTEGRITY = "HARM_CATEGORY_CIVIC_INTEGRITY"
+    # Of Google's other API: SDKs send them to this one as well.
+    HARM_CATEGORY_IMAGE_HATE = "HARM_CATEGORY_IMAGE_HATE"
+    HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT = "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT"
+    HARM_CATEGORY_IMAGE_HARASSMENT = "HARM_CATEGORY_IMAGE_HARASSMENT"
+    HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT = "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT"
+    HARM_CATEGORY_JAILBREAK = "HARM_CATEGORY_JAILBREAK"
 
 
 class HarmBlockThreshold(StrEnum):
@@ -179,7 +185,7 @@ class GenerateContentRequest(Message, frozen=True, kw_only=True):
     cached_content: str | None = None
     service_tier: ServiceTier | None = None
     store: bool | None = None
-    labels: Any = None
+    labels: dict[str, str] | None = None
     continuation_token: Any = None
 
 

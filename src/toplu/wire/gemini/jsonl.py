@@ -17,6 +17,7 @@ from toplu.wire.gemini import lenient_json, message, proto_json
 from toplu.wire.gemini.batch import InlinedRequest
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
+from toplu.wire.gemini.labels import check_labels
 from toplu.wire.gemini.message import FreeForm, Message, Response
 
 Key = str | int | float | None
@@ -95,9 +96,11 @@ class LineForm(Generic[R]):
         try:
             if lenient_json.is_too_deep(line):
                 lenient_json.parse(line)
-            return self._read_typed(line) or self._read_untyped(line)
+            read = self._read_typed(line) or self._read_untyped(line)
+            check_labels(read.request)
         except InvalidArgument as error:
             raise InvalidArgument(f"Error on line {number}: {error.message}") from error
+        return read
 
     def _read_typed(self, line: bytes) -> BatchLine[R] | None:
         try:

@@ -136,9 +136,9 @@ _STRUCT = _Struct()
 
 @dataclass(frozen=True, slots=True)
 class _Map:
-    """An object whose keys are the client's own and whose values are messages."""
+    """An object whose keys are the client's own and whose values are all of one shape."""
 
-    message_type: type[Message]
+    item: Scalar | type[Message]
 
 
 # What a value must be; None is any value at all.
@@ -180,7 +180,8 @@ def _shape_of(kind: inspect.Type) -> Shape:
     if isinstance(kind, inspect.DictType):
         inner = kind.value_type
         if not isinstance(inner, inspect.StructType):
-            return _STRUCT
+            scalar = scalar_of(inner)
+            return _STRUCT if scalar is None else _Map(scalar)
         assert issubclass(inner.cls, Message), "messages hold messages"
         return _Map(inner.cls)
     return scalar_of(kind)
@@ -249,21 +250,23 @@ def _read_map(
     shape: _Map, segment: str, value: dict[str, Any], faults: list[_Fault]
 ) -> dict[str, Any]:
     # A map is a repeated message of `key` and `value`, and Google's errors show it as one.
-    entry = _Field(name="value", written_name="value", shape=shape.message_type)
+    entry = _Field(name="value", written_name="value", shape=shape.item)
     normal: dict[str, Any] = {}
     for index, (key, member) in enumerate(value.items()):
         if len(faults) >= FAULTS_MAX:
             break
         inner: list[_Fault] = []
-        normal[key] = _read_one(entry, "value", None, {} if member is None else member, inner)
+        if member is None and not isinstance(shape.item, Scalar):
+            member = {}  # noqa: PLW2901  # an empty message
+        normal[key] = _read_one(entry, "value", None, member, inner)
         faults.extend(fault.below(f"{segment}[{index}]") for fault in inner)
     return normal
 
 
 def _type_url(shape: type[Message] | _Struct | _Map) -> str:
-    if isinstance(shape, _Struct):
-        return shape.type_url
-    return proto_type(shape.message_type if isinstance(shape, _Map) else shape)
+    if isinstance(shape, _Map) and not isinstance(shape.item, Scalar):
+        return proto_type(shape.item)
+    return _STRUCT.type_url if isinstance(shape, _Struct | _Map) else proto_type(shape)
 
 
 def _read_scalar(

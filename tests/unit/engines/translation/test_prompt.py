@@ -227,7 +227,6 @@ def test_logprobs_without_the_wish_for_them_are_an_invalid_argument():
         (HELLO | {"tools": [{"googleSearch": {}, "urlContext": {}}]}, "tools[0].urlContext"),
         (HELLO | {"toolConfig": {"retrievalConfig": {"a": 1}}}, "toolConfig.retrievalConfig"),
         (HELLO | {"cachedContent": "cachedContents/x"}, "cachedContent"),
-        (HELLO | {"store": True}, "store"),
         (
             {"contents": [*HELLO["contents"], {"parts": [{"inlineData": {"data": "eA=="}}]}]},
             "contents[1].parts[0].inlineData",
@@ -260,7 +259,8 @@ def test_every_feature_that_is_not_served_is_named():
     "fields",
     [
         HELLO | {"safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}]},
-        HELLO | {"tools": [], "toolConfig": {}, "cachedContent": "", "store": False},
+        HELLO | {"tools": [], "toolConfig": {}, "cachedContent": "", "store": True},
+        HELLO | {"labels": {"team": "a"}, "store": False},
         HELLO | {"serviceTier": "flex", "model": "models/gemini-2.5-flash"},
         configured(responseMimeType="text/plain", responseModalities=["TEXT"]),
         configured(responseLogprobs=False, mediaResolution="MEDIA_RESOLUTION_LOW"),
