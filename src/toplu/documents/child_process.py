@@ -1,19 +1,13 @@
 """One life of the reading process: given a document, bounded in time and output, always reaped."""
 
-import asyncio
-import contextlib
-import subprocess
-import sys
-from typing import cast
-
 import msgspec
 
+from toplu.child_process import ask_child
 from toplu.documents.child import ChildAnswer, ChildOrder, DocumentOrder, ImageOrder
 from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage
 
 CHILD_MODULE = "toplu.documents.child"
-STDIN = 0
 # A character is at most six bytes of JSON; the rest is what stands around the text. No pixel of a
 # PNG or a JPEG that the child writes takes more than its three colours, in base64.
 BYTES_PER_CHARACTER_MAX = 6
@@ -25,34 +19,6 @@ CLOCK_SECONDS_PER_CPU_SECOND = 3
 SPENT = (
     "cannot be read within the limits on memory and time: it is damaged, or made to take too much."
 )
-
-
-class _Pipes(asyncio.SubprocessProtocol):
-    """What the child says; one that says too much is killed."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self.transport: asyncio.SubprocessTransport | None = None
-        self.said = bytearray()
-        self.ended = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not isinstance: uvloop's transports have the methods, not the class.
-        self.transport = cast("asyncio.SubprocessTransport", transport)
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002  # asyncio's name
-        self.said += data
-        if len(self.said) > self._bytes_max:
-            self.said.clear()
-            self.kill()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
-        self.ended.set()
-
-    def kill(self) -> None:
-        assert self.transport is not None, "asyncio connects before it returns the transport"
-        with contextlib.suppress(ProcessLookupError):
-            self.transport.kill()
 
 
 async def read_in_child(order: DocumentOrder, data: bytes) -> str:
@@ -71,31 +37,20 @@ async def read_image_in_child(order: ImageOrder, data: bytes) -> PlainImage:
     return answer.image
 
 
-async def _ask_child(order: ChildOrder, data: bytes, said_bytes_max: int) -> ChildAnswer:
-    loop = asyncio.get_running_loop()
-    transport, pipes = await loop.subprocess_exec(
-        lambda: _Pipes(said_bytes_max + FRAME_BYTES_MAX),
-        sys.executable,
-        "-P",
-        "-m",
-        CHILD_MODULE,
-        stderr=subprocess.DEVNULL,
-    )
+async def _ask_child(order: ChildOrder, data: bytes, bytes_max: int) -> ChildAnswer:
     try:
-        stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(STDIN))
-        stdin.write(msgspec.json.encode(order) + b"\n")
-        stdin.write(data)
-        async with asyncio.timeout(order.cpu_seconds_max * CLOCK_SECONDS_PER_CPU_SECOND):
-            await pipes.ended.wait()
+        answer = await ask_child(
+            CHILD_MODULE,
+            order,
+            data,
+            bytes_max=bytes_max + FRAME_BYTES_MAX,
+            seconds_max=order.cpu_seconds_max * CLOCK_SECONDS_PER_CPU_SECOND,
+        )
     except TimeoutError as error:
         # Its processor time is not spent, so that the machine may be what was slow.
         raise DocumentFault(SPENT, passing=True) from error
-    finally:
-        pipes.kill()
-        await pipes.ended.wait()
-        transport.close()
     try:
-        return msgspec.json.decode(bytes(pipes.said), type=ChildAnswer)
+        return msgspec.json.decode(answer.output, type=ChildAnswer)
     except msgspec.DecodeError as error:
         # It was killed, by its limits or by the fault that the document found in the parser.
         raise DocumentFault(SPENT) from error

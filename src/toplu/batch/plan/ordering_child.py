@@ -8,12 +8,10 @@ The order of ten million requests takes minutes of a processor and some memory, 
 has neither to spare. The end of stdin comes when the parent dies in whatever way.
 """
 
-import contextlib
 import os
 import shutil
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import msgspec
@@ -21,6 +19,7 @@ import msgspec
 from toplu.batch.plan.external_sort import ExternalSort
 from toplu.batch.plan.order import OrderEntry, pack
 from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
+from toplu.child_process import exit_with_parent
 from toplu.errors import InvalidArgument
 
 SORTER_BYTES = 48 * 1024 * 1024
@@ -82,17 +81,9 @@ def run_child() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(NICENESS)
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=OrderingTask)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    exit_with_parent()
     answer = plan_input(task)
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-
-
-def _exit_with_parent() -> None:
-    # A read of the descriptor, because one of `sys.stdin` holds a lock at exit.
-    with contextlib.suppress(OSError):
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

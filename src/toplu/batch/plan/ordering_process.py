@@ -1,15 +1,13 @@
-"""One life of the planning process: it is given its task, and ends whatever happens."""
-
-import asyncio
-import contextlib
-import subprocess
-import sys
+"""The child process that orders a large input: one task, one answer."""
 
 import msgspec
 
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask
+from toplu.child_process import ask_child
 
 CHILD_MODULE = "toplu.batch.plan.ordering_child"
+# Of the answer: the lengths of the shards, a few bytes each.
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
 class OrderingFailed(Exception):
@@ -18,27 +16,9 @@ class OrderingFailed(Exception):
 
 async def plan_in_child(task: OrderingTask) -> OrderingAnswer:
     """Return the answer of a child; none outlives the call."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        CHILD_MODULE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    assert child.stderr is not None
+    answer = await ask_child(CHILD_MODULE, task, bytes_max=ANSWER_BYTES_MAX)
     try:
-        child.stdin.write(msgspec.json.encode(task) + b"\n")
-        said, complaint = await asyncio.gather(child.stdout.read(), child.stderr.read())
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-    try:
-        return msgspec.json.decode(said, type=OrderingAnswer)
+        return msgspec.json.decode(answer.output, type=OrderingAnswer)
     except msgspec.DecodeError as error:
-        last_words = complaint.decode(errors="replace").strip().splitlines()[-1:]
-        raise OrderingFailed("".join(last_words) or "The planning process ended.") from error
+        last_line = "".join(answer.last_words.splitlines()[-1:])
+        raise OrderingFailed(last_line or "The planning process ended.") from error

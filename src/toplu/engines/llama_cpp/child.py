@@ -9,16 +9,15 @@ The end of stdin is the only signal that it obeys. It comes when the parent dies
 way, and a Ctrl-C that reaches the whole process group leaves the drain to the parent.
 """
 
-import contextlib
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from toplu.child_process import exit_with_parent
 from toplu.engines.llama_cpp.gguf import read_control_tokens
 
 VERBOSITY_WARNINGS = 2
@@ -63,8 +62,7 @@ def run_child() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     parameters = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildParameters)
     # The parent may die while the model is loading, so the watch begins before.
-    watch = threading.Thread(target=_exit_with_parent, daemon=True)
-    watch.start()
+    watch = exit_with_parent()
     try:
         server = load_model(parameters)
         control_tokens = read_control_tokens(Path(parameters.model_path))
@@ -129,14 +127,6 @@ def _core_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _exit_with_parent() -> None:
-    # A read of the descriptor, because one of `sys.stdin` holds a lock at exit.
-    with contextlib.suppress(OSError):
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-    os._exit(0)  # destructors of llama.cpp may wait for a generation to end
 
 
 if __name__ == "__main__":

@@ -4,24 +4,24 @@ from pathlib import Path
 
 from toplu.engines.onnx.child import EmbedderParameters
 from toplu.engines.onnx.embedder import OnnxEmbedder
-from toplu.fleet.processes.child import STDOUT, Child, ChildPipes, WatchedChild
+from toplu.fleet.processes.child import EnginePipes, WatchedChild, start_child
 from toplu.settings.server import ModelSettings, Settings
 
 CHILD_MODULE = "toplu.engines.onnx.child"
 
 
-class EmbedderPipes(ChildPipes):
-    """What the child says: after its first line, answers."""
+class EmbedderPipes(EnginePipes):
+    """Feeds what comes after the first line to the embedder: its answers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.embedder: OnnxEmbedder | None = None
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if fd == STDOUT and self.embedder is not None:
-            self.embedder.feed(data)
+    def take(self, data: bytes) -> None:
+        if self.embedder is None:
+            super().take(data)
         else:
-            super().pipe_data_received(fd, data)
+            self.embedder.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, and fail the calls that wait for an answer."""
@@ -43,7 +43,7 @@ async def start_embedder(
         threads=model.threads,
     )
     pipes = EmbedderPipes()
-    child = await Child.start(
+    child = await start_child(
         CHILD_MODULE, parameters, pipes=pipes, seconds_max=settings.engine_start_seconds_max
     )
     pipes.embedder = OnnxEmbedder(

@@ -8,7 +8,7 @@ import msgspec
 
 from toplu.engines.llama_cpp.child import ChildParameters, ChildReady
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
-from toplu.fleet.processes.child import Child, ChildPipes, WatchedChild
+from toplu.fleet.processes.child import EnginePipes, WatchedChild, start_child
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
 
@@ -38,13 +38,13 @@ async def start_llama_cpp(
         prefix_folder=str(prefix_folder),
         batch_tokens=model.batch_tokens,
     )
-    child = await Child.start(
+    child = await start_child(
         CHILD_MODULE,
         parameters,
-        pipes=ChildPipes(),
+        pipes=EnginePipes(),
         seconds_max=settings.engine_start_seconds_max,
     )
-    ready = msgspec.json.decode(child.first_line, type=ChildReady)
+    ready = msgspec.json.decode(child.pipes.first_line, type=ChildReady)
     engine = LlamaCppEngine(
         address=ready.address,
         control_tokens=ready.control_tokens,
