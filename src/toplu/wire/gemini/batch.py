@@ -11,11 +11,16 @@ from toplu.wire.gemini.message import FreeForm, Int64, Message
 TYPE_PREFIX = "type.googleapis.com/google.ai.generativelanguage.v1main."
 
 
-class InlinedRequest(Message, frozen=True, kw_only=True):
-    """One request inside the create call, with the client's own metadata."""
+class InlinedEntry(Message, frozen=True, kw_only=True):
+    """An entry of the create call, whatever its request is: with the client's own metadata."""
+
+    metadata: FreeForm | None = None
+
+
+class InlinedRequest(InlinedEntry, frozen=True, kw_only=True):
+    """One GenerateContent request inside the create call."""
 
     request: GenerateContentRequest | None = None
-    metadata: FreeForm | None = None
 
 
 class InlinedRequests(Message, frozen=True, kw_only=True):
@@ -24,19 +29,23 @@ class InlinedRequests(Message, frozen=True, kw_only=True):
     requests: list[InlinedRequest] | None = None
 
 
-class InputConfig(Message, frozen=True, kw_only=True):
-    """Exactly one of the two is set."""
+class InputSource(Message, frozen=True, kw_only=True):
+    """An uploaded file; or else the requests themselves, which its subclasses add."""
 
     file_name: str | None = None
+
+
+class InputConfig(InputSource, frozen=True, kw_only=True):
+    """Exactly one of the two is set."""
+
     requests: InlinedRequests | None = None
 
 
-class GenerateContentBatch(Message, frozen=True, kw_only=True):
-    """What a client says of a new batch."""
+class NewBatch(Message, frozen=True, kw_only=True):
+    """A batch to be created, whatever its requests are; its subclasses add `input_config`."""
 
     model: str | None = None
     display_name: str | None = None
-    input_config: InputConfig | None = None
     priority: Int64 | None = None
     webhook_config: Any = None
     # Set by the server; clients may send back what they got, and it is not acted on.
@@ -47,6 +56,12 @@ class GenerateContentBatch(Message, frozen=True, kw_only=True):
     end_time: Any = None
     batch_stats: Any = None
     state: Any = None
+
+
+class GenerateContentBatch(NewBatch, frozen=True, kw_only=True):
+    """A batch of GenerateContent requests to be created."""
+
+    input_config: InputConfig | None = None
 
 
 class BatchGenerateContentRequest(Message, frozen=True, kw_only=True):

@@ -5,12 +5,13 @@ the model's to judge, see `engines.translation.embedding_request`.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
+from toplu.wire.gemini.batch import InlinedEntry, InputSource, NewBatch
 from toplu.wire.gemini.content import Content
-from toplu.wire.gemini.message import FreeForm, Int64, Message
+from toplu.wire.gemini.message import Int64, Message
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 
@@ -88,11 +89,10 @@ class BatchEmbedContentsResponse(Message, frozen=True, kw_only=True):
     usage_metadata: EmbeddingUsage
 
 
-class InlinedEmbedContentRequest(Message, frozen=True, kw_only=True):
-    """One request inside the create call, with the client's own metadata."""
+class InlinedEmbedContentRequest(InlinedEntry, frozen=True, kw_only=True):
+    """One EmbedContent request inside the create call."""
 
     request: EmbedContentRequest | None = None
-    metadata: FreeForm | None = None
 
 
 class InlinedEmbedContentRequests(Message, frozen=True, kw_only=True):
@@ -101,29 +101,16 @@ class InlinedEmbedContentRequests(Message, frozen=True, kw_only=True):
     requests: list[InlinedEmbedContentRequest] | None = None
 
 
-class InputEmbedContentConfig(Message, frozen=True, kw_only=True):
+class InputEmbedContentConfig(InputSource, frozen=True, kw_only=True):
     """Exactly one of the two is set."""
 
-    file_name: str | None = None
     requests: InlinedEmbedContentRequests | None = None
 
 
-class EmbedContentBatch(Message, frozen=True, kw_only=True):
-    """What a client says of a new batch of embeddings."""
+class EmbedContentBatch(NewBatch, frozen=True, kw_only=True):
+    """A batch of EmbedContent requests to be created."""
 
-    model: str | None = None
-    display_name: str | None = None
     input_config: InputEmbedContentConfig | None = None
-    priority: Int64 | None = None
-    webhook_config: Any = None
-    # Set by the server; clients may send back what they got, and it is not acted on.
-    name: Any = None
-    output: Any = None
-    create_time: Any = None
-    update_time: Any = None
-    end_time: Any = None
-    batch_stats: Any = None
-    state: Any = None
 
 
 class AsyncBatchEmbedContentRequest(Message, frozen=True, kw_only=True):
