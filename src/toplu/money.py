@@ -1,4 +1,4 @@
-"""What tokens cost, in whole numbers: nothing here is rounded, so that sums balance.
+"""Prices of tokens in whole numbers: nothing here is rounded, so that sums balance.
 
 A price is given for a million tokens with five decimals at most. A token's price is then a whole
 number of units, twice over: half of it is whole too, and half is what a batch pays.

@@ -1,4 +1,4 @@
-"""How the lines of a job are read, by its method."""
+"""Reads the lines of a job, by its method."""
 
 from typing import Any
 

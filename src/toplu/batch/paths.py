@@ -1,4 +1,4 @@
-"""Where a job's blobs lie; the folder of a job goes as a whole when the job goes."""
+"""The names of a job's blobs; the folder of a job goes as a whole when the job goes."""
 
 from toplu.job import JobId
 

@@ -1,4 +1,4 @@
-"""What keeps jobs from being written, for as long as it does: a full disk, most likely."""
+"""Remembers the jobs that cannot be written, for as long as the disk is full, say."""
 
 from toplu.job import JobId
 

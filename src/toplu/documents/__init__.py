@@ -1,1 +1,1 @@
-"""What a document says: its bytes read as text that any text model takes."""
+"""Reads the bytes of documents as text, and of images as plain images."""

@@ -1,4 +1,4 @@
-"""What has been read, a bounded number at a time, and remembered while there is room.
+"""Readings of documents, a bounded number at a time, remembered while there is room.
 
 The lines of a batch often name one file. What it gave, or why it gave nothing, is kept under a
 key until younger ones need the room; calls with an equal key are for the same bytes.

@@ -1,1 +1,1 @@
-"""What answers one request: the engine contract, its implementations and the catalogue."""
+"""Engines answer single requests: the contract, and a folder for each kind."""

@@ -1,4 +1,4 @@
-"""Whether an engine that is asked something says anything: a hung one keeps its connections.
+"""Notices an engine that was asked and writes nothing: a hung one keeps its connections.
 
 Words and reports of progress are signs of life. Pings are none: in llama.cpp they come from the
 thread that serves the connection, whatever became of the one that computes.

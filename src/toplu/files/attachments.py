@@ -1,4 +1,4 @@
-"""What the parts of a request refer to, read for the project that asks and the model asked.
+"""Reads the documents and images of a request, for its project and its model.
 
 request ──▶ each inlineData: its bytes ──────────────┬──▶ text  ──┬──▶ request of texts and of
         └─▶ each fileData: the project's own file ───┴──▶ image ──┘    images written here

@@ -1,4 +1,4 @@
-"""How much a project may still store: what is arriving counts as if it were files already."""
+"""The space that a project has left: uploads in progress count as if they were files."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""What clients may call their files and say of them."""
+"""Checks the names and fields that clients give their files."""
 
 import re
 

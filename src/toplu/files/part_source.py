@@ -1,4 +1,4 @@
-"""What a part carries or names, before it is read: whose bytes they are, and of which type."""
+"""The source of a part's bytes, before they are read: inline or a file, and of which type."""
 
 import re
 from collections.abc import Hashable

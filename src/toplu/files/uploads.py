@@ -1,4 +1,4 @@
-"""How files arrive: upload sessions that a lost connection, a restart or a kill does not end.
+"""Upload sessions that a lost connection, a restart or a kill does not end.
 
     start ──▶ append … append ──▶ finalize ──▶ a kept file
                   └──▶ cancel, or expiry

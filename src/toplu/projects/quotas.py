@@ -1,4 +1,4 @@
-"""What each project may use: its tier, which the operator chooses and the settings describe."""
+"""The quotas of a project: those of its tier, which the operator chooses."""
 
 import re
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""How fast a project may ask: token buckets, one for each project, model and kind of limit.
+"""Rate limits: token buckets, one for each project, model and kind of limit.
 
 A bucket holds what a minute allows and fills steadily. It is looked at before a call and may fall
 below zero after it, because what an answer uses is known only then: the debt is waited out.

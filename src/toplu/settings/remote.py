@@ -1,4 +1,4 @@
-"""Where the servers of a remote engine are, and how much is asked of them."""
+"""Settings of a remote engine: its servers, and how much is asked of them."""
 
 import os
 import re

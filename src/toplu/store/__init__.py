@@ -1,1 +1,1 @@
-"""What survives a crash: rows, immutable blobs and the result log."""
+"""Keeps what survives a crash: rows, immutable blobs and the result log."""

@@ -1,1 +1,1 @@
-"""What a request may have the server do for it: search, and answer from what was found."""
+"""Tools that the server runs for a request: search, and answers from what was found."""

@@ -1,4 +1,4 @@
-"""What the tokens of a prompt are of: what was asked, said and shown, and what was found.
+"""Splits the tokens of a prompt: of its text, of its images, and of what a search found.
 
 Engines count a prompt as a whole. The parts are counted beside it, before the answer begins, so
 that every chunk of it can tell them.

@@ -1,4 +1,4 @@
-"""What a client may ask of its batches beyond the Gemini API: see COMPATIBILITY, Extensions."""
+"""Calls on batches beyond the Gemini API: see COMPATIBILITY, Extensions."""
 
 from contextlib import AsyncExitStack
 

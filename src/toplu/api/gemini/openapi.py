@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of each call: the table that `openapi_document` writes down.
+"""The table of every call, of which `openapi_document` makes the OpenAPI document.
 
 Tests hold it against the router, and against what the doors answer.
 """

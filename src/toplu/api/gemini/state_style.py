@@ -1,4 +1,4 @@
-"""How a call wants the states of batches spelled: JOB_STATE_* or BATCH_STATE_*.
+"""Spells the states of batches as the caller wants them: JOB_STATE_* or BATCH_STATE_*.
 
 The hosted service sends the latter. Google's SDKs of every version understand the former, and the
 specification's curl lines nothing else; other clients wait for the latter alone.

@@ -1,4 +1,4 @@
-"""How clients call this server: the start of every URL that is handed out."""
+"""The start of every URL that is handed out, as the client reaches this server."""
 
 from starlette.requests import Request
 

@@ -1,1 +1,1 @@
-"""What a client does with a job: create, retry, update, cancel."""
+"""The calls of a client on a job: create, retry, update, cancel."""

@@ -1,4 +1,4 @@
-"""What is wrong with an input file, told at create rather than line by line in the results."""
+"""Finds faults of an input file at create, rather than line by line in the results."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the result of each request lies, on disk: one fixed-size record for each, in input order.
+"""The place of each request's result, on disk: a fixed-size record each, in input order.
 
     record i:  shard u32 │ epoch u32 │ offset u64 │ length u32        little endian
 

@@ -1,4 +1,4 @@
-"""What a batch that has ended was: proof that each of its requests has one outcome.
+"""The receipt of a batch that has ended: proof that each of its requests has one outcome.
 
 Nothing is taken from the counts alone: the outcomes are counted anew from the results, and the
 receipt says whether they, the counts, the shards and the ledger agree.

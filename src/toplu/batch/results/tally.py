@@ -1,4 +1,4 @@
-"""What became of each request of a job, counted anew from its results."""
+"""Counts the outcomes of a job's requests from its results."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whose answers the requests of a job get: with `batch.line_formats`, all in which methods differ.
+"""An executor answers the requests of a job, by its method: generate or embed.
 
     line ── form.read ──▶ request ── answers.answer ──▶ response ── jsonl.write_result ──▶ line
 

@@ -1,1 +1,1 @@
-"""Whose turn it is: deadlines, fair shares, forecasts."""
+"""Decides which job is next: deadlines, fair shares, forecasts."""

@@ -1,4 +1,4 @@
-"""How much work a job still is: first a guess from its size, then what its requests turn out as."""
+"""Estimates the work left of a job: from its size, later from its finished requests."""
 
 from toplu.job import Job
 from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN

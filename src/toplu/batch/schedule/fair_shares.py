@@ -1,4 +1,4 @@
-"""How much of an engine each project has had, and whose turn it is.
+"""Fair shares: the work that each project had of an engine, and so which one is next.
 
 Each project has a counter of the work that was done for it, divided by its weight: the virtual
 token counter of Sheng and others (arXiv 2401.00588). The lowest counter goes first. Nobody saves

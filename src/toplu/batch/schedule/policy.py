@@ -1,4 +1,4 @@
-"""Whose request a free lane takes next.
+"""Chooses the job whose request a free lane takes next.
 
     urgent ──▶ the earliest deadline       else ──▶ the project that had least ──▶ its first job
 

@@ -1,4 +1,4 @@
-"""How fast an engine is while all its lanes are busy: what the estimates of its jobs rest on."""
+"""Measures how fast an engine is while all its lanes are busy, for the estimates of jobs."""
 
 import math
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What an unfinished job waits for, and when it may be finished.
+"""Names the reason why an unfinished job waits, and when it may be finished.
 
 What is said of all jobs of an engine comes from one look that is good for a second: a poll costs
 no query of its own. No time is named before a speed was measured.

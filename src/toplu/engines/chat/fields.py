@@ -1,4 +1,4 @@
-"""What a request wants, in the words that all servers of OpenAI's chat API know."""
+"""Writes a request in the fields that all servers of OpenAI's chat API know."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What servers of OpenAI's chat API answer: a whole completion, or a stream of chunks.
+"""Reads answers of OpenAI's chat API: a whole completion, or a stream of chunks.
 
 Servers differ in what they leave out or send as null. `ReplyParts` puts an answer together, as
 one part or as many.

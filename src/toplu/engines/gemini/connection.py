@@ -1,4 +1,4 @@
-"""What the clients of a Gemini server have in common, whatever they ask it for."""
+"""The connection that all clients of a Gemini server share."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a server that speaks the Gemini API means by an error.
+"""Reads the errors of a server that speaks the Gemini API.
 
 | error                                | is                                                     |
 |--------------------------------------|--------------------------------------------------------|

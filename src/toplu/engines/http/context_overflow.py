@@ -1,4 +1,4 @@
-"""How servers say that a prompt, or a prompt and its answer, is longer than their context.
+"""Recognises the errors of servers for a prompt that is longer than their context.
 
 | server    | words                                                                              |
 |-----------|------------------------------------------------------------------------------------|

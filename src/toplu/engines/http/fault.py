@@ -1,4 +1,4 @@
-"""What goes wrong between a request and a remote server, and is not the request's fault.
+"""Faults between a request and a remote server that are not the request's own.
 
 ServerFault
 ├── ServerBusy    the server takes no request at the moment: 429, 503

@@ -1,4 +1,4 @@
-"""What servers say of vectors, brought to the form that all embedders have."""
+"""Brings the vectors of servers to the form that all embedders have."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Who is the next to be sent to a lane of an engine.
+"""Lets one request at a time be on its way to a lane.
 
 In the engine requests wait in an order of its own. What is brought to a lane for one of them must
 not be gone before that one begins, so one at a time is on its way: the one that runs is behind it.

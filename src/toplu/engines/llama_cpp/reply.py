@@ -1,4 +1,4 @@
-"""What llama.cpp's HTTP server answers: a stream of chunks, or what went wrong."""
+"""Reads the answers of llama.cpp's HTTP server: a stream of chunks, or an error."""
 
 from collections.abc import AsyncIterable, Callable
 

@@ -1,4 +1,4 @@
-"""What llama.cpp's HTTP server is asked."""
+"""Writes the bodies of requests to llama.cpp's HTTP server."""
 
 from typing import Any
 

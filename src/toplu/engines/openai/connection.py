@@ -1,4 +1,4 @@
-"""What the clients of an OpenAI-compatible server have in common, whatever they ask it for."""
+"""The connection that all clients of an OpenAI-compatible server share."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What a remote chat server is asked.
+"""Writes the bodies of requests to a remote chat server.
 
 Nothing is left to its defaults where it can be said: vLLM, for one, would take them from the
 model's own files. A field that a server does not know it ignores, but for OpenAI's own.

@@ -1,4 +1,4 @@
-"""How many tokens a conversation has at a server, asked in the way that the server knows.
+"""Counts the tokens of a conversation, in the way that its server knows.
 
 | way                                 | of                      |
 |-------------------------------------|-------------------------|

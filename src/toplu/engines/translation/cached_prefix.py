@@ -1,4 +1,4 @@
-"""What a cache puts before a request, and the prompt that the two make together."""
+"""Puts the contents of a cache before a request."""
 
 import itertools
 from dataclasses import dataclass, replace

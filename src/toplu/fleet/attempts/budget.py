@@ -1,4 +1,4 @@
-"""How often one request has been tried in vain, and when that is enough."""
+"""Counts the failed attempts of one request, and ends them."""
 
 from structlog.typing import FilteringBoundLogger
 

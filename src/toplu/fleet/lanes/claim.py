@@ -1,4 +1,4 @@
-"""What one request wants of an engine's places, over all its tries.
+"""A claim is one request's wish for a slot of an engine, over all its attempts.
 
 A batch request that has a place may lose it to an interactive call: it is preempted, and claims
 another. One that was preempted so often as the settings allow insists: nobody preempts it.

@@ -1,4 +1,4 @@
-"""How many places are kept free of batches, for interactive calls that may come at any moment.
+"""Keeps slots free of batches, for interactive calls that may come at any moment.
 
 Calls that come at random, λ a second, and take S seconds each, keep λ·S places busy in the mean
 and seldom more than √(λ·S) above that. What comes on top of it preempts, which costs a batch some

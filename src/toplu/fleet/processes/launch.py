@@ -1,4 +1,4 @@
-"""How each kind of engine is brought to life; the supervisor sees no difference."""
+"""Starts each kind of engine; the supervisor sees no difference."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the servers of a remote engine are found and spoken to."""
+"""Finds the servers of a remote engine and opens their clients."""
 
 import time
 from collections.abc import Callable

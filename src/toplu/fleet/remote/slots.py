@@ -1,4 +1,4 @@
-"""Where requests wait for a remote engine: as many go through as its servers answer best.
+"""The queue before a remote engine: as many requests pass as its servers answer best.
 
 Interactive calls go before those of batches, and a part of the limit is kept for them while they
 come. One that finds no room preempts the batch call that began last. The limit moves with what

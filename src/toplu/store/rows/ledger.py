@@ -1,4 +1,4 @@
-"""What was used and what it cost: one row for each batch and for each interactive call.
+"""The ledger: usage and cost, one row for each batch and for each interactive call.
 
 A row is written once and never changed. That of a batch is written in the transaction that ends
 the batch; see `store.rows.job_mapping`.

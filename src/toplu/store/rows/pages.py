@@ -1,4 +1,4 @@
-"""Where a page of a list ended, and the page after it."""
+"""Marks where a page of a list ended, and finds the page after it."""
 
 import base64
 import binascii

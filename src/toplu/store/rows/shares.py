@@ -1,4 +1,4 @@
-"""Who competes for an engine, and how much of it each project had.
+"""The projects that compete for an engine, and the share that each has had of it.
 
 A share is a counter that only grows: with each lease it is raised to where the project begins,
 and with each group of results by the work of these, in the transaction that counts them, so that

@@ -1,4 +1,4 @@
-"""What a grounded answer says of its sources; only fields that the strict SDK types know."""
+"""Grounding metadata of an answer; only fields that the strict SDK types know."""
 
 from toplu.wire.gemini.message import Message
 

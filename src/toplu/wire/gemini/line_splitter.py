@@ -1,4 +1,4 @@
-"""Where each line of a batch file lies."""
+"""Finds the lines of a batch file."""
 
 import msgspec
 

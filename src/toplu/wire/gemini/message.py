@@ -1,4 +1,4 @@
-"""What every Gemini wire message has in common.
+"""The base of every Gemini wire message, and the one writer of JSON.
 
 A field is named in proto snake_case here and in lowerCamelCase on the wire. An absent field
 is None and is left out when written. Each message repeats `frozen=True, kw_only=True`, because

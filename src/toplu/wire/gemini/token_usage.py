@@ -1,4 +1,4 @@
-"""What a response says that it used: the same numbers that its client reads."""
+"""Reads the usage of a response: the same numbers that its client reads."""
 
 from toplu.money import Usage
 from toplu.wire.gemini.content import GenerateContentResponse

@@ -1,1 +1,1 @@
-"""How the tables came to be, step by step; run whenever a database is opened."""
+"""The steps that built the tables; run whenever a database is opened."""
