@@ -56,6 +56,13 @@ tools: # what the specification's curl lines use
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 	  apt-get install -y --no-install-recommends $$missing || { echo "please install:$$missing"; exit 1; }; fi
 
+.PHONY: dev console
+dev: setup ## a server on the echo engine that starts again when a source file changes
+	$(BIN)/watchfiles --filter python "$(BIN)/toplu serve --config examples/echo.toml --data-dir .dev" src
+
+console: setup ## Python beside a server on the echo engine: `client`, `server`, `rows("SELECT …")`
+	PYTHONPATH=tests $(BIN)/python -m support.console
+
 check: setup ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
