@@ -14,6 +14,7 @@ from toplu.api.gemini.caches import CachesApi
 from toplu.api.gemini.embed import EmbedApi
 from toplu.api.gemini.files import FilesApi
 from toplu.api.gemini.generate import GenerateApi
+from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
@@ -99,6 +100,7 @@ class Server:
             ledger=ledger_rows,
         )
         names = ModelNames(catalogue)
+        calls = ModelCalls(settings=settings, names=names, meter=meter)
         gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
         self.app: Starlette = build_app(
             gate=gate,
@@ -136,15 +138,14 @@ class Server:
             ),
             models=ModelsApi(names=names),
             generate=GenerateApi(
-                settings=settings,
-                names=names,
+                calls=calls,
                 fleet=self.fleet,
                 attachments=attachments,
                 caches=caches,
-                meter=meter,
+                stall_seconds_max=settings.stream_stall_seconds_max,
             ),
-            caches=CachesApi(settings=settings, names=names, library=caches, meter=meter),
-            embed=EmbedApi(settings=settings, names=names, fleet=self.fleet, meter=meter),
+            caches=CachesApi(settings=settings, calls=calls, library=caches),
+            embed=EmbedApi(calls=calls, fleet=self.fleet),
             health=Health(fleet=self.fleet, is_draining=lambda: self._draining),
             body_silence_seconds_max=settings.body_silence_seconds_max,
         )

@@ -1,11 +1,12 @@
 """Cached contents: create, get, list, change the expiry, delete."""
 
+from functools import partial
+
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gemini.generate import while_connected
-from toplu.api.gemini.model_names import ModelNames
+from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
 from toplu.api.http.gate import Call, Gate
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
@@ -14,7 +15,6 @@ from toplu.caches.library import CacheLibrary, StoredCache
 from toplu.caches.violations import violation
 from toplu.clock import timestamp
 from toplu.money import Usage
-from toplu.projects.meter import Meter
 from toplu.settings.server import Settings
 from toplu.wire.gemini.cached_content import (
     CachedContent,
@@ -29,15 +29,12 @@ UNCHANGEABLE = ("model", "display_name", "contents", "system_instruction", "tool
 
 
 class CachesApi:
-    """The door to `cachedContents/…`."""
+    """Serves `cachedContents/…`."""
 
-    def __init__(
-        self, *, settings: Settings, names: ModelNames, library: CacheLibrary, meter: Meter
-    ) -> None:
+    def __init__(self, *, settings: Settings, calls: ModelCalls, library: CacheLibrary) -> None:
         self._settings = settings
-        self._names = names
+        self._calls = calls
         self._library = library
-        self._meter = meter
 
     def routes(self, gate: Gate) -> list[Route]:
         every, one = (
@@ -55,17 +52,12 @@ class CachesApi:
 
     async def create(self, call: Call) -> Response:
         """Keep contents and compute them once, which is charged as the reading that it is."""
-        body = await call.read(CachedContent, self._settings.inline_bytes_max)
-        if not body.model:
-            raise violation("model", "model is not specified")
-        name = body.model.removeprefix("models/")
-        model = self._names.require(name, version=call.version, method="createCachedContent")
-        await self._meter.admit(call.project, model)
-        cache = await while_connected(
-            call.request, self._library.create(call.project, name, model, body)
+        made = await self._calls.open_named(
+            call, "createCachedContent", CachedContent, name_in=_model_name
         )
-        await self._meter.charge(call.project, model, Usage(prompt_tokens=cache.tokens))
-        return await json_response(call.request, _resource(cache))
+        work = partial(self._library.create, call.project, made.name, made.model, made.body)
+        cache = await made.metered(work, _usage)
+        return await made.respond(_resource(cache))
 
     async def find(self, call: Call) -> Response:
         """Answer with what is known of the cache but its contents."""
@@ -102,6 +94,16 @@ class CachesApi:
         """Forget the cache."""
         await self._library.delete(call.project, call.path("cache"))
         return await json_response(call.request, {})
+
+
+def _model_name(body: CachedContent) -> str:
+    if not body.model:
+        raise violation("model", "model is not specified")
+    return body.model.removeprefix("models/")
+
+
+def _usage(cache: StoredCache) -> Usage:
+    return Usage(prompt_tokens=cache.tokens)
 
 
 def _resource(cache: StoredCache) -> CachedContent:

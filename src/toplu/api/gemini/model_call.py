@@ -1,0 +1,134 @@
+"""An interactive call of a model, from its request to its answer.
+
+    open ──▶ check ──▶ admit ──▶ work, while the client is there ──▶ charge ──▶ respond
+
+Every method that asks a model passes these steps; a handler adds the work alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from toplu.api.gemini.model_names import ModelNames, check_model
+from toplu.api.http.gate import Call
+from toplu.api.http.responses import json_response
+from toplu.errors import Cancelled
+from toplu.labels import Labels
+from toplu.money import Usage
+from toplu.projects.meter import Meter
+from toplu.settings.server import ModelSettings, Settings
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.embedding import EmbedContentRequest
+from toplu.wire.gemini.labels import check_labels
+from toplu.wire.gemini.message import Message
+
+Body = TypeVar("Body", bound=Message)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCall(Generic[Body]):
+    """One call whose model is known and whose body is read."""
+
+    call: Call
+    name: str  # of the model, as the client spelled it
+    model: ModelSettings
+    body: Body
+    meter: Meter
+
+    def check(self, path: str, request: GenerateContentRequest | EmbedContentRequest) -> None:
+        """Raise InvalidArgument if the request at `path` names another model, or bad labels."""
+        check_model(path, request.model, self.name)
+        check_labels(request)
+
+    async def admit(self, *, requests: int = 1) -> None:
+        """Count the call in its project's rates, or raise ResourceExhausted."""
+        await self.meter.admit(self.call.project, self.model, requests=requests)
+
+    async def charge(
+        self, usage: Usage, *, requests: int = 1, labels: Labels | None = None
+    ) -> None:
+        """Enter into the ledger what the call used."""
+        await self.meter.charge(
+            self.call.project, self.model, usage, requests=requests, labels=labels
+        )
+
+    async def metered(
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        usage_of: Callable[[T], Usage],
+        *,
+        requests: int = 1,
+        labels: Labels | None = None,
+    ) -> T:
+        """Return what the work returns, once it is charged; nothing is begun before it is admitted.
+
+        Raises Cancelled if the client goes away, which ends the work and costs nothing.
+        """
+        await self.admit(requests=requests)
+        answer = await while_connected(self.call.request, work())
+        await self.charge(usage_of(answer), requests=requests, labels=labels)
+        return answer
+
+    async def respond(self, answer: Any) -> Response:
+        """Return the answer as JSON."""
+        return await json_response(self.call.request, answer)
+
+
+class ModelCalls:
+    """Opens the interactive calls of all models."""
+
+    def __init__(self, *, settings: Settings, names: ModelNames, meter: Meter) -> None:
+        self._settings = settings
+        self._names = names
+        self._meter = meter
+
+    async def open(self, call: Call, method: str, body_type: type[Body]) -> ModelCall[Body]:
+        """Return a call of the model that its URL names.
+
+        Raises NotFound if no model of that name has the method, InvalidArgument if the body
+        cannot be read.
+        """
+        name = call.path("model")
+        model = self._model(call, name, method)
+        body = await self._read(call, body_type)
+        return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
+
+    async def open_named(
+        self, call: Call, method: str, body_type: type[Body], name_in: Callable[[Body], str]
+    ) -> ModelCall[Body]:
+        """Return a call of the model that its body names; raises as `open` does."""
+        body = await self._read(call, body_type)
+        name = name_in(body)
+        model = self._model(call, name, method)
+        return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
+
+    def _model(self, call: Call, name: str, method: str) -> ModelSettings:
+        return self._names.require(name, version=call.version, method=method)
+
+    async def _read(self, call: Call, body_type: type[Body]) -> Body:
+        return await call.read(body_type, self._settings.inline_bytes_max)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work returns; cancel it if the client goes away first."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        working.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(work)
+            watching = group.create_task(watch())
+            working.add_done_callback(lambda _: watching.cancel())
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from None
+    if working.cancelled():
+        raise Cancelled("The client closed the connection.")
+    return working.result()
