@@ -10,7 +10,6 @@ from typing import Protocol
 import msgspec
 
 from toplu.errors import InvalidArgument
-from toplu.wire.gemini import message
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.message import FreeForm
 
@@ -52,7 +51,7 @@ class RelayedRequest:
 
 def _written(request: GenerateContentRequest) -> msgspec.Raw:
     try:
-        return msgspec.Raw(message.write(request))
+        return msgspec.Raw(msgspec.json.encode(request))
     except UnicodeEncodeError as error:
         raise InvalidArgument(
             "* GenerateContentRequest: a text has half a surrogate pair\n"

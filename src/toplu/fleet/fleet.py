@@ -51,9 +51,8 @@ class Fleet:
     def _add_engine(self, model: ModelSettings) -> None:
         if model.is_relayed:
             relays = relays_of(model, self._settings)
-            self._add_pool(
-                model, launch_relays(relays), RelayAdapter(), self._gate_of(model, relays)
-            )
+            gate = self._gate_of(model, relays)
+            self._add_pool(model, launch_relays(relays), RelayAdapter(model), gate)
         elif model.is_remote:
             servers = servers_of(model, self._settings)
             adapter = PromptAdapter(model, self._grounder)

@@ -1,5 +1,7 @@
 """From a schema to the structure that engines hold to and answers are proved by."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from toplu.structured.bounds import SchemaBounds, check_bounds
@@ -19,13 +21,31 @@ def compile_schema(schema: Any, path: str, bounds: SchemaBounds) -> Structure:
 
     It takes milliseconds as a rule, seconds for the heaviest schemas within the bounds.
     """
-    check_bounds(schema, path, bounds)
-    draft, read = read_dialect(schema)
-    try:
-        validator = SchemaValidator(read, draft, path)
-        check_satisfiable(read, draft, path)
+    validator, read = _validated(schema, path, bounds)
+    with _depth_bounded(path):
         rule = write_rule(read, path, bounds)
-    except RecursionError:
-        raise SchemaFault(path, "is nested too deep to be compiled.") from None
     plain = without(schema, OPTIONS_OF_ENGINES)
     return Structure(json_schema=plain, rule=rule, validator=validator)
+
+
+def compile_validator(schema: Any, path: str, bounds: SchemaBounds) -> SchemaValidator:
+    """Return what proves answers that others hold, or raise SchemaFault as `compile_schema`."""
+    return _validated(schema, path, bounds)[0]
+
+
+def _validated(schema: Any, path: str, bounds: SchemaBounds) -> tuple[SchemaValidator, Any]:
+    """Return the validator, and the schema as its draft has it."""
+    check_bounds(schema, path, bounds)
+    draft, read = read_dialect(schema)
+    with _depth_bounded(path):
+        validator = SchemaValidator(read, draft, path)
+        check_satisfiable(read, draft, path)
+    return validator, read
+
+
+@contextmanager
+def _depth_bounded(path: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise SchemaFault(path, "is nested too deep to be compiled.") from None

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +11,10 @@ import msgspec
 
 from toplu.structured import gemini_schema as openapi
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import compile_schema
+from toplu.structured.compiler import compile_schema, compile_validator
 from toplu.structured.grammar import compile_error, raise_too_large, write_literals
 from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
-from toplu.structured.structure import Structure, write_whole
+from toplu.structured.structure import Proof, Structure, write_whole
 from toplu.wire.gemini.content import GenerationConfig
 from toplu.wire.gemini.schema import Schema
 
@@ -60,51 +61,88 @@ def read_structure(config: GenerationConfig, bounds: SchemaBounds) -> Structure 
     What has been compiled lately is kept. The first time takes milliseconds as a rule, seconds
     for the heaviest schemas, in which other threads run.
     """
+    form = _read_form(config, bounds, without_schema=FREE)
+    return None if form is None else _structure(form, bounds)
+
+
+def read_proof(config: GenerationConfig, bounds: SchemaBounds) -> Proof | None:
+    """Return the proof of answers that somebody else holds to the form, None if it is free.
+
+    Without a schema any JSON will do. SchemaFault: the schema is none.
+    """
+    form = _read_form(config, bounds, without_schema=True)
+    return None if form is None else _proof(form, bounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """The form as it is asked for; equal ones are compiled once."""
+
+    path: str
+    text: bytes  # JSON
+    bare: bool
+
+    def read(self) -> Any:
+        """Return the JSON Schema, or raise SchemaFault for what the API itself would refuse."""
+        if self.path == OPENAPI_PATH:
+            return openapi.to_json_schema(msgspec.json.decode(self.text, type=Schema), self.path)
+        return json.loads(self.text)
+
+
+def _read_form(
+    config: GenerationConfig, bounds: SchemaBounds, *, without_schema: Any
+) -> _Form | None:
     if config.response_mime_type not in (JSON, ENUM):
         return None
     bare = config.response_mime_type == ENUM
     if config.response_schema is not None:
         try:
-            schema = msgspec.json.encode(config.response_schema)
+            text = msgspec.json.encode(config.response_schema)
         except UnicodeEncodeError:
             raise SchemaFault(OPENAPI_PATH, "has half a surrogate pair.") from None
-        return _structure_of_schema(schema, bounds, bare=bare)
-    if config.response_json_schema is not None:
-        try:
-            key = json.dumps(config.response_json_schema)
-        except (ValueError, RecursionError) as error:
-            raise SchemaFault(JSON_SCHEMA_PATH, f"is not JSON: {error}") from error
-        if len(key) > bounds.bytes_max * KEY_FACTOR:
-            reason = f"is larger than schema_bytes_max = {bounds.bytes_max}."
-            raise SchemaFault(JSON_SCHEMA_PATH, reason)
-        return _structure_of_json_schema(key, bounds, bare=bare)
-    return _structure_of_json_schema(json.dumps(FREE), bounds, bare=False)
+        return _Form(path=OPENAPI_PATH, text=text, bare=bare)
+    if config.response_json_schema is None:
+        return _Form(path=JSON_SCHEMA_PATH, text=json.dumps(without_schema).encode(), bare=False)
+    try:
+        text = json.dumps(config.response_json_schema).encode()
+    except (ValueError, RecursionError) as error:
+        raise SchemaFault(JSON_SCHEMA_PATH, f"is not JSON: {error}") from error
+    if len(text) > bounds.bytes_max * KEY_FACTOR:
+        reason = f"is larger than schema_bytes_max = {bounds.bytes_max}."
+        raise SchemaFault(JSON_SCHEMA_PATH, reason)
+    return _Form(path=JSON_SCHEMA_PATH, text=text, bare=bare)
 
 
 # The lines of a batch tend to share one schema; what is kept is bounded in number and size.
 @lru_cache(maxsize=64)
-def _structure_of_schema(schema: bytes, bounds: SchemaBounds, *, bare: bool) -> Structure:
-    try:
-        written = openapi.to_json_schema(msgspec.json.decode(schema, type=Schema), OPENAPI_PATH)
-        return _structure(written, OPENAPI_PATH, bounds, bare=bare)
-    except SchemaFault as fault:
-        raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
+def _structure(form: _Form, bounds: SchemaBounds) -> Structure:
+    with _faults_placed(form):
+        schema = form.read()
+        structure = compile_schema(schema, form.path, bounds)
+        if not form.bare:
+            return structure
+        texts = _bare_texts(schema, structure, form.path)
+        rule = write_literals(texts)
+        if compile_error(write_whole(f"start: {rule}\n"), bounds):
+            raise_too_large(form.path, bounds)
+        return replace(structure, rule=rule, bare=True)
 
 
 @lru_cache(maxsize=64)
-def _structure_of_json_schema(schema: str, bounds: SchemaBounds, *, bare: bool) -> Structure:
-    return _structure(json.loads(schema), JSON_SCHEMA_PATH, bounds, bare=bare)
+def _proof(form: _Form, bounds: SchemaBounds) -> Proof:
+    with _faults_placed(form):
+        return Proof(validator=compile_validator(form.read(), form.path, bounds), bare=form.bare)
 
 
-def _structure(schema: Any, path: str, bounds: SchemaBounds, *, bare: bool) -> Structure:
-    structure = compile_schema(schema, path, bounds)
-    if not bare:
-        return structure
-    texts = _bare_texts(schema, structure, path)
-    rule = write_literals(texts)
-    if compile_error(write_whole(f"start: {rule}\n"), bounds):
-        raise_too_large(path, bounds)
-    return replace(structure, rule=rule, bare=True)
+@contextmanager
+def _faults_placed(form: _Form) -> Iterator[None]:
+    """Have the fault of a `Schema` name its fields as proto does."""
+    try:
+        yield
+    except SchemaFault as fault:
+        if form.path == OPENAPI_PATH:
+            raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
+        raise
 
 
 def _bare_texts(schema: Any, structure: Structure, path: str) -> tuple[str, ...]:

@@ -15,23 +15,11 @@ NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Structure:
-    """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
+class Proof:
+    """Decides whether a finished answer has its form."""
 
-    json_schema: Any  # the client's own, less options of engines
-    rule: str  # the right side of a rule in llguidance's Lark: what may be decoded
     validator: SchemaValidator = field(repr=False)
     bare: bool = False  # a string without its quotes, as text/x.enum wants
-
-    @property
-    def grammar(self) -> str:
-        """The whole grammar, in llguidance's Lark."""
-        return write_whole("start: answer\n" + self.rules)
-
-    @property
-    def rules(self) -> str:
-        """The rules of the symbol `answer`."""
-        return f"answer: {self.rule}\n"
 
     def find_violation(self, answer: str) -> Violation | None:
         """Return what is wrong with a finished answer, None if it validates."""
@@ -42,6 +30,24 @@ class Structure:
         except (ValueError, OverflowError, RecursionError):
             return Violation(keyword=NOT_JSON, place="$")
         return self.validator.find_violation(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Structure(Proof):
+    """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
+
+    json_schema: Any  # the client's own, less options of engines
+    rule: str  # the right side of a rule in llguidance's Lark: what may be decoded
+
+    @property
+    def grammar(self) -> str:
+        """The whole grammar, in llguidance's Lark."""
+        return write_whole("start: answer\n" + self.rules)
+
+    @property
+    def rules(self) -> str:
+        """The rules of the symbol `answer`."""
+        return f"answer: {self.rule}\n"
 
 
 def write_whole(rules: str) -> str:

@@ -31,6 +31,21 @@ def response(text: str, *, ends: bool = True) -> dict[str, Any]:
     }
 
 
+def candidate(*parts: dict[str, Any], reason: str | None = "STOP", **more: Any) -> dict[str, Any]:
+    """Return a candidate with these parts, finished unless there is no reason."""
+    ends = {} if reason is None else {"finishReason": reason}
+    return {"content": {"role": "model", "parts": list(parts)}, **ends, **more}
+
+
+def responding(*candidates: Any, **more: Any) -> Behaviour:
+    """Answer with these candidates."""
+
+    async def respond(_server: Any, _request: Any, _body: Any) -> web.Response:
+        return web.json_response(response("") | {"candidates": list(candidates)} | more)
+
+    return respond
+
+
 class MisbehavingGemini(MisbehavingServer):
     """It answers for one model, by its name there."""
 

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from support.engines.misbehaving_server import MisbehavingServer
 from support.fleet.scripted_engine import NO_GROUNDER, a_request
 from support.waiting import PATIENCE_SECONDS
@@ -22,7 +24,7 @@ from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, 
 from toplu.fleet.remote.slots import ServerSlots
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
-from toplu.wire.gemini import message
+from toplu.wire.gemini import message, proto_json
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
 
 
@@ -68,7 +70,7 @@ class World:
         """Return the servers, what begins a life of theirs, and how they are asked."""
         if self.model.is_relayed:
             relays = relays_of(self.model, settings)
-            return relays, launch_relays(relays), RelayAdapter()
+            return relays, launch_relays(relays), RelayAdapter(self.model)
         servers = servers_of(self.model, settings)
         return servers, launch_servers(servers), PromptAdapter(self.model, NO_GROUNDER)
 
@@ -98,14 +100,21 @@ class World:
         answer: dict[str, Any] = json.loads(message.write(response))
         return answer
 
-    async def stream(self, text: str) -> list[Any]:
+    async def relay(self, request: dict[str, Any], **options: Any) -> Any:
+        """Return the response to a request as it is on the wire."""
+        asked = proto_json.read_value(GenerateContentRequest, request)
+        return await self.pool.answer(asked, interactive=False, **options)
+
+    async def stream(self, text: str, **fields: Any) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""
         self.chunks: list[Any] = []
 
         async def listen(chunk: Any) -> None:
             self.chunks.append(chunk)
 
-        await self.pool.stream(a_request(text), listen)
+        request = proto_json.read_value(GenerateContentRequest, fields)
+        asked = msgspec.structs.replace(request, contents=a_request(text).contents)
+        await self.pool.stream(asked, listen)
         return self.chunks
 
 

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,13 +12,16 @@ from toplu.engines.calls import Function, Functions
 from toplu.engines.functions.grammar import write_call_rules
 from toplu.structured import gemini_schema as openapi
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import OPTIONS_OF_ENGINES, compile_schema
+from toplu.structured.compiler import OPTIONS_OF_ENGINES, compile_schema, compile_validator
 from toplu.structured.grammar import compile_error, raise_too_large
 from toplu.structured.held_schema import without
 from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
 from toplu.structured.structure import write_whole
+from toplu.structured.validator import SchemaValidator
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
 from toplu.wire.gemini.tool import FunctionCallingConfig, FunctionDeclaration, Mode
+
+T = TypeVar("T")
 
 FUNCTIONS_MAX = 128
 KEPT_MAX = 64  # sets of functions; the lines of a batch tend to share theirs
@@ -118,19 +121,16 @@ def read_functions(request: GenerateContentRequest, bounds: SchemaBounds) -> Fun
     config = _calling_config(request)
     if not declared or config.mode == Mode.NONE:
         return None
-    key = json.dumps([(path, msgspec.to_builtins(each)) for path, each in declared])
+    key = _key(declared)
     allowed = frozenset(config.allowed_function_names or [])
     read = _compiled if len(key) <= KEPT_CHARACTERS_MAX else _compile
-    return read(key, allowed, bounds, must_call=config.mode == Mode.ANY)
+    return read(key, allowed, bounds, must_call=wants_call(request))
 
 
 def _compile(
     key: str, allowed: frozenset[str], bounds: SchemaBounds, *, must_call: bool
 ) -> Functions:
-    functions = [
-        _read(msgspec.convert(fields, FunctionDeclaration), path, bounds)
-        for path, fields in json.loads(key)
-    ]
+    functions = [_read(each, path, bounds) for path, each in _read_key(key)]
     callable_ = tuple(each for each in functions if not allowed or each.name in allowed)
     rules = write_call_rules(callable_, must_call=must_call)
     if compile_error(write_whole(f"start: answer\n{rules}"), bounds):
@@ -152,17 +152,55 @@ def _calling_config(request: GenerateContentRequest) -> FunctionCallingConfig:
     return config or FunctionCallingConfig()
 
 
+def read_validators(
+    request: GenerateContentRequest, bounds: SchemaBounds
+) -> Mapping[str, SchemaValidator] | None:
+    """Return what proves the arguments of each function that may be called, or raise SchemaFault.
+
+    None: the request declares no functions.
+    """
+    declared = list(_declarations(request))
+    if not declared:
+        return None
+    config = _calling_config(request)
+    if config.mode == Mode.NONE:
+        return {}
+    allowed = frozenset(config.allowed_function_names or [])
+    key = _key(declared)
+    read = _compiled_validators if len(key) <= KEPT_CHARACTERS_MAX else _compile_validators
+    return read(key, allowed, bounds)
+
+
+def wants_call(request: GenerateContentRequest) -> bool:
+    """Return whether the answer has to call a function."""
+    return _calling_config(request).mode == Mode.ANY
+
+
+def _compile_validators(
+    key: str, allowed: frozenset[str], bounds: SchemaBounds
+) -> dict[str, SchemaValidator]:
+    return {
+        each.name or "": _compiled_arguments(each, path, bounds, compile_validator)
+        for path, each in _read_key(key)
+        if not allowed or each.name in allowed
+    }
+
+
+_compiled_validators = lru_cache(maxsize=KEPT_MAX)(_compile_validators)
+
+
+def _key(declared: list[tuple[str, FunctionDeclaration]]) -> str:
+    return json.dumps([(path, msgspec.to_builtins(each)) for path, each in declared])
+
+
+def _read_key(key: str) -> Iterator[tuple[str, FunctionDeclaration]]:
+    for path, fields in json.loads(key):
+        yield path, msgspec.convert(fields, FunctionDeclaration)
+
+
 def _read(declaration: FunctionDeclaration, path: str, bounds: SchemaBounds) -> Function:
-    schema, at = _parameters(declaration, path)
-    held = NONE_AT_ALL if isinstance(schema, dict) and _asks_for_nothing(schema) else schema
-    if not _is_object(schema):
-        raise SchemaFault(at, "must describe an object.")
-    try:
-        arguments = compile_schema(held, at, bounds)
-    except SchemaFault as fault:
-        if declaration.parameters is None:
-            raise
-        raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
+    schema, _ = _parameters(declaration, path)
+    arguments = _compiled_arguments(declaration, path, bounds, compile_schema)
     description = _description(declaration, path)
     _check_text([description, schema], path)
     return Function(
@@ -171,6 +209,24 @@ def _read(declaration: FunctionDeclaration, path: str, bounds: SchemaBounds) -> 
         parameters=without(schema, OPTIONS_OF_ENGINES),
         arguments=arguments,
     )
+
+
+def _compiled_arguments(
+    declaration: FunctionDeclaration,
+    path: str,
+    bounds: SchemaBounds,
+    compile_as: Callable[[Any, str, SchemaBounds], T],
+) -> T:
+    schema, at = _parameters(declaration, path)
+    if not _is_object(schema):
+        raise SchemaFault(at, "must describe an object.")
+    held = NONE_AT_ALL if isinstance(schema, dict) and _asks_for_nothing(schema) else schema
+    try:
+        return compile_as(held, at, bounds)
+    except SchemaFault as fault:
+        if declaration.parameters is None:
+            raise
+        raise SchemaFault(in_snake_case(fault.path), fault.reason) from fault
 
 
 def _parameters(declaration: FunctionDeclaration, path: str) -> tuple[Any, str]:

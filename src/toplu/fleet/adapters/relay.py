@@ -1,9 +1,11 @@
 """The adapter of servers that speak this very API: the request goes on as it came.
 
 What is ours of it is put in its place before: files that it names, and contents of a cache. All
-else is for the server to judge, and its response for the client to read.
+else is for the server to judge, and its response for the client to read, but for answers of a form
+that the client asked for: these are proved, see `fleet.adapters.response_proof`.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,16 @@ import msgspec
 from toplu.engines.relay import Relay, RelayedRequest
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.fleet.adapters.adapter import ChunkListener
+from toplu.fleet.adapters.proved_stream import ProvedStream
+from toplu.fleet.adapters.response_proof import (
+    ResponseProof,
+    asks_for_form,
+    read_response_proof,
+)
+from toplu.fleet.adapters.valid_response import relay_valid
 from toplu.fleet.attempts.attempts import Work
+from toplu.settings.server import ModelSettings
+from toplu.structured.bounds import SchemaBounds
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 from toplu.wire.gemini.message import FreeForm
 from toplu.wire.gemini.token_usage import usage_of
@@ -22,7 +33,11 @@ QUESTION = Content(role="user", parts=[Part(text="?")])
 
 
 class RelayAdapter:
-    """Passes requests on, and responses back."""
+    """Passes requests for one model on, and responses back."""
+
+    def __init__(self, model: ModelSettings) -> None:
+        self._attempts_max = model.structure_attempts_max
+        self._bounds = SchemaBounds.of_model(model)
 
     async def answering(
         self,
@@ -31,9 +46,15 @@ class RelayAdapter:
         begun: Callable[[], None] | None,  # noqa: ARG002  # a response comes in one
     ) -> Work[Relay, FreeForm]:
         asked = _asked(request, cached)
+        proof = await self._proof_of(asked.request)
 
         async def answer(relay: Relay, _lane: int) -> FreeForm:
-            return _counted(await relay.generate(asked), cached)
+            if proof is None:
+                return _counted(await relay.generate(asked), cached)
+            response = await relay_valid(
+                relay, asked.request, proof, attempts_max=self._attempts_max
+            )
+            return _counted(response, cached)
 
         return answer
 
@@ -41,14 +62,26 @@ class RelayAdapter:
         self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
     ) -> Work[Relay, None]:
         asked = _asked(request, cached)
+        proof = await self._proof_of(asked.request)
+
+        async def tell(chunk: FreeForm) -> None:
+            await listener(_counted(chunk, cached))
 
         async def stream(relay: Relay, _lane: int) -> None:
-            async def tell(chunk: FreeForm) -> None:
-                await listener(_counted(chunk, cached))
-
-            await relay.stream(asked, tell)
+            if proof is None:
+                await relay.stream(asked, tell)
+                return
+            proved = ProvedStream(proof, tell)
+            await relay.stream(asked, proved.hear)
+            await proved.end()
 
         return stream
+
+    async def _proof_of(self, request: GenerateContentRequest) -> ResponseProof | None:
+        """Return what proves the answer; compiling a schema for it holds up nothing else."""
+        if not asks_for_form(request):
+            return None
+        return await asyncio.to_thread(read_response_proof, request, self._bounds)
 
     def counting(
         self, request: GenerateContentRequest, cached: CachedPrefix | None

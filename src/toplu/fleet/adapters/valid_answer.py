@@ -10,11 +10,14 @@ from dataclasses import replace
 from toplu.engines.engine import Engine
 from toplu.engines.generation import Completion, Generation, Listener
 from toplu.engines.prompt import Prompt, Sampling
-
-# A further attempt of a request that is to be answered by the likeliest tokens alone.
-TEMPERATURE_AGAIN = 0.3
-SEED_STEP = 1_000  # more than there are candidates
-SEEDS = 2**31 - 1
+from toplu.fleet.adapters.further_attempt import (
+    NOT_WHOLE,
+    SEED_STEP,
+    find_call_fault,
+    sampled_again,
+    write_correction,
+    write_violation,
+)
 
 
 async def generate_valid(
@@ -53,7 +56,7 @@ def _replaced(generation: Generation, index: int, answer: Generation) -> Generat
 def _named(prompt: Prompt, violation: str, seed_step: int) -> Prompt:
     """Return the prompt of a further attempt: what was wrong is named to the model."""
     *before, last = prompt.turns
-    text = f"\n\n{violation} Answer again, and correct it."
+    text = write_correction(violation)
     content = (*last.parts, text) if last.images else last.text + text
     return replace(
         prompt,
@@ -64,12 +67,9 @@ def _named(prompt: Prompt, violation: str, seed_step: int) -> Prompt:
 
 
 def _sampled_again(sampling: Sampling, seed_step: int) -> Sampling:
-    if sampling.temperature == 0:
-        seed = ((sampling.seed or 0) + seed_step) % SEEDS
-        return replace(sampling, temperature=TEMPERATURE_AGAIN, seed=seed)
-    if sampling.seed is None:
-        return sampling
-    return replace(sampling, seed=(sampling.seed + seed_step) % SEEDS)
+    temperature, seed = sampled_again(sampling.temperature, sampling.seed, seed_step)
+    assert temperature is not None, "every value of a prompt is decided"
+    return replace(sampling, temperature=temperature, seed=seed)
 
 
 def _checked(generation: Generation, prompt: Prompt) -> Generation:
@@ -87,24 +87,18 @@ def _check(completion: Completion, prompt: Prompt) -> Completion:
         violation = prompt.structure.find_violation(completion.text)
         if violation is None:
             return completion
-        return replace(completion, violation=f"The answer does not validate: {violation}.")
+        return replace(completion, violation=write_violation(violation))
     return _check_calls(completion, prompt)
 
 
 def _check_calls(completion: Completion, prompt: Prompt) -> Completion:
     """Return the completion with its calls up to the first that may not be made."""
     assert prompt.functions is not None, "checked before"
-    allowed = {function.name: function for function in prompt.functions.allowed}
+    allowed = {each.name: each.arguments.validator for each in prompt.functions.allowed}
     for index, call in enumerate(completion.calls):
-        function = allowed.get(call.name)
-        if function is None:
-            wrong = f"The answer calls `{call.name}`, which it may not."
-        elif violation := function.arguments.validator.find_violation(call.arguments):
-            wrong = f"The arguments of `{call.name}` do not validate: {violation}."
-        else:
-            continue
-        calls = completion.calls[:index]
-        return replace(completion, calls=calls, broken_call=True, violation=wrong)
+        if fault := find_call_fault(call.name, call.arguments, allowed):
+            calls = completion.calls[:index]
+            return replace(completion, calls=calls, broken_call=True, violation=fault)
     if completion.broken_call:
-        return replace(completion, violation="The answer has a function call that is not whole.")
+        return replace(completion, violation=NOT_WHOLE)
     return completion

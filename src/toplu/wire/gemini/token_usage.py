@@ -1,5 +1,7 @@
 """Reads the usage of a response: the same numbers that its client reads."""
 
+from typing import Any
+
 from toplu.money import Usage
 from toplu.wire.gemini.content import GenerateContentResponse
 from toplu.wire.gemini.embedding import BatchEmbedContentsResponse, EmbedContentResponse
@@ -24,6 +26,34 @@ def usage_of(response: Response) -> Usage:
             return _relayed_usage(response.get("usageMetadata"))
         case _:
             raise AssertionError("every response of a model has usage metadata")
+
+
+def sum_usage(one: FreeForm, other: FreeForm) -> FreeForm:
+    """Return the usage of two responses together; what cannot be added is the other's."""
+    return one | other | {name: _sum(one[name], other[name]) for name in one.keys() & other.keys()}
+
+
+def _sum(one: Any, other: Any) -> Any:
+    match one, other:
+        case int(), int():
+            return one + other
+        case list(), list() if all(map(_is_tokens, (*one, *other))):
+            counts: dict[str, int] = {}
+            for each in (*one, *other):
+                name = each["modality"]
+                counts[name] = counts.get(name, 0) + each["tokenCount"]
+            return [{"modality": name, "tokenCount": tokens} for name, tokens in counts.items()]
+        case _:
+            return other
+
+
+def _is_tokens(value: Any) -> bool:
+    """Return whether it is how many tokens there are of a modality."""
+    match value:
+        case {"modality": str(), "tokenCount": int()}:
+            return True
+        case _:
+            return False
 
 
 def _relayed_usage(usage: FreeForm | None) -> Usage:

@@ -11,7 +11,8 @@ from toplu.engines.calls import FunctionCall
 from toplu.engines.generation import Completion, Generation
 from toplu.engines.prompt import Prompt
 from toplu.engines.translation.answer import write_answer
-from toplu.fleet.adapters.valid_answer import TEMPERATURE_AGAIN, generate_valid
+from toplu.fleet.adapters.further_attempt import TEMPERATURE_AGAIN
+from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import FinishReason
 
