@@ -10,7 +10,7 @@ import pytest
 from support.engines.engines_under_test import LLAMA_CPP, a_prompt, launched
 from support.waiting import PATIENCE_SECONDS
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
-from toplu.engines.llama_cpp.gguf import read_control_tokens
+from toplu.engines.llama_cpp.gguf import read_marks
 from toplu.engines.prompt import Turn
 from toplu.errors import DeadlineExceeded
 from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
@@ -83,7 +83,7 @@ async def test_no_text_holds_a_control_token(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
     path = model_source.locate(LLAMA_CPP, Settings().model_dir)
     assert path is not None
-    tokens = read_control_tokens(path)
+    tokens = read_marks(path).control_tokens
     assert {"<|im_start|>", "<|im_end|>"} <= set(tokens)
     plain = await engine.count_tokens((Turn("user", "ab"),))
     for token in tokens:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from toplu.child_process import exit_with_parent
-from toplu.engines.llama_cpp.gguf import read_control_tokens
+from toplu.engines.llama_cpp.gguf import read_marks
 
 VERBOSITY_WARNINGS = 2
 # How often a thread looks before it sleeps at each of a token's many barriers. By default it
@@ -49,6 +49,7 @@ class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
 
     address: str
     control_tokens: list[str]
+    end_tokens: list[int]
 
 
 def connections_max(lanes: int) -> int:
@@ -65,11 +66,15 @@ def run_child() -> None:
     watch = exit_with_parent()
     try:
         server = load_model(parameters)
-        control_tokens = read_control_tokens(Path(parameters.model_path))
+        marks = read_marks(Path(parameters.model_path))
     except (RuntimeError, ValueError) as error:
         # An orderly exit, because llama.cpp writes its log, which has the cause, from a thread.
         sys.exit(f"{parameters.model_path}: {error}")
-    ready = ChildReady(address=server.listening_address, control_tokens=control_tokens)
+    ready = ChildReady(
+        address=server.listening_address,
+        control_tokens=marks.control_tokens,
+        end_tokens=marks.end_tokens,
+    )
     sys.stdout.buffer.write(msgspec.json.encode(ready) + b"\n")
     sys.stdout.buffer.flush()
     watch.join()

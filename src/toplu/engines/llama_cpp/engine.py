@@ -56,6 +56,7 @@ class LlamaCppEngine:
         request_seconds_max: float,
         silence_seconds_max: float = SILENCE_SECONDS_MAX,
         control_tokens: Sequence[str] = (),
+        end_tokens: Sequence[int] = (),
         prefix_folder: Path | None = None,
         prefix_bytes_max: int = 0,
     ) -> None:
@@ -63,6 +64,7 @@ class LlamaCppEngine:
         self.api_key = api_key
         self._lanes = lanes
         self._control_tokens = ControlTokens(control_tokens)
+        self._end_tokens = end_tokens
         self._order = LaneOrder(lanes)
         self._prefixes = PrefixCache(
             self, folder=prefix_folder, bytes_max=prefix_bytes_max, lanes=lanes
@@ -89,8 +91,9 @@ class LlamaCppEngine:
         self, prompt: Prompt, lane: int, listener: Listener | None = None
     ) -> Generation:
         assert 0 <= lane < self._lanes, f"lane {lane} of {self._lanes}"
-        seed = prompt.sampling.seed
-        first_seed = secrets.randbelow(SEED_RANDOM) if seed is None else seed
+        first_seed = prompt.sampling.seed
+        if first_seed is None:
+            first_seed = secrets.randbelow(SEED_RANDOM)
         replies: list[Reply] = []
         # The request before it on the lane may take as long as any.
         async with (
@@ -99,7 +102,8 @@ class LlamaCppEngine:
         ):
             await self._prefixes.bring(prompt, lane)
             for index in range(prompt.candidate_count):
-                body = chat_body(prompt, lane, (first_seed + index) % SEED_RANDOM)
+                seed = (first_seed + index) % SEED_RANDOM
+                body = chat_body(prompt, lane, seed, self._end_tokens)
                 is_last = index + 1 == prompt.candidate_count
 
                 def on_event(is_last: bool = is_last) -> None:

@@ -1,10 +1,11 @@
-"""Reads from a GGUF file which pieces of its vocabulary are marks and no text.
+"""Reads from a GGUF file which tokens of its vocabulary are marks and no text.
 
 Source: the GGUF specification, github.com/ggml-org/ggml/blob/master/docs/gguf.md. A file is a
 magic, a version, two counts, then pairs of a name and a typed value; all little-endian.
 """
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,10 +32,21 @@ LENGTH = NUMBERS[10]
 TYPE = NUMBERS[4]
 TOKENS, TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 UNKNOWN, CONTROL = 2, 3  # the types that llama.cpp takes for marks wherever they stand
+# Tokens that end an answer: of a text, of a turn, of a message that a tool goes on with.
+ENDS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
+WANTED = {TOKENS, TOKEN_TYPES, *ENDS}
 
 
-def read_control_tokens(path: Path) -> list[str]:
-    """Return the texts of the control tokens; none if the vocabulary has no types.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The tokens of a model that are no text."""
+
+    control_tokens: list[str]  # their texts
+    end_tokens: list[int]  # their numbers, each once
+
+
+def read_marks(path: Path) -> Marks:
+    """Return the marks of the model; no control tokens if its vocabulary has no types.
 
     Raises ValueError if the file is no GGUF file of a version that is known.
     """
@@ -48,15 +60,15 @@ def read_control_tokens(path: Path) -> list[str]:
         for _ in range(pairs):
             name = _read_string(file).decode()
             value = _read_value(file, _read_number(file, TYPE))
-            if name in (TOKENS, TOKEN_TYPES):
+            if name in WANTED:
                 found[name] = value
-            if len(found) == len((TOKENS, TOKEN_TYPES)):
-                break
-    return [
+    control_tokens = [
         token.decode(errors="replace")
         for token, kind in zip(found.get(TOKENS, ()), found.get(TOKEN_TYPES, ()), strict=False)
         if kind in (UNKNOWN, CONTROL)
     ]
+    ends = sorted({found[name] for name in ENDS if name in found})
+    return Marks(control_tokens=control_tokens, end_tokens=ends)
 
 
 def _read_value(file: BinaryIO, kind: int) -> Any:

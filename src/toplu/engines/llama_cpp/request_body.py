@@ -1,5 +1,6 @@
 """Writes the bodies of requests to llama.cpp's HTTP server."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from toplu.engines.chat.fields import write_logprobs, write_sampling
@@ -13,9 +14,14 @@ PENALTY_WINDOW_TOKENS = 64
 UNBOUNDED = -1
 
 
-def chat_body(prompt: Prompt, lane: int, seed: int) -> dict[str, Any]:
-    """Return what llama.cpp is asked; everything is said, nothing left to its defaults."""
-    grammar = grammar_of(prompt)
+def chat_body(
+    prompt: Prompt, lane: int, seed: int, end_tokens: Sequence[int] = ()
+) -> dict[str, Any]:
+    """Return the body with every field set, nothing left to llama.cpp's defaults.
+
+    `end_tokens` are the numbers of the tokens with which the model ends an answer.
+    """
+    grammar = grammar_of(prompt, end_tokens)
     return {
         "messages": write_messages(write_turns(prompt.turns, prompt.functions)),
         "id_slot": lane,

@@ -48,6 +48,7 @@ async def start_llama_cpp(
     engine = LlamaCppEngine(
         address=ready.address,
         control_tokens=ready.control_tokens,
+        end_tokens=ready.end_tokens,
         api_key=api_key,
         lanes=model.lanes,
         request_seconds_max=settings.request_seconds_max,

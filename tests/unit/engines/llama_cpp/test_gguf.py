@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from toplu.engines.llama_cpp.gguf import read_control_tokens
+from toplu.engines.llama_cpp.gguf import Marks, read_marks
 
-TEXT, ARRAY, INT32, FLOAT64 = 8, 9, 5, 12
+TEXT, ARRAY, UINT32, INT32, FLOAT64 = 8, 9, 4, 5, 12
 
 
 def text(value: str) -> bytes:
@@ -42,17 +42,21 @@ def test_the_marks_of_a_vocabulary_are_found_among_other_pairs(tmp_path: Path) -
         pair("general.scale", FLOAT64, struct.pack("<d", 0.5)),
         pair("general.nested", ARRAY, nested),
         *vocabulary(word=1, unk=2, end=3, user_defined=4, start=3),
+        pair("tokenizer.ggml.eot_token_id", UINT32, struct.pack("<I", 7)),
+        pair("tokenizer.ggml.bos_token_id", UINT32, struct.pack("<I", 4)),
+        pair("tokenizer.ggml.eos_token_id", UINT32, struct.pack("<I", 2)),
     )
-    assert read_control_tokens(file) == ["unk", "end", "start"]
+    assert read_marks(file) == Marks(control_tokens=["unk", "end", "start"], end_tokens=[2, 7])
 
 
 def test_a_model_without_types_has_no_marks(tmp_path: Path) -> None:
-    assert read_control_tokens(written(tmp_path / "model.gguf", vocabulary(a=3)[0])) == []
+    file = written(tmp_path / "model.gguf", vocabulary(a=3)[0])
+    assert read_marks(file) == Marks(control_tokens=[], end_tokens=[])
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"GGU")
     with pytest.raises(ValueError, match="not a GGUF file"):
-        read_control_tokens(tmp_path / "notes.txt")
+        read_marks(tmp_path / "notes.txt")
     with pytest.raises(ValueError, match="version 1"):
-        read_control_tokens(written(tmp_path / "old.gguf", version=1))
+        read_marks(written(tmp_path / "old.gguf", version=1))
