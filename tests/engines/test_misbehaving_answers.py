@@ -24,8 +24,11 @@ async def test_an_answer_that_breaks_its_form_is_asked_for_again_and_never_passe
     (candidate,) = answer["candidates"]
     assert candidate["finishReason"] == "OTHER"
     assert "`type` at $.age" in candidate["finishMessage"]
-    (sent,) = {json.dumps(body["response_format"]) for body in server.bodies}
-    assert json.loads(sent)["json_schema"]["schema"] == schema
+    sent = [body["response_format"]["json_schema"]["schema"] for body in server.bodies[3:]]
+    assert sent[0] == schema
+    assert sent[1] == sent[2] != schema  # that of our own grammar
+    assert "this JSON Schema" not in server.bodies[4]["messages"][-1]["content"]
+    assert "this JSON Schema" in server.bodies[5]["messages"][-1]["content"]
 
 
 async def test_an_answer_whose_beginning_is_merely_noted_may_be_asked_for_again():

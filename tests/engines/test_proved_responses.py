@@ -54,7 +54,7 @@ async def test_a_valid_answer_comes_back_as_it_is():
     answer = candidate({"text": "hm", "thought": True}, {"text": '{"age"'}, {"text": ": 7}"})
     server = in_turn(responding(answer))
     async with world(server) as here:
-        got = await here.relay(asking({}))
+        got = await here.call(asking({}))
     assert got == response("") | {"candidates": [answer]}
     assert server.bodies == [asking({})]
 
@@ -62,7 +62,7 @@ async def test_a_valid_answer_comes_back_as_it_is():
 async def test_a_broken_answer_is_asked_for_again_and_all_its_tokens_count():
     server = in_turn(responding(candidate(WRONG)), responding(candidate(RIGHT)))
     async with world(server) as here:
-        got = await here.relay(asking({"temperature": 0, "seed": 5}))
+        got = await here.call(asking({"temperature": 0, "seed": 5}))
     assert got["candidates"] == [candidate(RIGHT)]
     assert got["usageMetadata"] == {
         "promptTokenCount": 6,
@@ -90,7 +90,7 @@ async def test_a_broken_answer_is_asked_for_again_and_all_its_tokens_count():
 async def test_the_last_attempt_says_what_is_broken_and_never_stop(form: dict[str, Any]):
     server = MisbehavingGemini(lambda *_: responding(candidate(WRONG)))
     async with world(server) as here:
-        got = await here.relay(QUESTION | {"generationConfig": form})
+        got = await here.call(QUESTION | {"generationConfig": form})
     assert len(server.bodies) == here.model.structure_attempts_max == 3
     broken = candidate(WRONG, reason="OTHER", finishMessage=VIOLATION)
     assert got["candidates"] == [broken]
@@ -101,7 +101,7 @@ async def test_json_without_a_schema_is_json():
     fenced, scalar = {"text": "```json\n7\n```"}, {"text": "7"}
     server = in_turn(responding(candidate(fenced)), responding(candidate(scalar)))
     async with world(server) as here:
-        got = await here.relay(QUESTION | form)
+        got = await here.call(QUESTION | form)
     assert got["candidates"] == [candidate(scalar)]
 
 
@@ -109,7 +109,7 @@ async def test_one_of_an_enum_comes_without_quotes():
     form = {"responseMimeType": "text/x.enum", "responseSchema": {"enum": ["a", "b"]}}
     server = in_turn(responding(candidate({"text": '"a"'})), responding(candidate({"text": "b"})))
     async with world(server) as here:
-        got = await here.relay(QUESTION | {"generationConfig": form})
+        got = await here.call(QUESTION | {"generationConfig": form})
     assert got["candidates"] == [candidate({"text": "b"})]
 
 
@@ -117,7 +117,7 @@ async def test_only_the_broken_candidate_is_asked_for_again_and_keeps_its_place(
     good, bad = candidate(RIGHT, index=0), candidate(WRONG, index=1)
     server = in_turn(responding(good, bad), responding(candidate(RIGHT, index=0)))
     async with world(server) as here:
-        got = await here.relay(asking({"candidateCount": 2}))
+        got = await here.call(asking({"candidateCount": 2}))
     assert got["candidates"] == [good, candidate(RIGHT, index=1)]
     assert [body["generationConfig"]["candidateCount"] for body in server.bodies] == [2, 1]
 
@@ -126,7 +126,7 @@ async def test_an_attempt_that_is_blocked_leaves_the_broken_answer_marked():
     blocked = responding(promptFeedback={"blockReason": "SAFETY"})
     server = in_turn(responding(candidate(WRONG)), blocked, blocked)
     async with world(server) as here:
-        got = await here.relay(asking({}))
+        got = await here.call(asking({}))
     assert got["candidates"] == [candidate(WRONG, reason="OTHER", finishMessage=VIOLATION)]
     assert "promptFeedback" not in got
 
@@ -136,14 +136,14 @@ async def test_what_is_not_finished_is_the_servers_to_explain(reason: str | None
     answer = candidate({"text": '{"age'}, reason=reason)
     server = in_turn(responding(answer))
     async with world(server) as here:
-        assert (await here.relay(asking({})))["candidates"] == [answer]
+        assert (await here.call(asking({})))["candidates"] == [answer]
 
 
 async def test_right_calls_come_back_as_they_are_whatever_text_has_no_form():
     answer = candidate({"text": "Let me see."}, a_call(age=1), a_call("g", age=2))
     server = in_turn(responding(answer))
     async with world(server) as here:
-        got = await here.relay(asking({}, **calling("ANY")))
+        got = await here.call(asking({}, **calling("ANY")))
     assert got["candidates"] == [answer]
 
 
@@ -165,7 +165,7 @@ async def test_calls_that_may_not_be_made_are_asked_for_again_and_then_left_out(
 ):
     server = MisbehavingGemini(lambda *_: responding(candidate(*parts)))
     async with world(server) as here:
-        got = await here.relay(QUESTION | calling("ANY", "f"))
+        got = await here.call(QUESTION | calling("ANY", "f"))
     assert len(server.bodies) == 3
     assert fault in server.bodies[1]["contents"][0]["parts"][1]["text"]
     reason = "MALFORMED_FUNCTION_CALL"
@@ -180,7 +180,7 @@ async def test_a_history_that_ends_in_results_is_asked_again_as_it_is():
     ]
     server = in_turn(responding(candidate(a_call())), responding(candidate(a_call(age=1))))
     async with world(server) as here:
-        await here.relay({"contents": contents} | calling())
+        await here.call({"contents": contents} | calling())
     assert server.bodies[1]["contents"] == contents
 
 
@@ -204,7 +204,7 @@ async def test_what_is_no_schema_is_refused_with_its_place(fields: dict[str, Any
     async with world(server) as here:
         await here.supervisor.ready()
         with pytest.raises(InvalidArgument) as refusal:
-            await here.relay(fields)
+            await here.call(fields)
     assert place in refusal.value.message
     assert server.bodies == []
 
@@ -278,12 +278,12 @@ async def test_candidates_of_a_stream_are_judged_apart():
 async def test_whatever_stands_in_the_place_of_a_candidate_is_passed_on(odd: Any):
     server = in_turn(responding(odd))
     async with world(server) as here:
-        assert (await here.relay(asking({})))["candidates"] == [odd]
+        assert (await here.call(asking({})))["candidates"] == [odd]
 
 
 async def test_a_finished_candidate_without_content_is_no_form():
     empty = {"content": 3, "finishReason": "STOP"}
     server = MisbehavingGemini(lambda *_: responding(empty))
     async with world(server) as here:
-        (told,) = (await here.relay(asking({})))["candidates"]
+        (told,) = (await here.call(asking({})))["candidates"]
     assert told["finishReason"] == "OTHER"

@@ -99,3 +99,4 @@ class Prompt:
     thinking: Thinking | None = None  # None: the model does not think
     top_logprobs: int | None = None  # likeliest tokens of each step; None: not even the chosen
     kept_prefix: KeptPrefix | None = None
+    attempt: int = 1  # of those that its form may take: the ones before broke it

@@ -92,8 +92,8 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     # What OpenAI-compatible servers can do.
     # How they hold an answer to a schema: by `response_format`, beside tools of their own or, with
-    # `grammar`, beside calls as text; `llguidance` is for a llama.cpp that is built with it, any
-    # other would break down.
+    # `grammar`, beside calls as text; `none` tells the model in words; `llguidance` is for a
+    # llama.cpp that is built with it, any other would break down. All answers are proved.
     structured: Literal["json_schema", "grammar", "llguidance", "none"] = "json_schema"
     structured_attempts_max: Positive | None = None  # None: the model's structure_attempts_max
     only_openai_fields: bool = False  # no top_k, min_p or repetition penalties

@@ -6,7 +6,7 @@ from typing import Any
 
 from toplu.structured.bounds import SchemaBounds, check_bounds
 from toplu.structured.dialect import read_dialect
-from toplu.structured.grammar import write_rule
+from toplu.structured.grammar import find_held, write_rule
 from toplu.structured.held_schema import without
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
@@ -23,9 +23,11 @@ def compile_schema(schema: Any, path: str, bounds: SchemaBounds) -> Structure:
     """
     validator, read = _validated(schema, path, bounds)
     with _depth_bounded(path):
-        rule = write_rule(read, path, bounds)
+        held = find_held(read, path, bounds)
     plain = without(schema, OPTIONS_OF_ENGINES)
-    return Structure(json_schema=plain, rule=rule, validator=validator)
+    return Structure(
+        json_schema=plain, held_schema=held, rule=write_rule(held), validator=validator
+    )
 
 
 def compile_validator(schema: Any, path: str, bounds: SchemaBounds) -> SchemaValidator:

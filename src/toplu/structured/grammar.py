@@ -35,20 +35,24 @@ SIZE_WORDS = ("too large", "too many", "too complex", "fuel", "limit")
 LIMITS = {"precompute_large_lexemes": False, "verbose_errors": False}
 
 
-def write_rule(schema: Any, path: str, bounds: SchemaBounds) -> str:
-    """Return the right side of a rule that holds an answer to the schema as well as it can.
+def find_held(schema: Any, path: str, bounds: SchemaBounds) -> dict[str, Any]:
+    """Return the schema that holds an answer as well as a grammar can, with our options in it.
 
     SchemaFault: the grammar has too many states.
     """
     refusal = ""
-    for held in _ladder(schema):
-        rule = _rule(held)
-        refusal = compile_error(write_whole(f"start: {rule}\n"), bounds)
+    for held in map(_with_options, _ladder(schema)):
+        refusal = compile_error(write_whole(f"start: {write_rule(held)}\n"), bounds)
         if not refusal:
-            return rule
+            return held
         if any(word in refusal for word in SIZE_WORDS):
             raise_too_large(path, bounds)
     raise SchemaFault(path, f"no grammar holds an answer to it: {refusal}")
+
+
+def write_rule(held: dict[str, Any]) -> str:
+    """Return the right side of the rule of a schema."""
+    return f"%json {json.dumps(held, ensure_ascii=False)}"
 
 
 def write_literals(texts: tuple[str, ...]) -> str:
@@ -81,11 +85,9 @@ def _ladder(schema: Any) -> Iterator[Any]:
     yield {} if kind is None else {"type": kind}
 
 
-def _rule(schema: Any) -> str:
-    if not isinstance(schema, dict):
-        schema = {}
+def _with_options(schema: Any) -> dict[str, Any]:
     # After the client's own, which is an annotation like any other.
-    return f"%json {json.dumps(schema | {'x-guidance': OPTIONS}, ensure_ascii=False)}"
+    return (schema if isinstance(schema, dict) else {}) | {"x-guidance": OPTIONS}
 
 
 class _Bytes:

@@ -37,6 +37,7 @@ class Structure(Proof):
     """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
 
     json_schema: Any  # the client's own, less options of engines
+    held_schema: dict[str, Any] = field(repr=False)  # what the rule is made of
     rule: str  # the right side of a rule in llguidance's Lark: what may be decoded
 
     @property

@@ -100,10 +100,12 @@ class World:
         answer: dict[str, Any] = json.loads(message.write(response))
         return answer
 
-    async def relay(self, request: dict[str, Any], **options: Any) -> Any:
-        """Return the response to a request as it is on the wire."""
+    async def call(self, request: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """Return the response to a request, both as they are on the wire."""
         asked = proto_json.read_value(GenerateContentRequest, request)
-        return await self.pool.answer(asked, interactive=False, **options)
+        response = await self.pool.answer(asked, interactive=False, **options)
+        answer: dict[str, Any] = json.loads(message.write(response))
+        return answer
 
     async def stream(self, text: str, **fields: Any) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""

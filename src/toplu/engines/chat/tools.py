@@ -44,6 +44,10 @@ class CallParts:
             added = call.function.arguments or ""
             self._arguments[index] = self._arguments.get(index, "") + added
 
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self._names)
+
     def completed(self, completion: Completion, functions: Functions) -> Completion:
         """Return the completion with its calls, up to the first that may not be made."""
         calls: list[FunctionCall] = []

@@ -7,15 +7,17 @@ Let me see.          text
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from toplu.engines.calls import FunctionCall, Functions
-from toplu.engines.functions.text_format import BETWEEN_CALLS, CALL, CALL_END
+from toplu.engines.functions.text_format import CALL, CALL_END
 from toplu.engines.generation import Completion, DecodingStep, Listener, Piece
 
-MARK = CALL.strip()
+MARK, END = CALL.strip(), CALL_END.strip()
+BLANKS = re.compile(r"\s*")
 
 
 def hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
@@ -81,20 +83,28 @@ def _read_calls(answer: str) -> tuple[tuple[FunctionCall, ...], bool]:
                 calls.append(FunctionCall(name=name, arguments=arguments))
             case _:
                 return tuple(calls), False
-        at += len(BETWEEN_CALLS) * answer.startswith(BETWEEN_CALLS, at)
     return tuple(calls), True
 
 
 def _read_call(answer: str, at: int) -> tuple[Any, int]:
-    """Return the JSON of the call that begins here, and where it ends; None: it is broken."""
-    if not answer.startswith(CALL, at):
+    """Return the JSON of the call that begins here, and where it ends; None: it is broken.
+
+    Blanks around the marks are as a model likes that no grammar holds.
+    """
+    at = _behind_blanks(answer, at)
+    if not answer.startswith(MARK, at):
         return None, at
     try:
         # By its own end, because a string in it may have the mark of the end.
-        value, end = json.JSONDecoder().raw_decode(answer, at + len(CALL))
-    except ValueError:
+        value, end = json.JSONDecoder().raw_decode(answer, _behind_blanks(answer, at + len(MARK)))
+    except (ValueError, RecursionError):
         return None, at
-    return (value, end + len(CALL_END)) if answer.startswith(CALL_END, end) else (None, at)
+    end = _behind_blanks(answer, end)
+    return (value, end + len(END)) if answer.startswith(END, end) else (None, at)
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    return BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing as well
 
 
 def _half_mark(text: str) -> str:

@@ -4,11 +4,13 @@ It asks for an answer of some form; whether the answer has it is for the caller 
 """
 
 import json
+import re
 import secrets
 from dataclasses import replace
 from typing import Any, Self
 
 import msgspec
+import structlog
 
 from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice
@@ -17,6 +19,7 @@ from toplu.engines.functions.parser import heard, hearing
 from toplu.engines.generation import Completion, Generation, Listener
 from toplu.engines.http.connection import ServerConnection
 from toplu.engines.http.context_overflow import read_overlength
+from toplu.engines.openai.call_list import read_list
 from toplu.engines.openai.connection import NamedModel, connect_openai
 from toplu.engines.openai.reply import read_stream, read_whole
 from toplu.engines.openai.request_body import (
@@ -24,12 +27,26 @@ from toplu.engines.openai.request_body import (
     write_body,
     write_conversation,
     write_stream_options,
-    writes_calls_as_text,
 )
 from toplu.engines.openai.token_counting import TokenCounter
+from toplu.engines.openai.told_form import read_told
+from toplu.engines.openai.ways import Calls, Form, Way, find_ways, usual_calls
 from toplu.engines.prompt import Prompt, Turn
-from toplu.errors import InvalidArgument, Unimplemented
+from toplu.errors import InvalidArgument
 from toplu.settings.remote import RemoteSettings, ServerSettings
+
+log = structlog.get_logger()
+
+# How servers say that no request with tools will do, whichever it is: vLLM, Ollama, llama.cpp.
+TAKES_NO_TOOLS = re.compile(
+    r"tool-call-parser|--jinja|not support (?:tool|function)s?\b"
+    r"|\b(?:tool|function)s?(?: use| calls?| calling)? (?:is|are) not (?:supported|enabled)",
+    re.IGNORECASE,
+)
+
+
+class TooLong(InvalidArgument):
+    """The prompt does not fit, in whichever way it is asked."""
 
 
 class OpenaiEngine:
@@ -42,6 +59,7 @@ class OpenaiEngine:
         self._remote = remote
         self._model = NamedModel(connection, server.model)
         self._counter = TokenCounter(connection)
+        self._takes_tools = True  # as far as is known
 
     @classmethod
     def connect(
@@ -65,8 +83,6 @@ class OpenaiEngine:
         lane: int,  # noqa: ARG002  # its prefixes are for all
         listener: Listener | None = None,
     ) -> Generation:
-        if prompt.structure is not None and self._remote.structured == "none":
-            raise Unimplemented("The model's server holds no answer to a response schema.")
         seed = prompt.sampling.seed
         first_seed = secrets.randbelow(SEED_MAX) if seed is None else seed
         async with self._connection.deadline():
@@ -84,12 +100,12 @@ class OpenaiEngine:
     async def count_tokens(
         self, turns: tuple[Turn, ...], functions: Functions | None = None
     ) -> int:
-        conversation = write_conversation(turns, functions, self._remote)
+        conversation = write_conversation(turns, functions, self._calls)
         async with self._connection.deadline():
             return await self._counter.count(await self._model.name(), conversation)
 
     async def count_prefix(self, prompt: Prompt) -> int:
-        conversation = write_conversation(prompt.turns, prompt.functions, self._remote)
+        conversation = write_conversation(prompt.turns, prompt.functions, self._calls)
         asked = conversation | {"add_generation_prompt": False}
         async with self._connection.deadline():
             return await self._counter.count(await self._model.name(), asked)
@@ -113,49 +129,88 @@ class OpenaiEngine:
         await self._connection.client.retire()
 
     @property
-    def _has_grammars(self) -> bool:
-        return self._remote.structured == "llguidance"
+    def _calls(self) -> Calls:
+        return usual_calls(self._remote, takes_tools=self._takes_tools)
 
     async def _answer(
         self, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
-        """Return a candidate; one in quotes that are none of it comes without them."""
-        if prompt.structure is None or not prompt.structure.bare or self._has_grammars:
-            return await self._complete(prompt, index, seed, listener)
-        # Before it is complete, nobody knows where the quotes end.
-        reply = await self._complete(prompt, index, seed, None)
-        return msgspec.structs.replace(reply, completion=_unquoted(reply.completion))
+        """Return a candidate, asked for in the best way that the server takes."""
+        refusal: InvalidArgument | None = None
+        for way in find_ways(prompt, self._remote, takes_tools=self._takes_tools):
+            try:
+                reply = await self._in_way(way, prompt, index, seed, listener)
+            except InvalidArgument as error:
+                refusal = refusal or error
+                if isinstance(error, TooLong) and not way.is_told:
+                    break
+            else:
+                if refusal is not None:
+                    self._note(refusal)
+                return reply
+        assert refusal is not None, "there is one way at least"
+        raise refusal
+
+    def _note(self, refusal: InvalidArgument) -> None:
+        """Keep in mind that the server takes no tools, if that is what it said."""
+        if self._takes_tools and TAKES_NO_TOOLS.search(refusal.message):
+            self._takes_tools = False
+            log.info("server_takes_no_tools", server=self._connection.name, reason=refusal.message)
+
+    async def _in_way(
+        self, way: Way, prompt: Prompt, index: int, seed: int, listener: Listener | None
+    ) -> Reply:
+        structure = prompt.structure
+        # A candidate in quotes that are none of it comes without them.
+        is_quoted = structure is not None and structure.bare and way.form is not Form.GRAMMAR
+        if way.is_read_late or is_quoted:
+            listener = None
+        reply = await self._complete(way, prompt, index, seed, listener)
+        completion = reply.completion
+        if way.is_told:
+            completion = read_told(completion, structure)
+        elif is_quoted:
+            completion = _unquoted(completion)
+        return msgspec.structs.replace(reply, completion=completion)
 
     async def _complete(
-        self, prompt: Prompt, index: int, seed: int, listener: Listener | None
+        self, way: Way, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
         parts = ReplyParts(index=index, top_logprobs=prompt.top_logprobs or 0)
-        body = write_body(prompt, await self._model.name(), seed, self._remote)
+        body = write_body(prompt, await self._model.name(), seed, self._remote, way)
         try:
-            return await self._called(prompt, body, parts, listener)
+            return await self._called(way, prompt, body, parts, listener)
         except InvalidArgument as refusal:
             overlength = read_overlength(refusal.message)
             if overlength is None:
                 raise
             # Some servers refuse an answer that might not fit, where others end it there.
             if not 0 < overlength.room < body["max_tokens"]:
-                raise InvalidArgument(overlength.message) from refusal
+                raise TooLong(overlength.message) from refusal
             body |= {"max_tokens": overlength.room}
-            return await self._called(prompt, body, parts, listener)
+            return await self._called(way, prompt, body, parts, listener)
 
     async def _called(
-        self, prompt: Prompt, body: dict[str, Any], parts: ReplyParts, listener: Listener | None
+        self,
+        way: Way,
+        prompt: Prompt,
+        body: dict[str, Any],
+        parts: ReplyParts,
+        listener: Listener | None,
     ) -> Reply:
         """Return the reply with its calls, in whichever form the server makes them."""
         functions = prompt.functions
-        if writes_calls_as_text(self._remote):
-            reply = await self._ask(body, parts, hearing(listener, functions))
-            completion = heard(reply.completion, functions)
+        reply = await self._ask(body, parts, hearing(listener, functions))
+        completion = reply.completion
+        if functions is None:
+            return reply
+        if way.calls is Calls.LISTED:
+            completion = read_list(completion)
+        elif parts.calls:
+            completion = parts.calls.completed(completion, functions)
         else:
-            reply = await self._ask(body, parts, listener)
-            completion = reply.completion
-            if functions is not None:
-                completion = parts.calls.completed(completion, functions)
+            # Also of a server that takes tools and leaves the calls in the text.
+            completion = heard(completion, functions)
         return msgspec.structs.replace(reply, completion=completion)
 
     async def _ask(

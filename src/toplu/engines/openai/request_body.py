@@ -11,26 +11,33 @@ from toplu.engines.chat.fields import write_logprobs, write_sampling
 from toplu.engines.chat.messages import write_messages
 from toplu.engines.chat.tools import write_dialogue, write_tools
 from toplu.engines.functions.text_format import write_turns
+from toplu.engines.openai.call_list import list_schema
+from toplu.engines.openai.relaxed_schema import relaxed
+from toplu.engines.openai.told_form import told_form
+from toplu.engines.openai.ways import Calls, Form, Way
 from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.engines.translation.answer_grammar import grammar_of
 from toplu.settings.remote import RemoteSettings
 from toplu.structured.response_format import FREE
-from toplu.structured.structure import Structure
 
 SEED_MAX = 2**31 - 1  # some servers keep a seed in so many bits
 NO_LIMIT = -1  # of top_k
 
 
-def write_body(prompt: Prompt, model: str, seed: int, remote: RemoteSettings) -> dict[str, Any]:
+def write_body(
+    prompt: Prompt, model: str, seed: int, remote: RemoteSettings, way: Way
+) -> dict[str, Any]:
     """Return the body of a request for one candidate."""
     sampling = prompt.sampling
+    turns = told_form(prompt.turns, prompt.structure) if way.is_told else prompt.turns
     body = {
         "model": model,
-        **write_conversation(prompt.turns, prompt.functions, remote),
+        **write_conversation(turns, prompt.functions, way.calls),
         "seed": seed % SEED_MAX,
         **write_sampling(sampling),
         **({"stop": sampling.stop_sequences} if sampling.stop_sequences else {}),
         **write_logprobs(prompt.top_logprobs),
+        **_form(prompt, remote, way),
     }
     if not remote.only_openai_fields:
         body |= {
@@ -40,27 +47,17 @@ def write_body(prompt: Prompt, model: str, seed: int, remote: RemoteSettings) ->
             "repeat_penalty": 1.0,  # the same for llama.cpp
             **_thinking(prompt.thinking),
         }
-    if remote.structured == "llguidance":
-        grammar = grammar_of(prompt)
-        body |= {} if grammar is None else {"grammar": grammar}
-    elif prompt.structure is not None:
-        body |= _form(prompt.structure, remote)
     return body
 
 
 def write_conversation(
-    turns: tuple[Turn, ...], functions: Functions | None, remote: RemoteSettings
+    turns: tuple[Turn, ...], functions: Functions | None, calls: Calls
 ) -> dict[str, Any]:
     """Return the messages, and the functions that the model may call."""
-    if writes_calls_as_text(remote):
+    if calls is not Calls.TOOLS:
         return {"messages": write_messages(write_turns(turns, functions))}
     tools = {} if functions is None else write_tools(functions)
     return {"messages": write_dialogue(turns), **tools}
-
-
-def writes_calls_as_text(remote: RemoteSettings) -> bool:
-    """Return whether calls go as text, because the server makes none of its own."""
-    return remote.structured in ("grammar", "llguidance")
 
 
 def write_stream_options(remote: RemoteSettings) -> dict[str, Any]:
@@ -92,10 +89,24 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
     return fields
 
 
-def _form(structure: Structure, remote: RemoteSettings) -> dict[str, Any]:
-    if structure.json_schema == FREE:
+def _form(prompt: Prompt, remote: RemoteSettings, way: Way) -> dict[str, Any]:
+    """Return what the server is to hold the answer to."""
+    if way.form is Form.GRAMMAR:
+        grammar = grammar_of(prompt)
+        return {} if grammar is None else {"grammar": grammar}
+    if way.calls is Calls.LISTED and prompt.functions is not None:
+        return _response_format(list_schema(prompt.functions), remote)
+    if way.form is Form.FREE or prompt.structure is None:
+        return {}
+    if way.form is Form.RELAXED:
+        return _response_format(relaxed(prompt.structure), remote)
+    if prompt.structure.json_schema == FREE:
         return {"response_format": {"type": "json_object"}}
+    return _response_format(prompt.structure.json_schema, remote)
+
+
+def _response_format(schema: Any, remote: RemoteSettings) -> dict[str, Any]:
     # OpenAI's own strict mode refuses most schemas; what comes without it is proved all the same.
     is_strict = not remote.only_openai_fields
-    form = {"name": "answer", "strict": is_strict, "schema": structure.json_schema}
+    form = {"name": "answer", "strict": is_strict, "schema": schema}
     return {"response_format": {"type": "json_schema", "json_schema": form}}

@@ -36,7 +36,7 @@ async def generate_valid(
     for attempt in range(1, attempts_max):
         for index, completion in enumerate(generation.completions):
             if completion.violation:
-                again = _named(prompt, completion.violation, attempt * SEED_STEP + index)
+                again = _named(prompt, completion.violation, attempt, index)
                 generation = _replaced(generation, index, await ask(again))
     return generation
 
@@ -53,16 +53,17 @@ def _replaced(generation: Generation, index: int, answer: Generation) -> Generat
     )
 
 
-def _named(prompt: Prompt, violation: str, seed_step: int) -> Prompt:
-    """Return the prompt of a further attempt: what was wrong is named to the model."""
+def _named(prompt: Prompt, violation: str, attempts: int, index: int) -> Prompt:
+    """Return the prompt after so many attempts: what was wrong is named to the model."""
     *before, last = prompt.turns
     text = write_correction(violation)
     content = (*last.parts, text) if last.images else last.text + text
     return replace(
         prompt,
         turns=(*before, replace(last, content=content)) if last.role == "user" else prompt.turns,
-        sampling=_sampled_again(prompt.sampling, seed_step),
+        sampling=_sampled_again(prompt.sampling, attempts * SEED_STEP + index),
         candidate_count=1,
+        attempt=attempts + 1,
     )
 
 
