@@ -15,6 +15,7 @@ from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.processes.supervisor import Supervisor
+from toplu.fleet.work import Answer
 from toplu.settings.server import Settings
 from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 
@@ -44,7 +45,9 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(supervisor.run())
         calls = [
-            group.create_task(pool.answer(a_request(f"Say {number}."), interactive=False))
+            group.create_task(
+                pool.run(Answer(request=a_request(f"Say {number}."), interactive=False))
+            )
             for number in range(8)
         ]
         await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)

@@ -26,6 +26,7 @@ from toplu.errors import (
     TopluError,
     Unimplemented,
 )
+from toplu.fleet.work import Answer, CountPrefix, CountTokens
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 
@@ -65,7 +66,7 @@ async def test_a_request_arrives_as_it_came_and_so_does_its_response():
     server = MisbehavingGemini()
     async with world(server) as here:
         asked = proto_json.read_value(GenerateContentRequest, WHOLE | {"model": "models/m"})
-        answer = await here.pool.answer(asked, interactive=True)
+        answer = await here.pool.run(Answer(request=asked))
     assert server.bodies == [WHOLE]
     assert answer == response("re: q")
     assert server.queries == {""}
@@ -192,7 +193,7 @@ async def test_a_model_that_does_not_generate_is_told_to_the_operator():
 async def test_tokens_are_counted_by_the_server():
     server = MisbehavingGemini()
     async with world(server) as here:
-        count = await here.pool.count_tokens(a_request("a"))
+        count = await here.pool.run(CountTokens(request=a_request("a")))
     assert count == {"totalTokens": 7, "futureField": 1}
     contents = [{"parts": [{"text": "a"}]}]
     model = f"models/{MODEL}"
@@ -203,18 +204,16 @@ async def test_a_cache_is_put_before_the_contents_and_told_as_cached():
     server = MisbehavingGemini()
     system = Content(parts=[Part(text="Be brief.")])
     async with world(server) as here:
-        cached = await here.pool.prepare_cache(
-            "c", GenerateContentRequest(system_instruction=system)
-        )
-        assert cached.tokens == 7
+        alone = GenerateContentRequest(system_instruction=system)
+        assert await here.pool.run(CountPrefix(request=alone)) == 7
         contents = [Content(role="user", parts=[Part(text="long")])]
         before = GenerateContentRequest(contents=contents, system_instruction=system)
-        cached = CachedPrefix(id="c", request=before, turns=(), tokens=2)
+        cached = CachedPrefix(id="c", request=before, model=here.model, tokens=2)
         asked = GenerateContentRequest(
             contents=[Content(parts=[Part(text="q")])], cached_content="cachedContents/c"
         )
-        answer = await here.pool.answer(asked, interactive=True, cached=cached)
-        count = await here.pool.count_tokens(asked, cached=cached)
+        answer = await here.pool.run(Answer(request=asked, cached=cached))
+        count = await here.pool.run(CountTokens(request=asked, cached=cached))
     assert server.bodies == [
         {
             "contents": [

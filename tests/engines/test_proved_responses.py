@@ -15,6 +15,7 @@ from support.engines.misbehaving_gemini import (
 from support.engines.misbehaving_server import Behaviour
 from support.engines.pool_before_servers import world
 from toplu.errors import InvalidArgument
+from toplu.fleet.work import Stream
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.content import GenerateContentRequest
 
@@ -248,7 +249,7 @@ async def test_a_chunk_is_told_while_the_next_is_made():
 
     async with world(server) as here:
         asked = proto_json.read_value(GenerateContentRequest, asking({}))
-        await here.pool.stream(asked, listen)
+        await here.pool.run(Stream(request=asked, listener=listen))
 
 
 async def test_a_streamed_call_that_may_not_be_made_is_not_told():

@@ -10,6 +10,7 @@ from support.engines.misbehaving_server import Behaviour
 from support.engines.pool_before_servers import world
 from support.fleet.scripted_engine import a_request
 from toplu.errors import Unavailable
+from toplu.fleet.work import Stream
 
 FIRST, LAST = response("Once ", ends=False), response("upon a time")
 
@@ -24,7 +25,7 @@ async def test_a_chunk_is_told_before_the_next_one_is_made():
         first_was_told.set()
 
     async with world(server) as here:
-        await here.pool.stream(a_request("a"), listen)
+        await here.pool.run(Stream(request=a_request("a"), listener=listen))
     assert told == [FIRST, LAST]
     assert server.queries == {"alt=sse"}
 

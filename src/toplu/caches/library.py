@@ -14,6 +14,7 @@ from toplu.engines.translation.media import with_bytes
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
+from toplu.fleet.work import CountPrefix, KeepPrefix
 from toplu.job import ProjectId
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.rows.caches import CacheRows, StoredCache
@@ -66,11 +67,13 @@ class CacheLibrary:
         read_expiry(body, self._clock.now(), default=default)
         await self._caches.check_room(project, self._clock.now(), self._settings.caches_max)
         pool = self._fleet.pool(model.name)
-        cached = await pool.prepare_cache(
-            random_id(ID_LENGTH), _request_of(body), resolve=self._attachments.of_project(project)
+        request = await pool.read_documents(
+            _request_of(body), self._attachments.of_project(project), interactive=True
         )
+        tokens = await pool.run(CountPrefix(request=request))
+        cached = CachedPrefix(id=random_id(ID_LENGTH), request=request, model=model, tokens=tokens)
         contents = self._checked_contents(cached)
-        await pool.keep_warm(cached)
+        await pool.run(KeepPrefix(request=request, cached=cached))
         now = self._clock.now()
         cache = StoredCache(
             id=cached.id,
@@ -155,12 +158,10 @@ class CacheLibrary:
             if contents is None:
                 raise _missing()
             pool = self._fleet.pool(cache.engine)
-            cached = await pool.load_cache(
-                cache.id,
-                _read_contents(contents),
-                cache.tokens,
-                resolve=self._attachments.of_project(project),
+            kept = await pool.read_documents(
+                _read_contents(contents), self._attachments.of_project(project), interactive=False
             )
+            cached = CachedPrefix(id=cache.id, request=kept, model=pool.model, tokens=cache.tokens)
             self._loaded.add(cached, len(contents))
         return cached
 

@@ -111,8 +111,7 @@ class Fleet:
     async def run(self) -> None:
         """Keep the engines alive until cancelled; every child has ended when this returns.
 
-        Cancel whoever calls the pools first: a batch call that is still waiting then does not
-        return.
+        A call that waits for an engine then has EngineStopped.
         """
         async with asyncio.TaskGroup() as group:
             for supervisor in self._supervisors.values():

@@ -22,6 +22,7 @@ from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
 from toplu.fleet.remote.slots import ServerSlots
+from toplu.fleet.work import Answer, Stream
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini import message, proto_json
@@ -96,14 +97,15 @@ class World:
         """Return the whole response as a client reads it."""
         asked = a_request(text)
         request = GenerateContentRequest(contents=asked.contents, generation_config=config)
-        response = await self.pool.answer(request, interactive=interactive, label=text, begun=begun)
+        work = Answer(request=request, interactive=interactive, label=text, begun=begun)
+        response = await self.pool.run(work)
         answer: dict[str, Any] = json.loads(message.write(response))
         return answer
 
     async def call(self, request: dict[str, Any], **options: Any) -> dict[str, Any]:
         """Return the response to a request, both as they are on the wire."""
         asked = proto_json.read_value(GenerateContentRequest, request)
-        response = await self.pool.answer(asked, interactive=False, **options)
+        response = await self.pool.run(Answer(request=asked, interactive=False, **options))
         answer: dict[str, Any] = json.loads(message.write(response))
         return answer
 
@@ -116,7 +118,7 @@ class World:
 
         request = proto_json.read_value(GenerateContentRequest, fields)
         asked = msgspec.structs.replace(request, contents=a_request(text).contents)
-        await self.pool.stream(asked, listen)
+        await self.pool.run(Stream(request=asked, listener=listen))
         return self.chunks
 
 

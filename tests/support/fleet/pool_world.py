@@ -14,6 +14,7 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.supervisor import Supervisor
+from toplu.fleet.work import Answer, Stream
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.content import GenerateContentResponse
 
@@ -61,11 +62,12 @@ class World:
         async def listen(chunk: GenerateContentResponse) -> None:
             self.chunks.append(chunk)
 
-        await self.pool.stream(a_request(text), listen)
+        await self.pool.run(Stream(request=a_request(text), listener=listen))
         return self.chunks
 
     async def ask(self, text: str, *, interactive: bool = False) -> str:
-        response = await self.pool.answer(a_request(text), interactive=interactive, label=text)
+        work = Answer(request=a_request(text), interactive=interactive, label=text)
+        response = await self.pool.run(work)
         parts = response.candidates[0].content.parts
         assert parts is not None
         return parts[0].text or ""

@@ -9,22 +9,24 @@ from support.fleet.scripted_engine import (
     captured_logs,
     eventually,
 )
+from support.waiting import PATIENCE_SECONDS
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
 from toplu.fleet.lanes.lanes import PLACES_PER_LANE
-from toplu.fleet.pool import EngineGivenUp
+from toplu.fleet.pool import EngineGivenUp, EngineStopped
+from toplu.fleet.work import Answer, CountTokens, Stream
 from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
 
 
 async def test_a_request_is_answered():
     async with world() as here:
         assert await here.ask("a") == "re: a"
-        assert (await here.pool.count_tokens(a_request("a"))).total_tokens == 1
+        assert (await here.pool.run(CountTokens(request=a_request("a")))).total_tokens == 1
 
 
 async def test_a_request_that_breaks_a_rule_does_not_reach_the_engine():
     async with world() as here:
         with pytest.raises(InvalidArgument):
-            await here.pool.answer(GenerateContentRequest(), interactive=False)
+            await here.pool.run(Answer(request=GenerateContentRequest(), interactive=False))
         assert not here.together
 
 
@@ -82,6 +84,28 @@ async def test_calls_to_an_engine_that_was_given_up_fail_with_the_reason():
                 await here.ask("a", interactive=interactive)
 
 
+async def test_when_the_fleet_stops_whoever_waits_has_no_outcome():
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        here = World()
+        here.may_start.clear()
+        run = group.create_task(here.supervisor.run())
+        calls = [
+            group.create_task(outcome_of(here.ask("a", interactive=interactive)))
+            for interactive in (True, False)
+        ]
+        await asyncio.sleep(0)
+        run.cancel()
+        for call in calls:
+            assert isinstance(await call, EngineStopped)
+
+
+async def outcome_of(work: Awaitable[object]) -> object:
+    try:
+        return await work
+    except Unavailable as error:
+        return error
+
+
 async def test_innocent_requests_are_answered_after_a_crash_and_the_guilty_one_is_condemned():
     with captured_logs() as entries:
         async with world() as here:
@@ -137,14 +161,12 @@ async def test_a_cancelled_call_gives_back_its_place():
 async def test_a_batch_call_has_no_outcome_when_the_server_stops():
     async with asyncio.TaskGroup() as group:
         async with world(hold=True) as here:
-            call = group.create_task(here.ask("a"))
+            call = group.create_task(outcome_of(here.ask("a")))
             await eventually(lambda: here.lives and here.lives[0].running)
         assert here.lives[0].stopped
-        await eventually(lambda: not here.lives[0].running)
-        assert not call.done()
-        with pytest.raises(Unavailable):
+        assert isinstance(await call, EngineStopped)
+        with pytest.raises(EngineStopped):
             await here.ask("b", interactive=True)
-        call.cancel()
 
 
 async def test_a_stream_is_the_pieces_and_then_the_rest():
@@ -185,7 +207,7 @@ async def test_a_listener_that_is_gone_gives_back_the_place():
 
     async with world() as here:
         with pytest.raises(Cancelled):
-            await here.pool.stream(a_request("a"), refuse)
+            await here.pool.run(Stream(request=a_request("a"), listener=refuse))
         assert here.pool._places.taken == 0
         assert here.pool._attempts._quarantine._inside == 0
         assert len(here.lives) == 1
@@ -199,8 +221,8 @@ async def fail(call: Awaitable[str]) -> None:
 async def test_a_batch_call_tells_when_its_answer_begins():
     begun: list[str] = []
     async with world() as here:
-        response = await here.pool.answer(
-            a_request("a"), interactive=False, begun=lambda: begun.append("a")
+        response = await here.pool.run(
+            Answer(request=a_request("a"), interactive=False, begun=lambda: begun.append("a"))
         )
         assert texts_of([response]) == ["re: a"]
     assert begun == ["a"]

@@ -1,7 +1,6 @@
 """The pool has documents read before it makes a prompt, and bounds who waits for that."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,13 +8,13 @@ from support.fleet.pool_world import World, world
 from support.fleet.scripted_engine import a_request
 from toplu.engines.translation.media import with_read
 from toplu.errors import Unavailable, Unimplemented
+from toplu.fleet.work import Answer, CountTokens, Resolve
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import Blob, Content, GenerateContentRequest, Part
 
 DOCUMENT = GenerateContentRequest(
     contents=[Content(parts=[Part(inline_data=Blob(mime_type="text/plain", data=b"x"))])]
 )
-Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
 
 
 class Reading:
@@ -34,7 +33,7 @@ class Reading:
 
 
 async def ask(here: World, request: GenerateContentRequest, resolve: Resolve | None) -> str:
-    response = await here.pool.answer(request, interactive=True, resolve=resolve)
+    response = await here.pool.run(Answer(request=request, resolve=resolve))
     parts = response.candidates[0].content.parts
     assert parts is not None
     return parts[0].text or ""
@@ -45,7 +44,7 @@ async def test_the_engine_is_asked_in_text():
         reading = Reading()
         reading.may_end.set()
         assert await ask(here, DOCUMENT, reading.resolve) == "re: read"
-        count = await here.pool.count_tokens(DOCUMENT, resolve=reading.resolve)
+        count = await here.pool.run(CountTokens(request=DOCUMENT, resolve=reading.resolve))
         assert count.total_tokens == 1
 
 

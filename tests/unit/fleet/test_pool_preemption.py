@@ -4,6 +4,7 @@ import asyncio
 
 from support.fleet.pool_world import World, texts_of, world
 from support.fleet.scripted_engine import ScriptedEngine, a_request, captured_logs, eventually
+from toplu.fleet.work import CountTokens
 
 
 def engine_of(here: World) -> ScriptedEngine:
@@ -72,6 +73,6 @@ async def test_a_count_does_not_wait_for_a_batch_and_preempts_nobody() -> None:
             calls.create_task(here.ask(str(number)))
         await eventually(lambda: here.lives and len(engine_of(here).running) == 4)
         before = list(engine_of(here).running)
-        assert (await here.pool.count_tokens(a_request("a"))).total_tokens == 1
+        assert (await here.pool.run(CountTokens(request=a_request("a")))).total_tokens == 1
         assert engine_of(here).running == before
         engine_of(here).released.set()

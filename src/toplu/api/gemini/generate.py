@@ -6,19 +6,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls, while_connected
-from toplu.api.gemini.stream import Listener, StreamedAnswer, in_its_form
+from toplu.api.gemini.stream import StreamedAnswer, in_its_form
 from toplu.api.http.gate import Call, Gate
 from toplu.caches.library import CacheLibrary
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.pool import Resolve
+from toplu.fleet.work import Answer, ChunkListener, CountTokens, Resolve, Stream
 from toplu.wire.gemini.content import (
     CountTokensRequest,
     GenerateContentRequest,
 )
-from toplu.wire.gemini.message import Response as Answer
+from toplu.wire.gemini.message import Response as Chunk
 from toplu.wire.gemini.token_usage import usage_of
 
 STREAM_FORMS = frozenset({"json", "sse"})
@@ -66,57 +66,58 @@ class GenerateApi:
         made = await self._calls.open(call, "generateContent", GenerateContentRequest)
         request = made.body
         made.check("GenerateContentRequest", request)
-        resolve, cached = await self._belongings(made, request)
-        pool = self._fleet.pool(made.model.name)
-        work = partial(pool.answer, request, interactive=True, resolve=resolve, cached=cached)
-        return await made.respond(await made.metered(work, usage_of, labels=request.labels))
+        work = Answer(
+            request=request, resolve=self._resolve(call), cached=await self._cached(made, request)
+        )
+        run = partial(self._fleet.pool(made.model.name).run, work)
+        return await made.respond(await made.metered(run, usage_of, labels=request.labels))
 
     async def stream(self, call: Call) -> Response:
         """Answer one request in chunks, as the engine makes them."""
         made = await self._calls.open(call, "streamGenerateContent", GenerateContentRequest)
         request = made.body
         made.check("GenerateContentRequest", request)
-        resolve, cached = await self._belongings(made, request)
+        resolve, cached = self._resolve(call), await self._cached(made, request)
         pool = self._fleet.pool(made.model.name)
         await made.admit()
 
-        async def work(listener: Listener) -> None:
-            last: Answer | None = None
+        async def send_chunks(listener: ChunkListener) -> None:
+            last: Chunk | None = None
 
-            async def listen(chunk: Answer) -> None:
+            async def send(chunk: Chunk) -> None:
                 nonlocal last
                 last = chunk
                 await listener(chunk)
 
+            work = Stream(request=request, listener=send, resolve=resolve, cached=cached)
             try:
-                await while_connected(
-                    call.request, pool.stream(request, listen, resolve=resolve, cached=cached)
-                )
+                await while_connected(call.request, pool.run(work))
             finally:
                 # The last chunk has the usage of the whole answer; one that is broken off costs
                 # what its client was sent last.
                 if last is not None:
                     await made.charge(usage_of(last), labels=request.labels)
 
-        return StreamedAnswer(call.request, work, stall_seconds_max=self._stall_seconds_max)
+        return StreamedAnswer(call.request, send_chunks, stall_seconds_max=self._stall_seconds_max)
 
     async def count_tokens(self, call: Call) -> Response:
         """Answer with the length of the prompt as the model would read it."""
         made = await self._calls.open(call, "countTokens", CountTokensRequest)
         request = _counted(made.body)
         made.check("CountTokensRequest.generate_content_request", request)
-        resolve, cached = await self._belongings(made, request)
-        pool = self._fleet.pool(made.model.name)
-        work = pool.count_tokens(request, resolve=resolve, cached=cached)
-        return await made.respond(await while_connected(call.request, work))
+        work = CountTokens(
+            request=request, resolve=self._resolve(call), cached=await self._cached(made, request)
+        )
+        run = self._fleet.pool(made.model.name).run(work)
+        return await made.respond(await while_connected(call.request, run))
 
-    async def _belongings(
+    def _resolve(self, call: Call) -> Resolve:
+        return self._attachments.of_project(call.project)
+
+    async def _cached(
         self, made: ModelCall[Body], request: GenerateContentRequest
-    ) -> tuple[Resolve, CachedPrefix | None]:
-        """Return what reads the files of the caller's project, and the cache that is named."""
-        project = made.call.project
-        cached = await self._caches.of_request(request, project=project, model=made.name)
-        return self._attachments.of_project(project), cached
+    ) -> CachedPrefix | None:
+        return await self._caches.of_request(request, project=made.call.project, model=made.name)
 
 
 def _counted(body: CountTokensRequest) -> GenerateContentRequest:

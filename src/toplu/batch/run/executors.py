@@ -14,6 +14,7 @@ from toplu.files.attachments import Attachments
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
 from toplu.fleet.pool import Pool
+from toplu.fleet.work import Answer
 from toplu.job import ProjectId
 from toplu.settings.server import Kind, ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
@@ -22,7 +23,7 @@ from toplu.wire.gemini.message import Response
 
 
 class Executor(Protocol):
-    """What answers the requests of the jobs of one engine."""
+    """Answers the requests of the jobs of one engine."""
 
     @property
     def lanes(self) -> int:
@@ -55,6 +56,7 @@ class Executor(Protocol):
     ) -> Response:
         """Answer a request of the project, or raise the TopluError that is its outcome.
 
+        EngineGivenUp and EngineStopped alone are no outcome.
         `model` is the name that the batch asked for. `begun` is called when the prompt is read, if
         that can be told before the end.
         """
@@ -97,15 +99,16 @@ class GenerationExecutor:
         lane: int,
         begun: Callable[[], None] | None = None,
     ) -> Response:
-        return await self._pool.answer(
-            request,
-            interactive=False,
-            label=label,
+        work = Answer(
+            request=request,
             resolve=self._attachments.of_project(project),
             cached=await self._caches.of_request(request, project=project, model=model),
+            interactive=False,
+            label=label,
             lane=None if self.share_cache else lane,
             begun=begun if self.share_cache else None,
         )
+        return await self._pool.run(work)
 
     async def may_copy(
         self, request: GenerateContentRequest, *, project: ProjectId, model: str

@@ -21,7 +21,7 @@ from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.span import Span
 from toplu.fleet.lanes.lanes import PLACES_PER_LANE
-from toplu.fleet.pool import EngineGivenUp
+from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.job import Lease
 
 log = structlog.get_logger()
@@ -153,5 +153,8 @@ class LaneWorker:
         except EngineGivenUp as error:
             if not run.dropped:
                 await self._held.give_up(run, error)
+        except EngineStopped:
+            # The fleet ends. What was not answered runs in the next life of the server.
+            self.drain()
         finally:
             note_read()

@@ -2,8 +2,8 @@
 
     read → answer → write
 
-Whatever happens to it is an outcome: nothing but EngineGivenUp, which says nothing about the
-request, is raised.
+Whatever happens to it is an outcome: nothing is raised but EngineGivenUp and EngineStopped, which
+say nothing about the request.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.executors import Executor
 from toplu.engines.translation.copied_answer import copy_of
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
-from toplu.fleet.pool import EngineGivenUp
+from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.job import Job
 from toplu.labels import Labels
 from toplu.money import NO_TOKENS
@@ -124,7 +124,7 @@ class RequestRunner:
                 lane=lane,
                 begun=begun,
             )
-        except EngineGivenUp:
+        except (EngineGivenUp, EngineStopped):
             raise
         except TopluError as error:
             return error.as_request_error()

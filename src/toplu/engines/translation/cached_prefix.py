@@ -2,12 +2,13 @@
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import msgspec
 
 from toplu.engines.generation import Generation
 from toplu.engines.prompt import KeptPrefix, Prompt, Turn
-from toplu.engines.translation.prompt import read_prompt
+from toplu.engines.translation.prompt import read_prefix, read_prompt
 from toplu.errors import InvalidArgument, TopluError
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
@@ -19,14 +20,19 @@ SET_BY_THE_CACHE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CachedPrefix:
-    """The contents of one cache, and how they begin a prompt."""
+    """The contents of one cache, and how they begin a prompt of its model."""
 
     id: str
     request: GenerateContentRequest  # of contents, system instruction, tools and tool config
-    turns: tuple[Turn, ...]  # none where the engine is asked in requests
+    model: ModelSettings
     tokens: int
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """The contents as the engine gets them; only where it is asked in prompts."""
+        return read_prefix(self.request, self.model).turns
 
     def joined(self, request: GenerateContentRequest) -> GenerateContentRequest:
         """Return the request with what is cached before its own contents, whatever they are."""
@@ -39,16 +45,14 @@ class CachedPrefix:
             tool_config=self.request.tool_config,
         )
 
-    def before(
-        self, request: GenerateContentRequest, model: ModelSettings
-    ) -> GenerateContentRequest:
+    def before(self, request: GenerateContentRequest) -> GenerateContentRequest:
         """Return the two joined, or raise what is wrong with the prompt that they make."""
         own = msgspec.structs.replace(request, cached_content=None)
         together = self.joined(own)
         try:
-            read_prompt(together if own.contents else own, model)
+            read_prompt(together if own.contents else own, self.model)
         except TopluError:
-            read_prompt(own, model)  # if it is its own fault, it is told with its own places
+            read_prompt(own, self.model)  # its own fault is raised with its own places
             raise
         return together
 

@@ -1,26 +1,27 @@
 """The adapter of engines that are asked in prompts.
 
-decode ──▶ search ──▶ generate ──▶ encode
+decode ──▶ search ──▶ generate ──▶ validate ──▶ encode
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from toplu.engines.calls import Functions
 from toplu.engines.engine import Engine
 from toplu.engines.generation import BegunNote, Generation, Piece
-from toplu.engines.prompt import Prompt
+from toplu.engines.prompt import Prompt, Turn
 from toplu.engines.translation.answer import prompt_details, text_tokens, write_answer
 from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.prompt import read_prefix, read_prompt, read_turns
-from toplu.fleet.adapters.adapter import ChunkListener
 from toplu.fleet.adapters.valid_answer import generate_valid
-from toplu.fleet.attempts.attempts import Work
+from toplu.fleet.work import Answer, Attempt, CountPrefix, CountTokens, KeepPrefix, Stream, Work
 from toplu.settings.server import ModelSettings
 from toplu.tools.grounding import Grounded, Grounder
 from toplu.tools.marking import mark_answer
-from toplu.tools.prompt_parts import count_image_tokens, count_parts, part_usage
+from toplu.tools.prompt_parts import PromptParts, count_image_tokens, count_parts, part_usage
 from toplu.wire.gemini.content import (
     CountTokensResponse,
     GenerateContentRequest,
@@ -36,103 +37,91 @@ class PromptAdapter:
         self._grounder = grounder
         self._attempts_max = model.remote.structured_attempts_max or model.structure_attempts_max
 
-    async def answering(
-        self,
-        request: GenerateContentRequest,
-        cached: CachedPrefix | None,
-        begun: Callable[[], None] | None,
-    ) -> Work[Engine, GenerateContentResponse]:
-        grounded = await self._ground(request, cached)
-
-        async def answer(engine: Engine, lane: int) -> GenerateContentResponse:
-            parts = await count_parts(grounded, engine)
-            listener = None if begun is None else BegunNote(begun)
-            generation = await generate_valid(
-                engine, grounded.prompt, lane, listener, attempts_max=self._attempts_max
-            )
-            generation = _told(generation, grounded.prompt, cached)
-            answers = [completion.text for completion in generation.completions]
-            answer = part_usage(write_answer(generation, self._model), parts)
-            return mark_answer(answer, grounded.evidence, answers)
-
-        return answer
-
-    async def streaming(
-        self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
-    ) -> Work[Engine, GenerateContentResponse]:
-        grounded = await self._ground(request, cached)
-        chunks = AnswerChunks(self._model)
-
-        async def stream(engine: Engine, lane: int) -> GenerateContentResponse:
-            parts = await count_parts(grounded, engine)
-
-            async def tell(piece: Piece) -> None:
-                if piece.is_thought and not _tells_thoughts(grounded.prompt):
-                    return
-                await listener(part_usage(chunks.write_piece(piece), parts))
-
-            # What has been sent cannot be taken back.
-            generation = await generate_valid(engine, grounded.prompt, lane, tell, attempts_max=1)
-            generation = _told(generation, grounded.prompt, cached)
-            answers = [completion.text for completion in generation.completions]
-            rest = part_usage(chunks.write_rest(generation), parts)
-            return mark_answer(rest, grounded.evidence, answers)
-
-        return stream
-
-    def counting(
-        self, request: GenerateContentRequest, cached: CachedPrefix | None
-    ) -> Work[Engine, CountTokensResponse]:
-        if cached is not None:
-            request = cached.before(request, self._model)
-        turns, functions = read_turns(request, self._model)
-
-        async def count(engine: Engine, _lane: int) -> CountTokensResponse:
-            tokens = await engine.count_tokens(turns, functions)
-            details = prompt_details(tokens, await count_image_tokens(turns, engine))
-            shows = any(turn.images for turn in turns)
-            return CountTokensResponse(
-                total_tokens=tokens,
-                cached_content_token_count=cached.tokens if cached else None,
-                prompt_tokens_details=details,
-                cache_tokens_details=text_tokens(cached.tokens) if cached and not shows else None,
-            )
-
-        return count
-
-    def measuring(self, request: GenerateContentRequest) -> Work[Engine, int]:
-        prompt = read_prefix(request, self._model)
-
-        async def measure(engine: Engine, _lane: int) -> int:
-            return await engine.count_prefix(prompt)
-
-        return measure
-
-    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> CachedPrefix:
-        turns = read_prefix(request, self._model).turns
-        return CachedPrefix(id=cache_id, request=request, turns=turns, tokens=tokens)
-
-    def warming(self, cached: CachedPrefix) -> Work[Engine, None]:
-        prompt = cached.mark(read_prefix(cached.request, self._model))
-
-        async def keep(engine: Engine, lane: int) -> None:
-            await engine.keep_prefix(prompt, lane)
-
-        return keep
+    async def read(self, work: Work[Any]) -> Attempt[Engine, Any]:
+        match work:
+            case Answer():
+                return partial(self._answer, work, await self._ground(work))
+            case Stream():
+                return partial(self._stream, work, await self._ground(work))
+            case CountTokens():
+                turns, functions = read_turns(_joined(work), self._model)
+                return partial(self._count_tokens, work, turns, functions)
+            case CountPrefix():
+                return partial(self._count_prefix, read_prefix(work.request, self._model))
+            case KeepPrefix():
+                prompt = work.cached.mark(read_prefix(work.cached.request, self._model))
+                return partial(self._keep_prefix, prompt)
+            case _:
+                raise TypeError(f"{type(work).__name__} is no work for an engine")
 
     async def forget(self, engine: Engine, cache_id: str) -> None:
         await engine.forget_prefix(cache_id)
 
-    async def _ground(
-        self, request: GenerateContentRequest, cached: CachedPrefix | None
-    ) -> Grounded:
-        if cached is not None:
-            request = cached.before(request, self._model)
+    async def _answer(
+        self, work: Answer, grounded: Grounded, engine: Engine, lane: int
+    ) -> GenerateContentResponse:
+        parts = await count_parts(grounded, engine)
+        listener = None if work.begun is None else BegunNote(work.begun)
+        generation = await generate_valid(
+            engine, grounded.prompt, lane, listener, attempts_max=self._attempts_max
+        )
+        generation = _visible(generation, grounded.prompt, work.cached)
+        return _finished(write_answer(generation, self._model), generation, grounded, parts)
+
+    async def _stream(
+        self, work: Stream, grounded: Grounded, engine: Engine, lane: int
+    ) -> GenerateContentResponse:
+        """Send the answer but for its last chunk, which is returned."""
+        parts = await count_parts(grounded, engine)
+        chunks = AnswerChunks(self._model)
+
+        async def send(piece: Piece) -> None:
+            if not piece.is_thought or _has_visible_thoughts(grounded.prompt):
+                await work.send(part_usage(chunks.write_piece(piece), parts))
+
+        # What has been sent cannot be taken back.
+        generation = await generate_valid(engine, grounded.prompt, lane, send, attempts_max=1)
+        generation = _visible(generation, grounded.prompt, work.cached)
+        return _finished(chunks.write_rest(generation), generation, grounded, parts)
+
+    async def _count_tokens(
+        self,
+        work: CountTokens,
+        turns: tuple[Turn, ...],
+        functions: Functions | None,
+        engine: Engine,
+        _lane: int,
+    ) -> CountTokensResponse:
+        tokens = await engine.count_tokens(turns, functions)
+        image_tokens = await count_image_tokens(turns, engine)
+        cached_tokens = work.cached.tokens if work.cached else None
+        has_images = any(turn.images for turn in turns)
+        return CountTokensResponse(
+            total_tokens=tokens,
+            cached_content_token_count=cached_tokens,
+            prompt_tokens_details=prompt_details(tokens, image_tokens),
+            cache_tokens_details=(
+                None if cached_tokens is None or has_images else text_tokens(cached_tokens)
+            ),
+        )
+
+    async def _count_prefix(self, prompt: Prompt, engine: Engine, _lane: int) -> int:
+        return await engine.count_prefix(prompt)
+
+    async def _keep_prefix(self, prompt: Prompt, engine: Engine, lane: int) -> None:
+        await engine.keep_prefix(prompt, lane)
+
+    async def _ground(self, work: Work[Any]) -> Grounded:
+        request = _joined(work)
         prompt = await _in_thread_if_compiling(request, self._model)
         grounded = await self._grounder.ground(request, prompt, self._model)
-        if cached is not None:
-            grounded = replace(grounded, prompt=cached.mark(grounded.prompt))
-        return grounded
+        if work.cached is None:
+            return grounded
+        return replace(grounded, prompt=work.cached.mark(grounded.prompt))
+
+
+def _joined(work: Work[Any]) -> GenerateContentRequest:
+    return work.request if work.cached is None else work.cached.before(work.request)
 
 
 async def _in_thread_if_compiling(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
@@ -147,12 +136,23 @@ async def _in_thread_if_compiling(request: GenerateContentRequest, model: ModelS
     return await asyncio.to_thread(read_prompt, request, model)
 
 
-def _tells_thoughts(prompt: Prompt) -> bool:
+def _has_visible_thoughts(prompt: Prompt) -> bool:
     return prompt.thinking is not None and prompt.thinking.is_told
 
 
-def _told(generation: Generation, prompt: Prompt, cached: CachedPrefix | None) -> Generation:
-    """Return what of the generation its client asked to be told."""
+def _visible(generation: Generation, prompt: Prompt, cached: CachedPrefix | None) -> Generation:
+    """Return what of the generation its client asked to see."""
     if cached is not None:
         generation = cached.count(generation)
-    return generation if _tells_thoughts(prompt) else generation.without_thoughts()
+    return generation if _has_visible_thoughts(prompt) else generation.without_thoughts()
+
+
+def _finished(
+    response: GenerateContentResponse,
+    generation: Generation,
+    grounded: Grounded,
+    parts: PromptParts,
+) -> GenerateContentResponse:
+    """Return the response with the parts of its usage, and the sources of what it says."""
+    texts = [completion.text for completion in generation.completions]
+    return mark_answer(part_usage(response, parts), grounded.evidence, texts)

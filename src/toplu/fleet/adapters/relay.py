@@ -6,14 +6,13 @@ that the client asked for: these are proved, see `fleet.adapters.response_proof`
 """
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from toplu.engines.relay import Relay, RelayedRequest
 from toplu.engines.translation.cached_prefix import CachedPrefix
-from toplu.fleet.adapters.adapter import ChunkListener
 from toplu.fleet.adapters.proved_stream import ProvedStream
 from toplu.fleet.adapters.response_proof import (
     ResponseProof,
@@ -21,7 +20,7 @@ from toplu.fleet.adapters.response_proof import (
     read_response_proof,
 )
 from toplu.fleet.adapters.valid_response import relay_valid
-from toplu.fleet.attempts.attempts import Work
+from toplu.fleet.work import Answer, Attempt, CountPrefix, CountTokens, KeepPrefix, Stream, Work
 from toplu.settings.server import ModelSettings
 from toplu.structured.bounds import SchemaBounds
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
@@ -39,92 +38,88 @@ class RelayAdapter:
         self._attempts_max = model.structure_attempts_max
         self._bounds = SchemaBounds.of_model(model)
 
-    async def answering(
-        self,
-        request: GenerateContentRequest,
-        cached: CachedPrefix | None,
-        begun: Callable[[], None] | None,  # noqa: ARG002  # a response comes in one
-    ) -> Work[Relay, FreeForm]:
-        asked = _asked(request, cached)
-        proof = await self._proof_of(asked.request)
-
-        async def answer(relay: Relay, _lane: int) -> FreeForm:
-            if proof is None:
-                return _counted(await relay.generate(asked), cached)
-            response = await relay_valid(
-                relay, asked.request, proof, attempts_max=self._attempts_max
-            )
-            return _counted(response, cached)
-
-        return answer
-
-    async def streaming(
-        self, request: GenerateContentRequest, cached: CachedPrefix | None, listener: ChunkListener
-    ) -> Work[Relay, None]:
-        asked = _asked(request, cached)
-        proof = await self._proof_of(asked.request)
-
-        async def tell(chunk: FreeForm) -> None:
-            await listener(_counted(chunk, cached))
-
-        async def stream(relay: Relay, _lane: int) -> None:
-            if proof is None:
-                await relay.stream(asked, tell)
-                return
-            proved = ProvedStream(proof, tell)
-            await relay.stream(asked, proved.hear)
-            await proved.end()
-
-        return stream
-
-    async def _proof_of(self, request: GenerateContentRequest) -> ResponseProof | None:
-        """Return what proves the answer; compiling a schema for it holds up nothing else."""
-        if not asks_for_form(request):
-            return None
-        return await asyncio.to_thread(read_response_proof, request, self._bounds)
-
-    def counting(
-        self, request: GenerateContentRequest, cached: CachedPrefix | None
-    ) -> Work[Relay, FreeForm]:
-        asked = _asked(request, cached)
-
-        async def count(relay: Relay, _lane: int) -> FreeForm:
-            counted = await relay.count_tokens(asked)
-            return (
-                counted if cached is None else counted | _promised(counted["totalTokens"], cached)
-            )
-
-        return count
-
-    def measuring(self, request: GenerateContentRequest) -> Work[Relay, int]:
-        if not request.contents:
-            request = msgspec.structs.replace(request, contents=[QUESTION])
-        asked = RelayedRequest(request)
-
-        async def measure(relay: Relay, _lane: int) -> int:
-            counted = await relay.count_tokens(asked)
-            return int(counted["totalTokens"])
-
-        return measure
-
-    def cached(self, cache_id: str, request: GenerateContentRequest, tokens: int) -> CachedPrefix:
-        return CachedPrefix(id=cache_id, request=request, turns=(), tokens=tokens)
-
-    def warming(self, cached: CachedPrefix) -> Work[Relay, None]:  # noqa: ARG002  # none is kept there
-        async def keep(_relay: Relay, _lane: int) -> None:
-            pass
-
-        return keep
+    async def read(self, work: Work[Any]) -> Attempt[Relay, Any]:
+        match work:
+            case Answer():
+                asked = _asked(work)
+                return partial(self._answer, work, asked, await self._proof_of(asked))
+            case Stream():
+                asked = _asked(work)
+                return partial(self._stream, work, asked, await self._proof_of(asked))
+            case CountTokens():
+                return partial(self._count_tokens, work, _asked(work))
+            case CountPrefix():
+                return partial(self._count_prefix, RelayedRequest(_with_question(work.request)))
+            case KeepPrefix():
+                return self._keep_prefix
+            case _:
+                raise TypeError(f"{type(work).__name__} is no work for a relay")
 
     async def forget(self, engine: Relay, cache_id: str) -> None:
         pass
 
+    async def _answer(
+        self,
+        work: Answer,
+        asked: RelayedRequest,
+        proof: ResponseProof | None,
+        relay: Relay,
+        _lane: int,
+    ) -> FreeForm:
+        if proof is None:
+            return _counted(await relay.generate(asked), work.cached)
+        response = await relay_valid(relay, asked.request, proof, attempts_max=self._attempts_max)
+        return _counted(response, work.cached)
 
-def _asked(request: GenerateContentRequest, cached: CachedPrefix | None) -> RelayedRequest:
+    async def _stream(
+        self,
+        work: Stream,
+        asked: RelayedRequest,
+        proof: ResponseProof | None,
+        relay: Relay,
+        _lane: int,
+    ) -> None:
+        async def send(chunk: FreeForm) -> None:
+            await work.send(_counted(chunk, work.cached))
+
+        if proof is None:
+            await relay.stream(asked, send)
+            return
+        proved = ProvedStream(proof, send)
+        await relay.stream(asked, proved.hear)
+        await proved.end()
+
+    async def _count_tokens(
+        self, work: CountTokens, asked: RelayedRequest, relay: Relay, _lane: int
+    ) -> FreeForm:
+        counted = await relay.count_tokens(asked)
+        if work.cached is None:
+            return counted
+        return counted | _promised(counted["totalTokens"], work.cached)
+
+    async def _count_prefix(self, asked: RelayedRequest, relay: Relay, _lane: int) -> int:
+        counted = await relay.count_tokens(asked)
+        return int(counted["totalTokens"])
+
+    async def _keep_prefix(self, relay: Relay, _lane: int) -> None:
+        pass  # the server keeps what it likes
+
+    async def _proof_of(self, asked: RelayedRequest) -> ResponseProof | None:
+        """Return what proves the answer; compiling a schema for it holds up nothing else."""
+        if not asks_for_form(asked.request):
+            return None
+        return await asyncio.to_thread(read_response_proof, asked.request, self._bounds)
+
+
+def _asked(work: Work[Any]) -> RelayedRequest:
     # Without contents of its own it is wrong, whatever stands before them.
-    if cached is not None and request.contents:
-        request = cached.joined(request)
-    return RelayedRequest(request)
+    if work.cached is not None and work.request.contents:
+        return RelayedRequest(work.cached.joined(work.request))
+    return RelayedRequest(work.request)
+
+
+def _with_question(request: GenerateContentRequest) -> GenerateContentRequest:
+    return request if request.contents else msgspec.structs.replace(request, contents=[QUESTION])
 
 
 def _counted(response: FreeForm, cached: CachedPrefix | None) -> FreeForm:
@@ -132,10 +127,10 @@ def _counted(response: FreeForm, cached: CachedPrefix | None) -> FreeForm:
     usage: Any = response.get("usageMetadata")
     if cached is None or not isinstance(usage, dict):
         return response
-    told = usage_of(response)
-    if told.cached_tokens >= cached.tokens:
+    used = usage_of(response)
+    if used.cached_tokens >= cached.tokens:
         return response
-    return response | {"usageMetadata": usage | _promised(told.prompt_tokens, cached)}
+    return response | {"usageMetadata": usage | _promised(used.prompt_tokens, cached)}
 
 
 def _promised(prompt_tokens: int, cached: CachedPrefix) -> FreeForm:

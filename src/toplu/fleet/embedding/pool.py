@@ -92,7 +92,8 @@ class EmbeddingPool:
     ) -> EmbedContentResponse:
         """Answer the request, or raise the TopluError that is its outcome.
 
-        EngineGivenUp alone says nothing about the request. `label` names it in the log.
+        EngineGivenUp and EngineStopped alone say nothing about the request. `label` names it in
+        the log.
         """
         query = read_query(request, self._model)
         if interactive:
@@ -107,15 +108,14 @@ class EmbeddingPool:
         return await self._answer_patiently([read_query(each, self._model) for each in requests])
 
     async def run(self) -> None:
-        """Send group after group until cancelled; interactive calls that wait then fail."""
+        """Send group after group until cancelled; who waits then has EngineStopped."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for queue in (self._interactive, self._batch):
                     tasks.create_task(self._send_groups(queue, tasks))
         finally:
             self._stopped = True
-            self._batch.drain()
-            _fail_stopped(self._interactive.drain())
+            _fail_stopped([*self._interactive.drain(), *self._batch.drain()])
 
     async def _answer_patiently(
         self, queries: Sequence[EmbeddingQuery]
@@ -145,7 +145,7 @@ class EmbeddingPool:
     async def _embed(
         self, query: EmbeddingQuery, *, interactive: bool, label: str | None
     ) -> Embedding:
-        if self._stopped and interactive:
+        if self._stopped:
             raise EngineStopped("The server is stopping.")
         answered: asyncio.Future[Embedding] = asyncio.get_running_loop().create_future()
         text = query.text[: self._text_characters_max]
@@ -179,7 +179,6 @@ class EmbeddingPool:
         except ServerFault as fault:
             self._ask_again(group, fault)
         except EngineStopped:
-            # The fleet ends, and with it those who wait for a batch's text.
             _fail_stopped(group)
         except TopluError as error:
             self._fail_or_halve(group, error)
@@ -259,10 +258,9 @@ class EmbeddingPool:
 def _fail(waiting: WaitingText, error: TopluError) -> None:
     if not waiting.answered.done():
         waiting.answered.set_exception(error)
+        waiting.answered.exception()  # its caller may be cancelled before it can ask
 
 
 def _fail_stopped(group: list[WaitingText]) -> None:
-    """Fail interactive calls; one of a batch is not answered, for it is about to be cancelled."""
     for waiting in group:
-        if waiting.interactive:
-            _fail(waiting, EngineStopped("The server is stopping."))
+        _fail(waiting, EngineStopped("The server is stopping."))

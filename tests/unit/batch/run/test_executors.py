@@ -8,11 +8,13 @@ from toplu.batch.run.executors import EmbeddingExecutor, GenerationExecutor
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import PermissionDenied
 from toplu.job import ProjectId
+from toplu.settings.model import ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.tool import FunctionDeclaration, GoogleSearch, Tool
 
 PROJECT = ProjectId("default")
+MODEL = ModelSettings(name="m", engine="echo")
 
 
 class OneCache:
@@ -28,7 +30,7 @@ class OneCache:
         if request.cached_content is None:
             return None
         contents = GenerateContentRequest(tools=self._tools)
-        return CachedPrefix(id="c", request=contents, turns=(), tokens=1)
+        return CachedPrefix(id="c", request=contents, model=MODEL, tokens=1)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Lanes of one runner: each works on requests of its own, and none idles while there are any."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,6 +8,8 @@ from typing import Any
 
 from support.batch.batch_world import BatchWorld, line_of
 from support.batch.lanes_world import LanePool, LanesWorld
+from support.waiting import PATIENCE_SECONDS
+from toplu.fleet.pool import EngineStopped
 from toplu.job import ProjectId
 from toplu.wire.gemini.content import (
     GenerateContentRequest,
@@ -199,3 +202,23 @@ async def test_a_lane_that_rests_leaves_its_shard_to_the_others(world: BatchWorl
     assert [lane for lane, _ in rooms.pool.begun].count(1) == 2, "what it had begun"
     texts = [text for _, text in rooms.pool.begun]
     assert len(texts) == len(set(texts)) == 16, "nothing ran twice"
+
+
+class StoppingPool(LanePool):
+    """Tells each request that its engine has stopped."""
+
+    async def answer(self, *_: Any, **__: Any) -> GenerateContentResponse:
+        raise EngineStopped("The server is stopping.")
+
+
+async def test_when_the_engine_stops_nothing_more_is_begun_and_no_request_has_an_outcome(
+    world: BatchWorld,
+) -> None:
+    await world.planned_job("one", 8)
+    rooms = LanesWorld(world, lanes=2)
+    runner = rooms.runner_of(world, StoppingPool(2))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await runner.run()
+    await rooms.writer.flush()
+    counts = (await world.job("one")).counts
+    assert (counts.succeeded, counts.failed) == (0, 0)

@@ -137,20 +137,20 @@ async def test_an_engine_that_does_not_start_fails_its_calls():
                 await here.ask("x", interactive=interactive)
 
 
-async def test_when_the_fleet_stops_interactive_calls_fail_and_batch_calls_wait():
+async def test_when_the_fleet_stops_whoever_waits_has_no_outcome():
     here = World(SLOW)
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         runs = [group.create_task(run()) for run in (here.supervisor.run, here.pool.run)]
-        batch = group.create_task(here.ask("batch"))
+        batch = group.create_task(_outcome(here.ask("batch")))
         interactive = group.create_task(_outcome(here.ask("now", interactive=True)))
         await eventually(lambda: len(here.groups) == 2)
         for run in runs:
             run.cancel()
         assert isinstance(await interactive, EngineStopped)
-        assert not batch.done()
-        batch.cancel()
-    with pytest.raises(EngineStopped):
-        await here.ask("late", interactive=True)
+        assert isinstance(await batch, EngineStopped)
+    for late in (True, False):
+        with pytest.raises(EngineStopped):
+            await here.ask("late", interactive=late)
 
 
 async def _outcome(work) -> object:

@@ -1,0 +1,97 @@
+"""The work that a model is asked for: one value for each request, one class for each kind.
+
+| work          | an engine gives                           | needs a lane |
+|---------------|-------------------------------------------|--------------|
+| `Answer`      | a response                                | yes          |
+| `Stream`      | a response in chunks                      | yes          |
+| `CountTokens` | the length of a prompt                    | no           |
+| `CountPrefix` | the length of contents before a prompt    | no           |
+| `KeepPrefix`  | nothing; it computes contents and keeps them | yes       |
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
+
+from toplu.engines.translation.cached_prefix import CachedPrefix
+from toplu.settings.model import ModelSettings
+from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.message import Response
+
+T = TypeVar("T")
+AnyEngine = TypeVar("AnyEngine")
+
+# Reads the documents and images that a request to the model carries or names.
+Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
+ChunkListener = Callable[[Response], Awaitable[None]]
+
+# One attempt at some work, on a lane of a ready engine; it can be made again.
+Attempt = Callable[[AnyEngine, int], Awaitable[T]]
+
+
+@dataclass(kw_only=True, eq=False)
+class Work(Generic[T]):
+    """A request on its way through one model; what comes of it is a T."""
+
+    request: GenerateContentRequest
+    resolve: Resolve | None = None  # None: it has no documents, or they are read
+    cached: CachedPrefix | None = None  # stands before the request
+    interactive: bool = True
+    label: str | None = None  # names the request in the log
+    lane: int | None = None  # None: the emptiest
+
+    takes_lane: ClassVar[bool] = True
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a further attempt may replace one that failed."""
+        return True
+
+
+@dataclass(kw_only=True, eq=False)
+class Answer(Work[Response]):
+    """A response in one; `begun` is called with each piece of it that the engine makes."""
+
+    begun: Callable[[], None] | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class Stream(Work[Response | None]):
+    """A response in chunks; the engine waits while the listener takes one.
+
+    The last chunk is what comes of the work, if the listener has not had it.
+    """
+
+    listener: ChunkListener
+    _has_begun: bool = field(default=False, init=False)
+
+    async def send(self, chunk: Response) -> None:
+        """Give the listener a chunk; it cannot be taken back."""
+        self._has_begun = True
+        await self.listener(chunk)
+
+    @property
+    def may_repeat(self) -> bool:
+        # Another engine would not go on in the same words.
+        return not self._has_begun
+
+
+@dataclass(kw_only=True, eq=False)
+class CountTokens(Work[Response]):
+    """The length of the request's prompt: its conversation and its functions."""
+
+    takes_lane: ClassVar[bool] = False
+
+
+@dataclass(kw_only=True, eq=False)
+class CountPrefix(Work[int]):
+    """The tokens of contents that are to stand before other requests."""
+
+    takes_lane: ClassVar[bool] = False
+
+
+@dataclass(kw_only=True, eq=False)
+class KeepPrefix(Work[None]):
+    """The computing of what is cached, which the engine keeps if it can."""
+
+    cached: CachedPrefix
