@@ -58,11 +58,7 @@ class CacheLibrary:
 
         Documents are read and kept as they are: what becomes of their files is no matter.
         """
-        if body.display_name is not None and len(body.display_name) > DISPLAY_NAME_LENGTH_MAX:
-            raise violation(
-                "display_name",
-                f"display name cannot be more than {DISPLAY_NAME_LENGTH_MAX} characters.",
-            )
+        _check_display_name(body.display_name)
         default = timedelta(seconds=self._settings.cache_life_seconds)
         read_expiry(body, self._clock.now(), default=default)
         await self._caches.check_room(project, self._clock.now(), self._settings.caches_max)
@@ -210,6 +206,14 @@ class _Loaded:
     def drop(self, cache_id: str) -> None:
         if (entry := self._entries.pop(cache_id, None)) is not None:
             self._bytes -= entry[1]
+
+
+def _check_display_name(name: str | None) -> None:
+    if name is not None and len(name) > DISPLAY_NAME_LENGTH_MAX:
+        raise violation(
+            "display_name",
+            f"display name cannot be more than {DISPLAY_NAME_LENGTH_MAX} characters.",
+        )
 
 
 def _request_of(body: CachedContent) -> GenerateContentRequest:

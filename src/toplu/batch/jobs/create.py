@@ -5,6 +5,7 @@ A call that is refused leaves nothing behind. Calling twice makes two jobs, as s
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from toplu.batch import paths
 from toplu.batch.jobs import input_check
@@ -12,7 +13,7 @@ from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.line_formats import FORMS
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library
-from toplu.job import InputForm, Job, Method, ProjectId
+from toplu.job import InputForm, Job, JobId, Method, ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.wire.gemini import jsonl
@@ -49,31 +50,8 @@ class JobCreation:
         """
         method = method_of(batch)
         _check_batch(batch, model, method)
-        config = batch.input_config
-        assert config is not None, "checked above"
         job_id = new_job_id()
-        input_file = None
-        total = 0  # of a file, until it is planned
-        if config.file_name is not None:
-            stored = await self._library.get(project, config.file_name)
-            input_file = stored.id
-            try:
-                await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
-                await self._blobs.link(stored.blob, paths.input_lines(job_id))
-            except FileNotFoundError:
-                # Deleted meanwhile: this says so, as it would have a moment later.
-                await self._library.get(project, config.file_name)
-                raise
-            size_bytes, sha256 = stored.size_bytes, stored.sha256
-        else:
-            assert config.requests is not None, "checked above"
-            requests: Sequence[AnyInlinedRequest] = config.requests.requests or []
-            _check_requests(requests, model, method)
-            total = len(requests)
-            digest = hashlib.sha256()
-            lines = _lines(requests, digest)
-            size_bytes = await self._blobs.put(paths.input_lines(job_id), lines)
-            sha256 = digest.hexdigest()
+        kept = await self._keep_input(job_id, project, model, batch)
         return await self._admission.admit(
             Candidate(
                 id=job_id,
@@ -82,14 +60,52 @@ class JobCreation:
                 engine=engine,
                 method=method,
                 display_name=batch.display_name,
-                input_form=InputForm.INLINE if input_file is None else InputForm.FILE,
-                input_file=input_file,
-                input_sha256=sha256,
-                size_bytes=size_bytes,
-                total=total,
+                input_form=InputForm.INLINE if kept.file is None else InputForm.FILE,
+                input_file=kept.file,
+                input_sha256=kept.sha256,
+                size_bytes=kept.size_bytes,
+                total=kept.total,
                 priority=int(batch.priority or 0),
             )
         )
+
+    async def _keep_input(
+        self, job_id: JobId, project: ProjectId, model: str, batch: AnyBatch
+    ) -> "_KeptInput":
+        """Check the input and keep it as the job's own blob of lines."""
+        config = batch.input_config
+        assert config is not None, "checked before"
+        if config.file_name is not None:
+            return await self._link_file(job_id, project, config.file_name, method_of(batch))
+        assert config.requests is not None, "checked before"
+        requests: Sequence[AnyInlinedRequest] = config.requests.requests or []
+        _check_requests(requests, model, method_of(batch))
+        digest = hashlib.sha256()
+        size_bytes = await self._blobs.put(paths.input_lines(job_id), _lines(requests, digest))
+        return _KeptInput(size_bytes=size_bytes, sha256=digest.hexdigest(), total=len(requests))
+
+    async def _link_file(
+        self, job_id: JobId, project: ProjectId, name: str, method: Method
+    ) -> "_KeptInput":
+        stored = await self._library.get(project, name)
+        try:
+            await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
+            await self._blobs.link(stored.blob, paths.input_lines(job_id))
+        except FileNotFoundError:
+            # Deleted meanwhile: this says so, as it would have a moment later.
+            await self._library.get(project, name)
+            raise
+        return _KeptInput(file=stored.id, size_bytes=stored.size_bytes, sha256=stored.sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeptInput:
+    """The input of a job, durable."""
+
+    file: str | None = None  # None: it came inline
+    size_bytes: int
+    sha256: str
+    total: int = 0  # requests; of a file 0, until it is planned
 
 
 async def _lines(

@@ -10,7 +10,7 @@ from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.label_usage import sums_by_label
 from toplu.batch.run.leader_first import LeaderFirstSpan
 from toplu.batch.run.span import Span
-from toplu.job import Lease
+from toplu.job import Lease, Shard
 from toplu.labels import LabelSums
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
@@ -66,29 +66,12 @@ class LeasedShard:
         This is the whole of crash recovery: a result that is in the log, whether or not the
         database had heard of it, is not computed again.
         """
-        shard = lease.shard
-        finished: dict[int, Entry] = {}
-        sealed: list[Segment] = []
-        for epoch in range(1, shard.epoch):
-            scan = await asyncio.to_thread(results.scan, shard.job, shard.number, epoch, None)
-            if not scan.entries:
-                continue
-            sealed.append(
-                Segment(
-                    job=shard.job,
-                    shard=shard.number,
-                    epoch=epoch,
-                    committed_bytes=scan.valid_bytes,
-                )
-            )
-            # Of two outcomes the later epoch's counts: its holder did not see the other, which a
-            # stale one added afterwards.
-            finished |= {entry.index: entry for entry in scan.entries}
-        lines = await order.read_shard(blobs, shard, settings.line_bytes_max)
+        sealed, finished = await asyncio.to_thread(_read_finished, lease.shard, results)
+        lines = await order.read_shard(blobs, lease.shard, settings.line_bytes_max)
         return cls(
             lease,
             _unfinished(lines, finished),
-            sealed=tuple(sealed),
+            sealed=sealed,
             failed=sum(not entry.succeeded for entry in finished.values()),
             deduplicated=sum(entry.is_copy for entry in finished.values()),
             usage=total(entry.usage for entry in finished.values()),
@@ -193,6 +176,27 @@ class LeasedShard:
         """Stop, and let go of what is not durable yet: the shard is no longer ours."""
         self.dropped = True
         self.stop()
+
+
+def _read_finished(
+    shard: Shard, results: ResultLog
+) -> tuple[tuple[Segment, ...], dict[int, Entry]]:
+    """Return the segments of earlier holders of the shard, and the results in them by index."""
+    sealed: list[Segment] = []
+    finished: dict[int, Entry] = {}
+    for epoch in range(1, shard.epoch):
+        scan = results.scan(shard.job, shard.number, epoch, None)
+        if not scan.entries:
+            continue
+        sealed.append(
+            Segment(
+                job=shard.job, shard=shard.number, epoch=epoch, committed_bytes=scan.valid_bytes
+            )
+        )
+        # Of two outcomes the later epoch's counts: its holder did not see the other, which a
+        # stale one added afterwards.
+        finished |= {entry.index: entry for entry in scan.entries}
+    return tuple(sealed), finished
 
 
 def _unfinished(lines: Sequence[RequestLine], finished: Collection[int]) -> list[RequestLine]:

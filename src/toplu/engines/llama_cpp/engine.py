@@ -91,9 +91,6 @@ class LlamaCppEngine:
         self, prompt: Prompt, lane: int, listener: Listener | None = None
     ) -> Generation:
         assert 0 <= lane < self._lanes, f"lane {lane} of {self._lanes}"
-        first_seed = prompt.sampling.seed
-        if first_seed is None:
-            first_seed = secrets.randbelow(SEED_RANDOM)
         replies: list[Reply] = []
         # The request before it on the lane may take as long as any.
         async with (
@@ -101,8 +98,7 @@ class LlamaCppEngine:
             self._order.next_on(lane) as let_next,
         ):
             await self._prefixes.bring(prompt, lane)
-            for index in range(prompt.candidate_count):
-                seed = (first_seed + index) % SEED_RANDOM
+            for index, seed in enumerate(_seeds(prompt)):
                 body = chat_body(prompt, lane, seed, self._end_tokens)
                 is_last = index + 1 == prompt.candidate_count
 
@@ -112,18 +108,14 @@ class LlamaCppEngine:
                     if is_last:
                         let_next()
 
-                replies.append(
-                    await self._complete_chat(
-                        body,
-                        partial(
-                            read_reply,
-                            on_event=on_event,
-                            listener=hearing(self._unhurried(listener), prompt.functions),
-                            index=index,
-                            top_logprobs=prompt.top_logprobs or 0,
-                        ),
-                    )
+                read = partial(
+                    read_reply,
+                    on_event=on_event,
+                    listener=hearing(self._unhurried(listener), prompt.functions),
+                    index=index,
+                    top_logprobs=prompt.top_logprobs or 0,
                 )
+                replies.append(await self._complete_chat(body, read))
         usage = replies[0].usage
         return Generation(
             completions=tuple(heard(reply.completion, prompt.functions) for reply in replies),
@@ -249,3 +241,11 @@ class LlamaCppEngine:
             raise DeadlineExceeded(
                 f"The model did not answer within {self._request_seconds_max:g} seconds."
             ) from error
+
+
+def _seeds(prompt: Prompt) -> list[int]:
+    """Return a seed for each candidate."""
+    first = prompt.sampling.seed
+    if first is None:
+        first = secrets.randbelow(SEED_RANDOM)
+    return [(first + index) % SEED_RANDOM for index in range(prompt.candidate_count)]

@@ -1,4 +1,4 @@
-"""How often one piece of work was tried in vain, and when that is enough."""
+"""Counts the failed attempts at one piece of work, and ends them."""
 
 from collections.abc import Callable
 

@@ -39,10 +39,7 @@ async def start_llama_cpp(
         batch_tokens=model.batch_tokens,
     )
     child = await start_child(
-        CHILD_MODULE,
-        parameters,
-        pipes=EnginePipes(),
-        seconds_max=settings.engine_start_seconds_max,
+        CHILD_MODULE, parameters, pipes=EnginePipes(), seconds_max=settings.engine_start_seconds_max
     )
     ready = msgspec.json.decode(child.pipes.first_line, type=ChildReady)
     engine = LlamaCppEngine(
