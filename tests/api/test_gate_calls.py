@@ -17,7 +17,7 @@ from support.api.upload_calls import begin, send, upload_raw
 from support.fake_clock import FakeClock
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
-from toplu.wiring.server import open_keys
+from toplu.wiring.admin import open_keys
 
 NO_KEY = {
     "error": {

@@ -31,7 +31,7 @@ def test_a_batch_says_what_it_waits_for(open_test_server: OpenServer) -> None:
         assert "expectedFinish" not in extension, "no speed was measured"
         assert "warnings" not in extension
         # When the clock, or the speed, tells so the range and the warning appear by themselves.
-        server.server.pipeline.waits._scheduler._speeds.of("slow").work_per_second = 0.001
+        server.server.wait_reasons._scheduler._speeds.of("slow").work_per_second = 0.001
         late = eventually(lambda: operation(http, second)["metadata"]["toplu"].get("warnings"))
         assert "expires" in late[0]
         told = operation(http, second)["metadata"]["toplu"]["expectedFinish"]

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import AT_ONCE, Wakeup
+from toplu.batch.loop import AT_ONCE
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
@@ -49,7 +49,6 @@ class Janitor:
         self._blobs = blobs
         self._results = results
         self._drop_job = drop_job
-        self.wakeup = Wakeup()
 
     async def recover(self) -> None:
         """Clear what a crash left half-made; for the start, before anything is accepted."""

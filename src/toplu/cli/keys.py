@@ -11,7 +11,7 @@ from rich.table import Table
 from toplu.clock import timestamp
 from toplu.job import ProjectId
 from toplu.settings.server import load
-from toplu.wiring.server import open_keys
+from toplu.wiring.admin import open_keys
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
 from toplu.settings.server import load
-from toplu.wiring.server import Books, open_books
+from toplu.wiring.admin import Books, open_books
 
 app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
 

@@ -13,7 +13,7 @@ from toplu.errors import ConfigurationError
 from toplu.settings.server import load
 from toplu.store.search_index import Collection
 from toplu.tools.documents import SUFFIXES, read_documents
-from toplu.wiring.server import open_passages
+from toplu.wiring.storage import open_search_index
 
 app = typer.Typer(help="Add, list and remove documents to search in.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def add(
     """Read documents into the index; what was there under the same name is replaced."""
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file or folder")
-    passages = open_passages(load(config, overrides={"data_dir": data_dir}))
+    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
     name = name or path.resolve().name
     # Without a URL nobody can open it, and nobody learns where it lies on the machine.
     documents = read_documents(path.resolve(), url or f"document:///{quote(name)}")
@@ -49,7 +49,7 @@ def add(
 @app.command("list")
 def list_collections(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Show what has been added."""
-    passages = open_passages(load(config, overrides={"data_dir": data_dir}))
+    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
     table = Table("name", "documents", "added", "from")
     for collection in passages.collections():
         table.add_row(collection.name, str(collection.documents), collection.added, collection.path)
@@ -63,7 +63,7 @@ def remove(
     config: ConfigOption = None,
 ) -> None:
     """Take documents out of the index."""
-    passages = open_passages(load(config, overrides={"data_dir": data_dir}))
+    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
     if not passages.remove(name):
         raise ConfigurationError(f"{name}: nothing of that name has been added")
     typer.echo(f"removed {name}")

@@ -119,7 +119,7 @@ async def _run(server: Server, listener: socket.socket, signals: "Signals") -> N
         answering = tasks.create_task(http.serve(sockets=[listener]))
         await signals.wait()
         log.info("server_draining")
-        draining = tasks.create_task(server.drain())
+        draining = tasks.create_task(server.pipeline.drain())
         impatient = tasks.create_task(signals.wait())
         await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
         impatient.cancel()

@@ -16,7 +16,7 @@ from toplu.cli.tables import print_table
 from toplu.job import ProjectId
 from toplu.projects.ledger import LabelTotal, Total
 from toplu.settings.server import load
-from toplu.wiring.server import open_books
+from toplu.wiring.admin import open_books
 
 DAYS = ["%Y-%m-%d"]
 RIGHT = ("requests", "prompt tokens", "of them cached", "output tokens", "cost")

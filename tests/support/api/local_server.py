@@ -117,7 +117,7 @@ class LocalServer:
             self.url = f"http://127.0.0.1:{port}"
             self._started.set()
             await self._stop.wait()
-            await server.drain()
+            await server.pipeline.drain()
             ends.set()
             await answering
             working.cancel()

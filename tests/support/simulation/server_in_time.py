@@ -40,8 +40,9 @@ from toplu.store.data_folder import DataFolder
 from toplu.store.search_index import SearchIndex
 from toplu.tools.grounding import Grounder
 from toplu.tools.local_index import LocalIndex
-from toplu.wiring import server as wiring
+from toplu.wiring import storage as wiring_storage
 from toplu.wiring.server import Server
+from toplu.wiring.storage import Storage
 
 T = TypeVar("T")
 
@@ -100,8 +101,8 @@ class ServerInTime:
         FaultyLog.weather = FaultyBlobs.weather = FaultyDatabase.weather = self.weather
         with (
             mock.patch.object(launch, "EchoEngine", engine),
-            mock.patch.object(wiring, "ResultLog", FaultyLog),
-            mock.patch.object(wiring, "DiskBlobs", FaultyBlobs),
+            mock.patch.object(wiring_storage, "ResultLog", FaultyLog),
+            mock.patch.object(wiring_storage, "DiskBlobs", FaultyBlobs),
             mock.patch.object(secrets, "token_bytes", self.chance.randbytes),
             mock.patch.object(clock, "_drawn", bytearray()),
             mock.patch.object(toplu.batch.plan.planner, "plan_in_child", plan),
@@ -136,8 +137,7 @@ class ServerInTime:
         self.server = Server(
             settings=self.settings,
             clock=self.clock,
-            data=self.data,
-            database=self._database,
+            storage=Storage.of(self.data, self._database),
             grounder=Grounder(
                 provider=LocalIndex(SearchIndex(self.data.search)), settings=self.settings.search
             ),

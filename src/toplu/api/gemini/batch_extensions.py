@@ -38,14 +38,14 @@ class BatchExtensionsApi:
         results: ResultReader,
         retry: JobRetry,
         receipts: Receipts,
-        waits: WaitReasons,
+        wait_reasons: WaitReasons,
     ) -> None:
         self._settings = settings
         self._names = names
         self._lookup = lookup
         self._retry = retry
         self._receipts = receipts
-        self._waits = waits
+        self._wait_reasons = wait_reasons
         self._results = results
 
     def routes(self, gate: Gate) -> list[Route]:
@@ -80,7 +80,8 @@ class BatchExtensionsApi:
         model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
         retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
         return await json_response(
-            call.request, operation_of(retry, style=style, waiting=await self._waits.of(retry))
+            call.request,
+            operation_of(retry, style=style, waiting=await self._wait_reasons.of(retry)),
         )
 
     async def receipt(self, call: Call) -> Response:

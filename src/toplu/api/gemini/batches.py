@@ -43,19 +43,19 @@ class BatchesApi:
         *,
         settings: Settings,
         names: ModelNames,
-        intake: JobCreation,
+        creation: JobCreation,
         lookup: Lookup,
-        withdrawal: JobCancellation,
-        amendment: JobUpdate,
-        waits: WaitReasons,
+        cancellation: JobCancellation,
+        update: JobUpdate,
+        wait_reasons: WaitReasons,
     ) -> None:
         self._settings = settings
         self._names = names
-        self._intake = intake
+        self._creation = creation
         self._lookup = lookup
-        self._withdrawal = withdrawal
-        self._amendment = amendment
-        self._waits = waits
+        self._cancellation = cancellation
+        self._update_job = update
+        self._wait_reasons = wait_reasons
 
     def routes(self, gate: Gate) -> list[Route]:
         cancel, delete = gate.endpoint(self.cancel), gate.endpoint(self.delete)
@@ -115,7 +115,7 @@ class BatchesApi:
         body = await call.read(body_type, self._settings.inline_bytes_max, mend=mend)
         if body.batch is None:
             raise InvalidArgument(f"* {body_type.__name__}.batch: batch is not specified\n")
-        job = await self._intake.create(
+        job = await self._creation.create(
             project=call.project, model=name, engine=model.name, batch=body.batch
         )
         return await self._operation(call, job, style)
@@ -138,7 +138,8 @@ class BatchesApi:
         )
         page = ListOperationsResponse(
             operations=[
-                operation_of(job, style=style, waiting=await self._waits.of(job)) for job in jobs
+                operation_of(job, style=style, waiting=await self._wait_reasons.of(job))
+                for job in jobs
             ]
             or None,
             next_page_token=next_token,
@@ -158,7 +159,7 @@ class BatchesApi:
     ) -> Response:
         style = state_style_of(call, default=self._settings.state_style)
         body = await call.read(body_type, self._settings.inline_bytes_max)
-        job = await self._amendment.update(
+        job = await self._update_job.update(
             call.project,
             JobId(call.path("batch")),
             body,
@@ -168,19 +169,19 @@ class BatchesApi:
 
     async def cancel(self, call: Call) -> Response:
         """Stop the batch; the state is CANCELLED when this answers, unless it was final."""
-        await self._withdrawal.cancel(call.project, JobId(call.path("batch")))
+        await self._cancellation.cancel(call.project, JobId(call.path("batch")))
         return await json_response(call.request, {})
 
     async def delete(self, call: Call) -> Response:
         """Stop the batch and forget it."""
-        await self._withdrawal.delete(call.project, JobId(call.path("batch")))
+        await self._cancellation.delete(call.project, JobId(call.path("batch")))
         return await json_response(call.request, {})
 
     async def _operation(self, call: Call, job: Job, style: StateStyle) -> Response:
         results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
             results = await self._lookup.results(job.id)
-        waiting = await self._waits.of(job)
+        waiting = await self._wait_reasons.of(job)
         operation = operation_of(job, style=style, results=results, waiting=waiting)
         return await json_response(call.request, operation)
 

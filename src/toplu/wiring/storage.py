@@ -1,0 +1,75 @@
+"""Opens what a data folder holds: rows, bytes and the search index."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Self
+
+from toplu.files.partial_file import PartialFiles
+from toplu.settings.server import Settings
+from toplu.store.blobs.blobs import Blobs, DiskBlobs
+from toplu.store.blobs.result_log import ResultLog
+from toplu.store.data_folder import DataFolder
+from toplu.store.rows.caches import CacheRows
+from toplu.store.rows.database import Database
+from toplu.store.rows.files import FileRows
+from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.keys import KeyRows
+from toplu.store.rows.ledger import LedgerRows
+from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.uploads import UploadSessions
+from toplu.store.search_index import SearchIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Everything durable, each part by its own contract."""
+
+    blobs: Blobs
+    results: ResultLog
+    partial_files: PartialFiles
+    caches: CacheRows
+    files: FileRows
+    jobs: JobRows
+    keys: KeyRows
+    ledger: LedgerRows
+    projects: ProjectRows
+    uploads: UploadSessions
+
+    @classmethod
+    def of(cls, data: DataFolder, database: Database) -> Self:
+        """Return the parts of the folder, whose rows are in the database."""
+        return cls(
+            blobs=DiskBlobs(data.blobs),
+            results=ResultLog(data.results),
+            partial_files=PartialFiles(data.uploads),
+            caches=CacheRows(database),
+            files=FileRows(database),
+            jobs=JobRows(database),
+            keys=KeyRows(database),
+            ledger=LedgerRows(database),
+            projects=ProjectRows(database),
+            uploads=UploadSessions(database),
+        )
+
+
+def open_folder(settings: Settings) -> DataFolder:
+    """Return the data folder, made if it is not there."""
+    data = DataFolder(settings.data_dir)
+    data.create()
+    return data
+
+
+@contextlib.asynccontextmanager
+async def open_storage(data: DataFolder) -> AsyncIterator[Storage]:
+    """Yield what the folder holds, and close its database."""
+    database = await Database.open(data.database)
+    try:
+        yield Storage.of(data, database)
+    finally:
+        await database.close()
+
+
+def open_search_index(settings: Settings) -> SearchIndex:
+    """Return the search index of a data folder, whether or not a server runs on it."""
+    return SearchIndex(open_folder(settings).search)

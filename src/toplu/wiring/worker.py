@@ -1,0 +1,123 @@
+"""Builds the side of a server that works: the steps of the pipeline."""
+
+from toplu.batch.janitor import Janitor
+from toplu.batch.pipeline import Pipeline
+from toplu.batch.plan.planner import Orderer, Planner
+from toplu.batch.results.assembler import Assembler
+from toplu.batch.run.executors import executor_of
+from toplu.batch.run.result_writer import ResultWriter
+from toplu.batch.run.runner import Runner
+from toplu.batch.schedule.scheduler import Scheduler
+from toplu.batch.schedule.throughput import Throughputs
+from toplu.clock import random_id
+from toplu.settings.model import ModelSettings
+from toplu.wiring.shared_parts import SharedParts
+
+OWNER_LENGTH = 16
+
+
+class Worker:
+    """The pipeline, and the scheduler that knows what its lanes work for."""
+
+    def __init__(self, parts: SharedParts) -> None:
+        self._core = parts
+        owner = random_id(OWNER_LENGTH)
+        speeds = Throughputs()
+        self.scheduler = Scheduler(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            owner=owner,
+            speeds=speeds,
+            weight_of=parts.quotas.weight_of,
+        )
+        writer = ResultWriter(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            results=parts.storage.results,
+            done=parts.signals.complete,
+            speeds=speeds,
+            faults=parts.faults,
+        )
+        self.pipeline = Pipeline(
+            owner=owner,
+            drain_seconds=parts.settings.drain_seconds,
+            signals=parts.signals,
+            jobs=parts.storage.jobs,
+            fleet=parts.fleet,
+            planner=self._planner(),
+            orderer=self._orderer(),
+            runners=[self._runner(model, writer) for model in parts.settings.models],
+            writer=writer,
+            assembler=self._assembler(),
+            janitor=self._janitor(),
+        )
+
+    def _planner(self) -> Planner:
+        parts = self._core
+        return Planner(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            blobs=parts.storage.blobs,
+            planned=parts.signals.planned,
+            begun=parts.signals.begun,
+        )
+
+    def _orderer(self) -> Orderer:
+        parts = self._core
+        orderer = Orderer(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            blobs=parts.storage.blobs,
+            planned=parts.signals.planned,
+            drop_job=parts.signals.dropped,
+            faults=parts.faults,
+        )
+        parts.signals.when_dropped(orderer.drop_job)
+        return orderer
+
+    def _runner(self, model: ModelSettings, writer: ResultWriter) -> Runner:
+        parts = self._core
+        runner = Runner(
+            engine=model.name,
+            answers=executor_of(
+                model, fleet=parts.fleet, attachments=parts.attachments, caches=parts.caches
+            ),
+            settings=parts.settings,
+            clock=parts.clock,
+            scheduler=self.scheduler,
+            jobs=parts.storage.jobs,
+            blobs=parts.storage.blobs,
+            results=parts.storage.results,
+            writer=writer,
+        )
+        parts.signals.when_planned(runner.wake)
+        parts.signals.when_dropped(runner.drop_job)
+        return runner
+
+    def _assembler(self) -> Assembler:
+        parts = self._core
+        return Assembler(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            blobs=parts.storage.blobs,
+            results=parts.storage.results,
+            faults=parts.faults,
+        )
+
+    def _janitor(self) -> Janitor:
+        parts = self._core
+        return Janitor(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            library=parts.library,
+            caches=parts.caches,
+            blobs=parts.storage.blobs,
+            results=parts.storage.results,
+            drop_job=parts.signals.dropped,
+        )
