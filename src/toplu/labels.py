@@ -4,11 +4,11 @@ A request counts once under each of its labels. A label is a key with a value.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import msgspec
 
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import NO_TOKENS, TOKENS, Usage
 
 Labels = Mapping[str, str]
 Label = tuple[str, str]
@@ -82,13 +82,9 @@ class LabelSums:
 
     @classmethod
     def decode(cls, encoded: bytes) -> "LabelSums":
-        """Return the sums that were encoded."""
+        """Return the sums that were encoded; earlier versions wrote the first three tokens."""
         sums = cls()
-        rows = msgspec.json.decode(encoded, type=list[tuple[str, str, int, int, int, int]])
-        for key, value, requests, *tokens in rows:
-            usage = Usage(**dict(zip(TOKENS, tokens, strict=True)))
+        for key, value, requests, *tokens in msgspec.json.decode(encoded):
+            usage = Usage(**dict(zip(TOKENS, tokens, strict=False)))
             sums._sums[key, value] = LabelSum(requests=requests, usage=usage)
         return sums
-
-
-TOKENS = tuple(field.name for field in fields(Usage))

@@ -6,7 +6,7 @@ number of units, twice over: half of it is whole too, and half is what a batch p
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 UNITS = 10**12  # of which one whole of the currency is made
@@ -41,19 +41,40 @@ class Usage:
     prompt_tokens: int = 0
     cached_tokens: int = 0  # of the prompt tokens, those that were not computed again
     output_tokens: int = 0
+    # Of all of these, those of attempts whose answer was discarded: they count, and cost nothing.
+    discarded_prompt_tokens: int = 0
+    discarded_cached_tokens: int = 0
+    discarded_output_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-        )
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in TOKENS})
 
     def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in TOKENS})
+
+    def discarding(self, vain: "Usage") -> "Usage":
+        """Return the same with those tokens of it marked as discarded that are in `vain`.
+
+        No more is marked than there is, so that neither what is left nor its cached part is less
+        than nothing, whatever a server says of its tokens.
+        """
+        prompt = min(vain.prompt_tokens, self.prompt_tokens)
+        least_cached = max(0, self.cached_tokens - (self.prompt_tokens - prompt))
+        most_cached = min(self.cached_tokens, prompt)
+        return replace(
+            self,
+            discarded_prompt_tokens=prompt,
+            discarded_cached_tokens=max(least_cached, min(vain.cached_tokens, most_cached)),
+            discarded_output_tokens=min(vain.output_tokens, self.output_tokens),
+        )
+
+    @property
+    def priced(self) -> "Usage":
+        """Return what has a price: all but what was discarded."""
         return Usage(
-            prompt_tokens=self.prompt_tokens - other.prompt_tokens,
-            cached_tokens=self.cached_tokens - other.cached_tokens,
-            output_tokens=self.output_tokens - other.output_tokens,
+            prompt_tokens=self.prompt_tokens - self.discarded_prompt_tokens,
+            cached_tokens=self.cached_tokens - self.discarded_cached_tokens,
+            output_tokens=self.output_tokens - self.discarded_output_tokens,
         )
 
     @property
@@ -71,20 +92,17 @@ class Usage:
 
     @property
     def has_no_negative(self) -> bool:
-        return min(self.prompt_tokens, self.cached_tokens, self.output_tokens) >= 0
+        return all(getattr(self, name) >= 0 for name in TOKENS)
 
 
+TOKENS = tuple(field.name for field in fields(Usage))
 NO_TOKENS = Usage()
 
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Return what all of them used."""
     usages = list(usages)
-    return Usage(
-        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
-        cached_tokens=sum(usage.cached_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-    )
+    return Usage(**{name: sum(getattr(usage, name) for usage in usages) for name in TOKENS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +116,14 @@ class Prices:
 
     def cost(self, usage: Usage, kind: Kind) -> int:
         """Return the cost in units; a batch pays half, but for cached tokens the same."""
-        computed = usage.prompt_tokens - usage.cached_tokens
+        priced = usage.priced
+        computed = priced.prompt_tokens - priced.cached_tokens
         assert computed >= 0, "cached tokens are prompt tokens"
-        full = computed * self.input_units + usage.output_tokens * self.output_units
+        full = computed * self.input_units + priced.output_tokens * self.output_units
         if kind is Kind.BATCH:
             assert full % BATCH_SHARE == 0, "a token's price is an even number of units"
             full //= BATCH_SHARE
-        return full + usage.cached_tokens * self.cached_units
+        return full + priced.cached_tokens * self.cached_units
 
 
 FREE = Prices()

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from support.api.batch_calls import (
 )
 from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
 from toplu import money
-from toplu.money import Kind, Usage
+from toplu.money import TOKENS, Kind, Usage
 from toplu.projects.ledger import Total
 from toplu.settings.server import EchoSettings, ModelSettings, PriceSettings, Settings
 
@@ -115,6 +116,34 @@ def test_interactive_calls_balance_and_cost_twice_what_a_batch_does(
     assert interactive.requests == 3  # one that fails uses nothing
     assert interactive.usage == batch.usage == used_by([{"response": reply} for reply in replies])
     assert interactive.cost_units == 2 * batch.cost_units > 0
+
+
+def test_a_further_attempt_counts_and_costs_nothing(
+    server: LocalServer, http: httpx.Client
+) -> None:
+    words, attempts = 3, 3
+    # What the echo engine never writes, and no grammar asks for.
+    schema = {"type": "array", "contains": {"const": "a word that is not guessed"}}
+    form = {"responseMimeType": "application/json", "responseJsonSchema": schema}
+    request = asking("a b c") | {"generationConfig": form}
+    reply = http.post(f"{FLASH}:generateContent", json=request).json()
+    assert reply["candidates"][0]["finishReason"] == "OTHER"
+    created = create_inline(http, [{"request": request, "metadata": {"key": "1"}}])
+    done = finish(http, created["name"])
+    used = used_by([{"response": reply}])
+    correction = (used.prompt_tokens - attempts * words) // (attempts - 1)
+    assert correction > 0
+    last = Usage(prompt_tokens=words + correction, output_tokens=used.output_tokens // attempts)
+    batch, interactive = totals_of(server)
+    assert batch.usage == interactive.usage
+    assert replace(batch.usage, **dict.fromkeys(TOKENS[3:], 0)) == used
+    assert batch.usage.priced == last
+    full = last.prompt_tokens * 300_000 + last.output_tokens * 2_500_000
+    assert interactive.cost_units == 2 * batch.cost_units == full
+    assert done["metadata"]["toplu"]["cost"]["amount"] == money.as_text(full // 2)
+    assert done["metadata"]["toplu"]["usage"]["promptTokenCount"] == str(used.prompt_tokens)
+    receipt = http.get(f"/v1beta/{created['name']}:receipt").json()
+    assert receipt["balances"] is True
 
 
 def test_embeddings_balance_in_every_form(server: LocalServer, http: httpx.Client) -> None:

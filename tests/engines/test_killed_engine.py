@@ -55,9 +55,9 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         assert first_pid is not None
         assert not all(call.done() for call in calls)
         os.kill(first_pid, signal.SIGKILL)
-        responses = await asyncio.gather(*calls)
+        answers = await asyncio.gather(*calls)
         assert supervisor.pid not in (None, first_pid)
         run.cancel()
-    assert all(response.candidates[0].content.parts for response in responses)
+    assert all(each.response.candidates[0].content.parts for each in answers)
     with pytest.raises(ProcessLookupError):
         os.kill(first_pid, 0)

@@ -66,7 +66,7 @@ async def test_a_request_arrives_as_it_came_and_so_does_its_response():
     server = MisbehavingGemini()
     async with world(server) as here:
         asked = proto_json.read_value(GenerateContentRequest, WHOLE | {"model": "models/m"})
-        answer = await here.pool.run(Answer(request=asked))
+        answer = (await here.pool.run(Answer(request=asked))).response
     assert server.bodies == [WHOLE]
     assert answer == response("re: q")
     assert server.queries == {""}
@@ -212,7 +212,7 @@ async def test_a_cache_is_put_before_the_contents_and_told_as_cached():
         asked = GenerateContentRequest(
             contents=[Content(parts=[Part(text="q")])], cached_content="cachedContents/c"
         )
-        answer = await here.pool.run(Answer(request=asked, cached=cached))
+        answer = (await here.pool.run(Answer(request=asked, cached=cached))).response
         count = await here.pool.run(CountTokens(request=asked, cached=cached))
     assert server.bodies == [
         {

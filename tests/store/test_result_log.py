@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toplu.job import JobId
-from toplu.money import Usage
-from toplu.store.blobs.result_log import HEADER, Record, ResultLog, Scan
+from toplu.money import TOKENS, Usage
+from toplu.store.blobs.result_log import DISCARDED, HEADER, Record, ResultLog, Scan
 
 JOB = JobId("job1")
 
-TOKENS = st.integers(0, 2**32 - 1)
+COUNTS = st.integers(0, 2**32 - 1)
 RECORDS = st.lists(
     st.builds(
         Record,
         index=st.integers(0, 2**32 - 1),
         succeeded=st.booleans(),
         payload=st.binary(max_size=40),
-        usage=st.builds(Usage, prompt_tokens=TOKENS, cached_tokens=TOKENS, output_tokens=TOKENS),
+        usage=st.builds(Usage, **dict.fromkeys(TOKENS, COUNTS)),
     ).flatmap(
         lambda record: st.builds(
             replace, st.just(record), is_copy=st.booleans() if record.succeeded else st.just(False)
@@ -62,12 +62,17 @@ def read_back(log: ResultLog, limit_bytes: int | None = None) -> list[Record]:
     ]
 
 
+def size_of(record: Record) -> int:
+    has_discarded = record.usage.priced != record.usage
+    return HEADER.size + (DISCARDED.size if has_discarded else 0) + len(record.payload)
+
+
 def whole_before(records: list[Record], position: int) -> list[Record]:
     """The records that end at `position` at the latest."""
     end = 0
     whole = []
     for record in records:
-        end += HEADER.size + len(record.payload)
+        end += size_of(record)
         if end > position:
             break
         whole.append(record)

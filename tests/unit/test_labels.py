@@ -30,6 +30,13 @@ def test_sums_are_the_same_however_they_were_divided(
     assert {label: each.usage.prompt_tokens for label, each in together.items()} == expected
 
 
+def test_sums_of_an_earlier_version_are_read() -> None:
+    ((label, found),) = LabelSums.decode(b'[["a","b",2,10,4,3]]').items()
+    assert label == ("a", "b")
+    used = Usage(prompt_tokens=10, cached_tokens=4, output_tokens=3)
+    assert found == LabelSum(requests=2, usage=used)
+
+
 def test_labels_beyond_the_bound_are_one_sum() -> None:
     sums = LabelSums()
     for number in range(SUMMED_MAX + 5):

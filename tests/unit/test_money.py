@@ -49,6 +49,30 @@ def test_a_cost_is_what_decimal_arithmetic_says(
         assert Decimal(money.as_text(prices.cost(usage, kind))) == expected
 
 
+@given(usages(), usages(), price_lists(), st.sampled_from(Kind))
+def test_what_was_discarded_costs_nothing(
+    last: Usage,
+    vain: Usage,
+    listed: tuple[Prices, object],
+    kind: Kind,
+) -> None:
+    prices, _ = listed
+    together = (last + vain).discarding(vain)
+    assert together.priced == last
+    assert prices.cost(together, kind) == prices.cost(last, kind)
+    assert (together.prompt_tokens, together.work) == (
+        (last + vain).prompt_tokens,
+        (last + vain).work,
+    )
+
+
+@given(usages(), usages())
+def test_no_more_is_discarded_than_there_is(usage: Usage, vain: Usage) -> None:
+    priced = usage.discarding(vain).priced
+    assert priced.has_no_negative
+    assert priced.cached_tokens <= priced.prompt_tokens
+
+
 @given(price_lists(), st.lists(usages(), max_size=5), st.sampled_from(Kind))
 def test_the_cost_of_a_sum_is_the_sum_of_the_costs(
     listed: tuple[Prices, object], parts: list[Usage], kind: Kind

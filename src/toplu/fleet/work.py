@@ -11,12 +11,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from toplu.engines.translation.cached_prefix import CachedPrefix
+from toplu.money import NO_TOKENS, Usage
 from toplu.settings.model import ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.message import Response
+from toplu.wire.gemini.token_usage import usage_of
 
 T = TypeVar("T")
 AnyEngine = TypeVar("AnyEngine")
@@ -48,8 +50,21 @@ class Work(Generic[T]):
         return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The response to one request, and what it used: its price is not that of all its usage."""
+
+    response: Response
+    usage: Usage  # as the response has it, with what of it was discarded
+
+    @classmethod
+    def of(cls, response: Response, *, discarded: Usage = NO_TOKENS) -> Self:
+        """Return the response with its usage; attempts before it may have been discarded."""
+        return cls(response=response, usage=usage_of(response).discarding(discarded))
+
+
 @dataclass(kw_only=True, eq=False)
-class Answer(Work[Response]):
+class Answer(Work[Answered]):
     """A response in one; `begun` is called with each piece of it that the engine makes."""
 
     begun: Callable[[], None] | None = None

@@ -23,6 +23,7 @@ from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import SystemClock
+from toplu.fleet.work import Answered
 from toplu.job import InputForm, Job, JobId, ProjectId
 from toplu.money import NO_TOKENS, Usage
 from toplu.projects.quotas import Quotas
@@ -35,11 +36,13 @@ from toplu.store.rows.projects import ProjectRows
 from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
 
 PROJECT = ProjectId("team-a")
-ANSWER = GenerateContentResponse(
-    candidates=[],
-    usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
-    model_version="held",
-    response_id="one",
+ANSWER = Answered.of(
+    GenerateContentResponse(
+        candidates=[],
+        usage_metadata=UsageMetadata(prompt_token_count=1, total_token_count=1),
+        model_version="held",
+        response_id="one",
+    )
 )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from support.batch.batch_world import ANSWER, BatchWorld, line_of
 from support.waiting import PATIENCE_SECONDS
 from toplu.batch.run.runner import Runner
+from toplu.fleet.work import Answered
 from toplu.store.rows.jobs import JobRows
-from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
+from toplu.wire.gemini.content import GenerateContentRequest
 
 
 class LanePool:
@@ -30,9 +31,7 @@ class LanePool:
     def is_reserved(self, lane: int) -> bool:
         return lane in self.resting
 
-    async def answer(
-        self, request: GenerateContentRequest, *, lane: int, **_: Any
-    ) -> GenerateContentResponse:
+    async def answer(self, request: GenerateContentRequest, *, lane: int, **_: Any) -> Answered:
         text = (request.contents or [])[0].parts[0].text
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (text, answered)

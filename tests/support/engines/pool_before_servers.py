@@ -22,7 +22,7 @@ from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
 from toplu.fleet.remote.slots import ServerSlots
-from toplu.fleet.work import Answer, Stream
+from toplu.fleet.work import Answer, Answered, Stream
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini import message, proto_json
@@ -98,16 +98,20 @@ class World:
         asked = a_request(text)
         request = GenerateContentRequest(contents=asked.contents, generation_config=config)
         work = Answer(request=request, interactive=interactive, label=text, begun=begun)
-        response = await self.pool.run(work)
-        answer: dict[str, Any] = json.loads(message.write(response))
+        answered = await self.pool.run(work)
+        answer: dict[str, Any] = json.loads(message.write(answered.response))
         return answer
 
     async def call(self, request: dict[str, Any], **options: Any) -> dict[str, Any]:
         """Return the response to a request, both as they are on the wire."""
-        asked = proto_json.read_value(GenerateContentRequest, request)
-        response = await self.pool.run(Answer(request=asked, interactive=False, **options))
-        answer: dict[str, Any] = json.loads(message.write(response))
+        answered = await self.answered(request, **options)
+        answer: dict[str, Any] = json.loads(message.write(answered.response))
         return answer
+
+    async def answered(self, request: dict[str, Any], **options: Any) -> Answered:
+        """Return the response to a request, as it is on the wire, with what it used."""
+        asked = proto_json.read_value(GenerateContentRequest, request)
+        return await self.pool.run(Answer(request=asked, interactive=False, **options))
 
     async def stream(self, text: str, **fields: Any) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""

@@ -67,8 +67,8 @@ class World:
 
     async def ask(self, text: str, *, interactive: bool = False) -> str:
         work = Answer(request=a_request(text), interactive=interactive, label=text)
-        response = await self.pool.run(work)
-        parts = response.candidates[0].content.parts
+        answered = await self.pool.run(work)
+        parts = answered.response.candidates[0].content.parts
         assert parts is not None
         return parts[0].text or ""
 

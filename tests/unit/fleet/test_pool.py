@@ -221,8 +221,8 @@ async def fail(call: Awaitable[str]) -> None:
 async def test_a_batch_call_tells_when_its_answer_begins():
     begun: list[str] = []
     async with world() as here:
-        response = await here.pool.run(
+        answered = await here.pool.run(
             Answer(request=a_request("a"), interactive=False, begun=lambda: begun.append("a"))
         )
-        assert texts_of([response]) == ["re: a"]
+        assert texts_of([answered.response]) == ["re: a"]
     assert begun == ["a"]

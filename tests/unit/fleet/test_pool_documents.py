@@ -33,8 +33,8 @@ class Reading:
 
 
 async def ask(here: World, request: GenerateContentRequest, resolve: Resolve | None) -> str:
-    response = await here.pool.run(Answer(request=request, resolve=resolve))
-    parts = response.candidates[0].content.parts
+    answered = await here.pool.run(Answer(request=request, resolve=resolve))
+    parts = answered.response.candidates[0].content.parts
     assert parts is not None
     return parts[0].text or ""
 

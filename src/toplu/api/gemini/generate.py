@@ -1,6 +1,7 @@
 """Interactive calls: answered at once, by the same pipeline as a batch line."""
 
 from functools import partial
+from operator import attrgetter
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -70,7 +71,8 @@ class GenerateApi:
             request=request, resolve=self._resolve(call), cached=await self._cached(made, request)
         )
         run = partial(self._fleet.pool(made.model.name).run, work)
-        return await made.respond(await made.metered(run, usage_of, labels=request.labels))
+        answered = await made.metered(run, attrgetter("usage"), labels=request.labels)
+        return await made.respond(answered.response)
 
     async def stream(self, call: Call) -> Response:
         """Answer one request in chunks, as the engine makes them."""

@@ -14,12 +14,11 @@ from toplu.files.attachments import Attachments
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
 from toplu.fleet.pool import Pool
-from toplu.fleet.work import Answer
+from toplu.fleet.work import Answer, Answered
 from toplu.job import ProjectId
 from toplu.settings.server import Kind, ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
-from toplu.wire.gemini.message import Response
 
 
 class Executor(Protocol):
@@ -53,7 +52,7 @@ class Executor(Protocol):
         label: str,
         lane: int,
         begun: Callable[[], None] | None = None,
-    ) -> Response:
+    ) -> Answered:
         """Answer a request of the project, or raise the TopluError that is its outcome.
 
         EngineGivenUp and EngineStopped alone are no outcome.
@@ -98,7 +97,7 @@ class GenerationExecutor:
         label: str,
         lane: int,
         begun: Callable[[], None] | None = None,
-    ) -> Response:
+    ) -> Answered:
         work = Answer(
             request=request,
             resolve=self._attachments.of_project(project),
@@ -146,8 +145,8 @@ class EmbeddingExecutor:
         label: str,
         lane: int,  # noqa: ARG002  # there is one
         begun: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is reused
-    ) -> Response:
-        return await self._pool.answer(request, interactive=False, label=label)
+    ) -> Answered:
+        return Answered.of(await self._pool.answer(request, interactive=False, label=label))
 
     async def may_copy(
         self,

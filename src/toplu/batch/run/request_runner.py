@@ -19,6 +19,7 @@ from toplu.batch.run.executors import Executor
 from toplu.engines.translation.copied_answer import copy_of
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
+from toplu.fleet.work import Answered
 from toplu.job import Job
 from toplu.labels import Labels
 from toplu.money import NO_TOKENS
@@ -27,7 +28,6 @@ from toplu.store.blobs.result_log import Record
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.labels import labels_of
 from toplu.wire.gemini.message import FreeForm, Response
-from toplu.wire.gemini.token_usage import usage_of
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class RequestRunner:
                 and not isinstance(outcome, RequestError)
                 and await self._may_copy(job, read.request)
             ):
-                copies = await asyncio.to_thread(self._copies, job, others, outcome)
+                copies = await asyncio.to_thread(self._copies, job, others, outcome.response)
             records = [_record(read, outcome), *copies]
             _log_finished(job, records)
             yield records
@@ -114,7 +114,7 @@ class RequestRunner:
 
     async def _answer(
         self, job: Job, read: _Read, lane: int, begun: Callable[[], None] | None
-    ) -> Response | RequestError:
+    ) -> Answered | RequestError:
         try:
             return await self._answers.answer(
                 read.request,
@@ -148,8 +148,8 @@ class RequestRunner:
             if read.fault is not None:
                 records.append(_record(read, read.fault))
                 continue
-            record = _record(read, copy_of(response))
-            records.append(replace(record, usage=NO_TOKENS, is_copy=True))
+            copy = Answered(response=copy_of(response), usage=NO_TOKENS)
+            records.append(replace(_record(read, copy), is_copy=True))
         return records
 
 
@@ -162,12 +162,14 @@ def _model_fault(model: str | None, job: Job, line: RequestLine) -> RequestError
     ).as_request_error()
 
 
-def _record(read: _Read, outcome: Response | RequestError) -> Record:
+def _record(read: _Read, outcome: Answered | RequestError) -> Record:
+    succeeded = isinstance(outcome, Answered)
+    written = outcome.response if isinstance(outcome, Answered) else outcome
     return Record(
         index=read.index,
-        succeeded=not isinstance(outcome, RequestError),
-        payload=jsonl.write_result(read.key, read.metadata, outcome),
-        usage=NO_TOKENS if isinstance(outcome, RequestError) else usage_of(outcome),
+        succeeded=succeeded,
+        payload=jsonl.write_result(read.key, read.metadata, written),
+        usage=outcome.usage if isinstance(outcome, Answered) else NO_TOKENS,
         labels=read.labels,
     )
 

@@ -17,7 +17,17 @@ from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.prompt import read_prefix, read_prompt, read_turns
 from toplu.fleet.adapters.valid_answer import generate_valid
-from toplu.fleet.work import Answer, Attempt, CountPrefix, CountTokens, KeepPrefix, Stream, Work
+from toplu.fleet.work import (
+    Answer,
+    Answered,
+    Attempt,
+    CountPrefix,
+    CountTokens,
+    KeepPrefix,
+    Stream,
+    Work,
+)
+from toplu.money import Usage, total
 from toplu.settings.server import ModelSettings
 from toplu.tools.grounding import Grounded, Grounder
 from toplu.tools.marking import mark_answer
@@ -59,14 +69,15 @@ class PromptAdapter:
 
     async def _answer(
         self, work: Answer, grounded: Grounded, engine: Engine, lane: int
-    ) -> GenerateContentResponse:
+    ) -> Answered:
         parts = await count_parts(grounded, engine)
         listener = None if work.begun is None else BegunNote(work.begun)
         generation = await generate_valid(
             engine, grounded.prompt, lane, listener, attempts_max=self._attempts_max
         )
         generation = _visible(generation, grounded.prompt, work.cached)
-        return _finished(write_answer(generation, self._model), generation, grounded, parts)
+        answer = _finished(write_answer(generation, self._model), generation, grounded, parts)
+        return Answered.of(answer, discarded=_discarded(generation))
 
     async def _stream(
         self, work: Stream, grounded: Grounded, engine: Engine, lane: int
@@ -122,6 +133,18 @@ class PromptAdapter:
 
 def _joined(work: Work[Any]) -> GenerateContentRequest:
     return work.request if work.cached is None else work.cached.before(work.request)
+
+
+def _discarded(generation: Generation) -> Usage:
+    """Return what attempts used whose answers nobody reads."""
+    return total(
+        Usage(
+            prompt_tokens=attempt.prompt_tokens,
+            cached_tokens=attempt.cached_tokens,
+            output_tokens=sum(each.tokens + each.thought_tokens for each in attempt.completions),
+        )
+        for attempt in generation.discarded
+    )
 
 
 async def _in_thread_if_compiling(request: GenerateContentRequest, model: ModelSettings) -> Prompt:

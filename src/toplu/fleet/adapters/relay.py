@@ -20,7 +20,16 @@ from toplu.fleet.adapters.response_proof import (
     read_response_proof,
 )
 from toplu.fleet.adapters.valid_response import relay_valid
-from toplu.fleet.work import Answer, Attempt, CountPrefix, CountTokens, KeepPrefix, Stream, Work
+from toplu.fleet.work import (
+    Answer,
+    Answered,
+    Attempt,
+    CountPrefix,
+    CountTokens,
+    KeepPrefix,
+    Stream,
+    Work,
+)
 from toplu.settings.server import ModelSettings
 from toplu.structured.bounds import SchemaBounds
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
@@ -65,11 +74,13 @@ class RelayAdapter:
         proof: ResponseProof | None,
         relay: Relay,
         _lane: int,
-    ) -> FreeForm:
+    ) -> Answered:
         if proof is None:
-            return _counted(await relay.generate(asked), work.cached)
-        response = await relay_valid(relay, asked.request, proof, attempts_max=self._attempts_max)
-        return _counted(response, work.cached)
+            return Answered.of(_counted(await relay.generate(asked), work.cached))
+        response, discarded = await relay_valid(
+            relay, asked.request, proof, attempts_max=self._attempts_max
+        )
+        return Answered.of(_counted(response, work.cached), discarded=discarded)
 
     async def _stream(
         self,

@@ -42,7 +42,13 @@ async def generate_valid(
 
 
 def _replaced(generation: Generation, index: int, answer: Generation) -> Generation:
-    """Return the generation with the answer in place of a candidate, which is discarded."""
+    """Return the generation with the answer in place of a candidate, which is discarded.
+
+    An answer with one candidate is replaced as a whole: it costs what its last attempt did.
+    """
+    if len(generation.completions) == 1:
+        before = replace(generation, discarded=())
+        return replace(answer, discarded=(*generation.discarded, before))
     completions = list(generation.completions)
     discarded = replace(answer, completions=(completions[index],))
     completions[index] = answer.completions[0]

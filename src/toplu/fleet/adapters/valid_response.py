@@ -5,31 +5,36 @@ import msgspec
 from toplu.engines.relay import Relay, RelayedRequest
 from toplu.fleet.adapters.further_attempt import SEED_STEP, sampled_again, write_correction
 from toplu.fleet.adapters.response_proof import ResponseProof, candidates_of
+from toplu.money import NO_TOKENS, Usage
 from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 from toplu.wire.gemini.message import FreeForm
-from toplu.wire.gemini.token_usage import sum_usage
+from toplu.wire.gemini.token_usage import sum_usage, usage_of
 
 
 async def relay_valid(
     relay: Relay, request: GenerateContentRequest, proof: ResponseProof, *, attempts_max: int
-) -> FreeForm:
+) -> tuple[FreeForm, Usage]:
     """Return a response whose every candidate with STOP validates, else says what it breaks.
 
     A candidate that breaks its form is asked for again, alone, `attempts_max` times in all. The
-    usage is that of all attempts together.
+    usage is that of all attempts together. Beside it comes what of it was discarded: all but the
+    last attempt, or of several candidates, whose tokens nobody tells apart, all but the first.
     """
     response = await relay.generate(RelayedRequest(request))
+    discarded = NO_TOKENS
     faults = proof.find_faults(response)
     for attempt in range(1, attempts_max):
         for place, fault in faults.items():
             again = _named(request, fault["finishMessage"], attempt * SEED_STEP + place)
             answer = await relay.generate(RelayedRequest(again))
+            is_alone = len(response["candidates"]) == 1 and candidates_of(answer)
+            discarded = usage_of(response) if is_alone else discarded + usage_of(answer)
             response = _replaced(response, place, answer)
         faults = proof.find_faults(response) if faults else {}
     if not faults:
-        return response
+        return response, discarded
     marked = [faults.get(place, each) for place, each in enumerate(response["candidates"])]
-    return response | {"candidates": marked}
+    return response | {"candidates": marked}, discarded
 
 
 def _replaced(response: FreeForm, place: int, answer: FreeForm) -> FreeForm:

@@ -3,12 +3,13 @@
     record:  length u32 │ crc32 u32 │ index u32 │ outcome u8 │ tokens u32, u32, u32 │ payload
 
 All little endian. The outcome is 0 for an error, 1 for a response, 2 for the response to another
-request that asked the same. The tokens are those of the prompt, those of them that were cached, and
-those of the output: whoever counts results counts what they used with them. The payload is one
-output line without its newline; the checksum covers everything else in the record. Each lease has a
-file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of a file
-may be torn: reading stops there, and what was committed lies before it. Everything here blocks;
-callers run it in a thread.
+request that asked the same; with 4 added, the payload begins with three further u32. The tokens are
+those of the prompt, those of them that were cached, and those of the output, and the further ones
+are what of them was discarded: whoever counts results counts what they used with them. The rest is
+one output line without its newline; the checksum covers everything else in the record. Each lease
+has a file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of
+a file may be torn: reading stops there, and what was committed lies before it. Everything here
+blocks; callers run it in a thread.
 """
 
 import os
@@ -23,10 +24,12 @@ from typing import BinaryIO
 
 from toplu.job import JobId
 from toplu.labels import Labels
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import NO_TOKENS, TOKENS, Usage
 
 HEADER = struct.Struct("<IIIBIII")
 ERROR, RESPONSE, COPY = range(3)
+WITH_DISCARDED = 4
+DISCARDED = struct.Struct("<III")  # before the line, where the outcome says so
 CHECKED = struct.Struct("<IIBIII")  # the header without the checksum itself
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -189,14 +192,16 @@ def sync_folder(folder: Path) -> None:
 
 
 def _pack(record: Record) -> bytes:
-    length = len(record.payload)
-    usage = record.usage
-    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens)
+    used = [getattr(record.usage, name) for name in TOKENS]
+    tokens, discarded = used[:3], used[3:]
+    payload = record.payload
     outcome = (COPY if record.is_copy else RESPONSE) if record.succeeded else ERROR
-    checked = CHECKED.pack(length, record.index, outcome, *tokens)
-    checksum = _checksum(checked, record.payload)
-    header = HEADER.pack(length, checksum, record.index, outcome, *tokens)
-    return header + record.payload
+    if any(discarded):
+        outcome += WITH_DISCARDED
+        payload = DISCARDED.pack(*discarded) + payload
+    checked = CHECKED.pack(len(payload), record.index, outcome, *tokens)
+    header = HEADER.pack(len(payload), _checksum(checked, payload), record.index, outcome, *tokens)
+    return header + payload
 
 
 def _checksum(checked: bytes, payload: bytes) -> int:
@@ -209,22 +214,25 @@ def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
         header = file.read(HEADER.size)
         if len(header) < HEADER.size:
             return
-        length, checksum, index, outcome, prompt, cached, output = HEADER.unpack(header)
+        length, checksum, index, outcome, *tokens = HEADER.unpack(header)
         offset = position + HEADER.size
         # Checked before reading: a damaged length may claim gigabytes.
         if offset + length > size_bytes:
             return
         payload = file.read(length)
-        checked = CHECKED.pack(length, index, outcome, prompt, cached, output)
+        checked = CHECKED.pack(length, index, outcome, *tokens)
         if len(payload) < length or _checksum(checked, payload) != checksum:
             return
+        further = DISCARDED.size if outcome & WITH_DISCARDED else 0
+        if further:
+            tokens += DISCARDED.unpack_from(payload)
         yield Entry(
             index=index,
-            succeeded=outcome != ERROR,
-            offset=offset,
-            length=length,
-            usage=Usage(prompt_tokens=prompt, cached_tokens=cached, output_tokens=output),
-            is_copy=outcome == COPY,
+            succeeded=outcome & ~WITH_DISCARDED != ERROR,
+            offset=offset + further,
+            length=length - further,
+            usage=Usage(**dict(zip(TOKENS, tokens, strict=False))),
+            is_copy=outcome & ~WITH_DISCARDED == COPY,
         )
         position = offset + length
 

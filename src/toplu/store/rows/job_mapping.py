@@ -31,7 +31,7 @@ from toplu.job import (
     Shard,
     sources_of,
 )
-from toplu.money import Prices, Usage
+from toplu.money import TOKENS, Prices, Usage
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import link_retry
 from toplu.store.rows.schema import jobs, shards
@@ -121,11 +121,7 @@ def counts_of(row: AnyRow) -> RequestCounts:
 
 def usage_of(row: AnyRow) -> Usage:
     """Return what a row of `jobs` or `shards` says was used."""
-    return Usage(
-        prompt_tokens=row.prompt_tokens,
-        cached_tokens=row.cached_tokens,
-        output_tokens=row.output_tokens,
-    )
+    return Usage(**{name: getattr(row, name) for name in TOKENS})
 
 
 def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | None:

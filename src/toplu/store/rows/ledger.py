@@ -6,7 +6,7 @@ the batch; see `store.rows.job_mapping`.
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from toplu.clock import timestamp
 from toplu.job import Job, ProjectId
 from toplu.labels import LabelSums
-from toplu.money import UNITS, Kind, Prices, Usage
+from toplu.money import TOKENS, UNITS, Kind, Prices, Usage
 from toplu.store.rows.database import Database
 from toplu.store.rows.label_sums import LabelEntry, insert_labels, take_sums
 from toplu.store.rows.schema import ledger, ledger_labels
@@ -145,22 +145,13 @@ class LedgerRows:
 
     async def usage_of(self, entry_id: str) -> Usage | None:
         """Return what an entry says was used, or None if there is no such entry."""
-        query = select(*(ledger.c[field.name] for field in fields(Usage))).where(
-            ledger.c.id == entry_id
-        )
+        query = select(*(ledger.c[name] for name in TOKENS)).where(ledger.c.id == entry_id)
         row = await self._database.read(lambda c: c.execute(query).first())
         return None if row is None else Usage(**row._asdict())
 
 
 KEY = tuple(ledger.c[name] for name in ("project", "model", "day", "kind", "currency"))
-SUMMED = (
-    "requests",
-    "prompt_tokens",
-    "cached_tokens",
-    "output_tokens",
-    "cost_whole",
-    "cost_units",
-)
+SUMMED = ("requests", *TOKENS, "cost_whole", "cost_units")
 
 
 def _conditions(
@@ -211,9 +202,7 @@ def _values_of(entry: LedgerEntry) -> dict[str, Any]:
         "kind": entry.kind,
         "day": entry.day,
         "requests": entry.requests,
-        "prompt_tokens": entry.usage.prompt_tokens,
-        "cached_tokens": entry.usage.cached_tokens,
-        "output_tokens": entry.usage.output_tokens,
+        **asdict(entry.usage),
         "currency": entry.currency,
         "cost_whole": whole,
         "cost_units": units,
@@ -227,11 +216,7 @@ def _total_of(row: Row[tuple[Any, ...]]) -> Total:
         day=row.day,
         kind=Kind(row.kind),
         requests=row.requests,
-        usage=Usage(
-            prompt_tokens=row.prompt_tokens,
-            cached_tokens=row.cached_tokens,
-            output_tokens=row.output_tokens,
-        ),
+        usage=Usage(**{name: getattr(row, name) for name in TOKENS}),
         currency=row.currency,
         cost_units=row.cost_whole * UNITS + row.cost_units,
     )

@@ -14,17 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, Update, bindparam, insert, update
 
 from toplu.job import JobId, Lease, Shard
-from toplu.money import WORK_OF_REQUEST, Usage, total
+from toplu.money import TOKENS, WORK_OF_REQUEST, Usage, total
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.label_sums import keep_sums
 from toplu.store.rows.leases import give_back_lease, key_of, read_held
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import charge
 
-COUNTERS = (
-    *("succeeded", "failed", "deduplicated"),
-    *("prompt_tokens", "cached_tokens", "output_tokens"),
-)
+OUTCOMES = ("succeeded", "failed", "deduplicated")
+COUNTERS = (*OUTCOMES, *TOKENS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +120,7 @@ def _write_job(connection: Connection, job: JobId, gains: Sequence[_Gain], at: d
     used = total(it.usage for it in after) - total(it.usage for it in before)
     succeeded, failed, deduplicated = (
         sum(getattr(it, name) for it in after) - sum(getattr(it, name) for it in before)
-        for name in COUNTERS[:3]
+        for name in OUTCOMES
     )
     values = {
         "more_succeeded": succeeded,

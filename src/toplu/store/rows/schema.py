@@ -4,6 +4,7 @@ There is no row per request: a job of ten million requests is one job, some ten 
 and as many segments of the result log.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
@@ -39,6 +40,12 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else EPOCH + value * MICROSECOND
 
 
+def _discarded_columns() -> Iterator[Column[int]]:
+    """Yield what of the tokens costs nothing; see `money.Usage`."""
+    for name in ("prompt", "cached", "output"):
+        yield Column(f"discarded_{name}_tokens", BigInteger, nullable=False, server_default="0")
+
+
 metadata = MetaData()
 
 jobs = Table(
@@ -60,6 +67,7 @@ jobs = Table(
     Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
     Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
     Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    *_discarded_columns(),
     Column("tokens_estimate", BigInteger, nullable=False, server_default="0"),
     # Of one token when the batch was created: what was agreed then is what it costs.
     Column("currency", String(3), nullable=False, server_default="USD"),
@@ -100,6 +108,7 @@ shards = Table(
     Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
     Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
     Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    *_discarded_columns(),
     Column("done", Boolean, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(64)),
@@ -230,6 +239,7 @@ ledger = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
+    *_discarded_columns(),
     Column("currency", String(3), nullable=False),
     # The cost in two parts, of which neither outgrows 64 bits, nor do their sums.
     Column("cost_whole", BigInteger, nullable=False),
@@ -248,6 +258,7 @@ ledger_labels = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
+    *_discarded_columns(),
     Column("cost_whole", BigInteger, nullable=False),
     Column("cost_units", BigInteger, nullable=False),
 )

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from toplu.job import WORK_SCALE, Job, JobId, ProjectId, RequestCounts, Share
-from toplu.money import Usage
+from toplu.money import TOKENS, Usage
 from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
 from toplu.store.rows.schema import Moment, jobs, shards, shares
 
@@ -37,7 +37,7 @@ OLDEST_MAX = 256
 COLUMNS = (
     *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
     *("total", "succeeded", "failed", "deduplicated"),
-    *("prompt_tokens", "cached_tokens", "output_tokens"),
+    *TOKENS,
 )
 
 

@@ -10,6 +10,7 @@ from support.batch.batch_world import BatchWorld, line_of
 from support.batch.lanes_world import LanePool, LanesWorld
 from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.pool import EngineStopped
+from toplu.fleet.work import Answered
 from toplu.job import ProjectId
 from toplu.wire.gemini.content import (
     GenerateContentRequest,
@@ -160,7 +161,7 @@ class SharedPool(LanePool):
 
     async def answer(
         self, request: GenerateContentRequest, *, begun: Callable[[], None], **how: Any
-    ) -> GenerateContentResponse:
+    ) -> Answered:
         text = (request.contents or [])[0].parts[0].text
         self.read[text[-1]] = begun
         return await super().answer(request, **how)

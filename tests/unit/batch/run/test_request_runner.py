@@ -8,6 +8,7 @@ from support.batch.batch_world import BatchWorld, answer_all
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.errors import Unavailable
+from toplu.fleet.work import Answered
 from toplu.job import JobId, JobState
 from toplu.money import Usage
 from toplu.wire.gemini.content import (
@@ -32,17 +33,18 @@ class CountingPool:
     async def may_copy(self, _: GenerateContentRequest, **__: Any) -> bool:
         return self.copies
 
-    async def answer(self, request: GenerateContentRequest, **_: Any) -> GenerateContentResponse:
+    async def answer(self, request: GenerateContentRequest, **_: Any) -> Answered:
         text = (request.contents or [])[0].parts[0].text
         self.asked.append(text)
         if len(self.asked) <= self.failing:
             raise Unavailable("not now")
-        return GenerateContentResponse(
+        response = GenerateContentResponse(
             candidates=[],
             usage_metadata=UsageMetadata(prompt_token_count=5, total_token_count=7),
             model_version="m",
             response_id=f"id-{len(self.asked)}",
         )
+        return Answered.of(response)
 
 
 def a_line(text: str, key: str, **config: Any) -> bytes:

@@ -17,13 +17,13 @@ from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.fleet.pool import EngineGivenUp
+from toplu.fleet.work import Answered
 from toplu.job import JobId, JobState, Lease
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import ResultLog
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.content import (
     GenerateContentRequest,
-    GenerateContentResponse,
 )
 
 
@@ -43,9 +43,7 @@ class HeldPool:
     def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # interactive calls do not come
         return False
 
-    async def answer(
-        self, _request: GenerateContentRequest, **_how: Any
-    ) -> GenerateContentResponse:
+    async def answer(self, _request: GenerateContentRequest, **_how: Any) -> Answered:
         self.asked += 1
         self.begun.set()
         await self.may_answer.wait()

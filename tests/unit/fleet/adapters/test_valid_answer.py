@@ -74,6 +74,14 @@ async def test_a_broken_answer_is_asked_for_again_and_its_tokens_count() -> None
     assert (usage.total_token_count, usage.cached_content_token_count) == (28, 2)
 
 
+async def test_an_answer_costs_what_its_last_attempt_used() -> None:
+    engine: Any = Scripted(said(WRONG), said(WRONG), said(RIGHT))
+    generation = await generate_valid(engine, prompt_of(), 0, None, attempts_max=3)
+    assert [each.prompt_tokens for each in generation.discarded] == [10, 10]
+    assert [each.completions[0].text for each in generation.attempts] == [WRONG, WRONG, RIGHT]
+    assert not any(each.discarded for each in generation.discarded)
+
+
 async def test_each_attempt_has_a_seed_of_its_own_and_keeps_a_temperature() -> None:
     engine, _ = await answer(prompt_of(seed=5, temperature=1.0), *[said(WRONG)] * 3)
     assert len({each.sampling.seed for each in engine.prompts}) == 3
