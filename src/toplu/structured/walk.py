@@ -4,17 +4,22 @@ It answers by the same grammar that engines hold to, and so shows what they may 
 """
 
 import random
+from collections.abc import Iterator
 
 import llguidance
 
-from toplu.errors import Internal
-from toplu.structured.grammar import BYTES, END
-from toplu.structured.structure import Structure
+from toplu.structured.bounds import SchemaBounds
+from toplu.structured.grammar import BYTES, END, compile_error, write_rule
+from toplu.structured.held_schema import anchor_patterns
+from toplu.structured.structure import Structure, write_whole
 
 BYTES_MAX = 64 * 1024  # of the first answer; such a schema asks for a lot
 DRAWN_BYTES_MAX = 4096
 DRAWN_BYTES_TOTAL = 64 * 1024
 ATTEMPTS_MAX = 200
+# The plainest value of `format: uri`, which begins with no blank; most readers want one like it.
+ADDRESS = b'https://a.a"'
+BLANK = ord(" ")
 QUOTE, ESCAPE = ord('"'), ord("\\")
 # What ends a value comes first, then what keeps it short.
 OUTSIDE_TEXT = b'}],:0123456789"ntfa-{[ '
@@ -27,23 +32,38 @@ SHORTENS_AT = 0.5
 def sample_answer(structure: Structure) -> str:
     """Return an answer that validates: the plainest, else one of some that are drawn by seed.
 
-    If none of them validates, the plainest comes all the same: it is the caller's to validate.
+    If none of them validates, the plainest comes all the same, and if none is short enough, no
+    text at all: it is the caller's to validate.
     """
-    first, drawn = None, 0
-    for seed in range(ATTEMPTS_MAX):
-        source = None if seed == 0 else random.Random(seed)  # noqa: S311  # no secret
-        answer = walk(structure.grammar, source, is_text=structure.bare)
-        drawn += 0 if seed == 0 else DRAWN_BYTES_MAX if answer is None else len(answer)
-        if drawn > DRAWN_BYTES_TOTAL:
-            break
-        if answer is None:
-            continue
+    first = ""
+    for answer in _candidates(structure):
         if structure.find_violation(answer) is None:
             return answer
         first = first or answer
-    if first is None:
-        raise Internal("The echo engine finds no answer of the schema that is short enough.")
     return first
+
+
+def _candidates(structure: Structure) -> Iterator[str]:
+    """Yield answers that may validate: the plainest ones, then some of a bounded length in all."""
+    grammars = [structure.grammar]
+    if not structure.bare:
+        anchored = write_whole(f"start: {write_rule(anchor_patterns(structure.held_schema))}\n")
+        if anchored != structure.grammar and not compile_error(anchored, SchemaBounds()):
+            grammars.append(anchored)
+    for grammar in grammars:
+        answer = walk(grammar, None, is_text=structure.bare)
+        if answer is not None:
+            yield answer
+    drawn = 0
+    for seed in range(1, ATTEMPTS_MAX):
+        for grammar in grammars:
+            source = random.Random(seed)  # noqa: S311  # no secret
+            answer = walk(grammar, source, is_text=structure.bare)
+            drawn += DRAWN_BYTES_MAX if answer is None else len(answer)
+            if answer is not None:
+                yield answer
+        if drawn > DRAWN_BYTES_TOTAL:
+            return
 
 
 def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -> str | None:
@@ -66,6 +86,12 @@ def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -
         allowed = int.from_bytes(matcher.compute_bitmask(), "little")
         if allowed >> END & 1 and (source is None or source.random() < ENDS_AT):
             return answer.text()
+        if source is None and answer.begins_text and not allowed >> BLANK & 1:
+            taken = matcher.try_consume_tokens(list(ADDRESS))
+            if taken == len(ADDRESS):
+                answer.add(ADDRESS)
+                continue
+            matcher.rollback(taken)
         byte = answer.choose(allowed & ~(1 << END), source)
         if byte is None:
             return answer.text() if matcher.is_accepting() else None
@@ -82,6 +108,11 @@ class _Answer:
         self._is_text = is_text  # all of it: no JSON
         self._in_text = is_text
         self._is_escaped = False
+
+    @property
+    def begins_text(self) -> bool:
+        """Whether the next byte is the first of a string."""
+        return self._in_text and self.written[-1:] == b'"'
 
     def add(self, written: bytes) -> None:
         self.written += written

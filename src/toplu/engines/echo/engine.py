@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from toplu.engines.calls import CALLS_MAX, FunctionCall, Functions
+from toplu.engines.calls import CALLS_MAX, Function, FunctionCall, Functions
 from toplu.engines.engine import EngineDied
 from toplu.engines.functions.text_format import write_turns
 from toplu.engines.generation import (
@@ -153,24 +153,29 @@ def _said(turn: Turn) -> str:
 def _complete(prompt: Prompt, text: str, tokens_max: int) -> Completion:
     if prompt.structure is not None:
         return _cut(_sample(prompt.structure), tokens_max)
-    calls = [] if prompt.functions is None else _calls(prompt.functions, text)
-    if not calls:
+    named = [] if prompt.functions is None else _named(prompt.functions, text)
+    if not named:
         return _cut(text, tokens_max)
+    samples = [_sample(function.arguments) for function in named]
+    if not all(samples):
+        return Completion(text="", tokens=0, hit_token_limit=False, broken_call=True)
+    calls = [
+        FunctionCall(name=function.name, arguments=json.loads(sample))
+        for function, sample in zip(named, samples, strict=True)
+    ]
     tokens = sum(len(json.dumps(call.arguments).split()) for call in calls)
     if tokens > tokens_max:
         return Completion(text="", tokens=tokens_max, hit_token_limit=True)
     return Completion(text="", tokens=tokens, hit_token_limit=False, calls=tuple(calls))
 
 
-def _calls(functions: Functions, text: str) -> list[FunctionCall]:
+def _named(functions: Functions, text: str) -> list[Function]:
+    """Return the functions that are called: those whose names are words of the text."""
     words = set(NAME.findall(text))
     named = [each for each in functions.allowed if each.name in words][:CALLS_MAX]
     if functions.must_call and not named:
         named = [functions.allowed[0]]
-    return [
-        FunctionCall(name=function.name, arguments=json.loads(_sample(function.arguments)))
-        for function in named
-    ]
+    return named
 
 
 def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:

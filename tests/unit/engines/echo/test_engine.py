@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.engines.function_cases import functions_of
 from support.waiting import PATIENCE_SECONDS
 from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.engine import EngineDied
@@ -93,6 +94,15 @@ async def test_an_answer_of_some_form_is_the_smallest_that_there_is():
     assert generation.completions == (
         Completion(text="[0, 0, 0]", tokens=3, hit_token_limit=False),
     )
+
+
+async def test_a_call_whose_arguments_are_not_found_is_broken():
+    endless = {"type": "string", "pattern": r"^a:.+\.bcd?$"}
+    parameters = {"type": "object", "properties": {"a": endless}, "required": ["a"]}
+    functions = functions_of([{"name": "f", "parametersJsonSchema": parameters}])
+    asked = replace(a_prompt("call f"), functions=functions)
+    (completion,) = (await an_engine().generate(asked, lane=0)).completions
+    assert (completion.broken_call, completion.calls) == (True, ())
 
 
 def test_a_pattern_that_is_none_is_named():
