@@ -2,6 +2,7 @@
 
 TopluError
 ├── InvalidArgument       400  the call itself is wrong; says what and where
+│   └── UnsupportedEncoding   415  the body is encoded in a way that is not decoded here
 ├── FailedPrecondition    400  right call, wrong moment
 ├── Unauthenticated       401
 ├── PermissionDenied      403  no key; a file that is missing or somebody else's
@@ -113,6 +114,12 @@ class InvalidArgument(TopluError):
                 },
             ),
         )
+
+
+class UnsupportedEncoding(InvalidArgument):
+    """The body is encoded in a way that is not decoded here; the message names it."""
+
+    http_status = 415
 
 
 class FailedPrecondition(TopluError):

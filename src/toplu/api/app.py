@@ -14,6 +14,7 @@ from toplu.api.gemini.files import FilesApi
 from toplu.api.gemini.generate import GenerateApi
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
+from toplu.api.http.content_encoding import DecodedBodies
 from toplu.api.http.error_responses import render
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
@@ -63,7 +64,10 @@ def build_app(
             *uploads.routes(),
             *files.routes(gate),
         ],
-        middleware=[Middleware(StalledBodies, seconds_max=body_silence_seconds_max)],
+        middleware=[
+            Middleware(StalledBodies, seconds_max=body_silence_seconds_max),
+            Middleware(DecodedBodies),
+        ],
         exception_handlers={HTTPException: render, TopluError: render, Exception: render},
     )
     # A path with one slash too many is nobody's: clients of this API expect JSON, not a redirect.

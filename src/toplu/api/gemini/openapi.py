@@ -74,6 +74,7 @@ FAILURES = {
     403: "no key, or no such file or cache",
     404: "no such model, batch or method",
     409: "the name is taken",
+    415: "the body is encoded in a way that is not decoded here",
     429: "a limit of the project is reached",
     499: "the body of the call stood still",
     500: "a fault of this server",

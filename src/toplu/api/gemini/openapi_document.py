@@ -86,12 +86,12 @@ def _responses(call: Operated) -> dict[str, Any]:
         for status in call.fails:
             responses[str(status)] = {"description": FAILURES[status], "content": _given(call)}
         return responses
-    stalls = (499,) if call.takes is not None else ()
+    of_bodies = (415, 499) if call.takes is not None else ()
     failed: dict[str, Any] = {JSON: {"schema": _reference(ErrorBody)}}
     if call.streams:
         in_list = {"type": "array", "items": _reference(ErrorBody)}
         failed = {JSON: {"schema": {"anyOf": [_reference(ErrorBody), in_list]}}}
-    for status in sorted({*ALWAYS_FAILS, *stalls, *call.fails}):
+    for status in sorted({*ALWAYS_FAILS, *of_bodies, *call.fails}):
         responses[str(status)] = {"description": FAILURES[status], "content": failed}
     return responses
 

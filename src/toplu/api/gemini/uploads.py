@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from toplu.api.gemini.file_resources import file_resource
 from toplu.api.http.addresses import base_url
-from toplu.api.http.error_responses import body_of
+from toplu.api.http.error_responses import body_of, headers_of
 from toplu.api.http.gate import Call, Gate
-from toplu.api.http.multipart import METADATA_BYTES_MAX, MultipartUpload
+from toplu.api.http.multipart import METADATA_BYTES_MAX, MultipartUpload, check_not_encoded
 from toplu.api.http.responses import json_response
 from toplu.errors import Cancelled, Internal, InvalidArgument, TopluError, Unavailable
 from toplu.files.library import StoredFile
@@ -71,6 +71,10 @@ class UploadsApi:
         command = headers.get("x-goog-upload-command", "start").strip().lower()
         if command != "start":
             raise InvalidArgument(f'An upload begins with the command "start", not "{command}".')
+        check_not_encoded(
+            "X-Goog-Upload-Header-Content-Encoding",
+            headers.get("x-goog-upload-header-content-encoding", ""),
+        )
         body = await call.read(CreateFileRequest, METADATA_BYTES_MAX)
         upload_id = await self._uploads.start(
             call.project,
@@ -120,8 +124,9 @@ class UploadsApi:
         except TopluError as error:
             if isinstance(error, Cancelled | Unavailable | Internal):
                 raise
+            headers = headers_of(error) | {STATUS: "final"}
             return await json_response(
-                request, body_of(error), status=error.http_status, headers={STATUS: "final"}
+                request, body_of(error), status=error.http_status, headers=headers
             )
 
     async def _progress(self, request: Request, upload_id: str) -> Response:

@@ -5,8 +5,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from toplu.api.http.content_encoding import ACCEPTED
 from toplu.api.http.responses import json_response
-from toplu.errors import Internal, NotFound, ResourceExhausted, TopluError
+from toplu.errors import (
+    Internal,
+    NotFound,
+    ResourceExhausted,
+    TopluError,
+    UnsupportedEncoding,
+)
 from toplu.wire.gemini.message import FreeForm, Message
 
 log = structlog.get_logger()
@@ -43,12 +50,21 @@ async def render(request: Request, error: Exception, *, in_list: bool = False) -
     """Answer with the error, whatever it is; in a list of one where a list would have come."""
     failure = failure_of(request, error)
     body = body_of(failure)
-    headers = None
-    if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
-        headers = {"Retry-After": str(failure.retry_seconds)}
     return await json_response(
-        request, [body] if in_list else body, status=failure.http_status, headers=headers
+        request,
+        [body] if in_list else body,
+        status=failure.http_status,
+        headers=headers_of(failure),
     )
+
+
+def headers_of(failure: TopluError) -> dict[str, str]:
+    """Return the headers that say what a client may do about the error."""
+    if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
+        return {"Retry-After": str(failure.retry_seconds)}
+    if isinstance(failure, UnsupportedEncoding):
+        return {"Accept-Encoding": ACCEPTED}  # RFC 9110, 15.5.16
+    return {}
 
 
 def failure_of(request: Request, error: Exception) -> TopluError:

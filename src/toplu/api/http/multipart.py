@@ -7,10 +7,27 @@ from dataclasses import dataclass
 from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from toplu.errors import InvalidArgument
+from toplu.errors import InvalidArgument, UnsupportedEncoding
 
 METADATA_BYTES_MAX = 64 * 1024
 HEADER_BYTES_MAX = 8 * 1024
+
+# Headers that say how bytes inside a body are encoded, and the values that leave them as they are.
+PLAIN_ENCODINGS = {
+    "content-encoding": {"", "identity"},
+    "x-goog-upload-header-content-encoding": {"", "identity"},
+    "content-transfer-encoding": {"", "binary", "8bit", "7bit"},
+}
+
+
+def check_not_encoded(name: str, value: str) -> None:
+    """Raise UnsupportedEncoding if a header says that the bytes of a file are encoded."""
+    plain = PLAIN_ENCODINGS.get(name.lower())
+    if plain is not None and value.strip().lower() not in plain:
+        raise UnsupportedEncoding(
+            f'{name} "{value}" is not supported: send the bytes of the file as they are. '
+            "The body as a whole may have a Content-Encoding, gzip or deflate."
+        )
 
 
 @dataclass(slots=True)
@@ -102,6 +119,7 @@ class MultipartUpload:
         name, value = (bytes(half).decode("latin-1") for half in self._header)
         if name.lower() == "content-type":
             self._content_type = value
+        check_not_encoded(name, value)
         self._header = (bytearray(), bytearray())
 
     def _open_part(self) -> None:
