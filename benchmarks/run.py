@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import batch_throughput
+import command_start
 import control_plane
 import embedding_throughput
 import first_token
@@ -186,6 +187,12 @@ BENCHMARKS = (
             "four_lanes_labels_per_cpu_ratio": at_least(0.9),
         },
         is_selected=False,
+    ),
+    Benchmark(
+        name="B18",
+        title="start of the command line over the bare interpreter",
+        measure=command_start.measure,
+        targets={"help_over_bare": at_most(10.0)},
     ),
 )
 

@@ -1,31 +1,22 @@
-"""The `toplu` command and what its words do."""
+"""The `toplu` command. Each of its commands is imported when it is called."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toplu import __version__
-from toplu.cli import batches, keys, models, projects, search, usage
-from toplu.cli.logs import configure_logs
+from toplu.cli.lazy import LazyGroup
 from toplu.errors import ConfigurationError, TopluError
-from toplu.settings.server import load
 
 app = typer.Typer(
+    cls=LazyGroup,
     help="The Gemini Batch API on your own models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-app.add_typer(batches.app, name="batches")
-app.command("watch")(batches.watch)
-app.add_typer(keys.app, name="keys")
-app.add_typer(models.app, name="models")
-app.add_typer(search.app, name="search")
-app.add_typer(projects.app, name="projects")
-app.command("usage")(usage.show_usage)
 
 
 @app.command()
@@ -36,9 +27,13 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
 ) -> None:
     """Run the server until it is told to stop."""
+    import asyncio
+
     import uvloop
 
+    from toplu.cli.logs import configure_logs
     from toplu.cli.serve import serve as run_server
+    from toplu.settings.server import load
 
     settings = load(config, overrides={"host": host, "port": port, "data_dir": data_dir})
     configure_logs(settings)
@@ -49,6 +44,8 @@ def serve(
 @app.command()
 def version() -> None:
     """Print the version."""
+    from toplu import __version__
+
     typer.echo(__version__)
 
 

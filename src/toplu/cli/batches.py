@@ -11,11 +11,13 @@ import typer
 
 from toplu.cli.client import DEFAULT_URL, Client, KeyFileOption, UrlOption
 from toplu.cli.tables import print_table
-from toplu.cli.watch import Operation, table_of
+from toplu.cli.watch import COLUMNS, Operation, cells_of
 from toplu.cli.watch import watch as follow
 from toplu.errors import ConfigurationError
 
-app = typer.Typer(help="Work with the batches of a running server.", no_args_is_help=True)
+app = typer.Typer(
+    help="Work with the batches of a running server.", no_args_is_help=True, rich_markup_mode=None
+)
 
 NameArgument = Annotated[str, typer.Argument(help="The batch: batches/ID, or the ID alone.")]
 PAGES_MAX = 100
@@ -25,7 +27,7 @@ T = TypeVar("T")
 @app.command("list")
 def list_batches(url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None) -> None:
     """Show the project's batches, newest first."""
-    print_table(table_of(_with_client(url, key_file, _all)))
+    print_table(COLUMNS, map(cells_of, _with_client(url, key_file, _all)))
 
 
 @app.command()

@@ -5,12 +5,14 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import aiohttp
 import typer
 
 from toplu.errors import ConfigurationError, TopluError, Unavailable
+
+if TYPE_CHECKING:
+    import aiohttp
 
 KEY_VARIABLE = "GEMINI_API_KEY"
 CALL_SECONDS = 60.0
@@ -26,7 +28,7 @@ DEFAULT_URL = "http://127.0.0.1:8765"
 class Client:
     """Calls with one key; a call that fails is a TopluError in the server's words."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: "aiohttp.ClientSession", url: str) -> None:
         self._session = session
         self._url = url
 
@@ -35,6 +37,8 @@ class Client:
     async def open(cls, url: str, key_file: Path | None) -> AsyncIterator[Self]:
         """Yield a client; its key is in no argument, which every user of the machine could read."""
         headers = {"x-goog-api-key": _key(key_file), "X-Toplu-State-Style": "job"}
+        import aiohttp
+
         # No bound for a whole download, but for each wait in it.
         timeout = aiohttp.ClientTimeout(total=None, connect=CALL_SECONDS, sock_read=CALL_SECONDS)
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
@@ -46,7 +50,7 @@ class Client:
             return await answer.json()
 
     @asynccontextmanager
-    async def lines(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def lines(self, path: str) -> "AsyncIterator[aiohttp.ClientResponse]":
         """Yield an answer whose body is still to be read."""
         async with self._answer("GET", path, None) as answer:
             yield answer
@@ -54,7 +58,9 @@ class Client:
     @asynccontextmanager
     async def _answer(
         self, method: str, path: str, body: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
+        import aiohttp
+
         try:
             async with self._session.request(
                 method, f"{self._url}/v1beta/{path}", json=body, allow_redirects=False

@@ -1,19 +1,26 @@
 """`toplu keys`: who may call, and for which project."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from toplu.cli.tables import print_table
 from toplu.clock import timestamp
 from toplu.job import ProjectId
-from toplu.settings.server import load
-from toplu.wiring.admin import open_keys
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from toplu.projects.keys import Keys
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Make, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None
+)
+
+COLUMNS = ("id", "project", "label", "begins with", "created", "revoked")
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -27,31 +34,24 @@ def create(
     config: ConfigOption = None,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
-
-    async def make() -> str:
-        settings = load(config, overrides={"data_dir": data_dir})
-        async with open_keys(settings) as keys:
-            return await keys.create(ProjectId(project), label)
-
-    typer.echo(asyncio.run(make()))
+    typer.echo(_with_keys(data_dir, config, lambda keys: keys.create(ProjectId(project), label)))
 
 
 @app.command("list")
 def list_keys(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Show every key by its id, never the key itself."""
-
-    async def show() -> None:
-        settings = load(config, overrides={"data_dir": data_dir})
-        table = Table("id", "project", "label", "begins with", "created", "revoked")
-        async with open_keys(settings) as keys:
-            for key in await keys.list():
-                revoked = timestamp(key.revoked) if key.revoked is not None else ""
-                table.add_row(
-                    key.id, key.project, key.label, key.prefix, timestamp(key.created), revoked
-                )
-        Console().print(table)
-
-    asyncio.run(show())
+    rows = [
+        (
+            key.id,
+            key.project,
+            key.label,
+            key.prefix,
+            timestamp(key.created),
+            "" if key.revoked is None else timestamp(key.revoked),
+        )
+        for key in _with_keys(data_dir, config, lambda keys: keys.list())
+    ]
+    print_table(COLUMNS, rows)
 
 
 @app.command()
@@ -61,11 +61,18 @@ def revoke(
     config: ConfigOption = None,
 ) -> None:
     """Make a key invalid; a running server notices within seconds."""
-
-    async def end() -> None:
-        settings = load(config, overrides={"data_dir": data_dir})
-        async with open_keys(settings) as keys:
-            await keys.revoke(key_id)
-
-    asyncio.run(end())
+    _with_keys(data_dir, config, lambda keys: keys.revoke(key_id))
     typer.echo(f"revoked {key_id}")
+
+
+def _with_keys(
+    data_dir: Path | None, config: Path | None, work: Callable[["Keys"], Awaitable[T]]
+) -> T:
+    from toplu.settings.server import load
+    from toplu.wiring.admin import open_keys
+
+    async def run() -> T:
+        async with open_keys(load(config, overrides={"data_dir": data_dir})) as keys:
+            return await work(keys)
+
+    return asyncio.run(run())

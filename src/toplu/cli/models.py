@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
+from toplu.cli.tables import print_table
 from toplu.errors import ConfigurationError
-from toplu.models import sources as model_source
-from toplu.settings.server import load
 
-app = typer.Typer(help="List the catalogue and fetch model files.", no_args_is_help=True)
+app = typer.Typer(
+    help="List the catalogue and fetch model files.", no_args_is_help=True, rich_markup_mode=None
+)
 
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
@@ -21,18 +19,22 @@ ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings
 @app.command("list")
 def list_models(config: ConfigOption = None) -> None:
     """Show the models, the names they answer to and whether their files are here."""
+    from toplu.models import sources
+    from toplu.settings.server import load
+
     settings = load(config)
-    table = Table("name", "answers to", "engine", "source", "file")
+    rows: list[tuple[str, ...]] = []
     for model in settings.models:
-        projector = model_source.projector_of(model)
+        projector = sources.projector_of(model)
         files = [
-            model_source.locate(each, settings.model_dir)
+            sources.locate(each, settings.model_dir)
             for each in (model, projector)
             if each is not None
         ]
         here = "not needed" if model.source is None else "here" if all(files) else "missing"
-        table.add_row(model.name, ", ".join(model.aliases), model.engine, model.source or "", here)
-    Console().print(table)
+        names = ", ".join(model.aliases)
+        rows.append((model.name, names, model.engine, model.source or "", here))
+    print_table(("name", "answers to", "engine", "source", "file"), rows)
 
 
 @app.command()
@@ -41,15 +43,20 @@ def pull(
     config: ConfigOption = None,
 ) -> None:
     """Fetch a model's files and check them; does nothing when they are here."""
+    from rich.progress import Progress
+
+    from toplu.models import sources
+    from toplu.settings.server import load
+
     settings = load(config)
     model = next((model for model in settings.models if model.name == name), None)
     if model is None:
         names = ", ".join(model.name for model in settings.models)
         raise ConfigurationError(f"{name} is not in the catalogue, which has: {names}")
-    for each in (model, model_source.projector_of(model)):
+    for each in (model, sources.projector_of(model)):
         if each is None:
             continue
         with Progress(transient=True) as progress:
             progress.add_task(f"fetching {name}", total=None)
-            file = asyncio.run(model_source.pull(each, settings.model_dir))
+            file = asyncio.run(sources.pull(each, settings.model_dir))
         typer.echo(f"{name}: {file}")

@@ -1,18 +1,25 @@
 """`toplu projects`: which tier each project has, and what it uses of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.table import Table
 
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
-from toplu.settings.server import load
-from toplu.wiring.admin import Books, open_books
 
-app = typer.Typer(help="Show projects and change their tiers.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from toplu.wiring.admin import Books
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Show projects and change their tiers.", no_args_is_help=True, rich_markup_mode=None
+)
+
+COLUMNS = ("project", "tier", "weight", "unfinished batches", "enqueued tokens", "storage bytes")
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -22,17 +29,10 @@ ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings
 def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Show every project with its tier, and what it uses at the moment."""
 
-    async def show() -> None:
-        settings = load(config, overrides={"data_dir": data_dir})
-        table = Table(
-            "project", "tier", "weight", "unfinished batches", "enqueued tokens", "storage bytes"
-        )
-        async with open_books(settings) as books:
-            for project in await books.quotas.known_projects():
-                table.add_row(*await _row_of(books, project))
-        print_table(table)
+    async def read(books: "Books") -> list[tuple[str, ...]]:
+        return [await _row_of(books, each) for each in await books.quotas.known_projects()]
 
-    asyncio.run(show())
+    print_table(COLUMNS, with_books(data_dir, config, read))
 
 
 @app.command("set")
@@ -43,17 +43,25 @@ def set_tier(
     config: ConfigOption = None,
 ) -> None:
     """Give a project a tier; a running server follows within seconds."""
-
-    async def change() -> None:
-        settings = load(config, overrides={"data_dir": data_dir})
-        async with open_books(settings) as books:
-            await books.quotas.set_tier(ProjectId(project), tier)
-
-    asyncio.run(change())
+    with_books(data_dir, config, lambda books: books.quotas.set_tier(ProjectId(project), tier))
     typer.echo(f"{project} has tier {tier}")
 
 
-async def _row_of(books: Books, project: ProjectId) -> tuple[str, ...]:
+def with_books(
+    data_dir: Path | None, config: Path | None, work: Callable[["Books"], Awaitable[T]]
+) -> T:
+    """Return what the work with the books of the data folder returns."""
+    from toplu.settings.server import load
+    from toplu.wiring.admin import open_books
+
+    async def run() -> T:
+        async with open_books(load(config, overrides={"data_dir": data_dir})) as books:
+            return await work(books)
+
+    return asyncio.run(run())
+
+
+async def _row_of(books: "Books", project: ProjectId) -> tuple[str, ...]:
     quotas = books.quotas
     tier = await quotas.tier_of(project)
     holdings = await quotas.holdings(project)

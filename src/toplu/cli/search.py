@@ -1,21 +1,21 @@
 """`toplu search`: the documents that `google_search` finds when it searches on this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from toplu.cli.tables import print_table
 from toplu.clock import SystemClock, timestamp
 from toplu.errors import ConfigurationError
-from toplu.settings.server import load
-from toplu.store.search_index import Collection
-from toplu.tools.documents import SUFFIXES, read_documents
-from toplu.wiring.storage import open_search_index
 
-app = typer.Typer(help="Add, list and remove documents to search in.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from toplu.store.search_index import SearchIndex
+
+app = typer.Typer(
+    help="Add, list and remove documents to search in.", no_args_is_help=True, rich_markup_mode=None
+)
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -30,17 +30,20 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Read documents into the index; what was there under the same name is replaced."""
+    from toplu.store.search_index import Collection
+    from toplu.tools.documents import SUFFIXES, read_documents
+
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file or folder")
-    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
+    index = _open_index(data_dir, config)
     name = name or path.resolve().name
     # Without a URL nobody can open it, and nobody learns where it lies on the machine.
     documents = read_documents(path.resolve(), url or f"document:///{quote(name)}")
     added = timestamp(SystemClock().now())
     wanted = Collection(name=name, path=str(path.resolve()), documents=0, added=added)
-    collection = passages.put(wanted, documents)
+    collection = index.put(wanted, documents)
     if not collection.documents:
-        passages.remove(name)
+        index.remove(name)
         known = ", ".join(sorted(SUFFIXES))
         raise ConfigurationError(f"{path}: has no document that can be read ({known})")
     typer.echo(f"{name}: {collection.documents} documents")
@@ -49,11 +52,9 @@ def add(
 @app.command("list")
 def list_collections(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Show what has been added."""
-    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
-    table = Table("name", "documents", "added", "from")
-    for collection in passages.collections():
-        table.add_row(collection.name, str(collection.documents), collection.added, collection.path)
-    Console().print(table)
+    index = _open_index(data_dir, config)
+    rows = [(each.name, str(each.documents), each.added, each.path) for each in index.collections()]
+    print_table(("name", "documents", "added", "from"), rows)
 
 
 @app.command()
@@ -63,7 +64,14 @@ def remove(
     config: ConfigOption = None,
 ) -> None:
     """Take documents out of the index."""
-    passages = open_search_index(load(config, overrides={"data_dir": data_dir}))
-    if not passages.remove(name):
+    index = _open_index(data_dir, config)
+    if not index.remove(name):
         raise ConfigurationError(f"{name}: nothing of that name has been added")
     typer.echo(f"removed {name}")
+
+
+def _open_index(data_dir: Path | None, config: Path | None) -> "SearchIndex":
+    from toplu.settings.server import load
+    from toplu.wiring.storage import open_search_index
+
+    return open_search_index(load(config, overrides={"data_dir": data_dir}))

@@ -1,24 +1,24 @@
 """`toplu usage`: what projects used and what it cost, from the ledger."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from toplu import money
+from toplu.cli.projects import with_books
 from toplu.cli.tables import print_table
 from toplu.job import ProjectId
-from toplu.projects.ledger import LabelTotal, Total
-from toplu.settings.server import load
-from toplu.wiring.admin import open_books
+
+if TYPE_CHECKING:
+    from toplu.projects.ledger import LabelTotal, Total
+    from toplu.wiring.admin import Books
 
 DAYS = ["%Y-%m-%d"]
+COLUMNS = ("project", "model", "day", "kind")
 RIGHT = ("requests", "prompt tokens", "of them cached", "output tokens", "cost")
 
 
@@ -41,23 +41,20 @@ def show_usage(
 
     A batch counts on the day it ended, and a request under each of its labels.
     """
+    wanted: _Wanted = {
+        "project": None if project is None else ProjectId(project),
+        "model": model,
+        "first_day": _day_of(first_day),
+        "last_day": _day_of(last_day),
+    }
 
-    async def show() -> None:
-        settings = load(config, overrides={"data_dir": data_dir})
-        async with open_books(settings) as books:
-            wanted: _Wanted = {
-                "project": None if project is None else ProjectId(project),
-                "model": model,
-                "first_day": _day_of(first_day),
-                "last_day": _day_of(last_day),
-            }
-            totals = await books.ledger.totals(**wanted)
-            labels = await books.ledger.label_totals(**wanted)
-        print_table(_table_of(totals))
-        if labels:
-            print_table(_table_of_labels(labels))
+    async def read(books: "Books") -> "tuple[list[Total], list[LabelTotal]]":
+        return await books.ledger.totals(**wanted), await books.ledger.label_totals(**wanted)
 
-    asyncio.run(show())
+    totals, labels = with_books(data_dir, config, read)
+    _print_totals(totals)
+    if labels:
+        _print_labels(labels)
 
 
 class _Wanted(TypedDict):
@@ -71,35 +68,39 @@ def _day_of(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%d")
 
 
-def _table_of(totals: Sequence[Total]) -> Table:
-    table = Table("project", "model", "day", "kind")
-    for name in RIGHT:
-        table.add_column(name, justify="right")
-    for total in totals:
-        table.add_row(total.project, total.model, total.day, total.kind, *_numbers_of([total]))
+def _print_totals(totals: "Sequence[Total]") -> None:
+    print_table(
+        (*COLUMNS, *RIGHT),
+        [(*_place_of(total), *_numbers_of([total])) for total in totals],
+        right=RIGHT,
+        totals=[("total", "", "", "", *_numbers_of(same)) for same in _by_currency(totals)],
+    )
+
+
+def _print_labels(labels: "Sequence[LabelTotal]") -> None:
+    print_table(
+        ("label", *COLUMNS, *RIGHT),
+        [(_label(each), *_place_of(each.total), *_numbers_of([each.total])) for each in labels],
+        right=RIGHT,
+    )
+
+
+def _by_currency(totals: "Sequence[Total]") -> "Collection[list[Total]]":
     by_currency: dict[str, list[Total]] = defaultdict(list)
     for total in totals:
         by_currency[total.currency].append(total)
-    table.add_section()
-    for same in by_currency.values():
-        table.add_row("total", "", "", "", *_numbers_of(same))
-    return table
+    return by_currency.values()
 
 
-def _table_of_labels(labels: Sequence[LabelTotal]) -> Table:
-    table = Table("label", "project", "model", "day", "kind")
-    for name in RIGHT:
-        table.add_column(name, justify="right")
-    for each in labels:
-        label = Text(f"{each.key}: {each.value}" if each.key else "(other labels)")
-        total = each.total
-        table.add_row(
-            label, total.project, total.model, total.day, total.kind, *_numbers_of([total])
-        )
-    return table
+def _place_of(total: "Total") -> tuple[str, ...]:
+    return total.project, total.model, total.day, total.kind
 
 
-def _numbers_of(totals: Sequence[Total]) -> tuple[str, ...]:
+def _label(each: "LabelTotal") -> str:
+    return f"{each.key}: {each.value}" if each.key else "(other labels)"
+
+
+def _numbers_of(totals: "Sequence[Total]") -> tuple[str, ...]:
     """Return the sums of totals in one currency."""
     usage = money.total(each.usage for each in totals)
     cost = money.as_text(sum(total.cost_units for total in totals))

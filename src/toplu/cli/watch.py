@@ -3,25 +3,28 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table
 
-from toplu.cli.client import Client
+    from toplu.cli.client import Client
+from toplu.cli.tables import table_of as table_of_rows
 from toplu.errors import Unavailable
 
 SECONDS = 2.0
 SILENCES_MAX = 150  # polls in a row without an answer: a server may be started anew meanwhile
 
 Operation = dict[str, Any]
+COLUMNS = ("batch", "state", "requests", "waits for", "expected", "")
 
 
-async def watch(client: Client, names: Sequence[str]) -> list[Operation]:
+async def watch(client: "Client", names: Sequence[str]) -> list[Operation]:
     """Show the batches until they have ended; return how they stand then."""
     if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.live import Live
+
         with Live(console=Console(), auto_refresh=False) as live:
             return await _follow(
                 client, names, lambda them: live.update(table_of(them), refresh=True)
@@ -39,7 +42,7 @@ async def watch(client: Client, names: Sequence[str]) -> list[Operation]:
     return await _follow(client, names, tell)
 
 
-async def _follow(client: Client, names: Sequence[str], show: Any) -> list[Operation]:
+async def _follow(client: "Client", names: Sequence[str], show: Any) -> list[Operation]:
     silences = 0
     while True:
         try:
@@ -56,13 +59,9 @@ async def _follow(client: Client, names: Sequence[str], show: Any) -> list[Opera
         await asyncio.sleep(SECONDS)
 
 
-def table_of(operations: Sequence[Operation]) -> Table:
+def table_of(operations: Sequence[Operation]) -> "Table":
     """Return a row for each batch."""
-    table = Table("batch", "state", "requests", "waits for", "expected", "")
-    for it in operations:
-        # As text: what a message has in square brackets is no style.
-        table.add_row(*(Text(cell) for cell in cells_of(it)))
-    return table
+    return table_of_rows(COLUMNS, map(cells_of, operations))
 
 
 def cells_of(operation: Operation) -> tuple[str, ...]:

@@ -1,0 +1,79 @@
+"""A group of commands of which only the one that is called is imported."""
+
+import importlib
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+# The module and the name in it of a Typer application, or of the function of one command.
+LAZY = {
+    "batches": "toplu.cli.batches:app",
+    "watch": "toplu.cli.batches:watch",
+    "keys": "toplu.cli.keys:app",
+    "models": "toplu.cli.models:app",
+    "search": "toplu.cli.search:app",
+    "projects": "toplu.cli.projects:app",
+    "usage": "toplu.cli.usage:show_usage",
+}
+# The same words as the commands' own help, which is not imported for a list of them.
+HELP = {
+    "batches": "Work with the batches of a running server.",
+    "watch": "Show what batches wait for until they end.",
+    "keys": "Make, list and revoke API keys.",
+    "models": "List the catalogue and fetch model files.",
+    "search": "Add, list and remove documents to search in.",
+    "projects": "Show projects and change their tiers.",
+    "usage": "Show tokens and cost by project, model and day.",
+}
+
+
+class LazyCommands(MutableMapping[str, Any]):
+    """The commands by name: those that are here, then those that are imported when asked for."""
+
+    def __init__(self, loaded: MutableMapping[str, Any]) -> None:
+        self._loaded = dict(loaded)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(LAZY[name])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._loaded, **LAZY})
+
+    def __len__(self) -> int:
+        return len({**self._loaded, **LAZY})
+
+    def help_of(self, name: str) -> str:
+        """Return the line of help, without importing the command for it."""
+        return HELP[name] if name in HELP else self._loaded[name].get_short_help_str(80)
+
+
+class LazyGroup(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lazy = LazyCommands(self.commands)
+        self.commands = self._lazy  # a mapping is all that is asked of it
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._lazy.help_of(name)) for name in self._lazy])
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
+        found.command()(function)
+    return typer.main.get_command(found)
