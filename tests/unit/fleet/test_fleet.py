@@ -40,6 +40,6 @@ async def test_a_request_that_crashes_its_engine_does_not_touch_other_engines():
             await fleet.pool("fragile").run(Answer(request=a_request("boom"), interactive=False))
         await eventually(lambda: fleet.status()["sturdy"] == "READY")
         for name in ("fragile", "sturdy"):
-            response = await fleet.pool(name).run(Answer(request=a_request("fine")))
-            assert response.model_version == name
+            answered = await fleet.pool(name).run(Answer(request=a_request("fine")))
+            assert answered.response.model_version == name
         run.cancel()
