@@ -12,11 +12,17 @@ data/
 
 import contextlib
 import fcntl
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from toplu.errors import ConfigurationError
+
+LOCK = "server.lock"
+PRIVATE_UMASK = 0o077
+OF_A_FILE_SYSTEM = frozenset({"lost+found"})  # the root of a volume has it
 
 
 class DataFolder:
@@ -32,20 +38,39 @@ class DataFolder:
         self.prefixes = root / "prefixes"
 
     def create(self) -> None:
-        """Make the folders, readable by the owner alone."""
+        """Make the folders, and make all that is in them readable by the owner alone.
+
+        From here on this process and its children write no file that others can read.
+        """
+        os.umask(PRIVATE_UMASK)
         try:
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._check_contents()
             for folder in (self.blobs, self.uploads, self.results):
-                folder.mkdir(exist_ok=True, mode=0o700)
+                folder.mkdir(exist_ok=True)
+            _make_private(self.root)
         except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
             raise ConfigurationError(
-                f"data_dir {self.root}: cannot be made: {error.strerror}"
+                f"data_dir {self.root}: cannot be used{where}: {error.strerror}; "
+                "name another folder with --data-dir"
             ) from error
+
+    def _check_contents(self) -> None:
+        """Raise ConfigurationError if the folder is somebody else's: it has files, none of ours."""
+        names = {path.name for path in self.root.iterdir() if not path.name.startswith(".")}
+        names -= OF_A_FILE_SYSTEM
+        ours = {self.database.name, self.search.name, LOCK, self.blobs.name}
+        if names and not names & ours:
+            raise ConfigurationError(
+                f"data_dir {self.root}: has files in it and none of toplu's; "
+                "name an empty folder, or one that is not there yet, with --data-dir"
+            )
 
     @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
         """Be the one server of this folder; the lock goes with the process, however it ends."""
-        with (self.root / "server.lock").open("w") as lock:
+        with (self.root / LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -62,5 +87,23 @@ class DataFolder:
         """Return an empty folder, readable by the owner alone, for one life of an engine."""
         folder = self.prefixes / engine
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True)
         return folder.resolve()
+
+
+def _make_private(path: Path | os.DirEntry[str]) -> None:
+    """Take the rights of group and others from the folder and all in it; links are left alone.
+
+    Older versions wrote files that everybody on the machine could read.
+    """
+    # A server that runs may remove its files meanwhile.
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat(follow_symlinks=False).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        if mode & PRIVATE_UMASK:
+            Path(path).chmod(stat.S_IMODE(mode) & ~PRIVATE_UMASK)
+        if stat.S_ISDIR(mode):
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    _make_private(entry)
