@@ -17,7 +17,8 @@ from support.clients import http_client
 from support.engines.engines_under_test import THINKING_TEMPLATE
 from support.model_tables import model_table
 from toplu.money import Usage
-from toplu.settings.server import DEFAULT_MODEL, PriceSettings, ThinkingSettings, load
+from toplu.settings.load import load
+from toplu.settings.server import DEFAULT_MODEL, PriceSettings, ThinkingSettings
 
 FLASH = "gemini-2.5-flash"
 CALL = f"/v1beta/models/{FLASH}"

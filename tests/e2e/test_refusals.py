@@ -21,7 +21,7 @@ def refusal(*arguments: str, **settings: str) -> str:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    assert ended.returncode != 0
+    assert ended.returncode == 2
     lines = ended.stderr.splitlines()
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("toplu: ")
@@ -39,6 +39,7 @@ def test_a_port_in_use(data_dir: str) -> None:
         said = refusal("--port", port, "--data-dir", data_dir)
     assert f"127.0.0.1:{port}" in said
     assert "in use" in said
+    assert "--port" in said
 
 
 def test_a_data_folder_of_a_running_server(tmp_path: Path) -> None:
@@ -70,7 +71,25 @@ def test_an_unknown_name_in_the_configuration_file(tmp_path: Path, data_dir: str
     config.write_text("prot = 8080\n", encoding="utf-8")
     said = refusal("--data-dir", data_dir, "--config", str(config))
     assert str(config) in said
-    assert "prot" in said
+    assert "did you mean `port`?" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [("path:/no/such.gguf", "no file /no/such.gguf"), ("path:FILE", "SHA-256 is")],
+)
+def test_a_model_file_that_cannot_be_the_one_meant(
+    tmp_path: Path, data_dir: str, source: str, mistake: str
+) -> None:
+    (tmp_path / "own.gguf").write_bytes(b"not the one")
+    source = source.replace("FILE", str(tmp_path / "own.gguf"))
+    config = tmp_path / "toplu.toml"
+    config.write_text(
+        f'[[models]]\nname = "m"\nengine = "llama_cpp"\nlazy = true\nsource = "{source}"\n'
+        f'sha256 = "{"0" * 64}"\n',
+        encoding="utf-8",
+    )
+    assert mistake in refusal("--port", "0", "--data-dir", data_dir, "--config", str(config))
 
 
 def test_a_configuration_file_that_is_not_there(tmp_path: Path, data_dir: str) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from toplu import money
 from toplu.errors import ConfigurationError
 from toplu.money import Kind, Prices, Usage
-from toplu.settings.server import ModelSettings, PriceSettings, Settings, TierSettings, load
+from toplu.settings.load import load
+from toplu.settings.server import ModelSettings, PriceSettings, Settings, TierSettings
 
 PRICES = st.decimals(min_value=0, max_value=999_999, places=5).map(str)
 TOKENS = st.integers(0, 10**13)

@@ -33,7 +33,7 @@ def serve(
 
     from toplu.cli.logs import configure_logs
     from toplu.cli.serve import serve as run_server
-    from toplu.settings.server import load
+    from toplu.settings.load import load
 
     settings = load(config, overrides={"host": host, "port": port, "data_dir": data_dir})
     configure_logs(settings)

@@ -68,7 +68,7 @@ def revoke(
 def _with_keys(
     data_dir: Path | None, config: Path | None, work: Callable[["Keys"], Awaitable[T]]
 ) -> T:
-    from toplu.settings.server import load
+    from toplu.settings.load import load
     from toplu.wiring.admin import open_keys
 
     async def run() -> T:

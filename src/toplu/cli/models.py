@@ -20,7 +20,7 @@ ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings
 def list_models(config: ConfigOption = None) -> None:
     """Show the models, the names they answer to and whether their files are here."""
     from toplu.models import sources
-    from toplu.settings.server import load
+    from toplu.settings.load import load
 
     settings = load(config)
     rows: list[tuple[str, ...]] = []
@@ -45,18 +45,19 @@ def pull(
     """Fetch a model's files and check them; does nothing when they are here."""
     from rich.progress import Progress
 
-    from toplu.models import sources
-    from toplu.settings.server import load
+    from toplu.models.fetching import pull as fetch
+    from toplu.models.sources import projector_of
+    from toplu.settings.load import load
 
     settings = load(config)
     model = next((model for model in settings.models if model.name == name), None)
     if model is None:
         names = ", ".join(model.name for model in settings.models)
         raise ConfigurationError(f"{name} is not in the catalogue, which has: {names}")
-    for each in (model, sources.projector_of(model)):
+    for each in (model, projector_of(model)):
         if each is None:
             continue
         with Progress(transient=True) as progress:
             progress.add_task(f"fetching {name}", total=None)
-            file = asyncio.run(sources.pull(each, settings.model_dir))
+            file = asyncio.run(fetch(each, settings))
         typer.echo(f"{name}: {file}")

@@ -51,7 +51,7 @@ def with_books(
     data_dir: Path | None, config: Path | None, work: Callable[["Books"], Awaitable[T]]
 ) -> T:
     """Return what the work with the books of the data folder returns."""
-    from toplu.settings.server import load
+    from toplu.settings.load import load
     from toplu.wiring.admin import open_books
 
     async def run() -> T:

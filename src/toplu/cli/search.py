@@ -71,7 +71,7 @@ def remove(
 
 
 def _open_index(data_dir: Path | None, config: Path | None) -> "SearchIndex":
-    from toplu.settings.server import load
+    from toplu.settings.load import load
     from toplu.wiring.storage import open_search_index
 
     return open_search_index(load(config, overrides={"data_dir": data_dir}))

@@ -6,6 +6,7 @@ SIGTERM or SIGINT drains: no request is started, those that run finish or go bac
 
 import asyncio
 import contextlib
+import errno
 import gc
 import ipaddress
 import signal
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
+from toplu.models.file_checks import check_files
 from toplu.settings.server import KIB, Settings
 from toplu.wiring.server import Server, open_server
 
@@ -82,15 +84,22 @@ def bind(settings: Settings) -> socket.socket:
         listener.listen(CONNECTIONS_WAITING_MAX)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{_mend(error)}"
         ) from error
     listener.setblocking(False)
     return listener
 
 
+def _mend(error: OSError) -> str:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return "; choose another port with --port, 0 for any that is free"
+    return "; choose another address with --host"
+
+
 async def serve(settings: Settings) -> None:
     """Run until a signal ends it; returns when everything is put away."""
     signals = Signals()
+    await check_files(settings.models, settings.model_dir)
     listener = bind(settings)
     host, port = listener.getsockname()[:2]
     local = is_loopback(settings.host)

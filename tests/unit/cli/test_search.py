@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from toplu.cli.app import app
 from toplu.errors import ConfigurationError
-from toplu.settings.server import SearchSettings, load
+from toplu.settings.load import load
+from toplu.settings.server import SearchSettings
 
 
 def toplu_search(folder: Path, *words: str):

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
+from toplu.settings.load import load
 from toplu.settings.remote import Secret, ServerSettings
-from toplu.settings.server import Kind, load
+from toplu.settings.server import Kind
 
 URL = "https://llm.example.com/v1"
 

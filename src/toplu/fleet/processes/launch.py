@@ -13,7 +13,8 @@ from toplu.engines.engine import Engine
 from toplu.fleet.processes.embedder import start_embedder
 from toplu.fleet.processes.engine_handle import Closable, Death, EngineHandle, Launch
 from toplu.fleet.processes.llama_cpp import start_llama_cpp
-from toplu.models import sources as model_source
+from toplu.models.fetching import pull
+from toplu.models.sources import projector_of
 from toplu.settings.server import ModelSettings, Settings
 
 log = structlog.get_logger()
@@ -56,10 +57,10 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
             case "echo":
                 return RunningEcho(EchoEngine(model))
             case "llama_cpp":
-                path = await _find_model(model, settings.model_dir)
+                path = await _find_model(model, settings)
                 projector_path = None
-                if (projector := model_source.projector_of(model)) is not None:
-                    projector_path = await _find_model(projector, settings.model_dir)
+                if (projector := projector_of(model)) is not None:
+                    projector_path = await _find_model(projector, settings)
                 return await start_llama_cpp(model, path, settings, projector_path=projector_path)
             case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
@@ -77,7 +78,7 @@ def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embed
             case "echo_embedder":
                 return RunningEcho(EchoEmbedder(model))
             case "onnx_embedder":
-                path = await _find_model(model, settings.model_dir)
+                path = await _find_model(model, settings)
                 return await start_embedder(model, path, settings)
             case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
@@ -87,9 +88,9 @@ def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embed
     return launch
 
 
-async def _find_model(model: ModelSettings, model_dir: Path) -> Path:
-    return await model_source.pull(
+async def _find_model(model: ModelSettings, settings: Settings) -> Path:
+    return await pull(
         model,
-        model_dir,
+        settings,
         lambda message: log.info("model_pull", engine=model.name, message=message),
     )

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from toplu.errors import ConfigurationError
-from toplu.settings.server import Settings, load
+from toplu.settings.load import load
+from toplu.settings.server import Settings
 
 
 def test_the_later_source_wins(tmp_path: Path) -> None:
@@ -20,10 +21,22 @@ def test_the_later_source_wins(tmp_path: Path) -> None:
     [
         ("port = 70000", "$.port"),
         ('port = "80"', None),
-        ("prot = 80", "prot"),
+        ("prot = 80", "there is no setting `prot`; did you mean `port`?"),
         ("drain_seconds = -1", "$.drain_seconds"),
-        ('state_style = "jobs"', "$.state_style"),
-        ('[[models]]\nname = "a"\nengine = "magic"', "$.models[0].engine"),
+        ('state_style = "jobs"', "state_style: `jobs` is no choice; did you mean `job`?"),
+        (
+            '[[models]]\nname = "a"\nengine = "magic"',
+            "models[0].engine: `magic` is no choice; it is one of echo, echo_embedder,",
+        ),
+        (
+            '[[models]]\nname = "a"\nengine = "echo"\nkind = "embeding"',
+            "models[0].kind: `embeding` is no choice; did you mean `embedding`?",
+        ),
+        (
+            '[[models]]\nname = "a"\nengine = "echo"\necho.delay = 1',
+            "models[0].echo: there is no setting `delay`; did you mean `delay_seconds`?",
+        ),
+        ("[search]\nzzz = 1", "search: there is no setting `zzz`"),
         ('[[models]]\nname = "A b"\nengine = "echo"', "$.models[0].name"),
         ("port = ", "is not TOML"),
     ],

@@ -1,0 +1,44 @@
+"""Finds the settings among the variables of the environment."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from toplu.errors import ConfigurationError
+from toplu.settings.mistakes import suggest
+from toplu.settings.model import ModelSettings
+from toplu.settings.server import Settings
+
+PREFIX = "TOPLU_"
+TABLES = ("models", "search", "tiers")  # too large for one variable
+OF_CLIENTS = frozenset({"TOPLU_URL"})
+# Kubernetes sets variables for every service beside a pod, whose name may begin with toplu.
+OF_KUBERNETES = re.compile(r"TOPLU_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")
+ADDRESSES = ("tcp://", "udp://", "sctp://")
+
+
+def find_settings(
+    environment: Mapping[str, str], models: Iterable[ModelSettings]
+) -> dict[str, str]:
+    """Return the name of the setting of each variable that is ours.
+
+    Raises ConfigurationError for a variable that begins with TOPLU_ and is no setting. The models
+    name variables of the operator's, which have keys of servers.
+    """
+    others = OF_CLIENTS | {server.key_env for model in models for server in model.servers}
+    names = {
+        PREFIX + name.upper(): name for name in Settings.__struct_fields__ if name not in TABLES
+    }
+    found: dict[str, str] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in others:
+            continue
+        if OF_KUBERNETES.fullmatch(variable) or text.startswith(ADDRESSES):
+            continue
+        if (table := variable.removeprefix(PREFIX).lower()) in TABLES:
+            raise ConfigurationError(f"{variable}: {table} stands in a file, see --config")
+        if variable not in names:
+            raise ConfigurationError(
+                f"{variable}: there is no such setting{suggest(variable, names)}"
+            )
+        found[variable] = names[variable]
+    return found
