@@ -93,7 +93,14 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     """Return the values in their types; a string is read as the type that the field has."""
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{source}: {explain(error, Settings)}") from error
     return {name: getattr(settings, name) for name in values}
+
+
+def _read_path(kind: type, value: Any) -> Any:
+    """Return the one kind of value that msgspec does not know."""
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("expected the path of a file or a folder")
+    return Path(value)

@@ -53,6 +53,17 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str
     assert told in str(caught.value)
 
 
+def test_paths_are_read_from_files_and_variables(tmp_path: Path) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text('data_dir = "/a"\nmodel_dir = "/b"\n')
+    settings = load(config, {"TOPLU_DATA_DIR": "/c"})
+    assert (settings.data_dir, settings.model_dir) == (Path("/c"), Path("/b"))
+    for wrong in ('data_dir = ""', "data_dir = 3"):
+        config.write_text(wrong)
+        with pytest.raises(ConfigurationError, match=r"the path of a file or a folder.*data_dir"):
+            load(config, {})
+
+
 def test_a_bad_variable_is_named() -> None:
     with pytest.raises(ConfigurationError, match="TOPLU_PORT"):
         load(environment={"TOPLU_PORT": "many"})
