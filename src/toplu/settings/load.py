@@ -101,6 +101,6 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 def _read_path(kind: type, value: Any) -> Any:
     """Return the one kind of value that msgspec does not know."""
-    if kind is not Path or not isinstance(value, str) or not value:
-        raise ValueError("expected the path of a file or a folder")
-    return Path(value)
+    if kind is Path and isinstance(value, str | Path) and str(value):
+        return Path(value)
+    raise ValueError("expected the path of a file or a folder")

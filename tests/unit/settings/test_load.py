@@ -58,6 +58,7 @@ def test_paths_are_read_from_files_and_variables(tmp_path: Path) -> None:
     config.write_text('data_dir = "/a"\nmodel_dir = "/b"\n')
     settings = load(config, {"TOPLU_DATA_DIR": "/c"})
     assert (settings.data_dir, settings.model_dir) == (Path("/c"), Path("/b"))
+    assert load(config, {}, {"data_dir": Path("/d")}).data_dir == Path("/d")
     for wrong in ('data_dir = ""', "data_dir = 3"):
         config.write_text(wrong)
         with pytest.raises(ConfigurationError, match=r"the path of a file or a folder.*data_dir"):
