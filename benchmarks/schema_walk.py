@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     counts: Counter[str] = Counter()
     seconds: list[float] = []
-    for row in list(_rows(options.file))[: options.limit]:
+    for row in list(read_rows(options.file))[: options.limit]:
         began = time.perf_counter()
         try:
             structure = compile_schema(row["schema"], "schema", SchemaBounds())
@@ -71,7 +71,8 @@ def _walk(structure: Structure, name: Any, walks: int, counts: Counter[str]) -> 
             counts["walks that do not"] += 1
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
+def read_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of schemas."""
     content = file.read_bytes()
     if file.suffix == ".gz":
         content = gzip.decompress(content)

@@ -11,10 +11,11 @@ from support.engines.misbehaving_server import (
     refusing,
     right,
     saying,
+    streaming_events,
 )
 from support.engines.pool_before_servers import world
 from support.fleet.scripted_engine import captured_logs
-from toplu.errors import InvalidArgument
+from toplu.errors import Internal, InvalidArgument
 
 AGE = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 UNIQUE = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
@@ -91,6 +92,50 @@ async def test_a_server_that_refuses_every_schema_is_told_it_in_words(text: str)
     assert json.loads(candidate["content"]["parts"][0]["text"]) == {"age": 7}
     assert [TOLD in end_of(body) for body in server.bodies] == [False, False, True]
     assert json.dumps(AGE) in end_of(server.bodies[-1])
+
+
+async def test_a_server_that_breaks_down_over_a_schema_is_asked_in_another_way():
+    def decide(body: dict[str, Any]) -> Behaviour:
+        broken = schema_of(body) == AGE
+        return refusing(500, "Internal server error") if broken else saying('{"age": 7}')
+
+    server = deciding(decide)
+    async with world(server, failures_max=1) as here:
+        answer = await here.call(forming())
+    assert answer["candidates"][0]["finishReason"] == "STOP"
+    assert len(server.bodies) == 2
+
+
+async def test_a_stream_that_begins_with_a_refusal_is_asked_for_in_another_way():
+    words = {"error": {"message": "Cannot find field", "type": "BadRequestError", "code": 400}}
+
+    def decide(body: dict[str, Any]) -> Behaviour:
+        refused = schema_of(body) == AGE
+        return streaming_events(words) if refused else saying('{"age": 7}')
+
+    server = deciding(decide)
+    async with world(server, failures_max=1) as here:
+        chunks = await here.stream("q", generationConfig=forming()["generationConfig"])
+    assert chunks[-1].candidates[0].finish_reason == "STOP"
+    assert len(server.bodies) == 2
+
+
+async def test_a_stream_that_is_refused_later_ends_with_the_refusal():
+    said = {"choices": [{"delta": {"content": "{"}}]}
+    words = {"error": {"message": "Cannot find field", "type": "BadRequestError", "code": 400}}
+    server = deciding(lambda _body: streaming_events(said, words))
+    async with world(server) as here:
+        with pytest.raises(InvalidArgument, match="Cannot find field"):
+            await here.stream("q", generationConfig=forming()["generationConfig"])
+    assert len(server.bodies) == 1
+
+
+async def test_a_server_that_fails_over_everything_is_tried_so_often_as_it_may():
+    server = deciding(lambda _body: refusing(500, "no"))
+    async with world(server, attempts_max=2, failures_max=10) as here:
+        with pytest.raises(Internal, match="the server fails: no"):
+            await here.call(forming())
+    assert len(server.bodies) == 2 * 3
 
 
 async def test_a_request_that_is_wrong_in_every_way_is_refused_in_the_first_words():

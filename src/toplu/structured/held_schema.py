@@ -62,7 +62,7 @@ def without(schema: Any, dropped: frozenset[str]) -> Any:
     """Return the schema without these keywords, wherever they stand as such."""
     if not isinstance(schema, dict):
         return schema
-    return _mapped(
+    return map_schemas(
         {name: value for name, value in schema.items() if name not in dropped},
         lambda inner, _: without(inner, dropped),
     )
@@ -75,7 +75,7 @@ def anchor_patterns(schema: Any) -> Any:
     """
     if not isinstance(schema, dict):
         return schema
-    written = _mapped(schema, lambda inner, _: anchor_patterns(inner))
+    written = map_schemas(schema, lambda inner, _: anchor_patterns(inner))
     if isinstance(pattern := schema.get("pattern"), str):
         core = pattern.removeprefix("^").removesuffix("$")
         written["pattern"] = f"^(?:{core})$"
@@ -95,7 +95,7 @@ def _write(schema: Any, *, closed: bool) -> Any:
         in_choice = keyword in CHOICES and not (alone and len(joins) == 1)
         return _write(value, closed=closed and not apart and not in_choice)
 
-    result = _mapped(written, inner)
+    result = map_schemas(written, inner)
     properties = written.get("properties")
     required = written.get("required")
     if (
@@ -111,7 +111,7 @@ def _write(schema: Any, *, closed: bool) -> Any:
     return result
 
 
-def _mapped(schema: dict[str, Any], change: Callable[[Any, str], Any]) -> dict[str, Any]:
+def map_schemas(schema: dict[str, Any], change: Callable[[Any, str], Any]) -> dict[str, Any]:
     """Return the schema with every schema directly in it changed."""
     written: dict[str, Any] = {}
     for keyword, value in schema.items():

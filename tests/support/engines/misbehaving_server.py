@@ -151,6 +151,16 @@ def saying(text: str, **message: Any) -> Behaviour:
     return say
 
 
+def streaming_events(*events: dict[str, Any]) -> Behaviour:
+    """Answer with these events, whatever is asked."""
+
+    async def stream(_server: Any, _request: Any, _body: Any) -> web.Response:
+        text = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+        return web.Response(text=text, content_type="text/event-stream")
+
+    return stream
+
+
 def refusing(status: int, text: str = "no", **headers: str) -> Behaviour:
     async def refuse(_server: Any, _request: Any, _body: Any) -> web.Response:
         body = {"error": {"message": text}}

@@ -20,12 +20,12 @@ MARK, END = CALL.strip(), CALL_END.strip()
 BLANKS = re.compile(r"\s*")
 
 
-def hearing(listener: Listener | None, functions: Functions | None) -> Listener | None:
-    """Return who is to hear an answer that may have calls."""
+def text_listener(listener: Listener | None, functions: Functions | None) -> Listener | None:
+    """Return the listener to an answer that may have calls, which gets its text alone."""
     return listener if listener is None or functions is None else before_calls(listener)
 
 
-def heard(completion: Completion, functions: Functions | None) -> Completion:
+def parse_calls(completion: Completion, functions: Functions | None) -> Completion:
     """Return the completion with its calls, if it may have any."""
     if functions is None:
         return completion
@@ -33,12 +33,12 @@ def heard(completion: Completion, functions: Functions | None) -> Completion:
 
 
 def before_calls(listener: Listener) -> Listener:
-    """Return a listener to an answer that is told what is text for certain, and no call."""
+    """Return a listener to an answer that gets what is text for certain, and no call."""
     held = ""  # the text may end before it
     steps: tuple[DecodingStep, ...] = ()
     calls_begun = False
 
-    async def hear(piece: Piece) -> None:
+    async def take(piece: Piece) -> None:
         nonlocal held, steps, calls_begun
         if piece.is_thought or calls_begun:
             if piece.is_thought:
@@ -46,14 +46,14 @@ def before_calls(listener: Listener) -> Listener:
             return
         text, mark, _ = (held + piece.text).partition(MARK)
         calls_begun = bool(mark)
-        told = text.rstrip() if mark else text[: _sure_length(text)]
-        held, steps = text[len(told) :], steps + piece.steps
-        if told:
+        sure = text.rstrip() if mark else text[: _sure_length(text)]
+        held, steps = text[len(sure) :], steps + piece.steps
+        if sure:
             # Steps keep their order, whatever text is held back.
-            await listener(replace(piece, text=told, steps=steps))
+            await listener(replace(piece, text=sure, steps=steps))
             steps = ()
 
-    return hear
+    return take
 
 
 def with_calls(completion: Completion, *, must_call: bool = False) -> Completion:

@@ -20,7 +20,7 @@ from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice, write_messages
 from toplu.engines.chat.reply import Reply
 from toplu.engines.engine import EngineDied
-from toplu.engines.functions.parser import heard, hearing
+from toplu.engines.functions.parser import parse_calls, text_listener
 from toplu.engines.functions.text_format import write_turns
 from toplu.engines.generation import Generation, Listener, Piece
 from toplu.engines.liveness import Liveness
@@ -111,14 +111,14 @@ class LlamaCppEngine:
                 read = partial(
                     read_reply,
                     on_event=on_event,
-                    listener=hearing(self._unhurried(listener), prompt.functions),
+                    listener=text_listener(self._unhurried(listener), prompt.functions),
                     index=index,
                     top_logprobs=prompt.top_logprobs or 0,
                 )
                 replies.append(await self._complete_chat(body, read))
         usage = replies[0].usage
         return Generation(
-            completions=tuple(heard(reply.completion, prompt.functions) for reply in replies),
+            completions=tuple(parse_calls(reply.completion, prompt.functions) for reply in replies),
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
         )

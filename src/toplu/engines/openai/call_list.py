@@ -9,13 +9,11 @@ from typing import Any
 
 from toplu.engines.calls import CALLS_MAX, Function, FunctionCall, Functions
 from toplu.engines.generation import Completion
-from toplu.engines.openai.relaxed_schema import relaxed
+from toplu.engines.openai.relaxed_schema import map_references, relaxed
 from toplu.structured.grammar import OPTIONS
 from toplu.structured.held_schema import without
 
 OF_ROOT = frozenset({"x-guidance"})
-# Values, in which nothing is a reference.
-VALUES = frozenset({"const", "enum", "default", "example", "examples"})
 
 
 def list_schema(functions: Functions) -> dict[str, Any]:
@@ -78,14 +76,6 @@ def _call(arguments: str, function: Function) -> dict[str, Any]:
     }
 
 
-def _moved(value: Any, place: str) -> Any:
-    """Return the schema as it is at another place than the root of its document."""
-    if isinstance(value, list):
-        return [_moved(each, place) for each in value]
-    if not isinstance(value, dict):
-        return value
-    moved = {name: each if name in VALUES else _moved(each, place) for name, each in value.items()}
-    reference = value.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#"):
-        moved["$ref"] = place + reference.removeprefix("#")
-    return moved
+def _moved(schema: Any, place: str) -> Any:
+    """Return the relaxed schema as it is at another place than the root of its document."""
+    return map_references(schema, lambda reference: place + reference.removeprefix("#"))

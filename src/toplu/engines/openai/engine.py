@@ -15,12 +15,14 @@ import structlog
 from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts
-from toplu.engines.functions.parser import heard, hearing
-from toplu.engines.generation import Completion, Generation, Listener
+from toplu.engines.functions.parser import parse_calls, text_listener
+from toplu.engines.generation import BegunNote, Completion, Generation, Listener, Piece
 from toplu.engines.http.connection import ServerConnection
 from toplu.engines.http.context_overflow import read_overlength
+from toplu.engines.http.fault import AnswerLost
 from toplu.engines.openai.call_list import read_list
 from toplu.engines.openai.connection import NamedModel, connect_openai
+from toplu.engines.openai.form_in_prompt import read_unheld
 from toplu.engines.openai.reply import read_stream, read_whole
 from toplu.engines.openai.request_body import (
     SEED_MAX,
@@ -29,10 +31,9 @@ from toplu.engines.openai.request_body import (
     write_stream_options,
 )
 from toplu.engines.openai.token_counting import TokenCounter
-from toplu.engines.openai.told_form import read_told
 from toplu.engines.openai.ways import Calls, Form, Way, find_ways, usual_calls
 from toplu.engines.prompt import Prompt, Turn
-from toplu.errors import InvalidArgument
+from toplu.errors import InvalidArgument, TopluError
 from toplu.settings.remote import RemoteSettings, ServerSettings
 
 log = structlog.get_logger()
@@ -47,6 +48,21 @@ TAKES_NO_TOOLS = re.compile(
 
 class TooLong(InvalidArgument):
     """The prompt does not fit, in whichever way it is asked."""
+
+
+class Forwarder:
+    """Passes the pieces of an answer on, and notes whether it may still begin again."""
+
+    def __init__(self, listener: Listener | None) -> None:
+        self.may_begin_again = True
+        self._listener = listener
+        keeps_nothing = listener is None or isinstance(listener, BegunNote)
+        self.listener = listener if keeps_nothing else self._forward
+
+    async def _forward(self, piece: Piece) -> None:
+        self.may_begin_again = False
+        assert self._listener is not None, "without a listener there is nothing to forward"
+        await self._listener(piece)
 
 
 class OpenaiEngine:
@@ -136,14 +152,21 @@ class OpenaiEngine:
         self, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
         """Return a candidate, asked for in the best way that the server takes."""
-        refusal: InvalidArgument | None = None
+        refusal: InvalidArgument | AnswerLost | None = None
+        forwarder = Forwarder(listener)
         for way in find_ways(prompt, self._remote, takes_tools=self._takes_tools):
             try:
-                reply = await self._in_way(way, prompt, index, seed, listener)
+                reply = await self._in_way(way, prompt, index, seed, forwarder.listener)
             except InvalidArgument as error:
                 refusal = refusal or error
-                if isinstance(error, TooLong) and not way.is_told:
+                is_too_long = isinstance(error, TooLong) and not way.form_in_prompt
+                if is_too_long or not forwarder.may_begin_again:
                     break
+            except AnswerLost as fault:
+                # Some backends break down over a form.
+                if not (way.is_held and forwarder.may_begin_again) or fault.overloaded:
+                    raise
+                refusal = refusal or fault
             else:
                 if refusal is not None:
                     self._note(refusal)
@@ -151,7 +174,7 @@ class OpenaiEngine:
         assert refusal is not None, "there is one way at least"
         raise refusal
 
-    def _note(self, refusal: InvalidArgument) -> None:
+    def _note(self, refusal: TopluError) -> None:
         """Keep in mind that the server takes no tools, if that is what it said."""
         if self._takes_tools and TAKES_NO_TOOLS.search(refusal.message):
             self._takes_tools = False
@@ -167,8 +190,8 @@ class OpenaiEngine:
             listener = None
         reply = await self._complete(way, prompt, index, seed, listener)
         completion = reply.completion
-        if way.is_told:
-            completion = read_told(completion, structure)
+        if way.form_in_prompt:
+            completion = read_unheld(completion, structure)
         elif is_quoted:
             completion = _unquoted(completion)
         return msgspec.structs.replace(reply, completion=completion)
@@ -200,7 +223,7 @@ class OpenaiEngine:
     ) -> Reply:
         """Return the reply with its calls, in whichever form the server makes them."""
         functions = prompt.functions
-        reply = await self._ask(body, parts, hearing(listener, functions))
+        reply = await self._ask(body, parts, text_listener(listener, functions))
         completion = reply.completion
         if functions is None:
             return reply
@@ -210,7 +233,7 @@ class OpenaiEngine:
             completion = parts.calls.completed(completion, functions)
         else:
             # Also of a server that takes tools and leaves the calls in the text.
-            completion = heard(completion, functions)
+            completion = parse_calls(completion, functions)
         return msgspec.structs.replace(reply, completion=completion)
 
     async def _ask(

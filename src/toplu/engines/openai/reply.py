@@ -1,13 +1,14 @@
 """Reads the answer of a remote chat server, and tells one that is not whole from one that is."""
 
 from collections.abc import AsyncIterable
+from http import HTTPStatus
 
 import msgspec
 
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts, read_events
 from toplu.engines.generation import Listener
 from toplu.engines.http.connection import lost, unreadable, words_of
-from toplu.errors import Internal
+from toplu.errors import Internal, InvalidArgument
 
 _read_answer = msgspec.json.Decoder(Answer).decode
 
@@ -38,6 +39,9 @@ def read_whole(answer: Answer, parts: ReplyParts) -> Reply:
 def _raise_error(answer: Answer) -> None:
     if answer.error is not None:
         words = words_of(msgspec.json.encode(answer.error))
+        if isinstance(answer.error, dict) and answer.error.get("code") == HTTPStatus.BAD_REQUEST:
+            # vLLM has begun its reply to a stream when it finds out that it refuses it.
+            raise InvalidArgument(words)
         raise lost(f"the server failed in the middle of its answer: {words}")
 
 

@@ -12,8 +12,8 @@ from toplu.engines.chat.messages import write_messages
 from toplu.engines.chat.tools import write_dialogue, write_tools
 from toplu.engines.functions.text_format import write_turns
 from toplu.engines.openai.call_list import list_schema
+from toplu.engines.openai.form_in_prompt import add_form
 from toplu.engines.openai.relaxed_schema import relaxed
-from toplu.engines.openai.told_form import told_form
 from toplu.engines.openai.ways import Calls, Form, Way
 from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.engines.translation.answer_grammar import grammar_of
@@ -29,7 +29,7 @@ def write_body(
 ) -> dict[str, Any]:
     """Return the body of a request for one candidate."""
     sampling = prompt.sampling
-    turns = told_form(prompt.turns, prompt.structure) if way.is_told else prompt.turns
+    turns = add_form(prompt.turns, prompt.structure) if way.form_in_prompt else prompt.turns
     body = {
         "model": model,
         **write_conversation(turns, prompt.functions, way.calls),

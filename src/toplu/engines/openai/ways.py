@@ -4,7 +4,7 @@
 |-----------------------|-----------------------------------------------|-------------------------|
 | own                   | the client's own schema, in `response_format` | first                   |
 | relaxed               | that of our grammar, less what few can hold   | if it refuses, or fails |
-| told                  | the schema in words                           | if it holds to none     |
+| in the prompt         | the schema in words                           | if it holds to none     |
 
 | calls   | are made                                                | where                   |
 |---------|---------------------------------------------------------|-------------------------|
@@ -12,8 +12,8 @@
 | listed  | as text: a list that the server holds to their schemas  | a call has to be made   |
 | as text | in the form of `engines.functions.text_format`          | it has nothing else     |
 
-A server refuses what it cannot do; the next way is tried then. No way is a promise: whether the
-answer has its form is for the caller to find out.
+A server refuses what it cannot do, or breaks down over it; the next way is tried then. No way is a
+promise: whether the answer has its form is for the caller to find out.
 """
 
 from collections.abc import Iterator
@@ -50,12 +50,17 @@ class Way:
 
     form: Form = Form.FREE
     calls: Calls
-    is_told: bool = False  # the schema stands in the question as well
+    form_in_prompt: bool = False  # the schema stands in the question as well
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the server is to hold the answer to a schema."""
+        return self.form in (Form.OWN, Form.RELAXED) or self.calls is Calls.LISTED
 
     @property
     def is_read_late(self) -> bool:
         """Whether nobody knows what of the text is the answer before it is whole."""
-        return self.is_told or self.calls is Calls.LISTED
+        return self.form_in_prompt or self.calls is Calls.LISTED
 
 
 def usual_calls(remote: RemoteSettings, *, takes_tools: bool) -> Calls:
@@ -94,7 +99,7 @@ def _ways_of_schema(attempt: int, remote: RemoteSettings, calls: Calls) -> Itera
         if attempt == 1:
             yield Way(form=Form.OWN, calls=calls)
         elif attempt >= LAST_WAY:
-            # Some servers pass over a schema in silence, so that the model never hears of it.
-            yield Way(form=Form.RELAXED, calls=calls, is_told=True)
+            # Some servers pass over a schema in silence, so that the model never reads it.
+            yield Way(form=Form.RELAXED, calls=calls, form_in_prompt=True)
         yield Way(form=Form.RELAXED, calls=calls)
-    yield Way(calls=calls, is_told=True)
+    yield Way(calls=calls, form_in_prompt=True)

@@ -26,9 +26,9 @@ async def told(pieces: list[str]) -> str:
         assert piece.text
         heard.append(piece.text)
 
-    hear = before_calls(listen)
+    take = before_calls(listen)
     for text in pieces:
-        await hear(Piece(index=0, text=text, prompt_tokens=1))
+        await take(Piece(index=0, text=text, prompt_tokens=1))
     return "".join(heard)
 
 
@@ -111,12 +111,12 @@ async def test_thoughts_pass_and_steps_keep_their_order():
             chosen=TokenLogprob(token=token, token_id=None, logprob=0.0), likeliest=()
         )
 
-    hear = before_calls(listen)
+    take = before_calls(listen)
     thought = Piece(index=0, text="<tool_call> or not?", prompt_tokens=1, is_thought=True)
-    await hear(thought)
+    await take(thought)
     tokens = ["Well", " ", "<", "3", "\n", CALL]
     for token in tokens:
-        await hear(Piece(index=0, text=token, prompt_tokens=1, steps=(step(token),)))
+        await take(Piece(index=0, text=token, prompt_tokens=1, steps=(step(token),)))
     assert heard[0] == thought
     assert "".join(piece.text for piece in heard[1:]) == "Well <3"
     steps = [each.chosen.token for piece in heard for each in piece.steps]

@@ -11,9 +11,9 @@ from toplu.structured.structure import Structure
 FENCED = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 
 
-def told_form(turns: tuple[Turn, ...], structure: Structure | None) -> tuple[Turn, ...]:
+def add_form(turns: tuple[Turn, ...], structure: Structure | None) -> tuple[Turn, ...]:
     """Return the conversation with the form at its end."""
-    assert structure is not None, "there is a form to be told"
+    assert structure is not None, "there is a form to write"
     text = f"\n\n{_words(structure)}"
     *before, last = turns
     if last.role != "user":
@@ -22,7 +22,7 @@ def told_form(turns: tuple[Turn, ...], structure: Structure | None) -> tuple[Tur
     return (*before, replace(last, content=content))
 
 
-def read_told(completion: Completion, structure: Structure | None) -> Completion:
+def read_unheld(completion: Completion, structure: Structure | None) -> Completion:
     """Return the completion without what models put around an answer that nothing holds."""
     text = completion.text.strip()
     fenced = FENCED.fullmatch(text)
