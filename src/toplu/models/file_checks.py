@@ -12,6 +12,8 @@ from toplu.models.checksums import verify_all
 from toplu.models.sources import PathSource, locate, missing_files, projector_of, read_source
 from toplu.settings.server import ModelSettings
 
+GGUF = b"GGUF"  # how such a file begins
+
 
 async def check_files(models: Iterable[ModelSettings], model_dir: Path) -> None:
     """Raise ConfigurationError if a file of a model cannot be the one that is meant."""
@@ -32,5 +34,25 @@ async def _check(model: ModelSettings, model_dir: Path) -> None:
     path = await asyncio.to_thread(locate, model, model_dir)
     if path is not None:
         await verify_all(path, model)
+        await asyncio.to_thread(_check_format, model, path)
     elif isinstance(read_source(model), PathSource):
         raise missing_files(model)
+    else:
+        await asyncio.to_thread(_check_folder, model_dir)
+
+
+def _check_format(model: ModelSettings, path: Path) -> None:
+    if model.engine != "llama_cpp":
+        return
+    with path.open("rb") as file:
+        if file.read(len(GGUF)) != GGUF:
+            raise ConfigurationError(f"models: {model.name}: {path} is no GGUF file")
+
+
+def _check_folder(model_dir: Path) -> None:
+    try:
+        model_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"model_dir {model_dir}: cannot be made: {error.strerror}; name another folder"
+        ) from error

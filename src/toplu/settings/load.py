@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.settings.address import address_fault
 from toplu.settings.environment import find_settings
 from toplu.settings.mistakes import explain
 from toplu.settings.model import Kind, ModelSettings
@@ -37,6 +38,7 @@ def load(
     settings = Settings(**values)
     if settings.search.provider == "searxng" and not settings.search.url:
         raise ConfigurationError("search: provider searxng needs the url of the server")
+    _check_addresses(settings)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
@@ -44,7 +46,15 @@ def load(
     _check_tiers(settings)
     for model in settings.models:
         _check_sight(model)
+        _check_source(model)
     return settings
+
+
+def _check_addresses(settings: Settings) -> None:
+    for name, url in (("public_url", settings.public_url), ("search: url", settings.search.url)):
+        if url is not None and (fault := address_fault(url)):
+            # Not shown: it may have a password in it.
+            raise ConfigurationError(f"{name} {fault}")
 
 
 def _check_engine(model: ModelSettings) -> None:
@@ -79,6 +89,14 @@ def _check_sight(model: ModelSettings) -> None:
         raise ConfigurationError(f"models: {model.name}: llama_cpp sees with a projector alone")
     if model.vision and model.kind is Kind.EMBEDDING:
         raise ConfigurationError(f"models: {model.name}: embedding models read text alone")
+
+
+def _check_source(model: ModelSettings) -> None:
+    if model.source is None and model.engine in ("llama_cpp", "onnx_embedder"):
+        raise ConfigurationError(
+            f"models: {model.name}: the engine {model.engine} needs a source: path:FILE, "
+            "wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE"
+        )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.settings.address import address_fault
 from toplu.settings.bounds import MIB, Positive, Seconds
 
 HIDDEN = "…"
@@ -106,7 +107,7 @@ def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bo
         needs = "needs one server at least" if remote else "has no servers"
         raise ConfigurationError(f"models: the engine of {model} {needs}")
     for server in servers:
-        if fault := _url_fault(server.url):
+        if fault := address_fault(server.url):
             # Not shown whole: it may have a password in it.
             raise ConfigurationError(f"models: a url among the servers of {model} {fault}")
         if server.key_env is not None and server.key_file is not None:
@@ -135,18 +136,3 @@ def check_gemini_servers(
         raise ConfigurationError(
             f"models: {', '.join(others)} of {model} is for openai_server models alone"
         )
-
-
-def _url_fault(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        port_is_right = parts.port != 0
-    except ValueError:
-        return "is none"
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_right:
-        return "is no http:// or https:// address"
-    if parts.username is not None or parts.password is not None:
-        return "has credentials in it: name them with key_env or key_file"
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        return "has a query or a fragment"
-    return None

@@ -7,13 +7,14 @@ from toplu.errors import ConfigurationError
 from toplu.models.file_checks import check_files
 from toplu.settings.server import ModelSettings
 
-SHA256 = hashlib.sha256(b"weights").hexdigest()
+WEIGHTS = b"GGUF weights"
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "own.gguf"
-    path.write_bytes(b"weights")
+    path.write_bytes(WEIGHTS)
     return path
 
 
@@ -61,3 +62,14 @@ async def test_a_file_that_cannot_be_the_one_meant_is_named(
     with pytest.raises(ConfigurationError) as caught:
         await check_files([a_model(**fields)], tmp_path)
     assert expected.replace("FOLDER", str(file.parent)) in str(caught.value)
+
+
+async def test_a_file_of_another_format_is_named(file: Path, tmp_path: Path):
+    file.write_bytes(b"# toplu")
+    with pytest.raises(ConfigurationError, match=r"m: .*own\.gguf is no GGUF file"):
+        await check_files([a_model(source=f"path:{file}")], tmp_path)
+
+
+async def test_a_folder_that_cannot_take_a_model_is_named(file: Path):
+    with pytest.raises(ConfigurationError, match=r"model_dir .* cannot be made"):
+        await check_files([a_model(source="hub:o/r/x.gguf")], file / "models")

@@ -53,6 +53,21 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ('public_url = "toplu.example"', "public_url is no http:// or https:// address"),
+        ('search = { url = "http://user:pass@s" }', "search: url has credentials in it"),
+        ('[[models]]\nname = "a"\nengine = "llama_cpp"', "the engine llama_cpp needs a source"),
+    ],
+)
+def test_settings_that_do_not_work_are_refused(tmp_path: Path, text: str, mistake: str) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text(text)
+    with pytest.raises(ConfigurationError, match=mistake):
+        load(config, {})
+
+
 def test_paths_are_read_from_files_and_variables(tmp_path: Path) -> None:
     config = tmp_path / "toplu.toml"
     config.write_text('data_dir = "/a"\nmodel_dir = "/b"\n')
