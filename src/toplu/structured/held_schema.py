@@ -59,13 +59,18 @@ def write_held(schema: Any, *, closed: bool) -> Any:
 
 
 def without(schema: Any, dropped: frozenset[str]) -> Any:
-    """Return the schema without these keywords, wherever they stand as such."""
+    """Return the schema without these keywords, wherever they stand as such.
+
+    It allows more, as a rule; a closed object that lists some properties has those alone.
+    """
     if not isinstance(schema, dict):
         return schema
-    return map_schemas(
-        {name: value for name, value in schema.items() if name not in dropped},
-        lambda inner, _: without(inner, dropped),
-    )
+    kept = {name: value for name, value in schema.items() if name not in dropped}
+    patterns = {} if "patternProperties" in kept else schema.get("patternProperties", {})
+    if patterns and not kept.get("properties") and kept.get("additionalProperties") is False:
+        # Without the patterns, the object could have nothing at all.
+        kept["additionalProperties"] = {"anyOf": list(patterns.values())}
+    return map_schemas(kept, lambda inner, _: without(inner, dropped))
 
 
 def anchor_patterns(schema: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from toplu.structured.held_schema import map_schemas
+from toplu.structured.held_schema import map_schemas, without
 from toplu.structured.structure import Structure
 
 # What backends of vLLM and others refuse, or hold to in silence to nothing.
@@ -94,13 +94,16 @@ def map_references(schema: Any, change: Callable[[str], str]) -> Any:
 
 def _kept(schema: Any) -> Any:
     """Return what most servers can hold of the schema."""
+    return _with_known_formats(without(schema, UNHELD))
+
+
+def _with_known_formats(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
-    kept = {name: value for name, value in schema.items() if name not in UNHELD}
     named = schema.get("format")
-    if isinstance(named, str) and named not in FORMATS:
-        del kept["format"]
-    return map_schemas(kept, lambda inner, _: _kept(inner))
+    is_unknown = isinstance(named, str) and named not in FORMATS
+    kept = {name: value for name, value in schema.items() if name != "format" or not is_unknown}
+    return map_schemas(kept, lambda inner, _: _with_known_formats(inner))
 
 
 def _find(schema: Any, reference: str) -> Any:

@@ -57,6 +57,17 @@ def test_a_reference_that_no_path_leads_along_allows_anything() -> None:
     assert not validator.is_valid({"default": 1, "b": 2, "c": 3})
 
 
+def test_an_object_of_patterns_alone_keeps_what_they_say_of_values() -> None:
+    patterns = {"^a": {"type": "integer", "multipleOf": 2}, "^b": {"type": "boolean"}}
+    closed = {"type": "object", "patternProperties": patterns, "additionalProperties": False}
+    validator = jsonschema.Draft202012Validator(of(closed | {"minProperties": 1}))
+    assert validator.is_valid({"a": 1, "b": True})
+    assert not validator.is_valid({"a": "x"})
+    listed = jsonschema.Draft202012Validator(of(closed | {"properties": {"c": {}}}))
+    assert listed.is_valid({"c": 1})
+    assert not listed.is_valid({"a": 1})
+
+
 def test_what_was_referred_to_outside_of_the_keywords_is_relaxed_as_well() -> None:
     schema = {
         "$ref": "#/components/schemas/list",
