@@ -18,7 +18,6 @@ from toplu.engines.http.fault import ServerBusy, ServerFault
 from toplu.errors import TopluError
 from toplu.fleet.processes.engine_handle import Death, EngineStartFailed
 from toplu.fleet.remote.affinity import PromptHead, choose
-from toplu.fleet.remote.breaker import BreakerState
 from toplu.fleet.remote.server import AnyClient, Server
 from toplu.settings.model import ModelSettings
 from toplu.settings.remote import ServerSettings
@@ -90,6 +89,7 @@ class ServerGroup(Generic[AnyClient]):
             reason = self.reason
             await self.retire()
             raise EngineStartFailed(reason)
+        self._tell()  # to what waited while no server was fit
 
     async def watch(self) -> Death:
         """Look at the servers from time to time; return when none is fit."""
@@ -139,7 +139,7 @@ class ServerGroup(Generic[AnyClient]):
 
     @property
     def _all_open(self) -> bool:
-        return all(server.breaker.state is BreakerState.OPEN for server in self.servers)
+        return all(server.is_open for server in self.servers)
 
     def _choose(self, beginning: PromptHead) -> Server[AnyClient]:
         candidates = [server for server in self.servers if server.client is not None]
@@ -151,11 +151,12 @@ class ServerGroup(Generic[AnyClient]):
 
     async def _keep_looking(self, server: Server[AnyClient]) -> None:
         while True:
-            seconds = self._model.remote.health_seconds
-            if server.breaker.state is BreakerState.OPEN:
-                seconds = max(0.0, server.breaker.look_at - self.now())
-            await asyncio.sleep(seconds)
-            if server.client is not None and not server.in_flight:
+            if not server.is_open:
+                await server.wait_until_open(self._model.remote.health_seconds)
+            if server.is_open:
+                await asyncio.sleep(max(0.0, server.breaker.look_at - self.now()))
+            # Requests in flight show how a server is, unless it is one that is asked no more.
+            if server.is_open or not server.in_flight:
                 await server.look()
                 self._tell()
 

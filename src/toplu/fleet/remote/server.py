@@ -1,5 +1,7 @@
 """One server as the fleet sees it: its client, how much it is asked, and whether it is."""
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -57,6 +59,7 @@ class Server(Generic[AnyClient]):
         self.breaker = Breaker(failures_max=remote.failures_max)
         self._log = log.bind(engine=model, server=self.name)
         self._now = now
+        self._opened = asyncio.Event()
         self._paused_until = 0.0
         self._refusals = 0  # in a row
         # Jitter, no secret.
@@ -78,13 +81,18 @@ class Server(Generic[AnyClient]):
         return self.capacity - self.in_flight
 
     @property
+    def is_open(self) -> bool:
+        """Whether its breaker is open: it is left alone until a look finds it fit."""
+        return self.breaker.state is BreakerState.OPEN
+
+    @property
     def opens_at(self) -> float | None:
         """Return when a pause ends, None if it is not paused."""
         return self._paused_until if self._now() < self._paused_until else None
 
     def answered(self, *, started: float, work: float, full: bool) -> None:
         """Note an answer; `work` is 0 of one that tells nothing of the server's pace."""
-        self.breaker.succeeded()
+        self._noticed(self.breaker.succeeded)
         self._refusals = 0
         if work:
             self.limiter.finished(started=started, ended=self._now(), work=work, full=full)
@@ -104,6 +112,12 @@ class Server(Generic[AnyClient]):
                 self._noticed(lambda: self.breaker.failed(now))
             case _:
                 self._noticed(lambda: self.breaker.trip(now))
+
+    async def wait_until_open(self, seconds_max: float) -> None:
+        """Return when the breaker opens, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max):
+                await self._opened.wait()
 
     async def look(self) -> None:
         """Ask the server how it is."""
@@ -130,6 +144,10 @@ class Server(Generic[AnyClient]):
         before = self.breaker.state
         change()
         after = self.breaker.state
+        if self.is_open:
+            self._opened.set()
+        else:
+            self._opened.clear()
         if after is not before:
             tell = self._log.warning if after is BreakerState.OPEN else self._log.info
             tell("server_breaker", state=after, reason=self.reason)
