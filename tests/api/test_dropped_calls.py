@@ -37,7 +37,7 @@ def call(server: LocalServer, sockets: ExitStack, path: str = GENERATE) -> socke
     connection = socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS)
     sockets.enter_context(connection)
     body = json.dumps(asking("x"))
-    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nx-goog-api-key: any\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-goog-api-key: any\r\n"
     connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
     return connection
 

@@ -117,7 +117,7 @@ def test_the_document_describes_every_route_and_nothing_else(
 ) -> None:
     served = {
         (re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path), method.lower())
-        for route in server.server.app.routes
+        for route in server.server.routes
         if isinstance(route, Route)
         and route.path not in OWN_PATHS
         and route.path not in unserved.PATHS

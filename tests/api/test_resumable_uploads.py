@@ -56,17 +56,23 @@ def test_the_start_answers_with_the_address_of_the_session(
             {"Host": "inner", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "batch.example"},
             "https://batch.example/upload/",
         ),
-        ({"Host": "h", "X-Forwarded-Prefix": "/gemini/"}, "http://h/gemini/upload/"),
+        ({"Host": "inner", "X-Forwarded-Prefix": "/gemini/"}, "http://inner/gemini/upload/"),
         (
-            {"Host": "h", "X-Forwarded-Proto": "https, http", "X-Forwarded-Host": "a.example, b"},
+            {
+                "Host": "inner",
+                "X-Forwarded-Proto": "https, http",
+                "X-Forwarded-Host": "a.example, b",
+            },
             "https://a.example/upload/",
         ),
     ],
 )
 def test_the_session_has_the_host_that_the_client_called(
-    http: httpx.Client, headers: dict[str, str], expected: str
+    open_test_server: OpenServer, headers: dict[str, str], expected: str
 ) -> None:
-    assert begin(http, headers=headers).headers["X-Goog-Upload-URL"].startswith(expected)
+    server = open_test_server(allowed_hosts=("batch.example", "inner"))
+    with http_of(server) as http:
+        assert begin(http, headers=headers).headers["X-Goog-Upload-URL"].startswith(expected)
 
 
 def test_the_public_url_overrules_what_headers_say(open_test_server: OpenServer) -> None:

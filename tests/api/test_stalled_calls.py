@@ -20,7 +20,9 @@ def say(server: LocalServer, head: str, body: bytes) -> Iterator[socket.socket]:
     """Send what there is of a call, and keep the connection open."""
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS) as connection:
-        connection.sendall(f"{head}\r\nHost: h\r\nContent-Length: 100\r\n\r\n".encode() + body)
+        connection.sendall(
+            f"{head}\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n".encode() + body
+        )
         yield connection
 
 

@@ -4,6 +4,8 @@ from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from toplu.api.gemini import docs_page, unserved
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
@@ -14,12 +16,15 @@ from toplu.api.gemini.files import FilesApi
 from toplu.api.gemini.generate import GenerateApi
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
-from toplu.api.http.content_encoding import DecodedBodies
 from toplu.api.http.error_responses import render
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
-from toplu.api.http.stalled_bodies import StalledBodies
+from toplu.api.http.middleware.browser_guard import BrowserGuard
+from toplu.api.http.middleware.content_encoding import DecodedBodies
+from toplu.api.http.middleware.stalled_bodies import StalledBodies
 from toplu.errors import TopluError
+from toplu.settings.hosts import origin_of
+from toplu.settings.server import Settings
 
 
 class ApiVersion(Convertor[str]):
@@ -73,3 +78,17 @@ def build_app(
     # A path with one slash too many is nobody's: clients of this API expect JSON, not a redirect.
     app.router.redirect_slashes = False
     return app
+
+
+def protect(app: ASGIApp, *, settings: Settings, gate: Gate) -> ASGIApp:
+    """Return the application behind what every call and every reply passes, failures included."""
+    if settings.allowed_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=[origin_of(origin) for origin in settings.allowed_origins],
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_private_network=True,
+            expose_headers=["*"],
+        )
+    return BrowserGuard(app, settings=settings, accepts_any_key=gate.accepts_any_key)

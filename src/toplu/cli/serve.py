@@ -8,18 +8,18 @@ import asyncio
 import contextlib
 import errno
 import gc
-import ipaddress
 import signal
 import socket
 from collections.abc import Iterator
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
 from toplu.models.file_checks import check_files
+from toplu.settings.hosts import is_loopback
 from toplu.settings.server import KIB, Settings
 from toplu.wiring.server import Server, open_server
 
@@ -60,16 +60,6 @@ class HttpServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -139,7 +129,7 @@ async def _run(server: Server, listener: socket.socket, signals: "Signals") -> N
         working.cancel()
 
 
-def _http_server(app: Starlette) -> HttpServer:
+def _http_server(app: ASGIApp) -> HttpServer:
     return HttpServer(
         uvicorn.Config(
             app,

@@ -10,6 +10,7 @@ from toplu.settings.server import Settings
 
 PREFIX = "TOPLU_"
 TABLES = ("models", "search", "tiers")  # too large for one variable
+LISTS = ("allowed_hosts", "allowed_origins")  # with commas
 OF_CLIENTS = frozenset({"TOPLU_URL"})
 # Kubernetes sets variables for every service beside a pod, whose name may begin with toplu.
 OF_KUBERNETES = re.compile(r"TOPLU_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")
@@ -42,3 +43,10 @@ def find_settings(
             )
         found[variable] = names[variable]
     return found
+
+
+def read_variable(name: str, text: str) -> str | list[str]:
+    """Return the value of a setting as a file would have it: a list where it is one."""
+    if name not in LISTS:
+        return text
+    return [each.strip() for each in text.split(",") if each.strip()]

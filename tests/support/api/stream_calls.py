@@ -36,7 +36,7 @@ class RawStream:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
         self.connection.connect((address.hostname, address.port))
         body = json.dumps(asking(text))
-        head = f"POST {path} HTTP/1.1\r\nHost: h\r\nx-goog-api-key: any\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-goog-api-key: any\r\n"
         self.connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         self.received = b""
 

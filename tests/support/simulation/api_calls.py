@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
@@ -19,7 +19,7 @@ class Refused(Exception):
 class ProjectApi:
     """The API as one project finds it."""
 
-    app: Starlette
+    app: ASGIApp
     key: str
 
     async def call(

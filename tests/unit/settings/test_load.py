@@ -59,6 +59,12 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str
         ('public_url = "toplu.example"', "public_url is no http:// or https:// address"),
         ('search = { url = "http://user:pass@s" }', "search: url has credentials in it"),
         ('[[models]]\nname = "a"\nengine = "llama_cpp"', "the engine llama_cpp needs a source"),
+        ('allowed_hosts = ["http://a"]', "`http://a` is no name of a host"),
+        ('allowed_hosts = ["a:80"]', "`a:80` is no name of a host"),
+        ('allowed_hosts = ["*.a"]', r"`\*.a` is no name of a host"),
+        ('allowed_origins = ["a.example"]', "`a.example` is no origin"),
+        ('allowed_origins = ["https://a.example/"]', "`https://a.example/` is no origin"),
+        ('allowed_origins = ["*"]', r"`\*` is no origin"),
     ],
 )
 def test_settings_that_do_not_work_are_refused(tmp_path: Path, text: str, mistake: str) -> None:
@@ -78,6 +84,16 @@ def test_paths_are_read_from_files_and_variables(tmp_path: Path) -> None:
         config.write_text(wrong)
         with pytest.raises(ConfigurationError, match=r"the path of a file or a folder.*data_dir"):
             load(config, {})
+
+
+def test_lists_are_read_from_files_and_variables(tmp_path: Path) -> None:
+    config = tmp_path / "toplu.toml"
+    config.write_text('allowed_hosts = ["a", "[::1]"]')
+    environment = {"TOPLU_ALLOWED_ORIGINS": "https://a.example, http://b:8080,"}
+    settings = load(config, environment)
+    assert settings.allowed_hosts == ("a", "[::1]")
+    assert settings.allowed_origins == ("https://a.example", "http://b:8080")
+    assert load(config, {"TOPLU_ALLOWED_HOSTS": ""}).allowed_hosts == ()
 
 
 def test_a_bad_variable_is_named() -> None:

@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from toplu.api.http.content_encoding import ACCEPTED
+from toplu.api.http.middleware.content_encoding import ACCEPTED
 from toplu.api.http.responses import json_response
 from toplu.errors import (
     Internal,

@@ -118,15 +118,19 @@ class Gate:
         _check_form(request, forms)
         return Call(request=request, project=project)
 
+    async def accepts_any_key(self) -> bool:
+        """Return whether no key has been made yet, and any will do."""
+        if self._takes_any_key and await self._keys.any_exist():
+            # The first key ends this for good, even when it is revoked.
+            self._takes_any_key = False
+        return self._takes_any_key
+
     async def _project(self, request: Request) -> ProjectId:
         key = _key_of(request)
         if not key:
             raise PermissionDenied(NO_KEY)
-        if self._takes_any_key:
-            if not await self._keys.any_exist():
-                return DEFAULT_PROJECT
-            # The first key shuts this door for good, even when it is revoked.
-            self._takes_any_key = False
+        if await self.accepts_any_key():
+            return DEFAULT_PROJECT
         project = await self._keys.project_of(key)
         if project is not None:
             return project

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from toplu.api.http.content_encoding import OVERHEAD_BYTES_MAX, PIECE_BYTES, DecodedBodies, Decoder
+from toplu.api.http.middleware.content_encoding import (
+    OVERHEAD_BYTES_MAX,
+    PIECE_BYTES,
+    DecodedBodies,
+    Decoder,
+)
 from toplu.errors import InvalidArgument, TopluError, Unimplemented, UnsupportedEncoding
 
 TEXT = b"".join(b"%d, a line that is told from all others\n" % number for number in range(5000))

@@ -1,0 +1,1 @@
+"""ASGI middleware: what every call passes before it reaches its handler."""
