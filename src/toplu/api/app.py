@@ -22,6 +22,7 @@ from toplu.api.http.health import Health
 from toplu.api.http.middleware.browser_guard import BrowserGuard
 from toplu.api.http.middleware.content_encoding import DecodedBodies
 from toplu.api.http.middleware.stalled_bodies import StalledBodies
+from toplu.api.http.middleware.unread_bodies import UnreadBodies
 from toplu.errors import TopluError
 from toplu.settings.hosts import origin_of
 from toplu.settings.server import Settings
@@ -91,4 +92,8 @@ def protect(app: ASGIApp, *, settings: Settings, gate: Gate) -> ASGIApp:
             allow_private_network=True,
             expose_headers=["*"],
         )
-    return BrowserGuard(app, settings=settings, accepts_any_key=gate.accepts_any_key)
+    return UnreadBodies(
+        BrowserGuard(app, settings=settings, accepts_any_key=gate.accepts_any_key),
+        bytes_max=settings.unread_body_bytes_max,
+        seconds_max=settings.unread_body_seconds_max,
+    )

@@ -122,6 +122,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     open_uploads_max: Positive = 100  # per project
     upload_life_seconds: Seconds = 48 * HOUR
     body_silence_seconds_max: Seconds = 60.0  # between two pieces of a request's body
+    # What is read of a body after the answer: a client that sends on would not see it otherwise.
+    unread_body_bytes_max: Positive = 64 * MIB
+    unread_body_seconds_max: Seconds = 30.0
     result_scans_max: Positive = 2  # result logs of batches that are read through at a time
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
