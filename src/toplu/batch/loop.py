@@ -33,6 +33,21 @@ class Wakeup:
         self._is_set.clear()
 
 
+class Wakeups:
+    """A wakeup for each lane, set alone or all together."""
+
+    def __init__(self, lanes: int) -> None:
+        self._of_lane = [Wakeup() for _ in range(lanes)]
+
+    def __getitem__(self, lane: int) -> Wakeup:
+        return self._of_lane[lane]
+
+    def set(self) -> None:
+        """Wake every lane."""
+        for wakeup in self._of_lane:
+            wakeup.set()
+
+
 async def repeat(step: Step, wakeup: Wakeup, name: str) -> None:
     """Take the step for ever; a step that fails is logged and taken again."""
     while True:

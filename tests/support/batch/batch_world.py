@@ -1,4 +1,4 @@
-"""The middle over real stores in a temporary folder, stepped by hand."""
+"""The pipeline over real stores in a temporary folder, stepped by hand."""
 
 import json
 from collections.abc import AsyncIterator
@@ -12,11 +12,12 @@ from support.store.migrated import open_migrated
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.lookup import Lookup
-from toplu.batch.loop import Wakeup
+from toplu.batch.loop import Wakeup, Wakeups
 from toplu.batch.plan.planner import Orderer, Planner
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.leased_shards import LeasedShards
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.schedule.scheduler import Scheduler
@@ -177,6 +178,21 @@ class BatchWorld:
     def scheduler(self, owner: str = "server-1", speeds: Throughputs | None = None) -> Scheduler:
         return Scheduler(
             settings=self.settings, clock=self.clock, jobs=self.jobs, owner=owner, speeds=speeds
+        )
+
+    def leased_shards(
+        self, scheduler: Scheduler, writer: ResultWriter, wakeups: Wakeups
+    ) -> LeasedShards:
+        return LeasedShards(
+            share_cache=False,
+            settings=self.settings,
+            clock=self.clock,
+            scheduler=scheduler,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            results=self.results,
+            writer=writer,
+            wakeups=wakeups,
         )
 
     async def open_run(

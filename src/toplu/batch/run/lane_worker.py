@@ -1,10 +1,10 @@
-"""One lane of an engine at work: it takes requests of its span and keeps its places full.
+"""One lane of an engine at work: it takes requests of its span and keeps its slots full.
 
     take → read → answer → write → add      one task for duplicates, `window` of them at a time
 
 When its span has no request left to start, the next one is found while the last answers are
 still coming: a lane never idles between shards or jobs. One that is reserved for interactive calls
-rests, and what it had is done on the others.
+takes nothing, and what it had is done on the others.
 """
 
 import asyncio
@@ -13,13 +13,12 @@ from datetime import timedelta
 
 import structlog
 
-from toplu.batch.loop import AFTER_A_FAULT
+from toplu.batch.loop import AFTER_A_FAULT, Wakeup
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.dispatcher import Assignment, Dispatcher
 from toplu.batch.run.leased_shards import LeasedShards
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
-from toplu.batch.run.span import Span
 from toplu.fleet.lanes.lanes import PLACES_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.job import Lease
@@ -37,22 +36,26 @@ class LaneWorker:
         *,
         lane: int,
         window: int,
-        held: LeasedShards,
+        has_peers: bool,
+        dispatcher: Dispatcher,
+        shards: LeasedShards,
         requests: RequestRunner,
         writer: ResultWriter,
+        wakeup: Wakeup,
         is_reserved: Callable[[int], bool],
     ) -> None:
         self._lane = lane
-        self._rests = is_reserved
-        self._held = held
+        self._is_reserved = is_reserved
+        self._dispatcher = dispatcher
+        self._shards = shards
         self._requests = requests
         self._writer = writer
         # With one lane there is no other that may be free first.
-        self._is_one_behind = window == PLACES_PER_LANE and len(held.wakeups) > 1
-        self._places = asyncio.Semaphore(window)
+        self._is_one_behind = window == PLACES_PER_LANE and has_peers
+        self._slots = asyncio.Semaphore(window)
         self._outstanding = 0
-        self._wakeup = held.wakeups[lane]
-        self._at_hand: tuple[LeasedShard, Span] | None = None
+        self._wakeup = wakeup
+        self._assignment: Assignment | None = None
         self._after: Lease | None = None  # the one that it worked under last
         self._draining = False
 
@@ -61,14 +64,14 @@ class LaneWorker:
         async with asyncio.TaskGroup() as requests:
             while True:
                 await self._writer.wait_for_room()
-                await self._places.acquire()
+                await self._slots.acquire()
                 taken = await self._next_request()
                 if taken is None:
                     return
-                run, span, duplicates = taken
+                assignment, duplicates = taken
                 self._outstanding += 1
-                task = requests.create_task(self._answer(run, span, duplicates))
-                run.started(task)
+                task = requests.create_task(self._answer(assignment, duplicates))
+                assignment.shard.started(task)
                 task.add_done_callback(self._ended)
 
     def drain(self) -> None:
@@ -78,81 +81,78 @@ class LaneWorker:
 
     def _ended(self, _: "asyncio.Task[None]") -> None:
         self._outstanding -= 1
-        self._places.release()
+        self._slots.release()
         self._wakeup.set()
 
-    async def _next_request(
-        self,
-    ) -> tuple[LeasedShard, Span, tuple[RequestLine, ...]] | None:
+    async def _next_request(self) -> tuple[Assignment, tuple[RequestLine, ...]] | None:
         while not self._draining:
-            if self._rests(self._lane):
-                self._step_aside()
-                await self._wakeup.wait(IDLE)
-                continue
-            if self._at_hand is not None and len(self._at_hand[1]):
-                run, span = self._at_hand
+            if self._is_reserved(self._lane):
+                self._set_aside()
+            elif self._assignment is not None and len(self._assignment.span):
                 if not (self._outstanding and self._is_to_wait()):
-                    if not (
-                        self._held.has_quantum(self._lane)
-                        or await self._held.keeps_turn(self._lane, run)
-                    ):
+                    if not await self._keeps_turn(self._assignment):
                         continue
-                    if (taken := self._held.take(run, span)) is not None:
+                    if (taken := self._dispatcher.take(self._assignment)) is not None:
                         return taken
-                # Held back: the wakeup rings when one of those that run is further.
-                await self._wakeup.wait(IDLE)
+                # Held back: the wakeup is set when one of those that run is further.
+            elif await self._find_work():
                 continue
-            if not await self._find_span():
-                await self._wakeup.wait(IDLE)
+            await self._wakeup.wait(IDLE)
         return None
+
+    async def _keeps_turn(self, assignment: Assignment) -> bool:
+        return self._dispatcher.has_quantum(self._lane) or await self._dispatcher.keeps_turn(
+            self._lane, assignment.shard
+        )
 
     def _is_to_wait(self) -> bool:
         """Whether no request is to go behind the one that runs: another lane may be free first."""
-        return self._held.is_scarce or (self._is_one_behind and self._held.is_last_phase)
+        return self._dispatcher.is_scarce or (
+            self._is_one_behind and self._dispatcher.is_last_phase
+        )
 
-    def _step_aside(self) -> None:
-        """Leave what is at hand to others, and the lane to interactive calls."""
-        run, span = self._at_hand or (None, ())
-        idle = not self._outstanding
-        self._held.rest(self._lane, run if len(span) else None, idle=idle)
-        self._at_hand = None
+    def _set_aside(self) -> None:
+        """Leave what is assigned to others, and the lane to interactive calls."""
+        assignment, self._assignment = self._assignment, None
+        rest = assignment.shard if assignment is not None and len(assignment.span) else None
+        self._dispatcher.set_aside(self._lane, rest, idle=not self._outstanding)
 
-    async def _find_span(self) -> bool:
+    async def _find_work(self) -> bool:
         try:
-            found = await self._held.next_span(self._lane, self._after, idle=not self._outstanding)
+            found = await self._dispatcher.assign(
+                self._lane, self._after, idle=not self._outstanding
+            )
         except Exception:
             # The database is away, say. The requests in flight go on; leasing is tried again.
             log.exception("lease_failed", lane=self._lane)
             await self._wakeup.wait(AFTER_A_FAULT)
             return True
-        self._at_hand = found
+        self._assignment = found
         if found is not None:
-            self._after = found[0].lease
+            self._after = found.shard.lease
         return found is not None
 
-    async def _answer(
-        self, run: LeasedShard, span: Span, duplicates: tuple[RequestLine, ...]
-    ) -> None:
-        """Give each request its one outcome, unless the run is dropped meanwhile."""
-        job = run.lease.job
+    async def _answer(self, assignment: Assignment, duplicates: tuple[RequestLine, ...]) -> None:
+        """Give each request its one outcome, unless the shard is dropped meanwhile."""
+        shard = assignment.shard
 
         def note_read() -> None:
-            if span.note_read(duplicates[0]):
+            if assignment.span.note_read(duplicates[0]):
                 self._wakeup.set()
 
         try:
             async for records in self._requests.outcomes(
-                job, duplicates, lane=self._lane, begun=note_read
+                shard.lease.job, duplicates, lane=self._lane, begun=note_read
             ):
-                if run.dropped:
+                if shard.dropped:
                     return
-                self._held.note_answer(records[0].usage.output_tokens)
+                self._dispatcher.note_answer(records[0].usage.output_tokens)
                 # Together, so that what asks the same is durable together.
                 for record in records:
-                    self._writer.add(run, record)
+                    self._writer.add(shard, record)
         except EngineGivenUp as error:
-            if not run.dropped:
-                await self._held.give_up(run, error)
+            if not shard.dropped:
+                await self._shards.give_up(shard, error)
         except EngineStopped:
             # The fleet ends. What was not answered runs in the next life of the server.
             self.drain()

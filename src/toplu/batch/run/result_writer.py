@@ -43,7 +43,7 @@ class ResultWriter:
         self._clock = clock
         self._jobs = jobs
         self._results = results
-        self._done = done  # rung when a shard is done
+        self._done = done  # set when a shard is done
         self._speeds = speeds or Throughputs()
         self._faults = faults or StorageFaults()
         self._gathering: dict[LeasedShard, list[Record]] = {}
@@ -55,17 +55,17 @@ class ResultWriter:
         self._pause = timedelta(seconds=settings.commit_seconds)
         self.wakeup = Wakeup()
 
-    def add(self, run: LeasedShard, record: Record) -> None:
+    def add(self, shard: LeasedShard, record: Record) -> None:
         """Take one outcome; it is durable after a coming `step`."""
-        self._gathering.setdefault(run, []).append(record)
+        self._gathering.setdefault(shard, []).append(record)
         self._buffered += 1
         if self._buffered >= self._buffered_max:
             self._room.clear()
         self.wakeup.set()
 
-    def note(self, run: LeasedShard) -> None:
-        """Have the run's counts recorded, though it has no new outcome."""
-        self._gathering.setdefault(run, [])
+    def note(self, shard: LeasedShard) -> None:
+        """Have the shard's counts recorded, though it has no new outcome."""
+        self._gathering.setdefault(shard, [])
         self.wakeup.set()
 
     @property
@@ -81,7 +81,7 @@ class ResultWriter:
         """Commit what has gathered."""
         if not self._gathering:
             return IDLE
-        # A flush comes beside the loop's step, and two appends of a run would cut each other off.
+        # A flush comes beside the loop's step, and two appends of a shard would cut each other off.
         async with self._committing:
             delay = await self._commit()
         if delay > AT_ONCE:
@@ -107,13 +107,13 @@ class ResultWriter:
     async def _commit(self) -> timedelta:
         """Make one group durable and counted; return how long to wait before the next try."""
         group, self._gathering = self._gathering, {}
-        group = {run: records for run, records in group.items() if not run.dropped}
+        group = {shard: records for shard, records in group.items() if not shard.dropped}
         # A full disk, most likely: the results stay in memory, runners wait for room, and they are
         # tried again until there is space.
         unwritten = await asyncio.to_thread(self._append, group)
         log.debug("results_written", runs=len(group) - len(unwritten))
-        for run in unwritten:
-            self._gathering[run] = group.pop(run) + self._gathering.get(run, [])
+        for shard in unwritten:
+            self._gathering[shard] = group.pop(shard) + self._gathering.get(shard, [])
         self._buffered = sum(len(records) for records in self._gathering.values())
         if self._buffered < self._buffered_max:
             self._room.set()
@@ -121,39 +121,39 @@ class ResultWriter:
             if group:
                 await self._record(list(group))
         except Exception:
-            for run in group:
-                self.note(run)
+            for shard in group:
+                self.note(shard)
             raise
         self._measure(group)
         return AFTER_A_FAULT if unwritten else AT_ONCE
 
     def _append(self, group: dict[LeasedShard, list[Record]]) -> list[LeasedShard]:
-        """Write each run's records; return the runs whose records could not be written."""
+        """Write each shard's records; return the shards whose records could not be written."""
         unwritten = []
-        for run, records in group.items():
+        for shard, records in group.items():
             try:
                 if records:
-                    run.append(self._results, records)
-                    self._faults.clear(run.lease.job.id)
+                    shard.append(self._results, records)
+                    self._faults.clear(shard.lease.job.id)
             except Exception as fault:
-                log.exception("results_not_written", job=run.lease.job.id)
-                self._faults.note(run.lease.job.id, fault)
-                unwritten.append(run)
+                log.exception("results_not_written", job=shard.lease.job.id)
+                self._faults.note(shard.lease.job.id, fault)
+                unwritten.append(shard)
         return unwritten
 
     def _measure(self, group: dict[LeasedShard, list[Record]]) -> None:
         now = self._clock.now()
-        for run, records in group.items():
+        for shard, records in group.items():
             usage = total(record.usage for record in records)
-            self._speeds.of(run.lease.job.engine).add(usage, now)
+            self._speeds.of(shard.lease.job.engine).add(usage, now)
 
-    async def _record(self, runs: list[LeasedShard]) -> None:
-        lost = await self._jobs.record([run.progress() for run in runs], self._clock.now())
-        for run in runs:
-            if run.lease in lost:
-                log.info("lease_lost", job=run.lease.job.id, shard=run.lease.shard.number)
-                run.drop()
-            elif run.is_done:
+    async def _record(self, shards: list[LeasedShard]) -> None:
+        lost = await self._jobs.record([shard.progress() for shard in shards], self._clock.now())
+        for shard in shards:
+            if shard.lease in lost:
+                log.info("lease_lost", job=shard.lease.job.id, shard=shard.lease.shard.number)
+                shard.drop()
+            elif shard.is_done:
                 self._done.set()
             else:
-                run.note_durable()
+                shard.note_durable()

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+from toplu.batch.loop import Wakeups
+from toplu.batch.run.dispatcher import Dispatcher
 from toplu.batch.run.executors import Executor
 from toplu.batch.run.lane_worker import LaneWorker
 from toplu.batch.run.leased_shards import LeasedShards
@@ -35,10 +37,8 @@ class Runner:
     ) -> None:
         self._scheduler = scheduler
         self._writer = writer
-        self._held = LeasedShards(
-            engine=engine,
-            lanes=answers.lanes,
-            window=answers.window,
+        self._wakeups = Wakeups(answers.lanes)
+        self._shards = LeasedShards(
             share_cache=answers.share_cache,
             settings=settings,
             clock=clock,
@@ -47,15 +47,29 @@ class Runner:
             blobs=blobs,
             results=results,
             writer=writer,
+            wakeups=self._wakeups,
         )
-        requests = RequestRunner(answers, settings)
-        self._lanes = [
+        self._dispatcher = Dispatcher(
+            engine=engine,
+            streams=answers.window if answers.share_cache else answers.lanes,
+            clock=clock,
+            scheduler=scheduler,
+            shards=self._shards,
+            wakeups=self._wakeups,
+        )
+        self._lanes = self._build_lanes(answers, RequestRunner(answers, settings))
+
+    def _build_lanes(self, answers: Executor, requests: RequestRunner) -> list[LaneWorker]:
+        return [
             LaneWorker(
                 lane=lane,
                 window=answers.window,
-                held=self._held,
+                has_peers=answers.lanes > 1,
+                dispatcher=self._dispatcher,
+                shards=self._shards,
                 requests=requests,
-                writer=writer,
+                writer=self._writer,
+                wakeup=self._wakeups[lane],
                 is_reserved=answers.is_reserved,
             )
             for lane in range(answers.lanes)
@@ -69,7 +83,7 @@ class Runner:
 
     def wake(self) -> None:
         """Have the lanes look for work: there may be a shard to lease."""
-        self._held.wake()
+        self._wakeups.set()
 
     def drain(self) -> None:
         """Start nothing more."""
@@ -79,17 +93,17 @@ class Runner:
 
     def stop_requests(self) -> None:
         """Stop what runs, for a drain that takes too long; it will run again after the restart."""
-        self._held.stop()
+        self._shards.stop()
 
     async def give_back(self) -> None:
         """Give every shard back, once its results are durable."""
-        await self._held.give_back()
+        await self._shards.give_back()
 
     def drop_job(self, job: JobId) -> None:
         """Stop the job's requests; the job has become final or is gone."""
-        self._held.drop_job(job)
+        self._shards.drop_job(job)
 
     async def renew_leases(self) -> timedelta:
         """Keep the leases alive, and drop the work of one that is no longer ours."""
-        await self._held.renew()
+        await self._shards.renew()
         return self._scheduler.renewal

@@ -1,16 +1,19 @@
-"""The end of all work: which request a lane begins when there are only a few for each.
+"""Chooses the request that a lane begins next, and the shard that a lane without work helps with.
 
     much is left ──▶ the next of the span, for its prefix      a few are left ──▶ the longest
 
-Whatever is begun last is what the others wait for. So the longest answers go first, if the requests
-say by their `maxOutputTokens` which these are. Where they say nothing, or all the same, nothing is
-known that would be worth a prefix, and the order stays as it is.
+The others wait for what is begun last. So the longest answers go first at the end of all work, if
+the requests say by their `maxOutputTokens` which these are. Where they say nothing, or all the
+same, nothing is known that would be worth a prefix, and the order stays as it is. Pure: what is
+known is passed in, and each request is read once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
+from toplu.batch.plan.shard_cutter import REQUESTS_PER_LANE
+from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.run.span import Span
 from toplu.errors import InvalidArgument
 from toplu.job import Job, JobId, Method
@@ -22,8 +25,42 @@ BYTES_PER_OUTPUT_TOKEN = 32
 LINE_BYTES_MAX = 64 * 1024
 
 
-class LongestFirst:
-    """Remembers what the last requests ask for: each of them is read once."""
+def is_scarce(unstarted: int, idle_lanes: int) -> bool:
+    """Return whether idle lanes would begin every request that is left, at once.
+
+    Then none is to wait behind another.
+    """
+    return idle_lanes > 0 and unstarted <= idle_lanes
+
+
+def is_last_phase(left: float, streams: int) -> bool:
+    """Return whether hardly any requests are left, as good as all of them on the lanes.
+
+    Then none is to wait behind another: it may be the longest, and another lane free first.
+    `streams` counts what is worked on side by side: lanes, or requests of one shared cache.
+    """
+    return left <= REQUESTS_PER_LANE * streams
+
+
+def needs_help(shards: Iterable[LeasedShard], job: JobId) -> bool:
+    """Return whether a shard of the job has requests that another lane could start."""
+    return any(shard.unstarted > 1 for shard in shards if shard.lease.job.id == job)
+
+
+def divide(shards: Iterable[LeasedShard], output_tokens: float) -> tuple[LeasedShard, Span] | None:
+    """Take over a part of the shard that has most to start; None if no part is worth it.
+
+    `output_tokens` is the mean length of an answer.
+    """
+    answer_bytes = BYTES_PER_OUTPUT_TOKEN * output_tokens
+    for shard in sorted(shards, key=lambda shard: shard.unstarted, reverse=True):
+        if (rest := shard.divide(answer_bytes)) is not None:
+            return shard, rest
+    return None
+
+
+class AskedLengths:
+    """The lengths that requests ask for their answers; each request is read once."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[JobId, int], int | None] = {}

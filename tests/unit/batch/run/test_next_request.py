@@ -1,6 +1,7 @@
-"""At the end of all work the longest goes first, if the requests tell which that is."""
+"""The next request: the longest at the end, if the requests say which; a part for idle lanes."""
 
 import json
+import math
 from collections import defaultdict
 
 import pytest
@@ -8,8 +9,19 @@ import pytest
 from support.batch.batch_world import BatchWorld
 from support.batch.lanes_world import LanesWorld, asked
 from toplu.batch.plan.order import RequestLine
-from toplu.batch.run.longest_first import LINE_BYTES_MAX, longest, output_tokens_asked
-from toplu.job import Method
+from toplu.batch.run.leased_shard import LeasedShard
+from toplu.batch.run.next_request import (
+    LINE_BYTES_MAX,
+    divide,
+    is_last_phase,
+    is_scarce,
+    longest,
+    needs_help,
+    output_tokens_asked,
+)
+from toplu.job import Job, JobId, Lease, Method, Shard
+from toplu.labels import LabelSums
+from toplu.money import NO_TOKENS
 
 
 def line_of(index: int, shared_bytes: int = 0, line: bytes = b"") -> RequestLine:
@@ -23,9 +35,72 @@ def asking(config: object, text: str = "why?") -> bytes:
     return json.dumps({"request": request}).encode()
 
 
+def leased(job: Job, number: int, lines: list[RequestLine]) -> LeasedShard:
+    """Return a shard of the job of which nothing was started."""
+    shard = Shard(job=job.id, number=number, first=0, count=len(lines))
+    return LeasedShard(
+        Lease(job=job, shard=shard, owner="server-1", expires=job.expires),
+        lines,
+        sealed=(),
+        failed=0,
+        deduplicated=0,
+        usage=NO_TOKENS,
+        labels=LabelSums(),
+        share_cache=False,
+    )
+
+
 def chosen(spans: list[list[RequestLine]], bytes_of: dict[int, float]) -> int | None:
     found = longest([list(enumerate(span)) for span in spans], lambda it: bytes_of[it.index])
     return None if found is None else spans[found[0]][found[1]].index
+
+
+@pytest.mark.parametrize(
+    ("unstarted", "idle_lanes", "scarce"),
+    [(0, 0, False), (1, 0, False), (0, 1, True), (2, 2, True), (3, 2, False)],
+)
+def test_requests_are_scarce_where_idle_lanes_would_begin_them_all(
+    unstarted: int, idle_lanes: int, *, scarce: bool
+) -> None:
+    assert is_scarce(unstarted, idle_lanes) is scarce
+
+
+def test_the_last_phase_begins_with_four_requests_for_each_that_runs() -> None:
+    assert not is_last_phase(math.inf, streams=2)
+    assert not is_last_phase(9, streams=2)
+    assert is_last_phase(8, streams=2)
+
+
+async def test_a_job_needs_help_while_a_shard_has_more_than_its_lane_begins(
+    world: BatchWorld,
+) -> None:
+    one, two = await world.keep_job("one", [b"{}"]), await world.keep_job("two", [b"{}"])
+    shards = [leased(one, 0, [line_of(0)]), leased(two, 0, [line_of(0), line_of(1)])]
+    assert not needs_help(shards, JobId("one"))
+    assert needs_help(shards, JobId("two"))
+    assert not needs_help([], JobId("two"))
+
+
+async def test_the_shard_with_most_to_start_is_divided_first(world: BatchWorld) -> None:
+    job = await world.keep_job("one", [b"{}"])
+    small = leased(job, 0, [line_of(index) for index in range(2)])
+    large = leased(job, 1, [line_of(index) for index in range(2, 6)])
+    found = divide([small, large], output_tokens=10)
+    assert found is not None
+    assert (found[0], len(found[1])) == (large, 2)
+    assert (small.unstarted, large.unstarted) == (2, 4)
+
+
+async def test_a_shard_is_left_whole_where_a_part_would_cost_more_to_read_again(
+    world: BatchWorld,
+) -> None:
+    job = await world.keep_job("one", [b"{}"])
+    shared = leased(job, 0, [line_of(index, shared_bytes=10_000) for index in range(4)])
+    other = leased(job, 1, [line_of(index) for index in range(4, 6)])
+    assert divide([shared], output_tokens=10) is None
+    found = divide([shared, other], output_tokens=10)
+    assert found is not None
+    assert found[0] is other
 
 
 def test_the_longest_is_found_wherever_it_lies() -> None:
