@@ -1,5 +1,6 @@
-"""What an unfinished batch says of its waiting, on the wire."""
+"""The wait status of unfinished batches, on the wire."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2 as httpx
@@ -30,12 +31,15 @@ def test_a_batch_says_what_it_waits_for(open_test_server: OpenServer) -> None:
         extension = operation(http, second)["metadata"]["toplu"]
         assert "expectedFinish" not in extension, "no speed was measured"
         assert "warnings" not in extension
-        # When the clock, or the speed, tells so the range and the warning appear by themselves.
-        server.server.wait_reasons._scheduler._speeds.of("slow").work_per_second = 0.001
+        # When the clock, or the speed, says so, the range and the warning appear by themselves.
+        reasons = server.server.wait_reasons
+        load = reasons._load_of("slow")
+        slow = replace(load, engine=replace(load.engine, work_per_second=0.001))
+        reasons._load_of = lambda _: slow
         late = eventually(lambda: operation(http, second)["metadata"]["toplu"].get("warnings"))
         assert "expires" in late[0]
-        told = operation(http, second)["metadata"]["toplu"]["expectedFinish"]
-        assert told["earliest"] < told["latest"]
+        expected = operation(http, second)["metadata"]["toplu"]["expectedFinish"]
+        assert expected["earliest"] < expected["latest"]
         listed = http.get("/v1beta/batches").json()["operations"]
         assert all("waiting" in one["metadata"]["toplu"] for one in listed)
         http.post(f"/v1beta/{second}:cancel")

@@ -25,7 +25,7 @@ from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
-from toplu.batch.schedule.scheduler import Scheduler
+from toplu.batch.schedule.candidates import EngineLoad
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.files.uploads import Uploads
 from toplu.projects.keys import Keys
@@ -40,8 +40,8 @@ class Api:
     def __init__(
         self,
         parts: SharedParts,
-        scheduler: Scheduler,
         *,
+        load_of: Callable[[str], EngineLoad],
         is_draining: Callable[[], bool],
         any_key_until_first: bool,
     ) -> None:
@@ -49,8 +49,11 @@ class Api:
         self.keys = Keys(clock=parts.clock, issued=parts.storage.keys)
         self.ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
         self.wait_reasons = WaitReasons(
+            settings=parts.settings,
             clock=parts.clock,
-            scheduler=scheduler,
+            jobs=parts.storage.jobs,
+            load_of=load_of,
+            weight_of=parts.quotas.weight_of,
             engines=parts.fleet.status,
             faults=parts.faults,
             is_draining=is_draining,

@@ -37,7 +37,7 @@ class Server:
         self.pipeline = worker.pipeline
         api = Api(
             parts,
-            worker.scheduler,
+            load_of=worker.scheduler.load_of,
             is_draining=lambda: self.pipeline.is_draining,
             any_key_until_first=any_key_until_first,
         )

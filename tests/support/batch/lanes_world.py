@@ -82,8 +82,8 @@ class LanesWorld:
 
     async def at_work(self) -> dict[str, int]:
         """Return how many lanes the scheduler counts for each job."""
-        round_ = await self.scheduler.round_of("echo", self.clock.now())
-        return {it.job: it.lanes for it in round_.contenders}
+        candidates = await self.scheduler.candidates("echo", self.clock.now())
+        return {it.job: it.lanes for it in candidates.jobs}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

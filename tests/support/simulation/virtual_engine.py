@@ -90,17 +90,15 @@ def ours(scene: Scene) -> Load | None:
         work_per_second=WORK_PER_SECOND,
         quantum_seconds=scene.quantum_seconds,
     )
-    contenders = [_contender(load) for load in scene.loads]
-    turn = Candidates(
-        contenders=contenders, shares=shares, engine=engine, now=moment(scene.now)
-    ).turn()
-    if turn is None:
+    jobs = [_queued_job(load) for load in scene.loads]
+    chosen = Candidates(jobs=jobs, shares=shares, engine=engine, now=moment(scene.now)).next_job()
+    if chosen is None:
         return None
-    _begin(scene, turn)
-    return next(load for load in scene.loads if load.name == turn.job)
+    _begin(scene, chosen)
+    return next(load for load in scene.loads if load.name == chosen.job)
 
 
-def _contender(load: Load) -> QueuedJob:
+def _queued_job(load: Load) -> QueuedJob:
     unfinished = load.left + load.running
     done = 1 - unfinished / load.seconds
     # An estimate comes true as the job goes on.
@@ -118,8 +116,10 @@ def _contender(load: Load) -> QueuedJob:
     )
 
 
-def _begin(scene: Scene, turn: NextJob) -> None:
-    scene.shares[turn.project] = Share(weight=turn.weight, served=turn.served, started=turn.started)
+def _begin(scene: Scene, chosen: NextJob) -> None:
+    scene.shares[chosen.project] = Share(
+        weight=chosen.weight, served=chosen.served, started=chosen.started
+    )
 
 
 @dataclass

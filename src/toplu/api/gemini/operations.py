@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from toplu import money
-from toplu.batch.schedule.wait_reason import WaitStatus
+from toplu.batch.schedule.wait_status import WaitStatus
 from toplu.clock import timestamp
 from toplu.job import InputForm, Job, JobId, JobState, Method
 from toplu.wire.gemini.batch import (

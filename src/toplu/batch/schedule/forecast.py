@@ -13,32 +13,32 @@ from toplu.batch.schedule.policy import Candidates, QueuedJob
 from toplu.job import JobId, ProjectId
 
 
-def forecast(round_: Candidates) -> dict[JobId, float]:
+def forecast(candidates: Candidates) -> dict[JobId, float]:
     """Return the work that the engine will have done when each job is through, in that order."""
-    urgent_jobs = round_.outlook.urgent
-    urgent = [it for it in round_.contenders if it.job in urgent_jobs]
+    urgent_jobs = candidates.outlook.urgent
+    urgent = [it for it in candidates.jobs if it.job in urgent_jobs]
     done = 0.0
     through: dict[JobId, float] = {}
     for it in sorted(urgent, key=lambda it: (it.target, -it.priority, it.created, it.job)):
         done += it.work
         through[it.job] = done
-    others = [it for it in round_.contenders if it.job not in urgent_jobs]
-    return through | _side_by_side(others, round_, done)
+    others = [it for it in candidates.jobs if it.job not in urgent_jobs]
+    return through | _side_by_side(others, candidates, done)
 
 
 def _side_by_side(
-    contenders: Iterable[QueuedJob], round_: Candidates, done: float
+    jobs: Iterable[QueuedJob], candidates: Candidates, done: float
 ) -> dict[JobId, float]:
     queues: dict[ProjectId, list[QueuedJob]] = defaultdict(list)
-    for it in contenders:
+    for it in jobs:
         queues[it.project].append(it)
-    weight = {project: round_.shares.weight(project) for project in queues}
+    weight = {project: candidates.shares.weight(project) for project in queues}
     # While a project has work, its part of all that is done is its weight's part of all weights:
     # each job ends at a level of work by weight, and the levels rise together.
     levels: list[tuple[float, JobId, ProjectId, bool]] = []
     for project, queue in queues.items():
         queue.sort(
-            key=lambda it: (it.target > round_.now, -it.priority, it.target, it.created, it.job)
+            key=lambda it: (it.target > candidates.now, -it.priority, it.target, it.created, it.job)
         )
         level = 0.0
         for it in queue:

@@ -55,7 +55,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextJob:
-    """Whose turn it is, and what that makes of the project's counter; see `fair_share.Share`."""
+    """The job whose turn it is, and the counter of its project from then on; see `job.Share`."""
 
     job: JobId
     project: ProjectId
@@ -68,14 +68,14 @@ class NextJob:
 class Candidates:
     """All that is known when a lane asks."""
 
-    contenders: Sequence[QueuedJob]
+    jobs: Sequence[QueuedJob]
     shares: FairShares
     engine: Engine
     now: datetime
 
-    def turn(self) -> NextJob | None:
+    def next_job(self) -> NextJob | None:
         """Return whose turn it is, or None if no job waits."""
-        waiting = [it for it in self.contenders if it.waits]
+        waiting = [it for it in self.jobs if it.waits]
         if not waiting:
             return None
         chosen = self._by_deadline(waiting, self.outlook) or self._by_share(waiting)
@@ -93,26 +93,26 @@ class Candidates:
         Its deadline presses and is the first of all, and no lane can have more of it but by help.
         """
         outlook = self.outlook
-        urgent = [it for it in self.contenders if it.job in outlook.urgent]
+        urgent = [it for it in self.jobs if it.job in outlook.urgent]
         if not urgent or not outlook.presses:
             return None
         first = min(urgent, key=self._due_first)
         return None if first.waits else first.job
 
     def without_lane(self, job: JobId) -> "Candidates":
-        """Return the round in which one of the job's lanes is free and its work waits."""
+        """Return the candidates when one of the job's lanes is free and its work waits."""
         return replace(
             self,
-            contenders=[
+            jobs=[
                 replace(it, lanes=max(it.lanes - 1, 0), waits=True) if it.job == job else it
-                for it in self.contenders
+                for it in self.jobs
             ],
         )
 
     @cached_property
     def outlook(self) -> Outlook:
         """What the deadlines of all jobs ask for."""
-        return look_ahead((self._due(it) for it in self.contenders), self.now)
+        return look_ahead((self._due(it) for it in self.jobs), self.now)
 
     def _due(self, it: QueuedJob) -> Due:
         # A job that is late is still to be done before it expires.
@@ -150,9 +150,9 @@ class Candidates:
         project whose own job is late is not left without.
         """
         first = outlook.urgent | outlook.short
-        rushed = {it.project for it in self.contenders if it.job in first}
-        served = {it.project for it in self.contenders if it.lanes}
-        lanes = sum(it.lanes for it in self.contenders if it.project not in rushed)
+        rushed = {it.project for it in self.jobs if it.job in first}
+        served = {it.project for it in self.jobs if it.lanes}
+        lanes = sum(it.lanes for it in self.jobs if it.project not in rushed)
         has_room = lanes < self.engine.lanes // 2
         return [
             it
@@ -168,7 +168,7 @@ class Candidates:
     def _by_share(self, eligible: Sequence[QueuedJob]) -> QueuedJob:
         """Return the first job of the project that had least, counting what is on the lanes."""
         lanes: dict[ProjectId, int] = {}
-        for it in self.contenders:
+        for it in self.jobs:
             lanes[it.project] = lanes.get(it.project, 0) + it.lanes
 
         def had(project: ProjectId) -> float:

@@ -9,32 +9,22 @@ restart. Which lane works for which job is known here alone, for the lanes are t
 import asyncio
 import math
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
 
-from toplu.batch.schedule.estimate import work_left
-from toplu.batch.schedule.fair_shares import FairShares
-from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
+from toplu.batch.schedule.candidates import EngineLoad, WeightOf, all_alike, candidates_of
+from toplu.batch.schedule.policy import Candidates, Engine
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.clock import Clock
-from toplu.job import Job, JobId, Lease, ProjectId, Share
+from toplu.job import JobId, Lease, Share
 from toplu.settings.server import Settings
 from toplu.store.rows.jobs import JobRows
-from toplu.store.rows.shares import Competitor
 
 log = structlog.get_logger()
 
 # Another server may take what was chosen before it is leased.
 CHOICES_MAX = 8
-
-WeightOf = Callable[[ProjectId], Awaitable[int]]
-
-
-async def all_alike(_: ProjectId) -> int:
-    """Give every project the same weight."""
-    return 1
 
 
 class Scheduler:
@@ -55,7 +45,7 @@ class Scheduler:
         self._owner = owner
         self._life = timedelta(seconds=settings.lease_seconds)
         self._target = timedelta(seconds=settings.job_target_seconds)
-        # How long a lane works before it asks whether it keeps its turn.
+        # How long a lane works before it asks whether it keeps its chosen.
         self.quantum = timedelta(seconds=settings.quantum_seconds)
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Throughputs()
@@ -104,15 +94,15 @@ class Scheduler:
     async def keeps_turn(self, lease: Lease) -> bool:
         """Whether a lane that has used up its quantum is to go on with the job of its lease."""
         engine = lease.job.engine
-        round_ = await self.round_of(engine, self._clock.now())
-        turn = round_.without_lane(lease.job.id).turn()
-        return turn is None or turn.job == lease.job.id
+        candidates = await self.candidates(engine, self._clock.now())
+        chosen = candidates.without_lane(lease.job.id).next_job()
+        return chosen is None or chosen.job == lease.job.id
 
     async def pressing(self, engine: str, lane: int) -> JobId | None:
         """Return the job that the lane is to help others with, if a deadline presses so much."""
         if not self._presses.get(engine):
             return None
-        return (await self.round_of(engine, self._clock.now(), free=lane)).pressing()
+        return (await self.candidates(engine, self._clock.now(), free=lane)).pressing()
 
     def pending(self, engine: str) -> float:
         """Return how many requests had no outcome when last looked; infinite while none knows."""
@@ -130,63 +120,49 @@ class Scheduler:
         for _ in range(CHOICES_MAX):
             now = self._clock.now()
             # The lane asks because it is free: the answers that it still awaits are no work for it.
-            round_ = await self.round_of(engine, now, free=lane)
-            self._presses[engine] = round_.outlook.presses
-            turn = round_.turn()
-            if turn is None:
+            candidates = await self.candidates(engine, now, free=lane)
+            self._presses[engine] = candidates.outlook.presses
+            chosen = candidates.next_job()
+            if chosen is None:
                 return None
             lease = await self._jobs.lease_shard(
                 engine=engine,
                 owner=self._owner,
                 now=now,
                 expires=now + self._life,
-                job=turn.job,
+                job=chosen.job,
                 after=None if after is None else after.shard,
-                share=Share(weight=turn.weight, served=turn.served, started=turn.started),
+                share=Share(weight=chosen.weight, served=chosen.served, started=chosen.started),
             )
             if lease is not None:
                 return lease
         return None
 
-    async def round_of(self, engine: str, now: datetime, free: int | None = None) -> Candidates:
-        """Return all that is known of the engine and those that compete for it.
+    async def candidates(self, engine: str, now: datetime, free: int | None = None) -> Candidates:
+        """Return all that is known of the engine and the jobs that compete for it.
 
         `free` is a lane that is not counted for the job that it worked for.
         """
         competition = await self._jobs.competition(engine, now)
-        projects = {competitor.project for competitor in competition.competitors}
-        weights = {project: await self._weight_of(project) for project in projects}
         self._pending[engine] = sum(
             it.counts.pending if it.planned else math.inf for it in competition.competitors
         )
+        return await candidates_of(
+            competition,
+            self.load_of(engine, free),
+            weight_of=self._weight_of,
+            target=self._target,
+            now=now,
+        )
+
+    def load_of(self, engine: str, free: int | None = None) -> EngineLoad:
+        """Return what the engine's lanes do, without the lane `free`."""
         at_work = self._at_work[engine].items()
-        lanes = Counter(job for lane, job in at_work if lane != free)
-        return Candidates(
-            contenders=[
-                self.contender_of(competitor, waits=competitor.waits, lanes=lanes[competitor.id])
-                for competitor in competition.competitors
-            ],
-            shares=FairShares(competition.shares, weights),
+        return EngineLoad(
             engine=Engine(
                 lanes=self._lanes.get(engine, 1),
                 work_per_second=self._speeds.of(engine).work_per_second,
                 quantum_seconds=self.quantum.total_seconds(),
             ),
-            now=now,
-        )
-
-    def contender_of(
-        self, competitor: Competitor | Job, *, waits: bool, lanes: int = 0
-    ) -> QueuedJob:
-        """Return the job as the policy sees it; so many lanes work for it."""
-        return QueuedJob(
-            job=competitor.id,
-            project=competitor.project,
-            priority=competitor.priority,
-            created=competitor.created,
-            target=min(competitor.created + self._target, competitor.expires),
-            expires=competitor.expires,
-            work=work_left(competitor),
-            lanes=lanes,
-            waits=waits,
+            busy=Counter(job for lane, job in at_work if lane != free),
         )

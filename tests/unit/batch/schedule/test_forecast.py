@@ -33,7 +33,7 @@ def job(name: str, project: str, work: float, *, age: timedelta = timedelta(), *
 
 def through(*jobs: QueuedJob, **weights: int) -> dict[str, float]:
     shares = FairShares({}, {ProjectId(name): weight for name, weight in weights.items()})
-    found = forecast(Candidates(contenders=jobs, shares=shares, engine=ENGINE, now=NOON))
+    found = forecast(Candidates(jobs=jobs, shares=shares, engine=ENGINE, now=NOON))
     assert list(found.values()) == sorted(found.values()), "in the order in which they end"
     return {str(name): work for name, work in found.items()}
 

@@ -37,12 +37,12 @@ def shares(*, weights: dict[str, int] | None = None, **served: int) -> FairShare
 
 
 def chosen(*jobs: QueuedJob, had: FairShares | None = None, engine: Engine = ENGINE) -> str | None:
-    turn = ask(jobs, had or shares(), engine)
-    return None if turn is None else turn.job
+    chosen = ask(jobs, had or shares(), engine)
+    return None if chosen is None else chosen.job
 
 
 def ask(jobs: Sequence[QueuedJob], had: FairShares, engine: Engine = ENGINE) -> NextJob | None:
-    return Candidates(contenders=jobs, shares=had, engine=engine, now=NOON).turn()
+    return Candidates(jobs=jobs, shares=had, engine=engine, now=NOON).next_job()
 
 
 def test_nobody_waits() -> None:
@@ -104,7 +104,7 @@ def test_what_is_short_goes_beside_what_is_urgent() -> None:
 
 
 def pressing(*jobs: QueuedJob) -> str | None:
-    return Candidates(contenders=jobs, shares=shares(), engine=ENGINE, now=NOON).pressing()
+    return Candidates(jobs=jobs, shares=shares(), engine=ENGINE, now=NOON).pressing()
 
 
 def test_all_lanes_are_for_the_job_that_presses_though_others_hold_the_rest_of_it() -> None:
@@ -147,12 +147,16 @@ def test_nobody_saves_up_turns() -> None:
         ProjectId("busy"): Share(served=5000 * WORK_SCALE, started=4000 * WORK_SCALE),
         ProjectId("away"): Share(served=10 * WORK_SCALE, started=10 * WORK_SCALE),
     }
-    turn = ask([job("one", "away"), job("two", "busy")], FairShares(known, {}))
-    assert turn is not None
-    assert (turn.job, turn.served, turn.started) == ("one", 4000 * WORK_SCALE, 4000 * WORK_SCALE)
+    chosen = ask([job("one", "away"), job("two", "busy")], FairShares(known, {}))
+    assert chosen is not None
+    assert (chosen.job, chosen.served, chosen.started) == (
+        "one",
+        4000 * WORK_SCALE,
+        4000 * WORK_SCALE,
+    )
 
 
-contenders = st.lists(
+queued_jobs = st.lists(
     st.builds(
         job,
         st.uuids().map(str),
@@ -167,14 +171,14 @@ contenders = st.lists(
 )
 
 
-@given(contenders, st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**12)))
+@given(queued_jobs, st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**12)))
 def test_somebody_goes_whenever_somebody_waits(jobs: list[QueuedJob], had: dict[str, int]) -> None:
-    turn = ask(jobs, shares(**had))
+    chosen = ask(jobs, shares(**had))
     waiting = {it.job for it in jobs if it.waits}
-    assert (turn.job in waiting) if turn is not None else not waiting
+    assert (chosen.job in waiting) if chosen is not None else not waiting
 
 
-@given(contenders, st.randoms(use_true_random=False))
+@given(queued_jobs, st.randoms(use_true_random=False))
 def test_the_answer_does_not_depend_on_the_order_of_the_question(
     jobs: list[QueuedJob], chance: Any
 ) -> None:
@@ -189,8 +193,8 @@ def test_each_of_as_many_projects_as_there_are_lanes_gets_one(count: int, more: 
     lanes = dict.fromkeys((f"p{n}" for n in range(count)), 0)
     for _ in range(engine.lanes):
         jobs = [job(f"job-{name}", name, lanes=held) for name, held in lanes.items()]
-        turn = ask(jobs, shares(), engine)
-        assert turn is not None
-        lanes[turn.project] += 1
+        chosen = ask(jobs, shares(), engine)
+        assert chosen is not None
+        lanes[chosen.project] += 1
     assert min(lanes.values()) >= 1
     assert max(lanes.values()) - min(lanes.values()) <= 1

@@ -1,0 +1,70 @@
+"""Builds the policy's view of an engine from the rows of its jobs and from what its lanes do."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from toplu.batch.schedule.estimate import work_left
+from toplu.batch.schedule.fair_shares import FairShares
+from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
+from toplu.job import Job, JobId, ProjectId
+from toplu.store.rows.shares import Competition, Competitor
+
+WeightOf = Callable[[ProjectId], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLoad:
+    """A plain value of what an engine does, wherever it runs."""
+
+    engine: Engine
+    busy: Mapping[JobId, int]  # lanes, by the job that they work for
+
+
+async def all_alike(_: ProjectId) -> int:
+    """Give every project the same weight."""
+    return 1
+
+
+async def candidates_of(
+    competition: Competition,
+    load: EngineLoad,
+    *,
+    weight_of: WeightOf,
+    target: timedelta,
+    now: datetime,
+) -> Candidates:
+    """Return all that the policy asks about. `target` is the time that a job ought to take."""
+    projects = {competitor.project for competitor in competition.competitors}
+    weights = {project: await weight_of(project) for project in projects}
+    return Candidates(
+        jobs=[
+            queued_job(
+                competitor,
+                target=target,
+                waits=competitor.waits,
+                lanes=load.busy.get(competitor.id, 0),
+            )
+            for competitor in competition.competitors
+        ],
+        shares=FairShares(competition.shares, weights),
+        engine=load.engine,
+        now=now,
+    )
+
+
+def queued_job(
+    job: Competitor | Job, *, target: timedelta, waits: bool, lanes: int = 0
+) -> QueuedJob:
+    """Return the job as the policy sees it; so many lanes work for it."""
+    return QueuedJob(
+        job=job.id,
+        project=job.project,
+        priority=job.priority,
+        created=job.created,
+        target=min(job.created + target, job.expires),
+        expires=job.expires,
+        work=work_left(job),
+        lanes=lanes,
+        waits=waits,
+    )

@@ -1,0 +1,40 @@
+"""The reasons why an unfinished job waits, and the texts about them, as people read them."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Names what a job waits for."""
+
+    DRAINING = "DRAINING"
+    STORAGE = "STORAGE"
+    PLANNING = "PLANNING"
+    ENGINE_DOWN = "ENGINE_DOWN"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    FINISHING = "FINISHING"
+
+
+# `engine`: its name; `state`: its state; `fault`: why the data folder cannot be written to.
+MESSAGES = {
+    Reason.DRAINING: "The server is shutting down. The batch goes on when it is up again.",
+    Reason.STORAGE: (
+        "The data folder cannot be written to: {fault}. It is tried again by itself; nothing that "
+        "was answered is lost."
+    ),
+    Reason.PLANNING: "The requests are being put into order.",
+    Reason.ENGINE_DOWN: "The engine {engine} is {state}; requests go on when it is READY.",
+    Reason.QUEUED: "Every lane of the engine is at work for other batches.",
+    Reason.RUNNING: "Requests are being answered.",
+    Reason.FINISHING: "The last results are being put into order.",
+}
+ENGINE_GONE = "The model {engine} is not in the catalogue any more."
+
+# `finish`, `target` and `expires` are times.
+AFTER_TARGET = (
+    "At the measured speed this batch is finished at about {finish}, after its target of {target}."
+)
+AFTER_EXPIRY = (
+    "At the measured speed this batch needs until about {finish} and expires at {expires}. "
+    "Results so far stay readable. The rest may be retried."
+)
