@@ -48,7 +48,7 @@ def stream(server: LocalServer, sockets: ExitStack, path: str, text: str = "one 
 
 
 def places_taken(server: LocalServer) -> int:
-    return server.server.fleet.pool("slow")._places.taken
+    return server.server.fleet.pool("slow")._slots.taken
 
 
 def crash(http: httpx.Client) -> None:

@@ -43,7 +43,7 @@ def call(server: LocalServer, sockets: ExitStack, path: str = GENERATE) -> socke
 
 
 def places_taken(server: LocalServer) -> int:
-    return server.server.fleet.pool("slow")._places.taken
+    return server.server.fleet.pool("slow")._slots.taken
 
 
 def calls_waiting(server: LocalServer) -> int:

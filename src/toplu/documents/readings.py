@@ -23,7 +23,7 @@ class Readings(Generic[T]):
         self, *, bytes_max: int, readers_max: int, weight_max: int, weight_of: Callable[[T], int]
     ) -> None:
         self._bytes_max = bytes_max
-        self._places = asyncio.Semaphore(readers_max)
+        self._slots = asyncio.Semaphore(readers_max)
         self._weight_max = weight_max
         self._weight_of = weight_of
         self._kept: OrderedDict[Hashable, T | DocumentFault] = OrderedDict()
@@ -36,7 +36,7 @@ class Readings(Generic[T]):
         if size_bytes > self._bytes_max:
             raise DocumentFault(f"has {size_bytes} bytes; at most {self._bytes_max} are read.")
         if (outcome := self._recall(key)) is None:
-            async with self._places:
+            async with self._slots:
                 # Whoever had the place before may have read the same.
                 if (outcome := self._recall(key)) is None:
                     outcome = await _outcome(work)

@@ -51,17 +51,17 @@ class Fleet:
     def _add_engine(self, model: ModelSettings) -> None:
         if model.is_relayed:
             relays = relays_of(model, self._settings)
-            gate = self._gate_of(model, relays)
+            gate = self._slots_of(model, relays)
             self._add_pool(model, launch_relays(relays), RelayAdapter(model), gate)
         elif model.is_remote:
             servers = servers_of(model, self._settings)
             adapter = PromptAdapter(model, self._grounder)
-            self._add_pool(model, launch_servers(servers), adapter, self._gate_of(model, servers))
+            self._add_pool(model, launch_servers(servers), adapter, self._slots_of(model, servers))
         else:
             adapter = PromptAdapter(model, self._grounder)
             self._add_pool(model, launch_of(model, self._settings), adapter)
 
-    def _gate_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
+    def _slots_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
         return ServerSlots(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
 
     def _add_pool(
@@ -69,27 +69,27 @@ class Fleet:
         model: ModelSettings,
         launch: Launch[AnyEngine],
         adapter: Adapter[AnyEngine],
-        places: Slots | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self._pools[model.name] = Pool(
             model=model,
             supervisor=self._supervisor_of(model, launch),
             adapter=adapter,
-            places=places,
+            slots=slots,
             settings=self._settings,
         )
 
     def _add_embedder(self, model: ModelSettings) -> None:
-        places: Slots | None = None
+        slots: Slots | None = None
         launch = launch_embedder_of(model, self._settings)
         if model.is_remote:
             servers = embedding_servers_of(model, self._settings)
-            places = ServerSlots(servers, lanes=1, reserve=reserve_of(model, self._settings))
+            slots = ServerSlots(servers, lanes=1, reserve=reserve_of(model, self._settings))
             launch = launch_embedding_servers(servers)
         self._embedding_pools[model.name] = EmbeddingPool(
             model=model,
             supervisor=self._supervisor_of(model, launch),
-            places=places,
+            slots=slots,
             settings=self._settings,
         )
 

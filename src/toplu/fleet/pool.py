@@ -40,12 +40,12 @@ class Pool(Generic[AnyEngine]):
         supervisor: Supervisor[AnyEngine],
         adapter: Adapter[AnyEngine],
         settings: Settings,
-        places: Slots | None = None,  # None: the engine's lanes
+        slots: Slots | None = None,  # None: the engine's lanes
     ) -> None:
         self.model = model
         self._supervisor = supervisor
         self._adapter = adapter
-        self._places = places or Lanes(model.lanes, reserve_of(model, settings))
+        self._slots = slots or Lanes(model.lanes, reserve_of(model, settings))
         self._wait_limits = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
@@ -56,7 +56,7 @@ class Pool(Generic[AnyEngine]):
         self._attempts = Attempts(
             model=model,
             supervisor=supervisor,
-            places=self._places,
+            slots=self._slots,
             wait_limits=self._wait_limits,
             crashes_max=settings.engine_crashes_per_request_max,
             preemptions_max=settings.preemptions_per_request_max,
@@ -64,21 +64,21 @@ class Pool(Generic[AnyEngine]):
 
     @property
     def lanes(self) -> int:
-        return self._places.count
+        return self._slots.count
 
     @property
     def window(self) -> int:
         """Return how many batch calls keep a lane busy; more would only wait here."""
-        return self._places.window
+        return self._slots.window
 
     def is_reserved(self, lane: int) -> bool:
         """Return whether the lane is kept for interactive calls at the moment."""
-        return self._places.is_reserved(lane)
+        return self._slots.is_reserved(lane)
 
     @property
     def reason(self) -> str:
         """Return why requests only wait; nothing if they do not."""
-        return self._places.reason or self._supervisor.reason
+        return self._slots.reason or self._supervisor.reason
 
     async def run(self, work: Work[T]) -> T:
         """Return what comes of the work, or raise the TopluError that is its outcome.

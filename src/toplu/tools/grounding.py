@@ -51,7 +51,7 @@ class Grounder:
         self._provider = provider
         self._results_max = settings.results_max
         self._timeout_seconds = settings.timeout_seconds
-        self._places = asyncio.Semaphore(SEARCHES_MAX)
+        self._slots = asyncio.Semaphore(SEARCHES_MAX)
 
     async def ground(
         self, request: GenerateContentRequest, prompt: Prompt, model: ModelSettings
@@ -73,7 +73,7 @@ class Grounder:
     async def _search(self, queries: Sequence[str]) -> list[Page]:
         """Return what all queries find, the best of each first."""
         try:
-            async with asyncio.timeout(self._timeout_seconds), self._places:
+            async with asyncio.timeout(self._timeout_seconds), self._slots:
                 # One after another: they share one index or one server, and are quick.
                 found = [await self._provider.search(query, self._results_max) for query in queries]
         except TimeoutError as error:

@@ -53,7 +53,7 @@ class World:
             model=self.model,
             supervisor=self.supervisor,
             settings=settings,
-            places=ServerSlots(servers_here, lanes=1),
+            slots=ServerSlots(servers_here, lanes=1),
         )
 
     async def ask(self, text: str, *, interactive: bool = False) -> EmbedContentResponse:

@@ -64,7 +64,7 @@ class World:
             supervisor=self.supervisor,
             settings=settings,
             adapter=adapter,
-            places=ServerSlots(self.servers, lanes=4),
+            slots=ServerSlots(self.servers, lanes=4),
         )
 
     def _connected(self, settings: Settings) -> tuple[ServerGroup[Any], Launch[Any], Adapter[Any]]:

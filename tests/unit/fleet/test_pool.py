@@ -11,7 +11,7 @@ from support.fleet.scripted_engine import (
 )
 from support.waiting import PATIENCE_SECONDS
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
-from toplu.fleet.lanes.lanes import PLACES_PER_LANE
+from toplu.fleet.lanes.lanes import SLOTS_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.fleet.work import Answer, CountTokens, Stream
 from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
@@ -32,7 +32,7 @@ async def test_a_request_that_breaks_a_rule_does_not_reach_the_engine():
 
 async def test_a_window_of_calls_fills_every_lane_with_one_running_and_one_waiting():
     async with world(hold=True) as here, asyncio.TaskGroup() as calls:
-        assert here.pool.lanes * PLACES_PER_LANE == 4
+        assert here.pool.lanes * SLOTS_PER_LANE == 4
         for number in range(6):
             calls.create_task(here.ask(str(number)))
         await eventually(lambda: here.lives and len(here.lives[0].running) == 4)
@@ -154,7 +154,7 @@ async def test_a_cancelled_call_gives_back_its_place():
         await eventually(lambda: here.lives[0].running == ["6"])
         here.lives[0].released.set()
         assert await tasks[6] == "re: 6"
-        assert here.pool._places.taken == 0
+        assert here.pool._slots.taken == 0
         assert here.pool._attempts._quarantine._inside == 0
 
 
@@ -208,7 +208,7 @@ async def test_a_listener_that_is_gone_gives_back_the_place():
     async with world() as here:
         with pytest.raises(Cancelled):
             await here.pool.run(Stream(request=a_request("a"), listener=refuse))
-        assert here.pool._places.taken == 0
+        assert here.pool._slots.taken == 0
         assert here.pool._attempts._quarantine._inside == 0
         assert len(here.lives) == 1
 

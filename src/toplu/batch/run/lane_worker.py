@@ -19,7 +19,7 @@ from toplu.batch.run.dispatcher import Assignment, Dispatcher
 from toplu.batch.run.leased_shards import LeasedShards
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
-from toplu.fleet.lanes.lanes import PLACES_PER_LANE
+from toplu.fleet.lanes.lanes import SLOTS_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.job import Lease
 
@@ -51,7 +51,7 @@ class LaneWorker:
         self._requests = requests
         self._writer = writer
         # With one lane there is no other that may be free first.
-        self._is_one_behind = window == PLACES_PER_LANE and has_peers
+        self._is_one_behind = window == SLOTS_PER_LANE and has_peers
         self._slots = asyncio.Semaphore(window)
         self._outstanding = 0
         self._wakeup = wakeup

@@ -1,6 +1,6 @@
 """Makes attempts at some work on an engine, and a further one when the engine does not survive it.
 
-quarantine ──▶ place ──▶ ready engine ──▶ attempt
+quarantine ──▶ slot ──▶ ready engine ──▶ attempt
     ▲ alone                                  │
     └───────────── suspect ◀── engine died ──┘
 
@@ -40,14 +40,14 @@ class Attempts(Generic[AnyEngine]):
         *,
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
-        places: Slots,
+        slots: Slots,
         wait_limits: WaitLimits,
         crashes_max: int,
         preemptions_max: int,
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._places = places
+        self._slots = slots
         self._wait_limits = wait_limits
         self._crashes_max = crashes_max
         self._preemptions_max = preemptions_max
@@ -91,13 +91,13 @@ class Attempts(Generic[AnyEngine]):
             async with self._wait_limits.wait(wait) if wait else nullcontext():
                 alone = budget.crashes > 0
                 await held.enter_async_context(self._quarantine.pass_through(alone=alone))
-                lane = await held.enter_async_context(self._places.place(claim))
+                lane = await held.enter_async_context(self._slots.slot(claim))
                 engine = await self._supervisor.ready()
             if alone:
                 budget.log().info("request_runs_alone", crashes=budget.crashes)
             try:
                 return await attempt(engine, lane)
             except EngineDied:
-                # Before the place is free, so that nobody else is sent to the dead engine.
+                # Before the slot is free, so that nobody else is sent to the dead engine.
                 self._supervisor.report_death(engine)
                 raise

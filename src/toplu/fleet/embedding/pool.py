@@ -1,6 +1,6 @@
 """The way of a text through one embedder, shared by batches and interactive calls.
 
-decode ──▶ queue ──▶ group ──▶ quarantine ──▶ place ──▶ ready embedder ──▶ embed ──▶ encode
+decode ──▶ queue ──▶ group ──▶ quarantine ──▶ slot ──▶ ready embedder ──▶ embed ──▶ encode
              ▲                                                              │
              └──── in halves, at last alone ◀── failed, lost, or died ──────┘
 
@@ -54,11 +54,11 @@ class EmbeddingPool:
         model: ModelSettings,
         supervisor: Supervisor[Embedder],
         settings: Settings,
-        places: Slots | None = None,  # None: those of an engine of our own
+        slots: Slots | None = None,  # None: those of an engine of our own
     ) -> None:
         self._model = model
         self._supervisor = supervisor
-        self._places = places or GroupSlots(GROUPS_AT_ONCE)
+        self._slots = slots or GroupSlots(GROUPS_AT_ONCE)
         self._wait_limits = WaitLimits(
             waiting_max=settings.interactive_waiting_max,
             seconds_max=(
@@ -79,13 +79,13 @@ class EmbeddingPool:
     @property
     def window(self) -> int:
         """Return how many batch calls keep the engine busy; more would only wait here."""
-        groups = min(self._places.count * self._places.window, GROUPS_MAX)
+        groups = min(self._slots.count * self._slots.window, GROUPS_MAX)
         return (groups + GROUPS_WAITING) * GROUP_TEXTS_MAX
 
     @property
     def reason(self) -> str:
         """Return why requests only wait; nothing if they do not."""
-        return self._places.reason or self._supervisor.reason
+        return self._slots.reason or self._supervisor.reason
 
     async def answer(
         self, request: EmbedContentRequest, *, interactive: bool, label: str | None = None
@@ -161,7 +161,7 @@ class EmbeddingPool:
         return write_embedding(embedding, query, tokens_max=self._model.context_tokens)
 
     async def _send_groups(self, queue: EmbeddingQueue, tasks: asyncio.TaskGroup) -> None:
-        """Send each group as soon as there is a place for it; meanwhile the next one grows."""
+        """Send each group as soon as there is a slot for it; meanwhile the next one grows."""
         while True:
             group = await queue.take()
             placed = asyncio.Event()
@@ -195,7 +195,7 @@ class EmbeddingPool:
         async with self._quarantine.pass_through(alone=group[0].crashes > 0):
             while True:
                 try:
-                    async with self._places.place(claim):
+                    async with self._slots.slot(claim):
                         placed.set()
                         await self._answer(group)
                         return

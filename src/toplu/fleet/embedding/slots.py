@@ -1,4 +1,4 @@
-"""The places of a local embedder: so many groups at a time, interactive ones first."""
+"""The slots of a local embedder: so many groups at a time, interactive ones first."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -6,7 +6,7 @@ from toplu.fleet.lanes.claim import Claim, HeldSlot
 
 
 class GroupSlots:
-    """Nobody is preempted: a group is done before its place could be given to another."""
+    """Nobody is preempted: a group is done before its slot could be given to another."""
 
     window = 1
     reason = ""
@@ -19,7 +19,7 @@ class GroupSlots:
     def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # groups have no lanes
         return False
 
-    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+    def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         return HeldSlot(claim, self._take, self._release)
 
     async def _take(self, claim: Claim) -> int:
@@ -34,6 +34,6 @@ class GroupSlots:
 
     def _admit(self) -> None:
         while self._free and self._waiting:
-            # One that has gone away gives its place back as it leaves.
+            # One that has gone away gives its slot back as it leaves.
             self._waiting.pop(0).place_on(0)
             self._free -= 1

@@ -1,1 +1,1 @@
-"""Places where requests run: claims, reserve, preemption."""
+"""Slots where requests run: claims, reserve, preemption."""

@@ -1,6 +1,6 @@
 """A claim is one request's wish for a slot of an engine, over all its attempts.
 
-A batch request that has a place may lose it to an interactive call: it is preempted, and claims
+A batch request that has a slot may lose it to an interactive call: it is preempted, and claims
 another. One that was preempted so often as the settings allow insists: nobody preempts it.
 """
 
@@ -15,11 +15,11 @@ _numbers = itertools.count()
 
 
 class Preempted(Exception):
-    """The place was needed for an interactive call; nothing is lost but the time."""
+    """The slot was needed for an interactive call; nothing is lost but the time."""
 
 
 class Claim:
-    """One request's claim; places write down in it what becomes of it."""
+    """One request's claim; slots write down in it what becomes of it."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Claim:
         self.lane = lane
         self.takes_lane = takes_lane
         self.preemptions = 0  # of work that had begun
-        self.begun_at: float | None = None  # when the engine began with it, where it has a place
+        self.begun_at: float | None = None  # when the engine began with it, where it has a slot
         self._preemptions_max = preemptions_max
         self._number = next(_numbers)
         self._placed: asyncio.Future[int] | None = None
@@ -42,7 +42,7 @@ class Claim:
 
     @property
     def insists(self) -> bool:
-        """Whether nobody is to have the place in its stead any more."""
+        """Whether nobody is to have the slot in its stead any more."""
         return not self.interactive and self.preemptions >= self._preemptions_max
 
     @property
@@ -69,14 +69,14 @@ class Claim:
         return True
 
     def preempt(self) -> None:
-        """Stop what the request does on its place, which somebody else is to have."""
+        """Stop what the request does on its slot, which somebody else is to have."""
         self._preempted = True
         self.preemptions += self.begun_at is not None
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     async def begin(self) -> None:
-        """Be where the place is, until `end`; Preempted if it is somebody else's already."""
+        """Be where the slot is, until `end`; Preempted if it is somebody else's already."""
         if self._preempted:
             raise Preempted
         self._scope = asyncio.timeout(None)
@@ -88,7 +88,7 @@ class Claim:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Say how the work on the place ended; Preempted if that was why.
+        """Say how the work on the slot ended; Preempted if that was why.
 
         What it has finished by then stands.
         """
@@ -103,9 +103,9 @@ class Claim:
 
 
 class HeldSlot:
-    """A place for a claim while the body runs, and the wait for it; what it yields is the lane.
+    """A slot for a claim while the body runs, and the wait for it; what it yields is the lane.
 
-    Raises Preempted where an interactive call is to have the place. It is no generator, which
+    Raises Preempted where an interactive call is to have the slot. It is no generator, which
     would cost as much again as everything else that a request needs to have a lane.
     """
 

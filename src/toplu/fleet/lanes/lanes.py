@@ -1,7 +1,7 @@
 """Shares the lanes of one engine: on each one request runs and one waits behind it.
 
 The one behind is already in the engine when the first ends, so that no lane idles for the
-time of a round trip. Whoever finds no place waits here. A batch call waits for the lane that it
+time of a round trip. Whoever finds no slot waits here. A batch call waits for the lane that it
 names, where its prefix is, unless that lane is reserved: no batch call begins there.
 
 An interactive call runs at once wherever no other one does. If a batch call does, that one and the
@@ -17,12 +17,12 @@ from typing import Protocol
 from toplu.fleet.lanes.claim import Claim, HeldSlot
 from toplu.fleet.lanes.reserve import Reserve, loop_seconds
 
-PLACES_PER_LANE = 2
+SLOTS_PER_LANE = 2
 COUNTS_MAX = 4  # that are in the engine at a time; they need no lane
 
 
 class Slots(Protocol):
-    """Where requests for an engine wait until it has a place for them."""
+    """Where requests for an engine wait until it has a slot for them."""
 
     @property
     def count(self) -> int:
@@ -43,8 +43,8 @@ class Slots(Protocol):
         """Whether no batch call is to begin on the lane, because interactive calls may come."""
         ...
 
-    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
-        """Hold a place for the claim; yield the lane that it is on.
+    def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+        """Hold a slot for the claim; yield the lane that it is on.
 
         Raises Preempted where an interactive call is to have it.
         """
@@ -52,9 +52,9 @@ class Slots(Protocol):
 
 
 class Lanes:
-    """The places of one engine."""
+    """The slots of one engine."""
 
-    window = PLACES_PER_LANE
+    window = SLOTS_PER_LANE
     reason = ""
 
     def __init__(
@@ -75,20 +75,20 @@ class Lanes:
 
     @property
     def taken(self) -> int:
-        """How many requests have a place."""
+        """How many requests have a slot."""
         return sum(map(len, self._on))
 
     def is_reserved(self, lane: int) -> bool:
         # The last ones, so that the first keep the prefixes that batches left there.
         return lane >= self._open_lanes()
 
-    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+    def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         if not claim.takes_lane:
-            return self._place_for_count()
+            return self._slot_for_count()
         return HeldSlot(claim, self._take, self._release)
 
     @asynccontextmanager
-    async def _place_for_count(self) -> AsyncIterator[int]:
+    async def _slot_for_count(self) -> AsyncIterator[int]:
         async with self._counts:
             yield 0
 
@@ -112,7 +112,7 @@ class Lanes:
         self._admit()
 
     def _admit(self) -> None:
-        """Give places to those that wait, as far as there are any."""
+        """Give slots to those that wait, as far as there are any."""
         calls_wait = False
         for claim in list(self._waiting):
             if calls_wait and not (claim.interactive or claim.insists):
@@ -155,8 +155,8 @@ class Lanes:
         lane = claim.lane
         if lane is None or self.is_reserved(lane):
             lane = min(range(self._open_lanes()), key=lambda lane: len(self._on[lane]))
-        return lane if len(self._on[lane]) < PLACES_PER_LANE else None
+        return lane if len(self._on[lane]) < SLOTS_PER_LANE else None
 
     def _open_lanes(self) -> int:
-        reserved = 0 if self._reserve is None else self._reserve.places(self.count - 1)
+        reserved = 0 if self._reserve is None else self._reserve.slots(self.count - 1)
         return self.count - reserved

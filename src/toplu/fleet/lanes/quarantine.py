@@ -21,7 +21,7 @@ class Quarantine:
 
     @asynccontextmanager
     async def pass_through(self, *, alone: bool) -> AsyncIterator[None]:
-        """Hold a place inside the gate, with nobody else inside if `alone`."""
+        """Hold a slot, with nobody else inside if `alone`."""
         await self._enter(alone=alone)
         try:
             yield

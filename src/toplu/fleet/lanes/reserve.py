@@ -1,6 +1,6 @@
 """Keeps slots free of batches, for interactive calls that may come at any moment.
 
-Calls that come at random, λ a second, and take S seconds each, keep λ·S places busy in the mean
+Calls that come at random, λ a second, and take S seconds each, keep λ·S slots busy in the mean
 and seldom more than √(λ·S) above that. What comes on top of it preempts, which costs a batch some
 work that is done again; so the reserve need not be right, and ends soon after the last call.
 """
@@ -31,18 +31,18 @@ class Reserve:
         self._service_seconds: float | None = None  # of a call, in the mean
 
     def note_arrival(self) -> None:
-        """Note a call that is to have a place."""
+        """Note a call that is to have a slot."""
         self._rate = self._present_rate() + 1 / self._seconds
         self._arrived_at = self._now()
 
     def note_service(self, seconds: float) -> None:
-        """Note how long a call had its place."""
+        """Note how long a call had its slot."""
         if self._service_seconds is None:
             self._service_seconds = seconds
         self._service_seconds += SHARE_OF_LAST * (seconds - self._service_seconds)
 
-    def places(self, most: int) -> int:
-        """Return how many places to keep free or in use for calls, `most` of them at most."""
+    def slots(self, most: int) -> int:
+        """Return how many slots to keep free or in use for calls, `most` of them at most."""
         if self._arrived_at is None or self._now() - self._arrived_at > self._seconds:
             return 0
         load = self._present_rate() * (self._service_seconds or 0.0)

@@ -1,6 +1,6 @@
 """All servers of one model: which is asked, and whether any can be.
 
-place ──▶ choose a server ──▶ ask ──▶ note how it went
+slot ──▶ choose a server ──▶ ask ──▶ note how it went
   ▲                                        │
   └── room: a limit grew, a pause ended, ◀─┘
       a request ended, a server came back
@@ -117,7 +117,7 @@ class ServerGroup(Generic[AnyClient]):
 
     @asynccontextmanager
     async def call(self, beginning: PromptHead) -> AsyncIterator[Call[AnyClient]]:
-        """Hold a place at a server for one request; what the body raises is noted."""
+        """Hold a slot at a server for one request; what the body raises is noted."""
         server = self._choose(beginning)
         assert server.client is not None, "it takes requests"
         started = self.now()

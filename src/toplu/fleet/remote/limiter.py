@@ -13,7 +13,7 @@ nothing of the level. An overload on the level that is held may have another cau
 so that it is left for a lower one, and come back to if all goes well on the way.
 
 The yield of a level is `level · work / seconds`, summed over the requests that began and ended on
-it: each of its places made so much work in so much time. Work and seconds of a request go
+it: each of its slots made so much work in so much time. Work and seconds of a request go
 together, so this is far steadier than what happens to end within a window. Nothing here reads a
 clock. Sources: Little's law, the search for the peak of a unimodal function, TCP's answer to loss.
 """

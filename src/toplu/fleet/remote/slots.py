@@ -16,7 +16,7 @@ from toplu.fleet.remote.group import ServerGroup
 
 
 class ServerSlots:
-    """The places of a group of servers; lanes only share out the work of batches among them."""
+    """The slots of a group of servers; lanes only share out the work of batches among them."""
 
     def __init__(
         self, group: ServerGroup[Any], *, lanes: int, reserve: Reserve | None = None
@@ -45,8 +45,8 @@ class ServerSlots:
     def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # it means nothing to the servers
         return False
 
-    def place(self, claim: Claim) -> AbstractAsyncContextManager[int]:
-        """Hold a place; the lane means nothing to the servers."""
+    def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
+        """Hold a slot; the lane means nothing to the servers."""
         return HeldSlot(claim, self._enter, self._leave)
 
     async def _enter(self, claim: Claim) -> int:
@@ -67,7 +67,7 @@ class ServerSlots:
 
     def _admit(self) -> None:
         capacity = self._group.capacity
-        reserved = 0 if self._reserve is None else self._reserve.places(max(0, capacity - 1))
+        reserved = 0 if self._reserve is None else self._reserve.slots(max(0, capacity - 1))
         calls_waiting = 0
         for claim in list(self._waiting):
             is_first = claim.interactive or claim.insists
@@ -86,7 +86,7 @@ class ServerSlots:
             self._set_alarm()
 
     def _preempt(self, calls: int) -> None:
-        """Make so many batch calls leave; a server would not have two calls in one place."""
+        """Make so many batch calls leave; a server would not have two calls in one slot."""
         for claim in reversed(self._inside):
             if len(self._leaving) >= calls:
                 return

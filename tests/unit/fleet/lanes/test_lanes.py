@@ -44,7 +44,7 @@ class Callers:
         async def call() -> None:
             while True:
                 try:
-                    async with self.lanes.place(claim) as taken:
+                    async with self.lanes.slot(claim) as taken:
                         self.placed.append((name, taken))
                         await leave.wait()
                         return

@@ -61,12 +61,12 @@ class Scene:
 
     async def ask(self) -> float:
         """Return when a request was answered."""
-        async with self.slots.place(Claim(interactive=False)), self.group.call(PromptHead("")):
+        async with self.slots.slot(Claim(interactive=False)), self.group.call(PromptHead("")):
             return self.now()
 
     async def hang(self, *, seconds: float = HEALTH_SECONDS) -> None:
         """Have a request answered after so long."""
-        async with self.slots.place(Claim(interactive=False)), self.group.call(PromptHead("")):
+        async with self.slots.slot(Claim(interactive=False)), self.group.call(PromptHead("")):
             await asyncio.sleep(seconds)
 
     async def fail(self) -> Server[Client]:

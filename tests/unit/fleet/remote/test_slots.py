@@ -45,7 +45,7 @@ class Callers:
     async def _call(self, name: str, claim: Claim) -> None:
         while True:
             try:
-                async with self.gate.place(claim):
+                async with self.gate.slot(claim):
                     self.inside.add(name)
                     self.most = max(self.most, len(self.inside))
                     try:
