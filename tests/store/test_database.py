@@ -18,9 +18,10 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.store.rows import schema
-from toplu.store.rows.database import Database, migrate
+from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.pages import PageMark
+from toplu.store.rows.upgrade import migrate
 
 WRITER = """
 import asyncio, sys

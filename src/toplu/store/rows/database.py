@@ -6,7 +6,6 @@ quick however much is being written. Other processes may open the same file: wri
 
 import asyncio
 import contextlib
-import importlib.resources
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,13 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from toplu.errors import ConfigurationError
+from toplu.store.rows.upgrade import migrate
 
 READERS = 4
 BUSY_MILLISECONDS = 5000
@@ -86,26 +82,6 @@ async def _run(
             return deed(connection)
 
     return await asyncio.get_running_loop().run_in_executor(threads, transact)
-
-
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables up to a revision in one transaction, so that two processes take turns."""
-    config = Config()
-    scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
-    # Alembic reads a percent sign in an option as the start of a placeholder.
-    config.set_main_option("script_location", str(scripts_folder).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    with engine.begin() as connection:
-        known = {script.revision for script in scripts.walk_revisions()}
-        present = set(MigrationContext.configure(connection).get_current_heads())
-        if not present <= known:
-            raise ConfigurationError(
-                f"{engine.url.database}: written by a newer version of toplu "
-                f"(schema {', '.join(sorted(present - known))}); upgrade toplu to open it"
-            )
-        if present != set(scripts.get_heads()):
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
 
 
 def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:

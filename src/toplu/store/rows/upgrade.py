@@ -1,0 +1,99 @@
+"""Brings a database up to the present schema; a copy of what it was stays beside it.
+
+toplu.db ──VACUUM INTO──▶ toplu.db.0007      the copy has the schema in its name
+   └─────migrations─────▶ toplu.db           one transaction: all of them or none
+"""
+
+import contextlib
+import importlib.resources
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from toplu.errors import ConfigurationError
+from toplu.store.blobs.result_log import sync_folder
+
+log = structlog.get_logger()
+
+COPIES_MAX = 2
+UNFINISHED = ".unfinished"
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to a revision in one transaction, so that two processes take turns.
+
+    ConfigurationError: a newer version wrote them, or there is no space; nothing has changed then.
+    """
+    config = Config()
+    scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
+    # Alembic reads a percent sign in an option as the start of a placeholder.
+    config.set_main_option("script_location", str(scripts_folder).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        known = {script.revision for script in scripts.walk_revisions()}
+        present = set(MigrationContext.configure(connection).get_current_heads())
+        if not present <= known:
+            raise ConfigurationError(
+                f"{engine.url.database}: written by a newer version of toplu "
+                f"(schema {', '.join(sorted(present - known))}); upgrade toplu to open it"
+            )
+        if present != set(scripts.get_heads()):
+            config.attributes["connection"] = connection
+            _upgrade(connection, config, present, revision)
+
+
+def _upgrade(connection: Connection, config: Config, present: set[str], revision: str) -> None:
+    database = Path(str(connection.engine.url.database))
+    try:
+        if present:
+            # The transaction has begun: nobody writes to the database that is copied.
+            copy = _keep_copy(database, "-".join(sorted(present)))
+            log.info("database_copied", database=str(database), copy=str(copy))
+        command.upgrade(config, revision)
+    except (sqlite3.Error, OperationalError, OSError) as error:
+        reason = error.orig if isinstance(error, OperationalError) else error
+        raise ConfigurationError(
+            f"{database}: cannot be upgraded: {reason}; it is as it was, start again when the disk "
+            "has space for a copy of it"
+        ) from error
+
+
+def _keep_copy(database: Path, schema: str) -> Path:
+    """Copy the database as it was committed last; the copy is there as a whole or not at all."""
+    copy = database.with_name(f"{database.name}.{schema}")
+    unfinished = copy.with_name(f"{copy.name}{UNFINISHED}")
+    _remove(copy.parent.glob(f"{database.name}.*{UNFINISHED}"))
+    try:
+        # SQLite writes into an empty file that is there, and leaves its mode alone.
+        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL, 0o600)) as file:
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                connection.execute("VACUUM INTO ?", (str(unfinished),))
+            os.fsync(file.fileno())
+        unfinished.replace(copy)
+        sync_folder(copy.parent)
+    except BaseException:
+        _remove([unfinished])
+        raise
+    _remove_older_copies(copy)
+    return copy
+
+
+def _remove_older_copies(copy: Path) -> None:
+    """Leave the copy and the one made last before it."""
+    others = [path for path in copy.parent.glob(f"{copy.stem}.[0-9]*") if path != copy]
+    others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    _remove(others[COPIES_MAX - 1 :])
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
