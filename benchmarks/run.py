@@ -16,6 +16,7 @@ import command_start
 import control_plane
 import embedding_throughput
 import first_token
+import idle_connections
 import ingest
 import interference
 import job_gain
@@ -193,6 +194,12 @@ BENCHMARKS = (
         title="start of the command line over the bare interpreter",
         measure=command_start.measure,
         targets={"help_over_bare": at_most(10.0)},
+    ),
+    Benchmark(
+        name="idle-connections",
+        title="polling beside silent connections",
+        measure=idle_connections.measure,
+        targets={"beside_p99_ms": at_most(15.0), "closed": at_most(0)},
     ),
 )
 

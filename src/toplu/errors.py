@@ -15,6 +15,7 @@ TopluError
 ├── Unimplemented         501  known to the Gemini API, not served here
 ├── Unavailable           503
 └── DeadlineExceeded      504
+    └── RequestTimeout    408  the headers of the call did not come
 
 A failed *call* is one of these exceptions, rendered only by `api.http.error_responses`. A failed
 *request* of a batch is a value, `RequestError`. A failed *job* is a state.
@@ -241,6 +242,12 @@ class DeadlineExceeded(TopluError):
 
     code = Code.DEADLINE_EXCEEDED
     http_status = 504
+
+
+class RequestTimeout(DeadlineExceeded):
+    """The client took too long to say what it wants."""
+
+    http_status = 408
 
 
 class ConfigurationError(Exception):

@@ -14,44 +14,17 @@ from collections.abc import Iterator
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from toplu.errors import ConfigurationError
 from toplu.models.file_checks import check_files
 from toplu.settings.hosts import is_loopback
-from toplu.settings.server import KIB, Settings
+from toplu.settings.server import Settings
+from toplu.wiring.http_server import http_config
 from toplu.wiring.server import Server, open_server
 
 log = structlog.get_logger()
 
-SHUTDOWN_SECONDS = 10
 CONNECTIONS_WAITING_MAX = 2048
-# A head may share a read with what came before it, which counts as well: hence not less.
-HEAD_BYTES_MAX = 512 * KIB
-
-
-class BoundedHeads(HttpToolsProtocol):
-    """uvicorn's connection, which would gather headers without an end before it asks for a key."""
-
-    _reads_head = True
-    _head_bytes = 0
-
-    def on_message_begin(self) -> None:
-        self._reads_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._reads_head = False
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._reads_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self.send_400_response("The headers are too long.")
 
 
 class HttpServer(uvicorn.Server):
@@ -107,12 +80,13 @@ async def serve(settings: Settings) -> None:
         gc.freeze()
         shown = f"[{host}]" if ":" in host else host
         log.info("server_ready", url=f"http://{shown}:{port}", data_dir=str(settings.data_dir))
-        await _run(server, listener, signals)
+        await _run(HttpServer(http_config(server.app, settings)), server, listener, signals)
     log.info("server_stopped")
 
 
-async def _run(server: Server, listener: socket.socket, signals: "Signals") -> None:
-    http = _http_server(server.app)
+async def _run(
+    http: HttpServer, server: Server, listener: socket.socket, signals: "Signals"
+) -> None:
     async with asyncio.TaskGroup() as tasks:
         working = tasks.create_task(server.pipeline.work())
         answering = tasks.create_task(http.serve(sockets=[listener]))
@@ -127,22 +101,6 @@ async def _run(server: Server, listener: socket.socket, signals: "Signals") -> N
         http.should_exit = True
         await answering
         working.cancel()
-
-
-def _http_server(app: ASGIApp) -> HttpServer:
-    return HttpServer(
-        uvicorn.Config(
-            app,
-            http=BoundedHeads,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-    )
 
 
 class Signals:

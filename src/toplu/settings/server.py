@@ -121,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_requests_max: Positive = 10_000_000
     open_uploads_max: Positive = 100  # per project
     upload_life_seconds: Seconds = 48 * HOUR
+    connections_max: Positive = 8192  # as far as the system's limit of open files allows
+    header_seconds_max: Seconds = 20.0  # for a call's headers to come, all of them
     body_silence_seconds_max: Seconds = 60.0  # between two pieces of a request's body
     # What is read of a body after the answer: a client that sends on would not see it otherwise.
     unread_body_bytes_max: Positive = 64 * MIB
@@ -146,7 +148,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     images_kept_bytes_max: Positive = 64 * MIB  # images of files as models see them, in memory
     request_images_max: Positive = 64
     request_image_bytes_max: Positive = 20 * MIB  # of a request together, as models are given them
-    stream_stall_seconds_max: Seconds = 60.0  # a client that takes so long for a chunk is dropped
+    stream_stall_seconds_max: Seconds = 60.0  # a client that takes nothing for so long is dropped
+    unsent_bytes_max: Positive = MIB  # of an answer; what makes it waits for the client then
     cache_life_seconds: Seconds = HOUR  # where a client names no ttl and no expireTime
     cache_tokens_min: Positive = 32  # the hosted service wants 1024 and more
     cache_bytes_max: Positive = 20 * MIB  # of one cache, with the text of its documents

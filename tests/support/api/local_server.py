@@ -16,6 +16,7 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.clock import Clock, SystemClock
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
+from toplu.wiring.http_server import http_config
 from toplu.wiring.server import Server, open_server
 
 ECHO = ModelSettings(
@@ -89,6 +90,10 @@ class LocalServer:
         """Run a coroutine on the server's loop, and return what it returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._http.server_state.connections)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -106,8 +111,9 @@ class LocalServer:
             await self._answer(self.server)
 
     async def _answer(self, server: Server) -> None:
-        config = uvicorn.Config(server.app, port=0, lifespan="off", log_config=None, ws="none")
-        http = Quiet(config, ends := asyncio.Event())
+        config = http_config(server.app, self._settings)
+        config.port = 0
+        self._http = http = Quiet(config, ends := asyncio.Event())
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(server.pipeline.work())
             answering = tasks.create_task(http.serve())
