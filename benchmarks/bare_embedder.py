@@ -13,14 +13,14 @@ import time
 from sentences import sentences
 
 from toplu.engines.onnx.child import EmbedderParameters, Model, TextGroup
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import DEFAULT_EMBEDDER, Settings
 
 
 def main() -> None:
     """Load, embed every text, print the figures."""
     settings = Settings()
-    weights = model_source.locate(DEFAULT_EMBEDDER, settings.model_dir)
+    weights = sources.locate(DEFAULT_EMBEDDER, settings.model_dir)
     if weights is None:
         raise SystemExit("the default embedding model is not here: run `make model`")
     model = Model(

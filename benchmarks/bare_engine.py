@@ -22,7 +22,7 @@ from toplu.engines.llama_cpp.child import ChildParameters, load_model
 from toplu.engines.llama_cpp.request_body import chat_body
 from toplu.engines.prompt import Prompt
 from toplu.engines.translation.prompt import read_prompt
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import DEFAULT_MODEL, ModelSettings, Settings
 from toplu.wire.gemini.jsonl import read_line
 
@@ -42,7 +42,7 @@ def load(lanes: int = DEFAULT_MODEL.lanes) -> tuple[Any, ModelSettings]:
     """Return llama.cpp with the default model in it, set up as toplu does it."""
     settings = Settings()
     model = DEFAULT_MODEL
-    path = model_source.locate(model, settings.model_dir)
+    path = sources.locate(model, settings.model_dir)
     if path is None:
         raise SystemExit("the default model is not here: run `make model`")
     server = load_model(

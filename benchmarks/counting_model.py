@@ -9,7 +9,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import DEFAULT_MODEL, Settings
 
 WIDTH, FEED_FORWARD, BLOCKS, HEADS = 32, 64, 1, 1
@@ -31,7 +31,7 @@ OURS = {
 
 def write_counting_model(path: Path) -> Path:
     """Write the model, the same bytes each time."""
-    source = model_source.locate(DEFAULT_MODEL, Settings().model_dir)
+    source = sources.locate(DEFAULT_MODEL, Settings().model_dir)
     assert source is not None, "the default model is not here: run `make model`"
     reader = gguf.GGUFReader(source)
     writer = gguf.GGUFWriter(path, ARCHITECTURE)

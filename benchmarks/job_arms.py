@@ -22,7 +22,7 @@ from support.model_tables import model_table
 from support.server import started_server
 from toplu.engines.llama_cpp.request_body import chat_body
 from toplu.engines.translation.prompt import read_prompt
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import DEFAULT_MODEL, Settings
 from toplu.wire.gemini.jsonl import read_line
 
@@ -66,7 +66,7 @@ def stock_server(
     lanes: int, weights: Path | None = None
 ) -> AbstractContextManager[tuple[str, int]]:
     """Return a context in which llama-server runs: its address and its process."""
-    model = weights or model_source.locate(DEFAULT_MODEL, Settings().model_dir)
+    model = weights or sources.locate(DEFAULT_MODEL, Settings().model_dir)
     assert model is not None, "the default model is not here: run `make model`"
     cache_mib = STOCK_CACHE_MIB * (STATE_SHARE if weights else 1)
     arguments = (str(lanes), str(model), str(round(cache_mib)))

@@ -1,4 +1,4 @@
-"""Time and random names, injected so that tests can move the one and tell the other."""
+"""Time and random names, injected so that tests can move the one and know the other."""
 
 import asyncio
 import secrets
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 LOWER_ALPHANUMERIC = string.ascii_lowercase + string.digits
-# Seven bytes make each character. The few that are left would favour some, so they are drawn anew.
+# Seven bytes make each character. The few that are left would favour some, so they are drawn again.
 _CHARACTER_OF_BYTE = (LOWER_ALPHANUMERIC * 8)[:256].encode("ascii")
 _UNUSED_BYTES = bytes(range(256 - 256 % len(LOWER_ALPHANUMERIC), 256))
 # At a time: each draw lets another thread run, and waits until that one lets go.

@@ -9,7 +9,7 @@ import pytest
 from google.genai import types
 
 from support.api.field_rows import PAGE, SERVED, STATUSES, Row, fields_of, reached, read_rows
-from toplu.engines.translation import supported_fields as served
+from toplu.engines.translation import supported_fields
 from toplu.wire.gemini import (
     cached_content,
     content,
@@ -133,8 +133,8 @@ def test_what_is_said_of_a_request_is_what_the_server_does(name: str) -> None:
     for kind in REQUESTS[name]:
         wire = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
         known |= set(wire.values())
-        accepted |= {wire[field] for field in served.SERVED[kind]}
-        sometimes |= {wire[field] for field in served.HARMLESS.get(kind, {})}
+        accepted |= {wire[field] for field in supported_fields.SERVED[kind]}
+        sometimes |= {wire[field] for field in supported_fields.HARMLESS.get(kind, {})}
     for field, status in statuses(name).items():
         if status in SERVED:
             assert field in accepted | sometimes or f"{name}.{field}" in READ_EARLIER, field

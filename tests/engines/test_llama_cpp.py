@@ -15,7 +15,7 @@ from toplu.engines.prompt import Turn
 from toplu.errors import DeadlineExceeded
 from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
 from toplu.fleet.processes.llama_cpp import start_llama_cpp
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import Settings
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
@@ -81,7 +81,7 @@ async def test_a_cancelled_call_frees_its_lane(running_llama_cpp: EngineHandle):
 
 async def test_no_text_holds_a_control_token(running_llama_cpp: EngineHandle):
     engine = running_llama_cpp.engine
-    path = model_source.locate(LLAMA_CPP, Settings().model_dir)
+    path = sources.locate(LLAMA_CPP, Settings().model_dir)
     assert path is not None
     tokens = read_marks(path).control_tokens
     assert {"<|im_start|>", "<|im_end|>"} <= set(tokens)

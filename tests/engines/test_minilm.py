@@ -22,7 +22,7 @@ from toplu.fleet.processes.embedder import start_embedder
 from toplu.fleet.processes.engine_handle import EngineStartFailed
 from toplu.fleet.processes.launch import launch_embedder_of
 from toplu.fleet.processes.supervisor import Supervisor
-from toplu.models import sources as model_source
+from toplu.models import sources
 from toplu.settings.server import Settings
 from toplu.wire.gemini.content import Content, Part
 from toplu.wire.gemini.embedding import EmbedContentRequest
@@ -69,7 +69,7 @@ async def minilm() -> AsyncIterator[AnyRunning]:
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    found = model_source.locate(MINILM, Settings().model_dir)
+    found = sources.locate(MINILM, Settings().model_dir)
     assert found is not None, "run `make model`"
     return found
 

@@ -1,1 +1,1 @@
-"""The first door: HTTP in, HTTP out."""
+"""The APIs: HTTP in, HTTP out."""

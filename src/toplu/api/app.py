@@ -1,4 +1,4 @@
-"""The router: every door of the API in one ASGI application."""
+"""The router: every route of the API in one ASGI application."""
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor

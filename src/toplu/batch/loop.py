@@ -1,4 +1,4 @@
-"""A loop is a step plus a sleep: steps do one unit of work and say when they want the next."""
+"""A loop is a step plus a sleep: steps do one unit of work and return when the next is due."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ class Wakeups:
 
 
 async def repeat(step: Step, wakeup: Wakeup, name: str) -> None:
-    """Take the step for ever; a step that fails is logged and taken again."""
+    """Take the step again and again; a step that fails is logged and taken again."""
     while True:
         try:
             delay = await step()

@@ -18,7 +18,7 @@ from toplu.store.rows.jobs import JobRows
 
 
 class Pipeline:
-    """Works on jobs; it takes none in, and shows none."""
+    """Works on jobs; creating and reading them is the API's."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Pipeline:
 
     async def recover(self) -> None:
         """Put right what the last owner of the data folder left; before anything is accepted."""
-        # The folder is ours alone, so whoever else holds a lease is dead.
+        # The folder is ours alone, so every other holder of a lease is dead.
         await self._jobs.give_back_all_of_others(self._owner)
         await self._janitor.recover()
 

@@ -2,7 +2,7 @@
 
     created ──▶ planner     begun ──▶ orderer     planned ──▶ runners
     complete ──▶ assembler                        deleted ──▶ janitor
-    dropped ──▶ whoever works for the job
+    dropped ──▶ all that work for the job
 
 Each step would find its work anyway; a signal only spares the wait.
 """

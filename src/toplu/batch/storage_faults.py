@@ -11,9 +11,9 @@ class StorageFaults:
 
     def note(self, job: JobId, fault: Exception) -> None:
         """Take note that something of the job could not be written; it will be tried again."""
-        # What else is told of a fault, such as a path, is the operator's.
-        told = fault.strerror if isinstance(fault, OSError) else None
-        self._faults[job] = told or "an error that the log of the server tells"
+        # The rest of a fault, such as a path, is for the operator.
+        reason = fault.strerror if isinstance(fault, OSError) else None
+        self._faults[job] = reason or "the log of the server has the error"
 
     def clear(self, job: JobId) -> None:
         """Take note that the job was written, or is gone."""

@@ -1,4 +1,4 @@
-"""When a cache expires: what a client may say of it, and what it then means."""
+"""The expiry of a cache: the forms in which a client may give it, and its meaning."""
 
 from datetime import datetime, timedelta
 

@@ -78,8 +78,8 @@ async def serve(settings: Settings) -> None:
         # some fifty of them take.
         gc.collect()
         gc.freeze()
-        shown = f"[{host}]" if ":" in host else host
-        log.info("server_ready", url=f"http://{shown}:{port}", data_dir=str(settings.data_dir))
+        named = f"[{host}]" if ":" in host else host
+        log.info("server_ready", url=f"http://{named}:{port}", data_dir=str(settings.data_dir))
         await _run(HttpServer(http_config(server.app, settings)), server, listener, signals)
     log.info("server_stopped")
 

@@ -13,7 +13,7 @@ from toplu.cli.tables import table_of as table_of_rows
 from toplu.errors import Unavailable
 
 SECONDS = 2.0
-SILENCES_MAX = 150  # polls in a row without an answer: a server may be started anew meanwhile
+SILENCES_MAX = 150  # polls in a row without an answer: a server may be started again meanwhile
 
 Operation = dict[str, Any]
 COLUMNS = ("batch", "state", "requests", "waits for", "expected", "")
@@ -29,17 +29,17 @@ async def watch(client: "Client", names: Sequence[str]) -> list[Operation]:
             return await _follow(
                 client, names, lambda them: live.update(table_of(them), refresh=True)
             )
-    shown: dict[str, str] = {}
+    printed: dict[str, str] = {}
 
-    def tell(them: Sequence[Operation]) -> None:
+    def print_changes(them: Sequence[Operation]) -> None:
         for it in them:
             line = "  ".join(part for part in cells_of(it) if part)
-            if shown.get(it["name"]) != line:
-                shown[it["name"]] = line
+            if printed.get(it["name"]) != line:
+                printed[it["name"]] = line
                 sys.stdout.write(f"{line}\n")
                 sys.stdout.flush()
 
-    return await _follow(client, names, tell)
+    return await _follow(client, names, print_changes)
 
 
 async def _follow(client: "Client", names: Sequence[str], show: Any) -> list[Operation]:
@@ -100,8 +100,8 @@ def _waiting(waiting: dict[str, Any] | None) -> str:
     if waiting["reason"] == "RUNNING":
         return f"runs on {lanes['busy']} of {lanes['total']} lanes"
     place = f" Place {waiting['position']}, {waiting['tokensAhead']} tokens ahead."
-    told = f"{waiting['reason']}: {waiting['message']}"
-    return told + place if waiting["reason"] == "QUEUED" else told
+    reason = f"{waiting['reason']}: {waiting['message']}"
+    return reason + place if waiting["reason"] == "QUEUED" else reason
 
 
 def _minute(moment: str) -> str:

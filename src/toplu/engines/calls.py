@@ -14,7 +14,7 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """What the model is told of one function."""
+    """One function as the model reads it."""
 
     name: str
     description: str
@@ -47,7 +47,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionResult:
-    """What a call gave, as the client tells it."""
+    """The result of a call, as the client gives it."""
 
     name: str
     response: dict[str, Any]

@@ -2,9 +2,9 @@
 
 A request travels decode → embed → encode: `engines.translation.embedding_request` makes an
 EmbeddingQuery of an EmbedContentRequest, an Embedder makes an Embedding of its text, and
-`engines.translation.embedding_answer` makes the EmbedContentResponse. Only the middle step differs
+`engines.translation.embedding_answer` makes the EmbedContentResponse. Only the second step differs
 between engines. An engine that died raises `engines.engine.EngineDied`, as a text engine does, and
-a remote one `engines.server_fault.ServerFault` where the group may go again.
+a remote one `engines.http.fault.ServerFault` where the group may go again.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Embedder(Protocol):
         """Return an embedding for each text, in their order; calls may overlap.
 
         `tasks` says what each vector is for, to a model that has a space for each task; nothing
-        if that is not said of any.
+        if no text has one.
         """
         ...
 

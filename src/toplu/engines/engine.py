@@ -48,7 +48,7 @@ class Engine(Protocol):
         ...
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int | None:
-        """Return how many of these tokens the images make, None if that cannot be told exactly.
+        """Return how many of these tokens the images make, None if that is not known exactly.
 
         It is asked of turns with images alone, and so of models that see.
         """

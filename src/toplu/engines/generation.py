@@ -11,7 +11,7 @@ class TokenLogprob:
     """A token and its log-probability in the model's own distribution, before any sampling."""
 
     token: str
-    token_id: int | None  # None: the engine does not say
+    token_id: int | None  # None: the engine does not name it
     logprob: float
 
 
@@ -79,11 +79,11 @@ Listener = Callable[[Piece], Awaitable[None]]
 class BegunNote:
     """A listener that merely notes that an answer is being made.
 
-    It takes no time, and keeps nothing of what it hears, so that the answer may begin anew.
+    It takes no time, and keeps nothing of what it hears, so that the answer may begin again.
     """
 
     def __init__(self, note: Callable[[], None]) -> None:
         self._note = note
 
-    async def __call__(self, piece: Piece) -> None:  # noqa: ARG002  # whatever it says
+    async def __call__(self, piece: Piece) -> None:  # noqa: ARG002  # whatever it is
         self._note()

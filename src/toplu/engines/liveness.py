@@ -26,7 +26,7 @@ class Liveness:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """Expect the engine to say something while the body waits for it."""
+        """Expect the engine to answer while the body waits for it."""
         if self._asked == 0:
             self.beat()
         self._asked += 1
@@ -48,11 +48,11 @@ class Liveness:
 
     @property
     def is_gone(self) -> bool:
-        """Whether somebody has waited too long."""
+        """Whether a caller has waited too long."""
         return self._asked > 0 and self._now() - self._heard_at > self._silence_seconds_max
 
     async def wait_until_gone(self, check: Callable[[], Awaitable[None]]) -> None:
-        """Return when the engine has said nothing for too long; `check` asks it how it is.
+        """Return when the engine has been silent for too long; `check` asks it how it is.
 
         It is asked only while nobody else asks it anything, and any answer will do.
         """

@@ -39,12 +39,12 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """Return all that is said, without the images."""
+        """Return all texts, without the images."""
         return "\n".join(part for part in self.parts if isinstance(part, str))
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """Return all that is shown."""
+        """Return all images."""
         return tuple(part for part in self.parts if isinstance(part, Image))
 
     def after(self, text: str) -> "Turn":

@@ -33,7 +33,7 @@ class Relay(Protocol):
         ...
 
     async def count_tokens(self, asked: "RelayedRequest") -> FreeForm:
-        """Return how long the prompt is, as a response says it."""
+        """Return how long the prompt is, in the form of a response."""
         ...
 
     async def close(self) -> None:
@@ -42,7 +42,7 @@ class Relay(Protocol):
 
 
 class RelayedRequest:
-    """A request as it travels; each server is told its own name of the model."""
+    """A request as it travels; each server gets its own name of the model."""
 
     def __init__(self, request: GenerateContentRequest) -> None:
         self.request = msgspec.structs.replace(request, model=None, cached_content=None)

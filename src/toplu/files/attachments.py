@@ -29,13 +29,13 @@ from toplu.wire.gemini.content import (
     Part,
 )
 
-# The part of the longer side that an image is shown with; all others are shown as large as can be.
+# The part of the longer side that a model sees of an image; of all others it sees all.
 SIDE_DIVISORS = {
     MediaResolution.MEDIA_RESOLUTION_LOW: 4,
     MediaResolution.MEDIA_RESOLUTION_MEDIUM: 2,
 }
 UNSAID = frozenset({None, MediaResolution.MEDIA_RESOLUTION_UNSPECIFIED})
-# What the roles of the wire are called of which a model can be shown something.
+# The names of the roles of the wire whose images a model can see.
 SHOWING_ROLES = frozenset({"", "user"})
 
 Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateContentRequest]]
@@ -43,7 +43,7 @@ Resolve = Callable[[GenerateContentRequest, ModelSettings], Awaitable[GenerateCo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
-    """Who asks whom, and how large images are shown where their part does not say."""
+    """The project and the model, and the size of images whose part names none."""
 
     project: ProjectId
     model: ModelSettings

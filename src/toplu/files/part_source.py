@@ -38,10 +38,10 @@ async def find_carried(
     part: Part, library: Library, project: ProjectId, model: ModelSettings
 ) -> PartSource:
     """Return what the part has for the model, or raise what is wrong with it."""
-    # Said first, because it is so whatever else is wrong with the part.
-    for said in (part.inline_data, part.file_data):
-        if said is not None and is_known(said.mime_type):
-            _media_type(said.mime_type or "", model)
+    # First, because it holds whatever else is wrong with the part.
+    for data in (part.inline_data, part.file_data):
+        if data is not None and is_known(data.mime_type):
+            _media_type(data.mime_type or "", model)
     check_single(part)
     if part.inline_data is not None:
         return _read_blob(part.inline_data, model)
@@ -108,7 +108,7 @@ def _media_type(mime_type: str, model: ModelSettings) -> MediaType | ImageType:
 
 
 def _type_of_file(named: FileData, file: StoredFile, model: ModelSettings) -> MediaType | ImageType:
-    """Return how the file is read: as the part says, if that fits what the upload said."""
+    """Return how the file is read: as the part says, if that fits its upload."""
     if not is_known(named.mime_type):
         return _media_type(file.mime_type, model)
     asked = _media_type(named.mime_type or "", model)

@@ -44,7 +44,7 @@ class UploadProgress:
 
 
 class Uploads:
-    """Receives files; an upload id is a secret, and whoever has it may go on with the upload."""
+    """Receives files; an upload id is a secret: it is enough to go on with the upload."""
 
     def __init__(
         self,

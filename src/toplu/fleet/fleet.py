@@ -138,14 +138,14 @@ class Fleet:
 
     def reasons(self) -> dict[str, str]:
         """Return why engines are not ready, or get no further, by catalogue name."""
-        told = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
+        reasons = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
         pools: dict[str, Pool[Any] | EmbeddingPool] = {**self._pools, **self._embedding_pools}
-        told |= {name: pool.reason for name, pool in pools.items() if pool.reason}
-        return {name: reason for name, reason in told.items() if reason}
+        reasons |= {name: pool.reason for name, pool in pools.items() if pool.reason}
+        return {name: reason for name, reason in reasons.items() if reason}
 
     @property
     def is_ready(self) -> bool:
-        """Whether every engine is up that is to be up without anybody asking for it."""
+        """Whether every engine is up that is to be up before the first call."""
         return all(
             supervisor.lazy or supervisor.state is EngineState.READY
             for supervisor in self._supervisors.values()

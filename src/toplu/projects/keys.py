@@ -1,7 +1,7 @@
-"""API keys: each stands for one project and is shown once, when it is made.
+"""API keys: each stands for one project and is returned once, when it is made.
 
 Only a key's digest is kept. A key has 256 bits of chance, so a plain digest cannot be searched
-backwards, and looking it up by digest tells nothing through its timing.
+backwards, and looking it up by digest reveals nothing through its timing.
 """
 
 import hashlib
@@ -100,7 +100,7 @@ class Keys:
         return project
 
     async def any_exist(self) -> bool:
-        """Return whether a key was ever made: revoking the last one does not open the door."""
+        """Return whether a key was ever made: revoking the last one does not open the API."""
         return await self._issued.any_exist()
 
 

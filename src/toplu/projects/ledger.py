@@ -1,4 +1,4 @@
-"""The ledger's door for interactive calls, and its totals for reports.
+"""Adds interactive calls to the ledger, and sums it up for reports.
 
 The entry of a batch is not made here: it is written in the transaction that ends the batch.
 """
@@ -101,7 +101,7 @@ class Ledger:
         except Exception as error:  # noqa: BLE001  # each caller raises it
             failure = error
         finally:
-            # Also when the one who writes is cancelled: the others must not wait for ever.
+            # Also when the one who writes is cancelled: the others must not wait without end.
             for waiting in group:
                 if not waiting.outcome.done():
                     waiting.outcome.set_result(failure)

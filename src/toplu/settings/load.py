@@ -54,7 +54,7 @@ def load(
 def _check_addresses(settings: Settings) -> None:
     for name, url in (("public_url", settings.public_url), ("search: url", settings.search.url)):
         if url is not None and (fault := address_fault(url)):
-            # Not shown: it may have a password in it.
+            # Not printed: it may have a password in it.
             raise ConfigurationError(f"{name} {fault}")
     for host in settings.allowed_hosts:
         if HOST_NAME.fullmatch(host) is None:

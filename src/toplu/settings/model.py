@@ -99,7 +99,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def engine_kind(self) -> Kind:
-        """What the engine makes; servers make both, and text if nothing else is said."""
+        """What the engine makes; servers make both, and text unless set otherwise."""
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
 
     @property
@@ -119,7 +119,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def sees(self) -> bool:
-        """Whether images may be shown to it."""
+        """Whether it sees images."""
         return self.vision or self.projector is not None
 
 

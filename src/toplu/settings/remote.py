@@ -20,7 +20,7 @@ OF_OPENAI = ("structured", "structured_attempts_max", "only_openai_fields", "alw
 
 
 class Secret:
-    """A text that nothing shows unless it is asked to: no log, no repr, no traceback."""
+    """A text that nothing prints unless it is asked to: no log, no repr, no traceback."""
 
     __slots__ = ("_text",)
 
@@ -32,7 +32,7 @@ class Secret:
         return self._text
 
     def remove_from(self, text: str) -> str:
-        """Return what a server said, without the secret, should it have repeated it."""
+        """Return a server's words without the secret, should it have repeated it."""
         return text.replace(self._text, HIDDEN)
 
     def __repr__(self) -> str:
@@ -93,7 +93,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     # What OpenAI-compatible servers can do.
     # How they hold an answer to a schema: by `response_format`, beside tools of their own or, with
-    # `grammar`, beside calls as text; `none` tells the model in words; `llguidance` is for a
+    # `grammar`, beside calls as text; `none` puts it to the model in words; `llguidance` is for a
     # llama.cpp that is built with it, any other would break down. All answers are proved.
     structured: Literal["json_schema", "grammar", "llguidance", "none"] = "json_schema"
     structured_attempts_max: Positive | None = None  # None: the model's structure_attempts_max
@@ -108,7 +108,7 @@ def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bo
         raise ConfigurationError(f"models: the engine of {model} {needs}")
     for server in servers:
         if fault := address_fault(server.url):
-            # Not shown whole: it may have a password in it.
+            # Not printed whole: it may have a password in it.
             raise ConfigurationError(f"models: a url among the servers of {model} {fault}")
         if server.key_env is not None and server.key_file is not None:
             raise ConfigurationError(f"models: {server.url} has both key_env and key_file")

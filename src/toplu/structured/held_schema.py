@@ -46,7 +46,7 @@ OF_OBJECTS = frozenset(
     }
 )
 JOINS = frozenset({"allOf", "anyOf", "oneOf", "$ref", "if", "not", "$dynamicRef", "$recursiveRef"})
-# Beyond these, a property that the schema does not list is somebody's choice.
+# Beyond these, a property that the schema does not list is a choice of the model.
 OPENED = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties"})
 
 

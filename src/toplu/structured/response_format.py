@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from toplu.structured import gemini_schema as openapi
+from toplu.structured import gemini_schema
 from toplu.structured.bounds import SchemaBounds
 from toplu.structured.compiler import compile_schema, compile_validator
 from toplu.structured.grammar import compile_error, raise_too_large, write_literals
-from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable
 from toplu.structured.structure import Proof, Structure, write_whole
 from toplu.wire.gemini.content import GenerationConfig
 from toplu.wire.gemini.schema import Schema
@@ -52,7 +52,7 @@ def structure_violations(
         try:
             read_structure(config, bounds)
         except SchemaFault as fault:
-            yield shown(fault.path), shown(fault.reason)
+            yield printable(fault.path), printable(fault.reason)
 
 
 def read_structure(config: GenerationConfig, bounds: SchemaBounds) -> Structure | None:
@@ -66,7 +66,7 @@ def read_structure(config: GenerationConfig, bounds: SchemaBounds) -> Structure 
 
 
 def read_proof(config: GenerationConfig, bounds: SchemaBounds) -> Proof | None:
-    """Return the proof of answers that somebody else holds to the form, None if it is free.
+    """Return the proof of answers that another server holds to the form, None if it is free.
 
     Without a schema any JSON will do. SchemaFault: the schema is none.
     """
@@ -85,7 +85,9 @@ class _Form:
     def read(self) -> Any:
         """Return the JSON Schema, or raise SchemaFault for what the API itself would refuse."""
         if self.path == OPENAPI_PATH:
-            return openapi.to_json_schema(msgspec.json.decode(self.text, type=Schema), self.path)
+            return gemini_schema.to_json_schema(
+                msgspec.json.decode(self.text, type=Schema), self.path
+            )
         return json.loads(self.text)
 
 

@@ -41,7 +41,7 @@ def write_place(root: str, path: Sequence[str | int]) -> str:
     return place
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return what a client sees of a place or a reason, which may have its own words in it."""
     whole = text.encode("utf-8", "replace").decode()
     return whole if len(whole) <= SHOWN_MAX else f"{whole[:SHOWN_MAX]}..."

@@ -85,7 +85,7 @@ class Grounder:
 
 
 def read_queries(turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Return what to search for; nothing if the user has said nothing."""
+    """Return what to search for; nothing if the user has written nothing."""
     text = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     sentences = (found[0] for found in SENTENCE.finditer(text))
     questions = [_squeezed(each) for each in sentences if _asks(each)]

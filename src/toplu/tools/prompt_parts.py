@@ -1,7 +1,7 @@
 """Splits the tokens of a prompt: of its text, of its images, and of what a search found.
 
 Engines count a prompt as a whole. The parts are counted beside it, before the answer begins, so
-that every chunk of it can tell them.
+that every chunk of it can have them.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PromptParts:
     """What is known of a prompt beside its length."""
 
     asked_tokens: int | None  # without what was found; None if nothing was
-    image_tokens: int | None  # None if the engine cannot tell
+    image_tokens: int | None  # None if the engine does not know
 
 
 async def count_parts(grounded: Grounded, engine: Engine) -> PromptParts:
@@ -35,14 +35,14 @@ async def count_parts(grounded: Grounded, engine: Engine) -> PromptParts:
 
 
 async def count_image_tokens(turns: tuple[Turn, ...], engine: Engine) -> int | None:
-    """Return how many tokens the images of the turns make; None if the engine cannot tell."""
+    """Return how many tokens the images of the turns make; None if the engine does not know."""
     if not any(turn.images for turn in turns):
         return 0
     return await engine.count_image_tokens(turns)
 
 
 def part_usage(response: GenerateContentResponse, parts: PromptParts) -> GenerateContentResponse:
-    """Return the response with the prompt's tokens told apart."""
+    """Return the response with the prompt's tokens by kind."""
     if parts.asked_tokens is None and parts.image_tokens == 0:
         return response
     usage = response.usage_metadata
@@ -56,7 +56,7 @@ def part_usage(response: GenerateContentResponse, parts: PromptParts) -> Generat
             tool_use_prompt_token_count=found_tokens,
             tool_use_prompt_tokens_details=text_tokens(found_tokens),
         )
-    # Cached tokens are told as a part of the prompt's, and so as no more than these.
+    # Cached tokens are counted as a part of the prompt's, and so as no more than these.
     cached_tokens = min(usage.cached_content_token_count or 0, asked_tokens) or None
     # Which of them are of images, no engine says.
     tells_cached = parts.image_tokens == 0

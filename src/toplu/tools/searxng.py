@@ -24,7 +24,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What SearXNG says to a query."""
+    """SearXNG's answer to a query."""
 
     results: list[Result]
     unresponsive_engines: list[list[str]] = []
@@ -84,7 +84,7 @@ def without_commands(query: str) -> str:
 
 
 def _is_web_address(url: str) -> bool:
-    """Return whether the page's address may be shown as a link."""
+    """Return whether the page's address may be used as a link."""
     return url.startswith(("https://", "http://")) and len(url) <= URI_CHARACTERS_MAX
 
 

@@ -45,7 +45,7 @@ class Api:
         is_draining: Callable[[], bool],
         any_key_until_first: bool,
     ) -> None:
-        self._core = parts
+        self._parts = parts
         self.keys = Keys(clock=parts.clock, issued=parts.storage.keys)
         self.ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
         self.wait_reasons = WaitReasons(
@@ -81,7 +81,7 @@ class Api:
         self.app = protect(router, settings=parts.settings, gate=self._gate)
 
     def _build_app(self, is_draining: Callable[[], bool]) -> Starlette:
-        parts, settings = self._core, self._core.settings
+        parts, settings = self._parts, self._parts.settings
         return build_app(
             gate=self._gate,
             batches=self._batches(),
@@ -103,7 +103,7 @@ class Api:
         )
 
     def _batches(self) -> BatchesApi:
-        parts = self._core
+        parts = self._parts
         jobs = parts.storage.jobs
         return BatchesApi(
             settings=parts.settings,
@@ -126,7 +126,7 @@ class Api:
         )
 
     def _batch_extensions(self) -> BatchExtensionsApi:
-        parts = self._core
+        parts = self._parts
         reader = ResultReader(
             settings=parts.settings,
             jobs=parts.storage.jobs,
@@ -145,7 +145,7 @@ class Api:
         )
 
     def _uploads(self) -> UploadsApi:
-        parts = self._core
+        parts = self._parts
         uploads = Uploads(
             settings=parts.settings,
             clock=parts.clock,

@@ -20,7 +20,7 @@ class Worker:
     """The pipeline, and the scheduler that knows what its lanes work for."""
 
     def __init__(self, parts: SharedParts) -> None:
-        self._core = parts
+        self._parts = parts
         owner = random_id(OWNER_LENGTH)
         speeds = Throughputs()
         self.scheduler = Scheduler(
@@ -55,7 +55,7 @@ class Worker:
         )
 
     def _planner(self) -> Planner:
-        parts = self._core
+        parts = self._parts
         return Planner(
             settings=parts.settings,
             clock=parts.clock,
@@ -66,7 +66,7 @@ class Worker:
         )
 
     def _orderer(self) -> Orderer:
-        parts = self._core
+        parts = self._parts
         orderer = Orderer(
             settings=parts.settings,
             clock=parts.clock,
@@ -80,7 +80,7 @@ class Worker:
         return orderer
 
     def _runner(self, model: ModelSettings, writer: ResultWriter) -> Runner:
-        parts = self._core
+        parts = self._parts
         runner = Runner(
             engine=model.name,
             answers=executor_of(
@@ -99,7 +99,7 @@ class Worker:
         return runner
 
     def _assembler(self) -> Assembler:
-        parts = self._core
+        parts = self._parts
         return Assembler(
             settings=parts.settings,
             clock=parts.clock,
@@ -110,7 +110,7 @@ class Worker:
         )
 
     def _janitor(self) -> Janitor:
-        parts = self._core
+        parts = self._parts
         return Janitor(
             settings=parts.settings,
             clock=parts.clock,

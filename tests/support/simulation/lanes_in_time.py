@@ -48,7 +48,7 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
             Weather(chance=chance),
             SteadyEngine,
             lanes=lanes,
-            beginning_bytes=ALL_AT_ONCE_BYTES,
+            whole_bytes=ALL_AT_ONCE_BYTES,
         )
         with (
             server.simulated(),

@@ -14,7 +14,7 @@ from sqlalchemy import and_, select, true
 from support.simulation import faults
 from support.simulation.faults import RooflineEngine
 from support.simulation.plot import Plot
-from toplu.batch.plan import ordering_child as planning_child
+from toplu.batch.plan import ordering_child
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.results.placements import Placements
 from toplu.batch.run.leased_shard import LeasedShard
@@ -160,7 +160,7 @@ def results_are_written_late() -> AbstractContextManager[Any]:
 
 
 def the_head_is_ordered_twice() -> AbstractContextManager[Any]:
-    plan_input = planning_child.plan_input
+    plan_input = ordering_child.plan_input
 
     def forgetful(task: Any) -> Any:
         return plan_input(msgspec.structs.replace(task, head_count=0))

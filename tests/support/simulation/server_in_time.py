@@ -31,7 +31,7 @@ from support.simulation.faults import (
 from support.simulation.virtual_loop import VirtualLoop
 from support.store.migrated import put_migrated
 from toplu import clock
-from toplu.batch.plan import ordering as planning
+from toplu.batch.plan import ordering
 from toplu.fleet.processes import launch
 from toplu.job import ProjectId
 from toplu.settings.model import ModelSettings
@@ -46,7 +46,7 @@ from toplu.wiring.storage import Storage
 
 T = TypeVar("T")
 
-BEGINNING_BYTES = 2000  # longer input is ordered as a large one is
+WHOLE_BYTES = 2000  # longer input is ordered as a large one is
 
 # What a killed server leaves is never looked at again, nor may it run when it is collected.
 _GRAVEYARD: list[Any] = []
@@ -63,14 +63,14 @@ class ServerInTime:
         engine: type[RooflineEngine] = RooflineEngine,
         *,
         lanes: int = 4,
-        beginning_bytes: int = BEGINNING_BYTES,
+        whole_bytes: int = WHOLE_BYTES,
         **changes: Any,
     ) -> None:
         model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes)
         settings = Settings(data_dir=folder / "data", models=(model,), request_seconds_max=300.0)
         self.settings = msgspec.structs.replace(settings, **changes)
         self._engine = engine
-        self._beginning_bytes = beginning_bytes
+        self._whole_bytes = whole_bytes
         self.chance = chance
         self.weather = weather
         self.clock = VirtualClock()
@@ -106,9 +106,9 @@ class ServerInTime:
             mock.patch.object(secrets, "token_bytes", self.chance.randbytes),
             mock.patch.object(clock, "_drawn", bytearray()),
             mock.patch.object(toplu.batch.plan.planner, "plan_in_child", plan),
-            mock.patch.object(planning, "BEGINNING_BYTES", self._beginning_bytes),
-            mock.patch.object(planning, "BEGINNING_REQUESTS", 0),
-            mock.patch.object(planning, "HEAD_REQUESTS_PER_LANE", 1),
+            mock.patch.object(ordering, "WHOLE_BYTES", self._whole_bytes),
+            mock.patch.object(ordering, "WHOLE_REQUESTS", 0),
+            mock.patch.object(ordering, "HEAD_REQUESTS_PER_LANE", 1),
         ):
             yield
 

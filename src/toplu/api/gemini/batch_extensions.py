@@ -27,7 +27,7 @@ COMPLETE_HEADER = "X-Toplu-Complete"
 
 
 class BatchExtensionsApi:
-    """The door to the calls of our own on `batches/…`."""
+    """Handlers of the calls of our own on `batches/…`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class BatchExtensionsApi:
         )
 
     async def receipt(self, call: Call) -> Response:
-        """Answer with what a batch that has ended was, its outcomes counted anew."""
+        """Answer with the receipt of a batch that has ended, its outcomes counted again."""
         style = state_style_of(call, default=self._settings.state_style)
         job = await self._lookup.find(call.project, JobId(call.path("batch")))
         receipt = await self._receipts.write(job)

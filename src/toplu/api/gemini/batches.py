@@ -36,7 +36,7 @@ PAGE_SIZE_MAX = 100
 
 
 class BatchesApi:
-    """The door to `batches/…`."""
+    """Handlers of `batches/…`."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ MEDIA = frozenset({"media"})
 
 
 class FilesApi:
-    """The door to `files/…`."""
+    """Handlers of `files/…`."""
 
     def __init__(self, *, settings: Settings, library: Library) -> None:
         self._settings = settings

@@ -16,7 +16,7 @@ PAGE_SIZE_MAX = 1000
 
 
 class ModelsApi:
-    """The door to `models/…`."""
+    """Handlers of `models/…`."""
 
     def __init__(self, *, names: ModelNames) -> None:
         self._names = names

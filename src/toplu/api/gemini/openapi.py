@@ -54,7 +54,7 @@ class Operated:
 
     @property
     def is_health(self) -> bool:
-        """Whether anybody may call it, without a key."""
+        """Whether it may be called without a key."""
         return "{version}" not in self.path
 
 
@@ -203,7 +203,7 @@ CALLS = (
     Operated(
         "get",
         "/{version}/batches/{batch}:receipt",
-        "Get the receipt of an ended batch, its outcomes counted anew.",
+        "Get the receipt of an ended batch, its outcomes counted again.",
         gives=BatchReceipt,
         headers=STYLE,
     ),

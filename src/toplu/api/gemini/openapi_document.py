@@ -82,7 +82,7 @@ def _operation(call: Operated) -> dict[str, Any]:
 def _responses(call: Operated) -> dict[str, Any]:
     responses = {"200": {"description": "OK", "content": _given(call)}}
     if call.is_health:
-        # What is not well is told in the same form.
+        # Faults of health have the same form.
         for status in call.fails:
             responses[str(status)] = {"description": FAILURES[status], "content": _given(call)}
         return responses
@@ -109,7 +109,7 @@ def _given(call: Operated) -> dict[str, Any]:
         chunk = {"anyOf": [given, _reference(ErrorBody)]}
         in_list = {"type": "array", "items": chunk}
         return {JSON: {"schema": in_list}, "text/event-stream": {"schema": chunk}}
-    # Until the upload is whole, everything is said in headers.
+    # Until the upload is whole, everything is in headers.
     nothing = {"text/plain": {"schema": {"type": "string", "maxLength": 0}}}
     return {JSON: {"schema": given}} | (nothing if call.uploads else {})
 

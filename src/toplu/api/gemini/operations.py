@@ -128,14 +128,14 @@ def _stats_of(job: Job) -> BatchStats | None:
     if not counts.total or not (job.planned or job.input_form is InputForm.INLINE):
         return None
 
-    def shown(count: int) -> str | None:
+    def written(count: int) -> str | None:
         return str(count) if count else None
 
     return BatchStats(
-        request_count=shown(counts.total),
-        successful_request_count=shown(counts.succeeded),
-        failed_request_count=shown(counts.failed),
-        pending_request_count=shown(counts.pending),
+        request_count=written(counts.total),
+        successful_request_count=written(counts.succeeded),
+        failed_request_count=written(counts.failed),
+        pending_request_count=written(counts.pending),
     )
 
 

@@ -70,7 +70,7 @@ def in_its_form(endpoint: Endpoint) -> Endpoint:
 
 
 class StreamedAnswer(Response):
-    """The answer that some work tells chunk by chunk; leaving it stops the work."""
+    """The answer that some work gives chunk by chunk; leaving it stops the work."""
 
     def __init__(self, request: Request, work: Work, *, stall_seconds_max: float) -> None:
         self._request = request
@@ -88,13 +88,13 @@ class StreamedAnswer(Response):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the chunks as they are told, or the error that comes instead of one."""
+        """Send the chunks as they come, or the error that comes instead of one."""
 
-        async def tell(chunk: Any) -> None:
+        async def send_chunk(chunk: Any) -> None:
             await self._send_chunk(send, chunk)
 
         try:
-            await self._work(tell)
+            await self._work(send_chunk)
         except Cancelled:
             return  # nobody is there to read an end
         except Exception as error:  # noqa: BLE001  # rendered as the router would do it
@@ -103,7 +103,7 @@ class StreamedAnswer(Response):
                 await failed(scope, receive, send)
                 return
             try:
-                await tell(body_of(failure_of(self._request, error)))
+                await send_chunk(body_of(failure_of(self._request, error)))
             except Cancelled:
                 return
         await send({"type": "http.response.body", "body": self._form.at_end, "more_body": False})

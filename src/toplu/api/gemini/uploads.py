@@ -34,7 +34,7 @@ SESSION_QUERY = frozenset({"upload_id"})
 
 
 class UploadsApi:
-    """The door to `/upload/…/files`."""
+    """Handlers of `/upload/…/files`."""
 
     def __init__(self, *, settings: Settings, uploads: Uploads, gate: Gate) -> None:
         self._settings = settings

@@ -5,7 +5,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from toplu.api.http.middleware.content_encoding import ACCEPTED
 from toplu.api.http.responses import json_response
 from toplu.errors import (
     Internal,
@@ -17,6 +16,8 @@ from toplu.errors import (
 from toplu.wire.gemini.message import FreeForm, Message
 
 log = structlog.get_logger()
+
+ACCEPTED_CODINGS = "gzip, deflate"  # of bodies; `middleware.content_encoding` decodes them
 
 
 class ErrorStatus(Message, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class ErrorBody(Message, frozen=True, kw_only=True):
 
 
 def body_of(error: TopluError) -> ErrorBody:
-    """Return what the client is told."""
+    """Return the body of the answer."""
     return ErrorBody(
         error=ErrorStatus(
             code=error.http_status,
@@ -63,7 +64,7 @@ def headers_of(failure: TopluError) -> dict[str, str]:
     if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
         return {"Retry-After": str(failure.retry_seconds)}
     if isinstance(failure, UnsupportedEncoding):
-        return {"Accept-Encoding": ACCEPTED}  # RFC 9110, 15.5.16
+        return {"Accept-Encoding": ACCEPTED_CODINGS}  # RFC 9110, 15.5.16
     return {}
 
 

@@ -12,7 +12,7 @@ from toplu.fleet.fleet import Fleet
 
 
 class Health:
-    """The door to `/healthz` and `/readyz`."""
+    """Handlers of `/healthz` and `/readyz`."""
 
     def __init__(self, *, fleet: Fleet, is_draining: Callable[[], bool]) -> None:
         self._fleet = fleet
@@ -31,7 +31,7 @@ class Health:
     async def ready(self, request: Request) -> Response:
         """Answer 200 when the engines are ready and the server is not draining, else 503.
 
-        A lazy engine is shown and not waited for: whatever becomes of it, the others work.
+        A lazy engine is listed and not waited for: whatever becomes of it, the others work.
         """
         engines = self._fleet.status()
         draining = self._is_draining()

@@ -14,7 +14,7 @@ CONTENT_TYPE = "application/jsonl"
 
 
 class JsonLines(Response):
-    """Lines as they are read; what they are read from is let go at the end, or by a client's."""
+    """Lines as they are read; their source is closed at the end, or when the client leaves."""
 
     def __init__(
         self,

@@ -65,7 +65,7 @@ class Admission:
         self._jobs = jobs
         self._blobs = blobs
         self._quotas = quotas
-        self._created = created  # rung when there is a job to plan
+        self._created = created  # set when there is a job to plan
 
     async def admit(self, it: Candidate) -> Job:
         """Return the PENDING job, durable with its input; if it is refused, the input goes."""

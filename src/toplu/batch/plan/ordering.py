@@ -35,10 +35,10 @@ from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
 
 PIECE_BYTES = 1024 * 1024
 # Input that ends within this is planned as a whole, at once and beside the event loop.
-BEGINNING_BYTES = 1024 * 1024
+WHOLE_BYTES = 1024 * 1024
 # So is longer input of few requests: its head would be a large part of it. It is read to here.
-BEGINNING_REQUESTS = 2048
-BEGINNING_FACTOR = 8
+WHOLE_REQUESTS = 2048
+WHOLE_FACTOR = 8
 # Of larger input the first requests run before the rest is ordered. They cannot share with the
 # rest, so that they are few: some for each lane, or one in a hundred, to last until then.
 HEAD_REQUESTS_PER_LANE = 2
@@ -140,7 +140,7 @@ class Ordering:
             try:
                 request = FORMS[rules.method].read(line, span.number).request
             except InvalidArgument:
-                pass  # it is told so when its turn comes
+                pass  # it gets its error when its turn comes
             else:
                 digest = digest_of(
                     request,
@@ -193,16 +193,16 @@ class Head:
     is_whole: bool
 
 
-def plan_beginning(path: Path, rules: PlanRules) -> Head:
+def plan_head(path: Path, rules: PlanRules) -> Head:
     """Return the order of the whole input, or of its first requests if it is large."""
     lines: list[tuple[LineSpan, bytes | None]] = []
     is_whole = True
     with path.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         for span, line in read_lines(file, rules.line_bytes_max):
-            room = BEGINNING_BYTES
-            if len(lines) < BEGINNING_REQUESTS:
-                room *= BEGINNING_FACTOR
+            room = WHOLE_BYTES
+            if len(lines) < WHOLE_REQUESTS:
+                room *= WHOLE_FACTOR
             if lines and span.offset >= room:
                 is_whole = False
                 break

@@ -76,7 +76,7 @@ def plan_input(task: OrderingTask) -> OrderingAnswer:
 
 
 def run_child() -> None:
-    """Do the task that stdin names, and say how it went."""
+    """Do the task that stdin names, and write how it went."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(NICENESS)

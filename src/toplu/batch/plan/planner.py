@@ -16,7 +16,7 @@ import structlog
 from toplu.batch import paths
 from toplu.batch.failure import fail_job
 from toplu.batch.loop import AT_ONCE, Wakeup
-from toplu.batch.plan.ordering import PlanRules, plan_beginning
+from toplu.batch.plan.ordering import PlanRules, plan_head
 from toplu.batch.plan.ordering_child import OrderingTask
 from toplu.batch.plan.ordering_process import plan_in_child
 from toplu.batch.storage_faults import StorageFaults
@@ -51,7 +51,7 @@ class Planner:
         self._jobs = jobs
         self._blobs = blobs
         self._planned = planned  # called when there are shards to lease
-        self._begun = begun  # rung when there is a job to go on with
+        self._begun = begun  # set when there is a job to go on with
 
     async def step(self) -> timedelta:
         """Plan one job, or begin to."""
@@ -70,21 +70,21 @@ class Planner:
     async def _plan(self, job: Job) -> None:
         rules = PlanRules.of(self._settings, job)
         source = self._blobs.local(paths.input_lines(job.id))
-        beginning = await asyncio.to_thread(plan_beginning, source, rules)
-        if not beginning.shards:
+        head = await asyncio.to_thread(plan_head, source, rules)
+        if not head.shards:
             raise InvalidArgument("The input file has no requests.")
-        shards = _number(job.id, beginning.shards)
+        shards = _number(job.id, head.shards)
         # Planning twice, after a crash in between, writes the same again.
-        if beginning.is_whole:
-            await self._blobs.put(paths.order(job.id), _one(beginning.order))
-            total = sum(beginning.shards)
+        if head.is_whole:
+            await self._blobs.put(paths.order(job.id), _one(head.order))
+            total = sum(head.shards)
             kept = await self._jobs.plan(job.id, shards, total, self._clock.now())
         else:
-            await self._blobs.put(paths.head_order(job.id), _one(beginning.order))
+            await self._blobs.put(paths.head_order(job.id), _one(head.order))
             kept = await self._jobs.begin_plan(job.id, shards, self._clock.now())
             self._begun.set()
         if kept:
-            log.info("job_planned", job=job.id, shards=len(shards), whole=beginning.is_whole)
+            log.info("job_planned", job=job.id, shards=len(shards), whole=head.is_whole)
             self._planned()
 
 

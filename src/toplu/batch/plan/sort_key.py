@@ -37,7 +37,7 @@ def key_of(request: GenerateContentRequest | EmbedContentRequest) -> bytes:
 
 
 def _pieces(request: GenerateContentRequest) -> Iterator[str]:
-    # A field is led by a byte of its own, so that the end of one is never the middle of another.
+    # A field is led by a byte of its own, so that the end of one is never inside another.
     if request.cached_content is not None:
         yield f"\x01{request.cached_content}"
     if request.system_instruction is not None:

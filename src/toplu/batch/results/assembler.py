@@ -1,6 +1,6 @@
 """Hop 7: puts the results of a finished job into input order and ends the job.
 
-The segments of all shards are scanned for where each result stands, which is put down on disk; then
+The segments of all shards are scanned for where each result stands, which is written to disk; then
 the results are copied one after another, see `batch.results.placements`. The output is written as
 a whole before the state moves, so a crash in between only writes it again.
 """
@@ -98,7 +98,7 @@ class Assembler:
             )
 
     async def _forget_workings(self, job: Job) -> None:
-        """Remove what only an unfinished job needs; its output says everything else."""
+        """Remove what only an unfinished job needs; its output has everything else."""
         await asyncio.to_thread(self._results.delete_job, job.id)
         await self._blobs.delete(paths.head_order(job.id))
         await self._blobs.delete(paths.order(job.id))

@@ -2,7 +2,7 @@
 
     record i:  shard u32 │ epoch u32 │ offset u64 │ length u32        little endian
 
-Results lie in the result log as they came, shard by shard. The records are put down while the
+Results lie in the result log as they came, shard by shard. The records are written while the
 segments are scanned, and read back from the first to the last: memory is bounded by one shard and
 by one span of the output, whatever the size of the job.
 """
@@ -43,7 +43,7 @@ def entries_of(
     entries: dict[int, tuple[int, Entry]] = {}
     for segment in segments:
         scan = results.scan(shard.job, shard.number, segment.epoch, segment.committed_bytes)
-        # The later epoch's outcome is the one that was counted; see `ShardRun.open`.
+        # The later epoch's outcome is the one that was counted; see `LeasedShard.open`.
         entries |= {entry.index: (segment.epoch, entry) for entry in scan.entries}
     return entries
 

@@ -92,7 +92,7 @@ class ResultReader:
                 )
 
     async def tally(self, job: Job) -> Tally:
-        """Count the outcomes of a job that has ended anew."""
+        """Count the outcomes of a job that has ended again."""
         async with self._blobs.workshop() as folder, self._scans:
             snapshot = await self.snapshot(job, folder)
             if snapshot is not None:
@@ -106,7 +106,7 @@ class ResultReader:
             return tally
 
     async def snapshot(self, job: Job, folder: Path) -> Snapshot | None:
-        """Return the log as it stands, its files in the folder; None: the output says it all."""
+        """Return the log as it stands, its files in the folder; None: the output has everything."""
         if job.state is JobState.SUCCEEDED:
             return None
         shards = await self._jobs.shards(job.id)

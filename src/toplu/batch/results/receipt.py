@@ -1,6 +1,6 @@
 """The receipt of a batch that has ended: proof that each of its requests has one outcome.
 
-Nothing is taken from the counts alone: the outcomes are counted anew from the results, and the
+Nothing is taken from the counts alone: the outcomes are counted again from the results, and the
 receipt says whether they, the counts, the shards and the ledger agree.
 """
 
@@ -22,7 +22,7 @@ class Receipt:
 
     job: Job
     shards: int
-    leases: int  # of all its shards; more than shards where work was put down or taken over
+    leases: int  # of all its shards; more than shards where work was released or taken over
     succeeded: int
     failed: dict[int, int]  # how many with each google.rpc number, by number
     not_reached: int
@@ -59,7 +59,7 @@ class Receipts:
 
 
 def _balances(job: Job, tally: Tally, shards: Sequence[Shard], charged: Usage | None) -> bool:
-    """Whether results, counts, shards and ledger say the same."""
+    """Whether results, counts, shards and ledger agree."""
     counts = job.counts
     of_shards = (
         sum(shard.succeeded for shard in shards),
@@ -70,7 +70,7 @@ def _balances(job: Job, tally: Tally, shards: Sequence[Shard], charged: Usage | 
     return (
         (tally.succeeded, sum(tally.failed.values())) == (counts.succeeded, counts.failed)
         and of_shards == (counts.succeeded, counts.failed, counts.deduplicated, job.usage)
-        # An output says no tokens; while there is a log, it is the truth about them.
+        # An output has no tokens; while there is a log, it is the truth about them.
         and tally.tokens in (None, (job.usage, counts.deduplicated))
         and counts.pending >= 0
         and charged == job.usage

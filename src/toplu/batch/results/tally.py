@@ -13,7 +13,7 @@ class Tally:
     responses: bytearray = field(default_factory=bytearray)  # 1 at the index of each response
     succeeded: int = 0
     failed: Counter[int] = field(default_factory=Counter)  # by the google.rpc number
-    # What was used, and how many responses are copies; None: an output does not tell.
+    # What was used, and how many responses are copies; None: an output does not have it.
     tokens: tuple[Usage, int] | None = None
 
     def add(self, index: int, error_code: int | None) -> None:

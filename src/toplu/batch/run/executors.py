@@ -57,7 +57,7 @@ class Executor(Protocol):
 
         EngineGivenUp and EngineStopped alone are no outcome.
         `model` is the name that the batch asked for. `begun` is called when the prompt is read, if
-        that can be told before the end.
+        that is known before the end.
         """
         ...
 
@@ -115,7 +115,7 @@ class GenerationExecutor:
         try:
             cached = await self._caches.of_request(request, project=project, model=model)
         except TopluError:
-            return False  # the cache went meanwhile, and each request is told so
+            return False  # the cache went meanwhile, and each request gets its error
         # What a tool of the cache finds may have changed.
         return cached is None or all(tool.only_declares for tool in cached.request.tools or ())
 

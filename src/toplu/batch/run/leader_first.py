@@ -1,6 +1,6 @@
 """Leader first: the order of work for an engine that keeps prefixes for all lanes together.
 
-What is read at the same time is read twice, for a prefix can be reused once somebody has read it.
+Requests that begin at the same time read their prefix twice: it can be reused once it is read.
 So the first of those that share a prefix goes ahead. The others are held back until its answer
 begins, and requests that would not gain by waiting go in their place.
 """
@@ -18,7 +18,7 @@ WORTH_WAITING_BYTES = 256
 
 
 class LeaderFirstSpan(Span):
-    """A span that gives a request only when nobody is just reading what it would reuse."""
+    """A span that gives a request only when none is just reading what it would reuse."""
 
     def __init__(self, lines: Sequence[RequestLine]) -> None:
         super().__init__(lines)

@@ -48,7 +48,7 @@ class LeasedShard:
         self.usage = usage  # of the durable outcomes
         self.labels = labels  # the same by the labels of their requests
         self.dropped = False
-        self._left = 0  # requests that were not started when it was put down
+        self._left = 0  # requests that were not started when it was released
         self._settled: Callable[[], None] | None = None
 
     @classmethod
@@ -156,7 +156,7 @@ class LeasedShard:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it was put down, and every request that was started has a durable outcome."""
+        """Whether it was released, and every request that was started has a durable outcome."""
         outcomes = self.succeeded + self.failed
         return self._settled is not None and outcomes + self._left == self.lease.shard.count
 
@@ -173,7 +173,7 @@ class LeasedShard:
             task.cancel()
 
     def drop(self) -> None:
-        """Stop, and let go of what is not durable yet: the shard is no longer ours."""
+        """Stop, and keep nothing that is not durable yet: the shard is no longer ours."""
         self.dropped = True
         self.stop()
 

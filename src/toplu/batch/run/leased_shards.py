@@ -111,7 +111,7 @@ class LeasedShards:
         try:
             await self._fail_job(shard.lease.job, error)
         except Exception:
-            # The database is away, say. The lease lapses, and whoever is next comes here again.
+            # The database is away, say. The lease lapses, and its next holder comes here again.
             log.exception("job_not_failed", job=shard.lease.job.id)
             shard.drop()
 

@@ -1,7 +1,7 @@
 """Which jobs can still be on time, and how little else an engine may do until they are.
 
 Earliest deadline first meets every deadline that can be met. It need not run all the time: as
-long as every deadline has slack, anybody may be served, and only when the slack of some deadline
+long as every deadline has slack, any job may be served, and only when the slack of some deadline
 is nearly used up do the jobs up to it go first. Even then those go beside them that are short
 enough for the rest of the slack: nobody waits for hours behind a large job that can spare the
 minutes. Where not all can be met, the set of Moore and Hodgson

@@ -17,6 +17,6 @@ def write_sampling(sampling: Sampling) -> dict[str, Any]:
 
 
 def write_logprobs(top_logprobs: int | None) -> dict[str, Any]:
-    """Return which log-probabilities to tell."""
-    # Asked for none of the likeliest, llama.cpp does not tell of the chosen one either.
+    """Return which log-probabilities to return."""
+    # Asked for none of the likeliest, llama.cpp does not return the chosen one either.
     return {} if top_logprobs is None else {"logprobs": True, "top_logprobs": max(top_logprobs, 1)}

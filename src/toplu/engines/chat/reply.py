@@ -16,7 +16,7 @@ EVENT_PREFIX = b"data:"
 END_OF_STREAM = b"[DONE]"
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
     """A message, or what a chunk adds to one."""
 
     content: str | None = None
@@ -52,8 +52,8 @@ class Logprobs(msgspec.Struct, frozen=True, kw_only=True):
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """The one candidate that is asked for, or a piece of it."""
 
-    message: Said | None = None  # of a whole completion
-    delta: Said | None = None  # of a chunk
+    message: Delta | None = None  # of a whole completion
+    delta: Delta | None = None  # of a chunk
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
 
@@ -158,7 +158,7 @@ class ReplyParts:
         for choice in answer.choices[:1]:
             self._finish_reason = choice.finish_reason or self._finish_reason
             pieces += self._pieces_of(choice)
-            self.calls.add((choice.message or choice.delta or Said()).tool_calls or [])
+            self.calls.add((choice.message or choice.delta or Delta()).tool_calls or [])
         begins = self._thought_tokens is None and any(not piece.is_thought for piece in pieces)
         if begins and answer.timings is not None:
             # Whatever was written before the first token of the text.
@@ -169,8 +169,8 @@ class ReplyParts:
     def whole(self) -> Reply:
         """Return the answer, which has an end and a usage."""
         assert self.usage is not None, "the caller has looked"
-        said = [piece for piece in self._pieces if not piece.is_thought]
-        text = "".join(piece.text for piece in said)
+        spoken = [piece for piece in self._pieces if not piece.is_thought]
+        text = "".join(piece.text for piece in spoken)
         thoughts = "".join(piece.text for piece in self._pieces if piece.is_thought)
         thought_tokens = self._count_thoughts(text, thoughts, self.usage)
         completion = Completion(
@@ -179,7 +179,7 @@ class ReplyParts:
             hit_token_limit=self._finish_reason == "length",
             thoughts=thoughts,
             thought_tokens=thought_tokens,
-            steps=tuple(step for piece in said for step in piece.steps),
+            steps=tuple(step for piece in spoken for step in piece.steps),
         )
         return Reply(completion=completion, usage=self.usage)
 
@@ -190,25 +190,25 @@ class ReplyParts:
             return usage.completion_tokens  # the answer ended before its text began
         counted = self._thought_tokens if usage.reasoning_tokens is None else usage.reasoning_tokens
         if counted is None:
-            # The server tells only the sum. By their lengths the parts are nearly right.
+            # The server counts only the sum. By their lengths the parts are nearly right.
             share = len(thoughts) / (len(thoughts) + len(text))
             counted = round(share * usage.completion_tokens)
         return min(counted, usage.completion_tokens)
 
     def _pieces_of(self, choice: Choice) -> Iterator[Piece]:
-        said = choice.message or choice.delta or Said()
-        if said.thoughts:
+        delta = choice.message or choice.delta or Delta()
+        if delta.thoughts:
             yield Piece(
                 index=self._index,
-                text=said.thoughts,
+                text=delta.thoughts,
                 prompt_tokens=self._prompt_tokens,
                 is_thought=True,
             )
-        if said.content:
+        if delta.content:
             tokens = (choice.logprobs or Logprobs()).content or []
             yield Piece(
                 index=self._index,
-                text=said.content,
+                text=delta.content,
                 prompt_tokens=self._prompt_tokens,
                 steps=tuple(_step(token, self._top_logprobs) for token in tokens),
             )

@@ -78,7 +78,7 @@ class CallParts:
 
 
 def write_tools(functions: Functions) -> dict[str, Any]:
-    """Return what may be called; what may not is not told, for nothing else keeps it from it."""
+    """Return what may be called; the rest is left out, for nothing else keeps the model from it."""
     tools = [
         {
             "type": "function",

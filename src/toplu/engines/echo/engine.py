@@ -1,13 +1,13 @@
-"""The engine that says the last user text again: no model, no cost, scriptable failures.
+"""The engine that repeats the last user text: no model, no cost, scriptable failures.
 
-An image is said as `<image/png:640x480>`, one token. Asked for an answer of some form, it says
-a plain one that the grammar of the form allows. Asked to think, it thinks what it was told. It is
+An image is written as `<image/png:640x480>`, one token. Asked for an answer of some form, it writes
+a plain one that the grammar of the form allows. Asked to think, it thinks the same text. It is
 certain of every word. It calls the functions whose names are words of the text, with plain
-arguments; one that has to be called, in any case. Told the results of calls alone, it says them
+arguments; one that has to be called, in any case. Given the results of calls alone, it writes them
 again as JSON.
 
 A token is a word between white space. `crash_pattern` brings it down like a child process:
-every call in flight fails and it stays dead, so that whoever supervises it starts another.
+every call in flight fails and it stays dead, so that its supervisor starts another.
 """
 
 import asyncio
@@ -143,11 +143,11 @@ def _sample(structure: Structure) -> str:
 
 
 def _said(turn: Turn) -> str:
-    said = "\n".join(
+    text = "\n".join(
         f"<{part.media_type}:{part.width}x{part.height}>" if isinstance(part, Image) else part
         for part in turn.parts
     )
-    return said or " ".join(json.dumps(result.response) for result in turn.results)
+    return text or " ".join(json.dumps(result.response) for result in turn.results)
 
 
 def _complete(prompt: Prompt, text: str, tokens_max: int) -> Completion:
@@ -179,7 +179,7 @@ def _named(functions: Functions, text: str) -> list[Function]:
 
 
 def _answer(prompt: Prompt, text: str, tokens_max: int) -> Completion:
-    """Think the text, if thinking is asked for, and then say it or what has the form asked for."""
+    """Think the text, if thinking is asked for, then write it, or a value of the form asked for."""
     if prompt.thinking is None and prompt.top_logprobs is None:
         return _complete(prompt, text, tokens_max)
     budget = 0 if prompt.thinking is None else prompt.thinking.tokens_max

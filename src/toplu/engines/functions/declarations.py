@@ -10,12 +10,12 @@ import msgspec
 
 from toplu.engines.calls import Function, Functions
 from toplu.engines.functions.grammar import write_call_rules
-from toplu.structured import gemini_schema as openapi
+from toplu.structured import gemini_schema
 from toplu.structured.bounds import SchemaBounds
 from toplu.structured.compiler import OPTIONS_OF_ENGINES, compile_schema, compile_validator
 from toplu.structured.grammar import compile_error, raise_too_large
 from toplu.structured.held_schema import without
-from toplu.structured.schema_fault import SchemaFault, in_snake_case, shown
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable
 from toplu.structured.structure import write_whole
 from toplu.structured.validator import SchemaValidator
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
@@ -83,7 +83,7 @@ def function_violations(
     try:
         read_functions(request, bounds)
     except SchemaFault as fault:
-        yield shown(fault.path), shown(fault.reason)
+        yield printable(fault.path), printable(fault.reason)
 
 
 def _config_violations(
@@ -234,7 +234,7 @@ def _parameters(declaration: FunctionDeclaration, path: str) -> tuple[Any, str]:
     at = f"{path}.parameters"
     schema: Any = NO_ARGUMENTS
     if declaration.parameters is not None:
-        schema = openapi.to_json_schema(declaration.parameters, at)
+        schema = gemini_schema.to_json_schema(declaration.parameters, at)
     elif declaration.parameters_json_schema is not None:
         at = f"{path}.parameters_json_schema"
         given = declaration.parameters_json_schema
@@ -257,18 +257,18 @@ def _is_object(schema: Any) -> bool:
 
 
 def _description(declaration: FunctionDeclaration, path: str) -> str:
-    """Return what is told of the function, and of what it gives."""
+    """Return the description of the function and of its result."""
     given = declaration.response_json_schema
     if declaration.response is not None:
-        given = openapi.to_json_schema(declaration.response, f"{path}.response")
-    said = [declaration.description or ""]
+        given = gemini_schema.to_json_schema(declaration.response, f"{path}.response")
+    texts = [declaration.description or ""]
     if given is not None:
-        said.append(f"Its result is JSON of this schema: {json.dumps(given, ensure_ascii=False)}")
-    return "\n".join(filter(None, said))
+        texts.append(f"Its result is JSON of this schema: {json.dumps(given, ensure_ascii=False)}")
+    return "\n".join(filter(None, texts))
 
 
 def _check_text(value: Any, path: str) -> None:
-    """Raise SchemaFault if a value could not be shown to a model."""
+    """Raise SchemaFault if a value could not be written for a model."""
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """The calls and results in the history of a conversation, each result with the call it is for.
 
 A result is for the call with its id, or else for the first call of its name that has none yet.
-Calls that came without an id get one, so that every engine can tell them apart.
+Calls that came without an id get one, so that every engine can keep them apart.
 """
 
 import itertools
@@ -56,7 +56,7 @@ def read_calls(parts: Iterable[Part]) -> tuple[FunctionCall, ...]:
 
 
 def read_results(parts: Iterable[Part]) -> tuple[FunctionResult, ...]:
-    """Return the results of a turn, as the client told them."""
+    """Return the results of a turn, as the client gave them."""
     return tuple(
         FunctionResult(name=given.name or "", response=given.response or {}, id=given.id or "")
         for part in parts
@@ -65,7 +65,7 @@ def read_results(parts: Iterable[Part]) -> tuple[FunctionResult, ...]:
 
 
 def join_turns(turns: Iterable[Turn]) -> Iterator[Turn]:
-    """Make one turn of what the model said in a row, and of results in a row.
+    """Make one turn of the model's texts in a row, and of results in a row.
 
     SDKs keep a turn for each streamed chunk, and clients one for each result.
     """
@@ -75,10 +75,10 @@ def join_turns(turns: Iterable[Turn]) -> Iterator[Turn]:
             calls = tuple(call for turn in spoken for call in turn.calls)
             yield Turn(role, "".join(turn.text for turn in spoken), calls=calls)
             continue
-        told = [turn for turn in spoken if turn.results]
-        if told:
-            results = tuple(result for turn in told for result in turn.results)
-            yield Turn(role, _joined(told), results=results)
+        given = [turn for turn in spoken if turn.results]
+        if given:
+            results = tuple(result for turn in given for result in turn.results)
+            yield Turn(role, _joined(given), results=results)
         yield from (turn for turn in spoken if not turn.results)
 
 

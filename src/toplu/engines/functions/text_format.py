@@ -81,17 +81,17 @@ def write_turns(turns: tuple[Turn, ...], functions: Functions | None) -> tuple[T
 
 
 def _in_text(turn: Turn) -> Turn:
-    said = tuple(
+    marked = tuple(
         MARK.sub(_set_apart, part) if isinstance(part, str) else part for part in turn.parts
     )
     if turn.calls:
         calls = (_call(call) for call in turn.calls)
-        return Turn(turn.role, "\n".join(filter(None, [Turn(turn.role, said).text, *calls])))
-    bare = Turn(turn.role, said if turn.images else Turn(turn.role, said).text)
+        return Turn(turn.role, "\n".join(filter(None, [Turn(turn.role, marked).text, *calls])))
+    bare = Turn(turn.role, marked if turn.images else Turn(turn.role, marked).text)
     if not turn.results:
         return bare
     results = "\n".join(_result(result) for result in turn.results)
-    return bare.after(f"{results}\n") if any(said) else Turn(turn.role, results)
+    return bare.after(f"{results}\n") if any(marked) else Turn(turn.role, results)
 
 
 def _call(call: FunctionCall) -> str:

@@ -42,7 +42,7 @@ class GeminiConnection:
         *,
         method: str,
     ) -> Self:
-        """Return the connection; ConfigurationError if the key is not where it is said to be."""
+        """Return the connection; ConfigurationError if the key is not where it ought to be."""
         assert server.model is not None, "the settings have been checked"
         key = server.read_key()
         connection = ServerConnection(
@@ -89,13 +89,13 @@ class GeminiConnection:
     def _told(self, answer: FreeForm) -> FreeForm:
         """Return the answer if it is no error."""
         if (error := answer.get("error")) is not None:
-            words = self._connection.shown(words_of(msgspec.json.encode(error)))
+            words = self._connection.public(words_of(msgspec.json.encode(error)))
             raise read_failure(error, words)
         return answer
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
-        """Bound the time of a request, and tell its own faults from those of the settings.
+        """Bound the time of a request, and separate its own faults from those of the settings.
 
         A key or a model that the server does not know looks like a file that it does not give.
         """

@@ -1,7 +1,7 @@
 """The client of one server that makes vectors by the Gemini API.
 
-A server says how many tokens it read of all texts together, if at all. They are shared out by the
-length of the texts; where it does not say, four characters are one.
+A server counts the tokens of all texts together, if at all. They are shared out by the
+length of the texts; where it does not, four characters are one.
 """
 
 import itertools
@@ -53,7 +53,7 @@ class GeminiEmbedder:
         *,
         dimensions: int,
     ) -> Self:
-        """Return the client; ConfigurationError if the key is not where it is said to be."""
+        """Return the client; ConfigurationError if the key is not where the settings have it."""
         connection = GeminiConnection.connect(
             server, remote, request_seconds_max, method="embedContent"
         )
@@ -95,7 +95,9 @@ class GeminiEmbedder:
         except msgspec.ValidationError as error:
             raise unreadable(error) from error
         if len(vectors.embeddings) != len(asked):
-            raise lost(f"the server says {len(vectors.embeddings)} vectors of {len(asked)} texts")
+            raise lost(
+                f"the server returned {len(vectors.embeddings)} vectors of {len(asked)} texts"
+            )
         lengths = [len(text) for text, _ in asked]
         tokens = (
             [1 + length // CHARACTERS_A_TOKEN for length in lengths]

@@ -34,7 +34,7 @@ OUTCOMES: dict[str, type[TopluError]] = {
     "PERMISSION_DENIED": PermissionDenied,
     "NOT_FOUND": NotFound,
 }
-# Of the details, what a client can act on; the others tell of the operator's account.
+# Of the details, what a client can act on; the others are about the operator's account.
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 DETAILS_BYTES_MAX = 16 * 1024
 
@@ -93,5 +93,5 @@ def _meaning(error: _Status, status: int | None, words: str) -> TopluError | Non
 
 
 def is_doubtful(error: TopluError) -> bool:
-    """Tell whether the server may mean whoever asks, and not what is asked."""
+    """Return whether the server may mean its caller, and not the request."""
     return isinstance(error, PermissionDenied | NotFound) and not isinstance(error, ServerFault)

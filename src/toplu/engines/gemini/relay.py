@@ -22,7 +22,7 @@ class GeminiRelay:
     def connect(
         cls, server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
     ) -> Self:
-        """Return the client; ConfigurationError if the key is not where it is said to be."""
+        """Return the client; ConfigurationError if the key is not where the settings have it."""
         method = "generateContent"
         return cls(GeminiConnection.connect(server, remote, request_seconds_max, method=method))
 

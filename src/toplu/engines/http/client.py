@@ -26,7 +26,7 @@ class BrokenOff(Exception):
 
 
 class Silent(Exception):
-    """The server says nothing for too long."""
+    """The server is silent for too long."""
 
 
 class HttpClient:
@@ -125,7 +125,7 @@ class HttpClient:
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 # Servers close idle connections when they like. A request that is sent into one
-                # that is being closed looks as if its server had died; a new one will tell.
+                # that is being closed looks as if its server had died; a new one will find out.
                 if not connection.is_used:
                     raise
 

@@ -8,7 +8,7 @@
 | 429, 503, 529                 | ServerBusy                                              |
 | 3xx, 401 to 405, 501          | ServerAway: it is not set up as the operator thinks     |
 
-An API whose errors say more than their status has its own reading of them.
+An API whose errors have more than a status has its own reading of them.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, TopluError
 from toplu.settings.remote import RemoteSettings, Secret, ServerSettings
 
 LOOK_SECONDS_MAX = 10.0
-SAID_CHARACTERS_MAX = 500  # of a server's words, as far as clients and logs see them
+WORDS_CHARACTERS_MAX = 500  # of a server's words, as far as clients and logs see them
 HTTP_OVERLOADED = 529  # not in the standard, and in use
 BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTP_OVERLOADED})
 UNFIT = frozenset(
@@ -51,12 +51,12 @@ UNFIT = frozenset(
 
 T = TypeVar("T")
 
-# Of a status, a body and its words as they may be shown: what they mean, None if it is the usual.
+# Of a status, a body and its words as clients may read them: the meaning, None if it is the usual.
 ReadRefusal = Callable[[int, bytes, str], TopluError | None]
 
 
 class ServerConnection:
-    """One server. What it says of a fault names no address: clients see it, logs add the rest."""
+    """One server. The message of a fault names no address: clients see it, logs add the rest."""
 
     def __init__(
         self,
@@ -130,10 +130,12 @@ class ServerConnection:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(error) from error
 
-    def shown(self, words: str) -> str:
-        """Return a server's words as clients and logs may see them."""
-        shown = words if self._key is None else self._key.remove_from(words)
-        return shown if len(shown) <= SAID_CHARACTERS_MAX else f"{shown[:SAID_CHARACTERS_MAX]}…"
+    def public(self, words: str) -> str:
+        """Return a server's words as clients and logs may read them."""
+        public = words if self._key is None else self._key.remove_from(words)
+        return (
+            public if len(public) <= WORDS_CHARACTERS_MAX else f"{public[:WORDS_CHARACTERS_MAX]}…"
+        )
 
     def _without_key(self, body: bytes) -> bytes:
         if self._key is None:
@@ -142,7 +144,7 @@ class ServerConnection:
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> TopluError:
         status = response.status
-        words = self.shown(words_of(body) or f"status {status}")
+        words = self.public(words_of(body) or f"status {status}")
         if (meaning := self._read_refusal(status, self._without_key(body), words)) is not None:
             return meaning
         if status in BUSY:
@@ -184,19 +186,19 @@ def lost(why: str, *, overloaded: bool = False) -> AnswerLost:
 
 
 def unreadable(error: Exception) -> AnswerLost:
-    """Return what an answer is that has another form than it ought to have."""
-    return lost(f"the server says something else than expected: {error}")
+    """Return the error of an answer that has another form than it ought to have."""
+    return lost(f"the server's answer is something else than expected: {error}")
 
 
 def words_of(body: bytes) -> str:
-    """Return what an error's body says, in whichever of the usual forms."""
+    """Return the message in an error's body, in whichever of the usual forms."""
     try:
-        said = msgspec.json.decode(body)
+        found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body[:SAID_CHARACTERS_MAX].decode(errors="replace").strip()
-    if isinstance(said, list) and said:
-        said = said[0]
+        return body[:WORDS_CHARACTERS_MAX].decode(errors="replace").strip()
+    if isinstance(found, list) and found:
+        found = found[0]
     for name in ("error", "message", "detail"):
-        while isinstance(said, dict) and said.get(name):
-            said = said[name]
-    return said if isinstance(said, str) else str(said)
+        while isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return found if isinstance(found, str) else str(found)

@@ -26,7 +26,7 @@ PROMPT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ContextOverflow:
-    """What a server said of a request that is too long for it."""
+    """A server's refusal of a request that is too long for it."""
 
     prompt_tokens: int
     context_tokens: int
@@ -38,7 +38,7 @@ class ContextOverflow:
 
     @property
     def message(self) -> str:
-        """Return what a client is told, in the words of the hosted service."""
+        """Return the message for a client, in the words of the hosted service."""
         # The answer needs room for one token at least.
         return self.message_for(self.context_tokens - 1)
 

@@ -30,11 +30,11 @@ class ServerBusy(ServerFault):
 
 
 class ServerAway(ServerFault):
-    """The server cannot be reached, or refuses whoever we are; it has done nothing."""
+    """The server cannot be reached, or refuses our key; it has done nothing."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
-        self.status = status  # with which it refused, if it said anything
+        self.status = status  # with which it refused, if it answered
 
 
 class AnswerLost(ServerFault):

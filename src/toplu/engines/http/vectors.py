@@ -20,7 +20,7 @@ def unit_vector(values: Sequence[float], dimensions: int) -> list[float]:
         )
     length = math.hypot(*values)
     if not length or not math.isfinite(length):
-        raise lost("the server says a vector that has no length")
+        raise lost("the server returned a vector that has no length")
     return [round(value / length, DECIMALS) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Keeps a model's control tokens out of what people and documents say.
+"""Keeps a model's control tokens out of texts that people and documents bring.
 
 llama.cpp fills the chat template, then reads control tokens wherever they stand: `<|im_end|>`
 within a user's text would end the user's turn, and what follows it could be a turn of the model

@@ -139,19 +139,19 @@ class LlamaCppEngine:
         await self._prefixes.forget(prefix_id)
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
-        # llama.cpp tells no images apart. Where each stands twice, each adds its own tokens.
+        # llama.cpp does not count images apart. Where each stands twice, each adds its own tokens.
         twice = await self.count_tokens(with_images_twice(turns))
         return twice - await self.count_tokens(turns)
 
     async def wait_until_gone(self) -> None:
-        """Return when the engine has said nothing for too long, though it was asked."""
+        """Return when the engine has been silent for too long, though it was asked."""
         await self._pulse.wait_until_gone(self._check)
 
     async def close(self) -> None:
         await self._session.close()
 
     async def _check(self) -> None:
-        # One that is dead or closed is not silent: whoever watches the process is told.
+        # One that is dead or closed is not silent: the watcher of the process learns of it.
         with contextlib.suppress(TopluError):
             async with self._answer_to("/health") as response:
                 await response.read()
@@ -160,7 +160,7 @@ class LlamaCppEngine:
         self, body: dict[str, Any], read: Callable[[AsyncIterable[bytes]], Awaitable[Reply]]
     ) -> Reply:
         # Streamed, because only a failing write makes the server stop for a client that is
-        # gone, and with reports of progress, because the first tells that the lane is ours.
+        # gone, and with reports of progress, because the first one means that the lane is ours.
         body |= {
             "stream": True,
             "stream_options": {"include_usage": True},

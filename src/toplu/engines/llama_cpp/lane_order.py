@@ -16,7 +16,7 @@ class LaneOrder:
         self._next = [asyncio.Lock() for _ in range(lanes)]
 
     def is_taken(self, lane: int) -> bool:
-        """Return whether somebody is the next on the lane."""
+        """Return whether another is next on the lane."""
         return self._next[lane].locked()
 
     @asynccontextmanager

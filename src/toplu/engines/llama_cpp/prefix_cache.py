@@ -45,7 +45,7 @@ class PrefixCache:
         self._folder = folder  # None: nothing is kept
         self._bytes_max = bytes_max
         self._bytes_of: OrderedDict[str, int] = OrderedDict()
-        self._bytes_per_token = 0.0  # as the last save told
+        self._bytes_per_token = 0.0  # by the last save
         self._on_lane: list[str | None] = [None] * lanes
         self._computing: dict[str, asyncio.Event] = {}
         self._forgotten: set[str] = set()  # while they were computed
@@ -82,7 +82,7 @@ class PrefixCache:
         except EngineDied:
             raise
         except TopluError as error:
-            # One that was forgotten meanwhile says nothing about the others.
+            # One that was forgotten meanwhile is no fault of the others.
             if kept.id in self._bytes_of:
                 await self._give_up(error)
             return
@@ -145,7 +145,7 @@ async def _to_the_end(work: Awaitable[StateMoved]) -> StateMoved:
     """Return what the work returns; a caller that is cancelled waits for its end as well.
 
     llama.cpp wakes one of the tasks that wait for a lane when a request on it ends. Moving a
-    state is no request, so whoever came behind a move that nobody waits for could wait forever.
+    state is no request, so a request behind a move that has no caller left could wait forever.
     """
     moving = asyncio.ensure_future(work)
     try:

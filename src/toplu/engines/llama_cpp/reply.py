@@ -56,7 +56,7 @@ async def read_reply(
 ) -> Reply:
     """Put the stream of candidate `index` together.
 
-    `on_event` is called whenever the engine says something; first when it begins with the request.
+    `on_event` is called whenever the engine sends something; first when it begins with the request.
     """
     parts = ReplyParts(index=index, top_logprobs=top_logprobs)
     async for event in read_events(lines):

@@ -50,7 +50,7 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
         "chat_template_kwargs": {"enable_thinking": thinking.tokens_max != 0},
         # Its own way of thinking nothing leaves half of the end in the thoughts.
         "reasoning_budget_tokens": UNBOUNDED if not thinking.tokens_max else thinking.tokens_max,
-        "timings_per_token": True,  # tells where the thoughts end
+        "timings_per_token": True,  # marks where the thoughts end
     }
 
 

@@ -78,7 +78,7 @@ class Model:
         self._tokenizer.enable_truncation(parameters.tokens_max)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = parameters.threads or _core_count()
-        # A thread that waits burning takes the core from whoever else has something to do.
+        # A thread that waits burning takes the core from threads that have work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         graph = ready_graph(parameters)
         self._session = onnxruntime.InferenceSession(

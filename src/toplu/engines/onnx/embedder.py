@@ -19,7 +19,7 @@ _decoder = msgspec.msgpack.Decoder(VectorGroup)
 
 
 class OnnxEmbedder:
-    """One loaded model behind a pipe; who owns the process feeds in what it says."""
+    """One loaded model behind a pipe; the owner of the process feeds in its output."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class OnnxEmbedder:
                 answered.set_result(group)
 
     async def wait_until_gone(self) -> None:
-        """Return when the child was asked something and has said nothing for too long."""
+        """Return when the child was asked something and has been silent for too long."""
         await self._pulse.wait_until_gone(self._check)
 
     def die(self) -> None:
@@ -94,7 +94,7 @@ class OnnxEmbedder:
         self.die()
 
     async def _check(self) -> None:
-        # One that is dead is not silent: whoever watches the process is told.
+        # One that is dead is not silent: the watcher of the process learns of it.
         with contextlib.suppress(EngineDied):
             await self.embed([])
 

@@ -22,7 +22,7 @@ MASKED = 1e9  # taken from the score of a padding token, whose weight is then ze
 
 
 class EncoderShape(msgspec.Struct, frozen=True, kw_only=True):
-    """What `config.json` says of the architecture."""
+    """The architecture, as `config.json` has it."""
 
     hidden_size: int
     num_attention_heads: int

@@ -14,7 +14,7 @@ class ListedModel(msgspec.Struct, frozen=True):
 
 
 class ModelList(msgspec.Struct, frozen=True):
-    """All of them; Ollama says null where there is none."""
+    """All of them; Ollama sends null where there is none."""
 
     data: list[ListedModel] | None = None
 
@@ -22,7 +22,7 @@ class ModelList(msgspec.Struct, frozen=True):
 def connect_openai(
     server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
 ) -> ServerConnection:
-    """Return a connection; ConfigurationError if the key is not where it is said to be."""
+    """Return a connection; ConfigurationError if the key is not where the settings have it."""
     key = server.read_key()
     return ServerConnection(
         server,

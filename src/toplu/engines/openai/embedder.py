@@ -1,7 +1,7 @@
 """The client of one server that makes vectors by OpenAI's API.
 
-A server says how many tokens it read of all texts together. They are shared out by the length of
-the texts, so that their sum is what it says.
+A server counts the tokens of all texts together. They are shared out by the length of
+the texts, so that their sum is its count.
 """
 
 import binascii
@@ -61,7 +61,7 @@ class OpenaiEmbedder:
         *,
         dimensions: int,
     ) -> Self:
-        """Return the client; ConfigurationError if the key is not where it is said to be."""
+        """Return the client; ConfigurationError if the key is not where the settings have it."""
         connection = connect_openai(server, remote, request_seconds_max)
         return cls(connection, server, dimensions=dimensions)
 
@@ -112,13 +112,13 @@ class OpenaiEmbedder:
 def _in_order(vectors: Sequence[Vector], count: int) -> list[Vector]:
     """Return the vectors in the order of their texts, or raise AnswerLost."""
     if len(vectors) != count:
-        raise lost(f"the server says {len(vectors)} vectors of {count} texts")
+        raise lost(f"the server returned {len(vectors)} vectors of {count} texts")
     by_index = {
         place if vector.index is None else vector.index: vector
         for place, vector in enumerate(vectors)
     }
     if by_index.keys() != set(range(count)):
-        raise lost("the server does not say one vector for each text")
+        raise lost("the server did not return one vector for each text")
     return [by_index[index] for index in range(count)]
 
 
@@ -129,7 +129,7 @@ def _numbers_of(embedding: str | list[float]) -> Sequence[float]:
     try:
         numbers.frombytes(binascii.a2b_base64(embedding, strict_mode=True))
     except ValueError as error:
-        raise lost(f"the server says something else than a vector: {error}") from error
+        raise lost(f"the server returned something else than a vector: {error}") from error
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

@@ -81,7 +81,7 @@ class OpenaiEngine:
     def connect(
         cls, server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
     ) -> Self:
-        """Return the client; ConfigurationError if the key is not where it is said to be."""
+        """Return the client; ConfigurationError if the key is not where the settings have it."""
         connection = connect_openai(server, remote, request_seconds_max)
         return cls(connection, server, remote)
 
@@ -133,7 +133,7 @@ class OpenaiEngine:
         pass
 
     async def count_image_tokens(self, turns: tuple[Turn, ...]) -> int:
-        # Servers tell no images apart. Where each stands twice, each adds its own tokens.
+        # Servers do not count images apart. Where each stands twice, each adds its own tokens.
         twice = await self.count_tokens(with_images_twice(turns))
         return twice - await self.count_tokens(turns)
 
@@ -175,7 +175,7 @@ class OpenaiEngine:
         raise refusal
 
     def _note(self, refusal: TopluError) -> None:
-        """Keep in mind that the server takes no tools, if that is what it said."""
+        """Keep in mind that the server takes no tools, if that is how it answered."""
         if self._takes_tools and TAKES_NO_TOOLS.search(refusal.message):
             self._takes_tools = False
             log.info("server_takes_no_tools", server=self._connection.name, reason=refusal.message)

@@ -1,4 +1,4 @@
-"""Reads the answer of a remote chat server, and tells one that is not whole from one that is."""
+"""Reads the answer of a remote chat server, and refuses one that is not whole."""
 
 from collections.abc import AsyncIterable
 from http import HTTPStatus
@@ -16,7 +16,7 @@ _read_answer = msgspec.json.Decoder(Answer).decode
 async def read_stream(
     lines: AsyncIterable[bytes], parts: ReplyParts, listener: Listener | None
 ) -> Reply:
-    """Put the stream together; raise AnswerLost if it ends early or says something else."""
+    """Put the stream together; raise AnswerLost if it ends early or is something else."""
     async for event in read_events(lines):
         try:
             answer = _read_answer(event)
@@ -30,7 +30,7 @@ async def read_stream(
 
 
 def read_whole(answer: Answer, parts: ReplyParts) -> Reply:
-    """Return what a completion says that came in one."""
+    """Return the completion that came in one."""
     _raise_error(answer)
     parts.add(answer)
     return _whole(parts)

@@ -1,6 +1,6 @@
 """Writes the bodies of requests to a remote chat server.
 
-Nothing is left to its defaults where it can be said: vLLM, for one, would take them from the
+Nothing is left to its defaults where it can be set: vLLM, for one, would take them from the
 model's own files. A field that a server does not know it ignores, but for OpenAI's own.
 """
 
@@ -78,7 +78,7 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "chat_template_kwargs": {"enable_thinking": thinking.tokens_max != 0},
         "reasoning_format": "deepseek",  # llama.cpp's word for thoughts apart from the text
-        "timings_per_token": True,  # and its way to tell where they end
+        "timings_per_token": True,  # and its way to mark where they end
     }
     if thinking.tokens_max:
         # vLLM's word, and llama.cpp's.

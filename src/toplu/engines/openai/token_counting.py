@@ -55,7 +55,7 @@ class TokenCounter:
             except UnknownWay:
                 self._ways.remove(way)
             except InvalidArgument:
-                # It reads this path in another way, or the next way says the same.
+                # It reads this path in another way, or the next way finds the same.
                 continue
             else:
                 return count

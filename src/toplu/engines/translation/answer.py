@@ -87,8 +87,8 @@ def prompt_details(tokens: int, image_tokens: int | None) -> list[ModalityTokenC
     """Return the breakdown by modality of a prompt; None if nobody knows it."""
     if image_tokens is None:
         return None
-    shown = ModalityTokenCount(modality=Modality.IMAGE, token_count=image_tokens)
-    return [*text_tokens(tokens - image_tokens), *([shown] if image_tokens else [])]
+    of_images = ModalityTokenCount(modality=Modality.IMAGE, token_count=image_tokens)
+    return [*text_tokens(tokens - image_tokens), *([of_images] if image_tokens else [])]
 
 
 def text_tokens(count: int) -> list[ModalityTokenCount]:

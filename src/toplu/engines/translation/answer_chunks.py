@@ -1,4 +1,4 @@
-"""The encode step of a streamed answer: the response in parts, told apart by nothing but time."""
+"""The encode step of a streamed answer: the response in parts that differ in nothing but time."""
 
 from dataclasses import replace
 

@@ -23,7 +23,7 @@ class EmbeddingQuery:
     text: str
     dimensions: int
     may_be_cut: bool
-    task: TaskType | None = None  # None: it is not said, or makes no difference
+    task: TaskType | None = None  # None: it is not given, or makes no difference
 
 
 def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQuery:
@@ -54,7 +54,7 @@ def read_query(request: EmbedContentRequest, model: ModelSettings) -> EmbeddingQ
 
 
 def _first(*faults: Iterator[T]) -> list[T]:
-    """Return as many as one answer tells."""
+    """Return as many as one answer counts."""
     return list(itertools.islice(itertools.chain(*faults), FAULTS_MAX))
 
 
@@ -91,7 +91,7 @@ def _config_violations(
     config: EmbedContentConfig, model: ModelSettings
 ) -> Iterator[FieldViolation]:
     wanted = config.output_dimensionality
-    # Protobuf cannot tell a zero from nothing at all.
+    # Protobuf cannot distinguish a zero from nothing at all.
     if wanted and not 1 <= wanted <= model.dimensions:
         yield _violation(
             "output_dimensionality",

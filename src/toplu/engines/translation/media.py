@@ -85,9 +85,9 @@ def _blob(image: Image) -> Blob:
 
 
 def write_document(text: str, *, name: str | None, media_type: str) -> str:
-    """Return the text as the model is shown it."""
-    shown = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""
-    named = f' name="{shown}"' if shown else ""
+    """Return the text as the model reads it."""
+    escaped = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""
+    named = f' name="{escaped}"' if escaped else ""
     inside = END.sub(r"<\\/", text).strip("\n")
     return f'<document{named} type="{media_type}">\n{inside}\n</document>'
 

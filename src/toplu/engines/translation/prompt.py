@@ -13,8 +13,7 @@ from operator import attrgetter
 import msgspec
 
 from toplu.engines.calls import Functions
-from toplu.engines.functions import declarations as declared
-from toplu.engines.functions import history as dialogue
+from toplu.engines.functions import declarations, history
 from toplu.engines.prompt import Image, Prompt, Role, Sampling, Turn
 from toplu.engines.translation.media import ResolvedMedia
 from toplu.engines.translation.supported_fields import find_unserved
@@ -31,7 +30,7 @@ STOP_SEQUENCES_MAX = 5
 LOGPROBS_MAX = 20
 
 ROLES: dict[str, Role] = {"": "user", "user": "user", "model": "assistant"}
-ROLES |= dict.fromkeys(dialogue.ROLES_OF_RESULTS, "user")
+ROLES |= dict.fromkeys(history.ROLES_OF_RESULTS, "user")
 
 # Field: lowest and highest value.
 RANGES: dict[str, tuple[float, float]] = {
@@ -77,7 +76,7 @@ def read_prompt(request: GenerateContentRequest, model: ModelSettings) -> Prompt
         structure=read_structure(config, bounds),
         thinking=read_thinking(config, model),
         top_logprobs=(config.logprobs or 0) if config.response_logprobs else None,
-        functions=declared.read_functions(request, bounds),
+        functions=declarations.read_functions(request, bounds),
     )
 
 
@@ -105,7 +104,7 @@ def read_turns(
     bounds = SchemaBounds.of_model(model)
     _raise_violations(_content_violations(request), _function_violations(request, bounds))
     _raise_unserved(request)
-    return _turns(request), declared.read_functions(request, bounds)
+    return _turns(request), declarations.read_functions(request, bounds)
 
 
 def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
@@ -117,13 +116,13 @@ def _turns(request: GenerateContentRequest) -> tuple[Turn, ...]:
     ]
     if request.system_instruction is not None:
         turns.insert(0, Turn("system", _text(request.system_instruction.parts or [])))
-    return tuple(dialogue.pair_results(dialogue.join_turns(turns)))
+    return tuple(history.pair_results(history.join_turns(turns)))
 
 
 def _turn(role: Role, parts: list[Part]) -> Turn:
-    calls, results = dialogue.read_calls(parts), dialogue.read_results(parts)
-    said = [part for part in parts if not part.function_call and not part.function_response]
-    return Turn(role, _content(said), calls=calls, results=results)
+    calls, results = history.read_calls(parts), history.read_results(parts)
+    spoken = [part for part in parts if not part.function_call and not part.function_response]
+    return Turn(role, _content(spoken), calls=calls, results=results)
 
 
 def _content(parts: list[Part]) -> str | tuple[str | Image, ...]:
@@ -169,7 +168,7 @@ def _content_violations(request: GenerateContentRequest) -> Iterator[FieldViolat
         yield _violation("contents", "contents is not specified")
     for index, content in enumerate(request.contents or []):
         role = content.role or ""
-        if role not in ROLES or (role in dialogue.ROLES_OF_RESULTS and not _has_results(content)):
+        if role not in ROLES or (role in history.ROLES_OF_RESULTS and not _has_results(content)):
             raise InvalidArgument("Please use a valid role: user, model.")
         yield from _part_violations(content, ROLES[role], f"contents[{index}]")
     if request.system_instruction is not None:
@@ -195,14 +194,14 @@ def _part_violations(content: Content, role: Role, path: str) -> Iterator[FieldV
             )
         elif part.text is not None and not _is_unicode(part.text):
             yield _violation(f"{path}.parts[{index}].text", "text has half a surrogate pair")
-        for field, reason in dialogue.part_violations(part, role):
+        for field, reason in history.part_violations(part, role):
             yield _violation(f"{path}.parts[{index}].{field}", reason)
 
 
 def _function_violations(
     request: GenerateContentRequest, bounds: SchemaBounds
 ) -> Iterator[FieldViolation]:
-    for path, reason in declared.function_violations(request, bounds):
+    for path, reason in declarations.function_violations(request, bounds):
         yield _violation(path, reason)
 
 

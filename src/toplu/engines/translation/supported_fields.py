@@ -130,7 +130,7 @@ HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
         "cached_content": _is_empty,
         "service_tier": _is_anything,  # one tier, the same for all
-        "store": _is_anything,  # nothing is stored for anybody to look at
+        "store": _is_anything,  # nothing is stored for later calls
     },
     Part: {"inline_data": _is_shown},
     FunctionDeclaration: {"behavior": _blocks},

@@ -10,7 +10,7 @@ from toplu.wire.gemini.thinking import ThinkingConfig, ThinkingLevel
 PATH = "generation_config.thinking_config"
 AS_THE_MODEL_LIKES = -1
 
-# Tokens, as Google's own OpenAI-compatible door counts the efforts of the same names.
+# Tokens, as Google's own OpenAI-compatible API counts the efforts of the same names.
 BUDGETS: dict[ThinkingLevel, int] = {
     ThinkingLevel.MINIMAL: 1024,
     ThinkingLevel.LOW: 1024,

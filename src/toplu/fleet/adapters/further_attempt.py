@@ -17,7 +17,7 @@ NO_CALL = "The answer calls no function, and has to."
 def sampled_again(
     temperature: float | None, seed: int | None, seed_step: int
 ) -> tuple[float | None, int | None]:
-    """Return the temperature and the seed of a further attempt; None: whoever samples decides."""
+    """Return the temperature and the seed of a further attempt; None: the engine decides."""
     if temperature == 0:
         return TEMPERATURE_AGAIN, ((seed or 0) + seed_step) % SEEDS
     return temperature, None if seed is None else (seed + seed_step) % SEEDS

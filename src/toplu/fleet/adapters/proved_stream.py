@@ -1,7 +1,7 @@
 """Proves a streamed response of a server that speaks the Gemini API.
 
-What has been told cannot be taken back, so there is one attempt. A call is proved before it is
-told; a chunk that ends a candidate is held until nothing comes behind it.
+What has been sent cannot be taken back, so there is one attempt. A call is proved before it is
+sent; a chunk that ends a candidate is held until nothing comes behind it.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ from toplu.wire.gemini.message import FreeForm
 
 
 @dataclass(slots=True)
-class _Told:
+class _Sent:
     """What has come of one candidate."""
 
     texts: list[str] = field(default_factory=list)
@@ -33,12 +33,12 @@ class _Told:
 
 
 class ProvedStream:
-    """A listener that tells chunks on, the last with STOP only if the whole validates."""
+    """A listener that passes chunks on, the last with STOP only if the whole validates."""
 
     def __init__(self, proof: ResponseProof, listener: RelayListener) -> None:
         self._proof = proof
         self._listener = listener
-        self._told: defaultdict[int, _Told] = defaultdict(_Told)
+        self._sent: defaultdict[int, _Sent] = defaultdict(_Sent)
         self._held: FreeForm | None = None
 
     async def hear(self, chunk: FreeForm) -> None:
@@ -70,27 +70,27 @@ class ProvedStream:
 
     def _heard(self, candidate: FreeForm) -> FreeForm:
         """Return the candidate without calls that may not be made."""
-        told, kept = self._told[_index(candidate)], []
+        sent, kept = self._sent[_index(candidate)], []
         parts = parts_of(candidate)
         for part in parts:
-            told.texts.append(text_of(part))
+            sent.texts.append(text_of(part))
             if is_call(part):
-                told.fault = told.fault or self._proof.find_call_fault(part["functionCall"])
-                if told.fault:
+                sent.fault = sent.fault or self._proof.find_call_fault(part["functionCall"])
+                if sent.fault:
                     continue
-                told.calls += 1
+                sent.calls += 1
             kept.append(part)
         return candidate if len(kept) == len(parts) else with_parts(candidate, kept)
 
     def _ended(self, candidate: FreeForm) -> FreeForm:
-        told, reason = self._told[_index(candidate)], candidate.get("finishReason")
+        sent, reason = self._sent[_index(candidate)], candidate.get("finishReason")
         if not reason:
             return candidate
-        if told.fault:
-            return candidate | malformed_call(told.fault)
+        if sent.fault:
+            return candidate | malformed_call(sent.fault)
         if reason != FinishReason.STOP:
             return candidate
-        return candidate | self._proof.find_fault("".join(told.texts), calls=told.calls)
+        return candidate | self._proof.find_fault("".join(sent.texts), calls=sent.calls)
 
     @staticmethod
     def _changed(chunk: FreeForm, change: Callable[[FreeForm], FreeForm]) -> FreeForm:

@@ -14,7 +14,7 @@ from toplu.errors import FieldViolation, InvalidArgument
 from toplu.fleet.adapters.further_attempt import NO_CALL, find_call_fault, write_violation
 from toplu.structured.bounds import SchemaBounds
 from toplu.structured.response_format import ENUM, JSON, read_proof
-from toplu.structured.schema_fault import SchemaFault, shown
+from toplu.structured.schema_fault import SchemaFault, printable
 from toplu.structured.structure import Proof
 from toplu.structured.validator import SchemaValidator
 from toplu.wire.gemini.content import FinishReason, GenerateContentRequest, GenerationConfig
@@ -29,7 +29,7 @@ class ResponseProof:
     """What the finished candidates of a response are held against."""
 
     structure: Proof | None  # of an answer in text
-    functions: Mapping[str, SchemaValidator] | None  # that may be called; None: nobody said
+    functions: Mapping[str, SchemaValidator] | None  # that may be called; None: not declared
     wants_call: bool
 
     def find_faults(self, response: FreeForm) -> dict[int, FreeForm]:
@@ -85,7 +85,7 @@ def read_response_proof(
         structure = None if config is None else read_proof(_with_text_format(config), bounds)
         functions = read_validators(request, bounds)
     except SchemaFault as fault:
-        path, reason = shown(fault.path), shown(fault.reason)
+        path, reason = printable(fault.path), printable(fault.reason)
         violation = FieldViolation(path, f"* GenerateContentRequest.{path}: {reason}\n")
         raise InvalidArgument.of_fields([violation]) from fault
     if structure is None and functions is None:

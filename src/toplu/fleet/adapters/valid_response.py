@@ -18,7 +18,7 @@ async def relay_valid(
 
     A candidate that breaks its form is asked for again, alone, `attempts_max` times in all. The
     usage is that of all attempts together. Beside it comes what of it was discarded: all but the
-    last attempt, or of several candidates, whose tokens nobody tells apart, all but the first.
+    last attempt, or of several candidates, whose tokens are not counted apart, all but the first.
     """
     response = await relay.generate(RelayedRequest(request))
     discarded = NO_TOKENS

@@ -247,9 +247,9 @@ class EmbeddingPool:
             for waiting in group:
                 _fail(waiting, error)
             return
-        middle = len(group) // 2
-        self._put_again(group[:middle])
-        self._put_again(group[middle:])
+        half = len(group) // 2
+        self._put_again(group[:half])
+        self._put_again(group[half:])
 
     def _put_again(self, group: list[WaitingText]) -> None:
         self._queue(interactive=group[0].interactive).put_again(group)

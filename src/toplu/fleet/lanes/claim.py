@@ -19,7 +19,7 @@ class Preempted(Exception):
 
 
 class Claim:
-    """One request's claim; slots write down in it what becomes of it."""
+    """One request's claim, with what became of it so far."""
 
     def __init__(
         self,
@@ -60,23 +60,23 @@ class Claim:
         return await self._placed
 
     def place_on(self, lane: int) -> bool:
-        """Tell the request its lane, unless it has gone away."""
+        """Give the request its lane, unless it has gone away."""
         assert self._placed is not None, "it waits"
-        # The future of a cancelled call is done before the call itself is told.
+        # The future of a cancelled call is done before the call itself learns of it.
         if self._placed.done():
             return False
         self._placed.set_result(lane)
         return True
 
     def preempt(self) -> None:
-        """Stop what the request does on its slot, which somebody else is to have."""
+        """Stop what the request does on its slot, which another is to have."""
         self._preempted = True
         self.preemptions += self.begun_at is not None
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     async def begin(self) -> None:
-        """Be where the slot is, until `end`; Preempted if it is somebody else's already."""
+        """Hold the slot until `end`; Preempted if another has it already."""
         if self._preempted:
             raise Preempted
         self._scope = asyncio.timeout(None)

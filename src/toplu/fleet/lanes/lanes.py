@@ -1,7 +1,7 @@
 """Shares the lanes of one engine: on each one request runs and one waits behind it.
 
-The one behind is already in the engine when the first ends, so that no lane idles for the
-time of a round trip. Whoever finds no slot waits here. A batch call waits for the lane that it
+The one behind is already in the engine when the first ends, so that no lane idles for the time of a
+round trip. A request that finds no slot waits here. A batch call waits for the lane that it
 names, where its prefix is, unless that lane is reserved: no batch call begins there.
 
 An interactive call runs at once wherever no other one does. If a batch call does, that one and the

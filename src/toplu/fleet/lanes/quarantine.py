@@ -17,7 +17,7 @@ class Quarantine:
     def __init__(self) -> None:
         self._waiting: deque[tuple[asyncio.Future[None], bool]] = deque()
         self._inside = 0
-        self._closed = False  # somebody is alone inside
+        self._closed = False  # a suspect is alone inside
 
     @asynccontextmanager
     async def pass_through(self, *, alone: bool) -> AsyncIterator[None]:
@@ -61,7 +61,7 @@ class Quarantine:
     def _admit_waiting(self) -> None:
         while self._waiting and self._has_room(alone=self._waiting[0][1]):
             admitted, alone = self._waiting.popleft()
-            # The future of a cancelled call is done before the call itself is told.
+            # The future of a cancelled call is done before the call itself learns of it.
             if not admitted.done():
                 self._admit(alone=alone)
                 admitted.set_result(None)

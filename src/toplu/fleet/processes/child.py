@@ -89,10 +89,10 @@ class RunningChild(Generic[ClosableEngine]):
 
 
 class Watchable(Closable, Protocol):
-    """An engine that knows whether it says anything."""
+    """An engine that knows whether it is silent."""
 
     async def wait_until_gone(self) -> None:
-        """Return when the engine was asked something and has said nothing for too long."""
+        """Return when the engine was asked something and has been silent for too long."""
         ...
 
 
@@ -100,7 +100,7 @@ WatchableEngine = TypeVar("WatchableEngine", bound=Watchable)
 
 
 class WatchedChild(RunningChild[WatchableEngine]):
-    """One life of an engine; one that says nothing any more is ended, so that another can begin."""
+    """One life of an engine; one that has fallen silent is ended, so that another can begin."""
 
     async def wait_for_death(self) -> Death:
         dying = asyncio.ensure_future(super().wait_for_death())

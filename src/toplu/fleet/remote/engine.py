@@ -7,7 +7,7 @@ from toplu.engines.engine import Engine
 from toplu.engines.generation import BegunNote, Generation, Listener
 from toplu.engines.prompt import Prompt, Turn
 from toplu.fleet.processes.engine_handle import Death
-from toplu.fleet.remote.affinity import PromptHead, beginning_of
+from toplu.fleet.remote.affinity import PromptHead, head_of
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
 
@@ -32,7 +32,7 @@ class RemoteEngine:
     async def generate(
         self, prompt: Prompt, lane: int, listener: Listener | None = None
     ) -> Generation:
-        async with self._group.call(beginning_of(prompt)) as call:
+        async with self._group.call(head_of(prompt)) as call:
             generation = await call.client.generate(prompt, lane, listener)
             written = sum(completion.tokens for completion in generation.completions)
             read = generation.prompt_tokens - generation.cached_tokens
@@ -48,11 +48,11 @@ class RemoteEngine:
             return await call.client.count_tokens(turns, functions)
 
     async def count_prefix(self, prompt: Prompt) -> int:
-        async with self._group.call(beginning_of(prompt)) as call:
+        async with self._group.call(head_of(prompt)) as call:
             return await call.client.count_prefix(prompt)
 
     async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
-        async with self._group.call(beginning_of(prompt)) as call:
+        async with self._group.call(head_of(prompt)) as call:
             await call.client.keep_prefix(prompt, lane)
 
     async def forget_prefix(self, prefix_id: str) -> None:

@@ -116,9 +116,9 @@ class ServerGroup(Generic[AnyClient]):
                 await server.client.close()
 
     @asynccontextmanager
-    async def call(self, beginning: PromptHead) -> AsyncIterator[Call[AnyClient]]:
+    async def call(self, head: PromptHead) -> AsyncIterator[Call[AnyClient]]:
         """Hold a slot at a server for one request; what the body raises is noted."""
-        server = self._choose(beginning)
+        server = self._choose(head)
         assert server.client is not None, "it takes requests"
         started = self.now()
         server.in_flight += 1
@@ -141,9 +141,9 @@ class ServerGroup(Generic[AnyClient]):
     def _all_open(self) -> bool:
         return all(server.is_open for server in self.servers)
 
-    def _choose(self, beginning: PromptHead) -> Server[AnyClient]:
+    def _choose(self, head: PromptHead) -> Server[AnyClient]:
         candidates = [server for server in self.servers if server.client is not None]
-        place = choose(candidates, [server.room for server in candidates], beginning)
+        place = choose(candidates, [server.room for server in candidates], head)
         if place is None:
             # The room went away after it was given: the request waits again.
             raise ServerBusy(self.reason or "no server has room", retry_seconds=None)

@@ -28,7 +28,7 @@ REFUSED_IN_A_ROW, REFUSED_SHARE = 3, 0.1  # of requests, where a level is too mu
 GAIN = 0.03  # what twice as many must yield more, to be better
 AS_MUCH = 0.98  # of the highest yield, so that a lower level is no worse
 FADING = 0.99  # of the highest yield, with each window
-FINE = 1.06  # levels within this ratio of each other are told apart no further
+FINE = 1.06  # levels within this ratio of each other are alike
 LOOK = 1.12  # how far a look from the level that is held goes
 CHANGED = 1.3  # the ratio of two yields of one level that cannot be chance
 LOOK_WINDOWS_MIN, LOOK_WINDOWS_MAX = 3, 20  # windows between two looks
@@ -41,7 +41,7 @@ class Limiter:
 
     def __init__(self, *, first: int, most: int) -> None:
         self.limit = min(first, most)
-        self.windows = 0  # that told something
+        self.windows = 0  # that were measured
         self._most = most
         self._best: int | None = None
         self._best_yield = 0.0
@@ -170,7 +170,7 @@ class Limiter:
         return max(1, math.floor(best / LOOK))
 
     def _forget_from(self, too_much: int) -> None:
-        """Search anew below a level that is too much."""
+        """Search again below a level that is too much."""
         self._best, self._above, self._peak_yield = None, too_much, 0.0
         if self._below is not None and self._below >= int(CUT * too_much):
             self._below = None

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from toplu.engines.relay import Relay, RelayedRequest, RelayListener
-from toplu.fleet.remote.affinity import PromptHead, beginning_of_request
+from toplu.fleet.remote.affinity import PromptHead, head_of_request
 from toplu.fleet.remote.engine import READ_COST
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.server import Client
@@ -22,7 +22,7 @@ class RemoteRelay:
         self._group = group
 
     async def generate(self, asked: RelayedRequest) -> FreeForm:
-        async with self._group.call(beginning_of_request(asked.request)) as call:
+        async with self._group.call(head_of_request(asked.request)) as call:
             response = await call.client.generate(asked)
             usage = usage_of(response)
             read = usage.prompt_tokens - usage.cached_tokens
@@ -30,7 +30,7 @@ class RemoteRelay:
         return response
 
     async def stream(self, asked: RelayedRequest, listener: RelayListener) -> None:
-        async with self._group.call(beginning_of_request(asked.request)) as call:
+        async with self._group.call(head_of_request(asked.request)) as call:
             # A client that is slow to listen says nothing of the server, so it is no work.
             await call.client.stream(asked, listener)
 

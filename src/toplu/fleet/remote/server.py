@@ -91,7 +91,7 @@ class Server(Generic[AnyClient]):
         return self._paused_until if self._now() < self._paused_until else None
 
     def answered(self, *, started: float, work: float, full: bool) -> None:
-        """Note an answer; `work` is 0 of one that tells nothing of the server's pace."""
+        """Note an answer; `work` is 0 of one that does not measure the server."""
         self._noticed(self.breaker.succeeded)
         self._refusals = 0
         if work:
@@ -125,7 +125,7 @@ class Server(Generic[AnyClient]):
         try:
             await self.client.check()
         except ServerBusy:
-            # It is there, and will say so itself to whoever asks for more.
+            # It is there, and will refuse by itself if more is asked.
             self._noticed(lambda: self.breaker.looked(self._now(), fit=True))
         except (ServerAway, AnswerLost) as fault:
             self.reason = fault.message
@@ -149,5 +149,5 @@ class Server(Generic[AnyClient]):
         else:
             self._opened.clear()
         if after is not before:
-            tell = self._log.warning if after is BreakerState.OPEN else self._log.info
-            tell("server_breaker", state=after, reason=self.reason)
+            write = self._log.warning if after is BreakerState.OPEN else self._log.info
+            write("server_breaker", state=after, reason=self.reason)

@@ -95,7 +95,7 @@ class ServerSlots:
                 claim.preempt()
 
     def _set_alarm(self) -> None:
-        """Look again when a pause ends, for nobody will say so."""
+        """Look again when a pause ends, for no event comes then."""
         opens_at = self._group.opens_at
         if self._alarm is not None:
             self._alarm.cancel()

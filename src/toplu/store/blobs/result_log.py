@@ -5,7 +5,7 @@
 All little endian. The outcome is 0 for an error, 1 for a response, 2 for the response to another
 request that asked the same; with 4 added, the payload begins with three further u32. The tokens are
 those of the prompt, those of them that were cached, and those of the output, and the further ones
-are what of them was discarded: whoever counts results counts what they used with them. The rest is
+are what of them was discarded: to count results is to count what they used with them. The rest is
 one output line without its newline; the checksum covers everything else in the record. Each lease
 has a file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of
 a file may be torn: reading stops there, and what was committed lies before it. Everything here

@@ -64,7 +64,7 @@ class Database:
         return await _run(self._writing, self._writer, deed)
 
     async def close(self) -> None:
-        """Finish what is running and let go of the file."""
+        """Finish what is running and close the file."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

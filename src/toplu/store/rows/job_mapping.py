@@ -135,7 +135,7 @@ def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | 
 def insert_job(
     connection: Connection, job: Job, unfinished_max: int, enqueued_tokens_max: int | None
 ) -> None:
-    """Add the job; see `Jobs.create`."""
+    """Add the job; see `JobRows.create`."""
     unfinished = connection.scalar(
         select(func.count()).select_from(jobs).where(is_unfinished(), jobs.c.project == job.project)
     )
@@ -179,7 +179,7 @@ def _check_enqueued_tokens(connection: Connection, job: Job, limit: int) -> None
 def plan_job(
     connection: Connection, job_id: JobId, cut: list[Shard], total: int, at: datetime
 ) -> bool:
-    """Keep the shards; see `Jobs.plan`."""
+    """Keep the shards; see `JobRows.plan`."""
     planned = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, is_unfinished(), jobs.c.planned.is_(False))
@@ -196,7 +196,7 @@ def plan_job(
 
 
 def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
-    """Keep the first shards; see `Jobs.begin_plan`."""
+    """Keep the first shards; see `JobRows.begin_plan`."""
     count = sum(shard.count for shard in cut)
     begun = connection.execute(
         update(jobs)
@@ -242,7 +242,7 @@ def amend_job(
     changes: Mapping[str, object],
     at: datetime,
 ) -> Job | None:
-    """Change columns of the job; see `Jobs.amend`."""
+    """Change columns of the job; see `JobRows.amend`."""
     is_it = and_(jobs.c.project == project, jobs.c.id == job_id)
     connection.execute(update(jobs).where(is_it, is_visible()).values(**changes, updated=at))
     return find_job(connection, is_it)
@@ -258,7 +258,7 @@ def move_job(
     output_file: str | None = None,
     output_sha256: str | None = None,
 ) -> Job | None:
-    """Move the job if `job.MOVES` allows it; see `Jobs.move`.
+    """Move the job if `job.MOVES` allows it; see `JobRows.move`.
 
     With a final state comes the entry in the ledger: no job ends without, and none has two.
     """

@@ -12,8 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, 
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
 from toplu.store.blobs.result_log import Segment
-from toplu.store.rows import job_mapping as job_rows
-from toplu.store.rows import leases
+from toplu.store.rows import job_mapping, leases
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import StoredFile, is_file, replace_file
 from toplu.store.rows.ledger import insert_batch_entry
@@ -42,7 +41,7 @@ class JobRows:
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
         """
         await self._database.write(
-            lambda c: job_rows.insert_job(c, job, unfinished_max, enqueued_tokens_max)
+            lambda c: job_mapping.insert_job(c, job, unfinished_max, enqueued_tokens_max)
         )
 
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
@@ -50,10 +49,10 @@ class JobRows:
 
     async def page(self, project: ProjectId, size: int, after: PageMark | None = None) -> list[Job]:
         """Return up to `size` jobs, newest first."""
-        query = select(jobs).where(jobs.c.project == project, job_rows.is_visible())
+        query = select(jobs).where(jobs.c.project == project, job_mapping.is_visible())
         return await self._database.read(
             lambda c: [
-                job_rows.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))
+                job_mapping.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))
             ]
         )
 
@@ -63,7 +62,7 @@ class JobRows:
         """Return the oldest unfinished job that is not planned, and begun or not."""
         has_shards = exists().where(shards.c.job == jobs.c.id)
         return await self._find(
-            job_rows.is_unfinished(),
+            job_mapping.is_unfinished(),
             jobs.c.planned.is_(False),
             jobs.c.id.not_in(except_for),
             has_shards if begun else ~has_shards,
@@ -75,14 +74,14 @@ class JobRows:
         False if the job is final or gone, or has shards already. Until it is planned its total is
         no less than what these hold.
         """
-        return await self._database.write(lambda c: job_rows.begin_plan(c, job_id, cut, at))
+        return await self._database.write(lambda c: job_mapping.begin_plan(c, job_id, cut, at))
 
     async def plan(self, job_id: JobId, cut: list[Shard], total: int, at: datetime) -> bool:
         """Keep the shards, or those behind the first; False if final, gone or planned already.
 
         A job without any request starts running here, so that `next_complete` finds it.
         """
-        return await self._database.write(lambda c: job_rows.plan_job(c, job_id, cut, total, at))
+        return await self._database.write(lambda c: job_mapping.plan_job(c, job_id, cut, total, at))
 
     async def competition(self, engine: str, now: datetime) -> Competition:
         """Return who competes for the engine; see `store.rows.shares`."""
@@ -138,7 +137,7 @@ class JobRows:
         """Return the job's shards in input order."""
         query = select(shards).where(shards.c.job == job_id).order_by(shards.c.number)
         return await self._database.read(
-            lambda c: [job_rows.shard_of(row) for row in c.execute(query)]
+            lambda c: [job_mapping.shard_of(row) for row in c.execute(query)]
         )
 
     async def segments(self, job_id: JobId, shard: int | None = None) -> list[Segment]:
@@ -166,7 +165,7 @@ class JobRows:
     ) -> Job | None:
         """Move the job and return it, or None if there is no such move: it is final or gone."""
         return await self._database.write(
-            lambda c: job_rows.move_job(c, job_id, target, at, error=error)
+            lambda c: job_mapping.move_job(c, job_id, target, at, error=error)
         )
 
     async def amend(
@@ -174,7 +173,7 @@ class JobRows:
     ) -> Job | None:
         """Change columns that moves do not touch and return the job, or None if it is gone."""
         return await self._database.write(
-            lambda c: job_rows.amend_job(c, project, job_id, changes, at)
+            lambda c: job_mapping.amend_job(c, project, job_id, changes, at)
         )
 
     async def succeed(
@@ -189,16 +188,16 @@ class JobRows:
 
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
-        return await self._list(job_rows.is_unfinished(), jobs.c.expires <= now)
+        return await self._list(job_mapping.is_unfinished(), jobs.c.expires <= now)
 
     async def next_expiry(self) -> datetime | None:
         """Return when the first unfinished job expires."""
-        query = select(func.min(jobs.c.expires)).where(job_rows.is_unfinished())
+        query = select(func.min(jobs.c.expires)).where(job_mapping.is_unfinished())
         return await self._database.read(lambda c: c.scalar(query))
 
     async def ended_before(self, moment: datetime) -> list[Job]:
         """Return final jobs that ended before `moment`, a bounded number at a time."""
-        return await self._list(job_rows.is_visible(), jobs.c.ended < moment)
+        return await self._list(job_mapping.is_visible(), jobs.c.ended < moment)
 
     async def mark_deleted(self, project: ProjectId, job_id: JobId, at: datetime) -> Job | None:
         """Make the job and its results file invisible and return the job, or None if gone."""
@@ -219,12 +218,12 @@ class JobRows:
         await self._database.write(lambda c: _forget(c, job_id))
 
     async def _find(self, *conditions: ColumnElement[bool]) -> Job | None:
-        return await self._database.read(lambda c: job_rows.find_job(c, *conditions))
+        return await self._database.read(lambda c: job_mapping.find_job(c, *conditions))
 
     async def _list(self, *conditions: ColumnElement[bool]) -> list[Job]:
         query = select(jobs).where(*conditions).order_by(jobs.c.created).limit(ROUND_MAX)
         return await self._database.read(
-            lambda c: [job_rows.job_of(row) for row in c.execute(query)]
+            lambda c: [job_mapping.job_of(row) for row in c.execute(query)]
         )
 
 
@@ -235,7 +234,7 @@ def _succeed(
     results: StoredFile | None,
     output_sha256: str | None,
 ) -> Job | None:
-    job = job_rows.move_job(
+    job = job_mapping.move_job(
         connection,
         job_id,
         JobState.SUCCEEDED,
@@ -251,7 +250,7 @@ def _succeed(
 def _mark_deleted(
     connection: Connection, project: ProjectId, job_id: JobId, at: datetime
 ) -> Job | None:
-    job = job_rows.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
+    job = job_mapping.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if job is not None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
         unlink_retry(connection, job)

@@ -19,7 +19,7 @@ class IssuedKey:
     sha256: str  # of the key, lower-case hexadecimal
     project: ProjectId
     label: str
-    prefix: str  # how the key begins, to tell it from others in a list
+    prefix: str  # how the key begins, to know it among others in a list
     created: datetime
     revoked: datetime | None = None
 

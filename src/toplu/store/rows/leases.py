@@ -45,7 +45,7 @@ def lease_shard(
     after: Shard | None,
     share: Share,
 ) -> Lease | None:
-    """Lease a free shard; see `Jobs.lease_shard`."""
+    """Lease a free shard; see `JobRows.lease_shard`."""
     free = and_(
         shards.c.done.is_(False),
         or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
@@ -111,7 +111,7 @@ def _choose_shard(
 
 
 def renew_leases(connection: Connection, leases: Sequence[Lease], expires: datetime) -> list[Lease]:
-    """Prolong the leases that still count; see `Jobs.renew`."""
+    """Prolong the leases that still count; see `JobRows.renew`."""
     found = read_held(connection, leases)
     held = [lease for lease in leases if key_of(lease) in found]
     for lease in held:
@@ -143,7 +143,7 @@ def _is_held(lease: Lease) -> ColumnElement[bool]:
 
 
 def key_of(lease: Lease) -> tuple[JobId, int, int, str]:
-    """Return what tells the lease from all others, earlier ones of its shard included."""
+    """Return the key of the lease among all, earlier ones of its shard included."""
     return lease.job.id, lease.shard.number, lease.shard.epoch, lease.owner
 
 

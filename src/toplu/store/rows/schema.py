@@ -209,7 +209,7 @@ keys = Table(
 projects = Table(
     "projects",
     metadata,
-    # Only those to which somebody gave a tier.
+    # Only those that were given a tier.
     Column("id", String(64), primary_key=True),
     Column("tier", String(64), nullable=False),
     Column("updated", Moment, nullable=False),

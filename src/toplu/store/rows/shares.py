@@ -2,7 +2,7 @@
 
 A share is a counter that only grows: with each lease it is raised to where the project begins,
 and with each group of results by the work of these, in the transaction that counts them, so that
-work is charged once, whoever did it. Each function runs inside a transaction.
+work is charged once, whichever server did it. Each function runs inside a transaction.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Rows of upload sessions: what was said at the start, and how each ended.
+"""Rows of upload sessions: the metadata of each at its start, and how it ended.
 
 How many bytes have come is not here: the part file's own size says it.
 """

@@ -97,12 +97,12 @@ class BatchOutput(Message, frozen=True, kw_only=True):
     type_url: str | None = msgspec.field(default=None, name="@type")
     responses_file: str | None = None
     inlined_responses: InlinedResponses | None = None
-    # Instead of the field above, where the SDKs could not tell what the results are of.
+    # Instead of the field above, where the SDKs could not know what the results are of.
     inlined_embed_content_responses: InlinedResponses | None = None
 
 
 class TokenTotals(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """What the usage metadata of the results says, added up."""
+    """The usage metadata of the results, added up."""
 
     prompt_token_count: Int64
     cached_content_token_count: Int64
@@ -128,7 +128,7 @@ class Attempts(Message, frozen=True, kw_only=True, omit_defaults=False):
     """How often work was handed out."""
 
     shard_count: Int64
-    lease_count: Int64  # more than shards where work was put down for others or taken over
+    lease_count: Int64  # more than shards where work was released for others or taken over
 
 
 class BatchReceipt(Message, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ class ExpectedFinish(Message, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class BatchExtension(Message, frozen=True, kw_only=True):
-    """What the hosted service does not tell; SDKs pass over it."""
+    """Fields that the hosted service does not have; SDKs pass over them."""
 
     usage: TokenTotals
     cost: Cost

@@ -1,4 +1,4 @@
-"""GenerateContent: what one request asks and what one response says.
+"""GenerateContent: the messages of one request and of one response.
 
 Source: the v1beta API description of generativelanguage.googleapis.com. A field typed
 `Any` belongs to a feature that is known and not served: `engines.translation.prompt` refuses it by
@@ -35,7 +35,7 @@ class FileData(Message, frozen=True, kw_only=True):
 
 
 class MediaResolution(StrEnum):
-    """How large an image is shown to the model."""
+    """The size in which the model sees an image."""
 
     MEDIA_RESOLUTION_UNSPECIFIED = "MEDIA_RESOLUTION_UNSPECIFIED"
     MEDIA_RESOLUTION_LOW = "MEDIA_RESOLUTION_LOW"
@@ -45,7 +45,7 @@ class MediaResolution(StrEnum):
 
 
 class PartMediaResolution(Message, frozen=True, kw_only=True):
-    """How large one image is shown."""
+    """The size in which the model sees one image."""
 
     level: MediaResolution | None = None
     num_tokens: Any = None

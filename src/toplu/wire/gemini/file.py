@@ -6,7 +6,7 @@ from toplu.wire.gemini.message import Int64, Message
 
 
 class FileMetadata(Message, frozen=True, kw_only=True):
-    """What a client says of a file before its bytes."""
+    """A client's metadata of a file, before its bytes."""
 
     name: str | None = None
     display_name: str | None = None

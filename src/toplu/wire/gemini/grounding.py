@@ -34,7 +34,7 @@ class GroundingSupport(Message, frozen=True, kw_only=True):
 
 
 class SearchEntryPoint(Message, frozen=True, kw_only=True):
-    """HTML that shows what was searched for."""
+    """HTML with the queries that were searched for."""
 
     rendered_content: str
 

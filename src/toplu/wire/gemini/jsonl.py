@@ -167,7 +167,7 @@ def _read_object(line: bytes) -> dict[str, Any]:
 
 
 def _syntax_error(line: bytes, refusal: Exception) -> InvalidArgument:
-    """Return the refusal with the column, which the fast decoder does not always tell."""
+    """Return the refusal with the column, which the fast decoder does not always name."""
     try:
         json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -179,7 +179,7 @@ def _syntax_error(line: bytes, refusal: Exception) -> InvalidArgument:
         return _invalid_json(error.pos + 1, f"unexpected character: '{found}'; {error.msg}")
     except (ValueError, RecursionError):
         pass  # digits or nesting without end, in a text that is JSON otherwise
-    # What Python's reader takes or cannot tell: NaN, half a surrogate pair, endless numbers.
+    # What Python's reader takes or cannot detect: NaN, half a surrogate pair, endless numbers.
     try:
         lenient_json.parse(line)
     except InvalidArgument as error:
@@ -192,7 +192,7 @@ def _invalid_json(column: int, reason: str) -> InvalidArgument:
 
 
 def identify(line: bytes) -> tuple[Key, FreeForm | None]:
-    """Return the key and metadata of a line that cannot be read, as far as they can be told.
+    """Return the key and metadata of a line that cannot be read, as far as they can be read.
 
     Never raises: this is for the error result of the line, which must not fail in its turn.
     """

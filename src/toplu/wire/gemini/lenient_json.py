@@ -12,7 +12,7 @@ from typing import Any
 from toplu.errors import FieldViolation, InvalidArgument
 
 NESTING_MAX = 100
-CONTEXT_LENGTH = 20  # characters shown on either side of a fault
+CONTEXT_LENGTH = 20  # characters quoted on either side of a fault
 PREFIX = "Invalid JSON payload received. "
 
 _SPACE = re.compile(r"[ \t\n\v\f\r]*")
@@ -123,7 +123,7 @@ class _Reader:
             if self._text.startswith(keyword, self._position):
                 self._position += len(keyword)
                 return value
-        # Google's reader tells a token that stands in the wrong place from what is no token.
+        # Google's reader has two errors: a token in the wrong place, and what is no token.
         if character in _PUNCTUATION or _BARE_KEY.match(character):
             raise self._fault("Unexpected token.")
         raise self._bad_token(expectation)

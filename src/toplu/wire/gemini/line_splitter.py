@@ -21,7 +21,7 @@ class LineSplitter:
     """
 
     def __init__(self) -> None:
-        self._head: bytes | None = b""  # the first bytes, until they can be told from a BOM
+        self._head: bytes | None = b""  # the first bytes, until they are known to be no BOM
         self._position = 0  # of the next chunk in the file
         self._line_start = 0
         self._number = 1

@@ -1,4 +1,4 @@
-"""Thinking: how much a model may think before it answers, and whether its thoughts are told."""
+"""Thinking: how much a model may think before it answers, and whether its thoughts are returned."""
 
 from enum import StrEnum
 from typing import Annotated

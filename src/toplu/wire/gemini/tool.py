@@ -36,7 +36,7 @@ class FunctionCall(Message, frozen=True, kw_only=True):
 
 
 class Scheduling(StrEnum):
-    """When a live model is told of a result."""
+    """The time at which a live model gets a result."""
 
     SCHEDULING_UNSPECIFIED = "SCHEDULING_UNSPECIFIED"
     SILENT = "SILENT"

@@ -5,8 +5,7 @@ import hashlib
 import pytest
 
 from support.batch.batch_world import PROJECT, BatchWorld, line_of, result_of, taken
-from toplu.batch import line_reader as input_lines
-from toplu.batch import paths
+from toplu.batch import line_reader, paths
 from toplu.batch.jobs import retry
 from toplu.batch.jobs.retry import JobRetry
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
@@ -129,7 +128,7 @@ async def test_quotas_hold_as_at_create(world: BatchWorld) -> None:
 
 async def test_lines_are_chosen_by_the_number_of_their_request(world: BatchWorld) -> None:
     await world.keep_job("one", [b"a", b"", b"b", b"\r", b"c"])
-    groups = input_lines.span_groups(
+    groups = line_reader.span_groups(
         world.blobs, paths.input_lines(ONE), lines_max=1, bytes_max=9, wants=lambda it: it != 1
     )
     assert [[span.number for span in group] async for group in groups] == [[1], [5]]

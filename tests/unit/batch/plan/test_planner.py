@@ -112,7 +112,7 @@ async def test_a_job_whose_input_is_gone_fails_and_the_next_is_planned(world: Ba
     assert (await world.job("two")).planned
 
 
-LARGE = 1200  # requests: beyond a beginning that is small for these tests
+LARGE = 1200  # requests: beyond a head that is small for these tests
 HEAD = 12
 
 
@@ -122,8 +122,8 @@ async def begun(world: BatchWorld) -> None:
     lines = [asked(f"{passage} {question}") for question in "abcdef" for passage in passages]
     await world.keep_job("one", lines)
     with (
-        mock.patch.object(ordering, "BEGINNING_BYTES", 64 * 1024),
-        mock.patch.object(ordering, "BEGINNING_REQUESTS", 0),
+        mock.patch.object(ordering, "WHOLE_BYTES", 64 * 1024),
+        mock.patch.object(ordering, "WHOLE_REQUESTS", 0),
     ):
         await world.planner().step()
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.engines.prompt import Prompt, Sampling, Turn
-from toplu.fleet.remote.affinity import PromptHead, beginning_of, choose, ranked
+from toplu.fleet.remote.affinity import PromptHead, choose, head_of, ranked
 
 SAMPLING = Sampling(temperature=0, top_p=1, top_k=0, output_tokens_max=1)
 
@@ -28,9 +28,9 @@ def test_a_server_that_leaves_moves_only_what_it_had():
     five = some(5)
     left = five[:2] + five[3:]
     for number in range(500):
-        before = first_of(five, f"beginning {number}")
+        before = first_of(five, f"head {number}")
         if before != five[2].name:
-            assert first_of(left, f"beginning {number}") == before
+            assert first_of(left, f"head {number}") == before
 
 
 def test_servers_get_what_their_weights_say():
@@ -58,10 +58,10 @@ def test_one_without_room_is_passed_over():
     assert choose(servers, [0, 0, 0], PromptHead("x")) is None
 
 
-def test_a_beginning_is_of_the_instructions_first_and_bounded():
+def test_a_head_is_of_the_instructions_first_and_bounded():
     def asked(question: str) -> PromptHead:
         turns = (Turn("system", "Be brief. " * 200), Turn("user", question))
-        return beginning_of(Prompt(turns=turns, sampling=SAMPLING))
+        return head_of(Prompt(turns=turns, sampling=SAMPLING))
 
     assert asked("Who?") == asked("What?")
     assert len(asked("Who?").text) == 1024

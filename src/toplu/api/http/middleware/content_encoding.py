@@ -25,7 +25,6 @@ CODINGS_MAX = 2
 OVERHEAD_BYTES_MAX = MIB
 GZIP = frozenset({"gzip", "x-gzip"})
 DECODED = GZIP | {"deflate"}
-ACCEPTED = "gzip, deflate"
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 RAW_DEFLATE_WINDOW = -zlib.MAX_WBITS
 ZLIB_HEADER_BYTES = 2
@@ -87,7 +86,7 @@ def _unsupported(codings: list[str]) -> UnsupportedEncoding:
 
 
 class DecodedBody:
-    """The decoded pieces as ASGI messages; behind the last one, what the server itself says."""
+    """The decoded pieces as ASGI messages; behind the last one, the server's own."""
 
     def __init__(self, pieces: AsyncIterator[bytes], receive: Receive) -> None:
         self._pieces = pieces
