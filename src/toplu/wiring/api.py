@@ -48,16 +48,7 @@ class Api:
         self._parts = parts
         self.keys = Keys(clock=parts.clock, issued=parts.storage.keys)
         self.ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
-        self.wait_reasons = WaitReasons(
-            settings=parts.settings,
-            clock=parts.clock,
-            jobs=parts.storage.jobs,
-            load_of=load_of,
-            weight_of=parts.quotas.weight_of,
-            engines=parts.fleet.status,
-            faults=parts.faults,
-            is_draining=is_draining,
-        )
+        self.wait_reasons = self._build_wait_reasons(load_of, is_draining)
         self._names = ModelNames(parts.catalogue)
         self._gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
         self._calls = ModelCalls(
@@ -79,6 +70,21 @@ class Api:
         router = self._build_app(is_draining)
         self.routes = router.routes
         self.app = protect(router, settings=parts.settings, gate=self._gate)
+
+    def _build_wait_reasons(
+        self, load_of: Callable[[str], EngineLoad], is_draining: Callable[[], bool]
+    ) -> WaitReasons:
+        parts = self._parts
+        return WaitReasons(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            load_of=load_of,
+            weight_of=parts.quotas.weight_of,
+            engines=parts.fleet.status,
+            faults=parts.faults,
+            is_draining=is_draining,
+        )
 
     def _build_app(self, is_draining: Callable[[], bool]) -> Starlette:
         parts, settings = self._parts, self._parts.settings
