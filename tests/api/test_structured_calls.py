@@ -21,9 +21,20 @@ from support.api.batch_calls import (
 )
 from support.api.form_calls import ANSWERS, JSON, REFUSALS
 from support.api.local_server import LocalServer
+from support.structured.hostile_schemas import COSTLY
 
 FLASH = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{FLASH}:generateContent"
+
+PLACES = (
+    "generation_config.response_json_schema",
+    "tools[0].function_declarations[0].parameters_json_schema",
+)
+TREE = {
+    "type": "object",
+    "properties": {"value": {"type": "integer"}, "next": {"$ref": "#"}},
+    "required": ["value"],
+}
 
 
 class Kind(enum.Enum):
@@ -135,3 +146,23 @@ def test_a_batch_of_the_sdk_answers_lists_of_models(client: genai.Client) -> Non
     job = client.batches.create(model=FLASH, src=[request, request])
     final = wait_until_final(client, job.name)
     assert [result.response.text for result in final.dest.inlined_responses] == ["[]", "[]"]
+
+
+def test_hostile_schemas_of_lines_are_errors_of_these_lines(http: httpx.Client) -> None:
+    chain = COSTLY["a chain of objects"]
+    formed = JSON | {"responseJsonSchema": chain}
+    called = {"name": "f", "parametersJsonSchema": chain | {"type": "object"}}
+    requests = [
+        asking("x") | {"generationConfig": formed},
+        asking("x") | {"tools": [{"functionDeclarations": [called]}]},
+        asking("x") | {"generationConfig": JSON | {"responseJsonSchema": TREE}},
+    ]
+    created = create_inline(http, [{"request": each} for each in requests])
+    responses = finish(http, created["name"])["response"]["inlinedResponses"]["inlinedResponses"]
+    for place, refused in zip(PLACES, responses, strict=False):
+        assert refused["error"]["code"] == 3
+        assert place in refused["error"]["message"]
+        assert "schema_seconds_max = 5.0" in refused["error"]["message"]
+    assert json.loads(text_of(responses[2]["response"])) == {"value": 0}
+    counted = http.post(f"/v1beta/models/{FLASH}:countTokens", json=asking("x"))
+    assert counted.status_code == 200, "the server is alive"

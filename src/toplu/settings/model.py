@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from toplu import money
-from toplu.settings.bounds import KIB, FileName, Fraction, Positive, Sha256Hex
+from toplu.settings.bounds import GIB, KIB, MIB, FileName, Fraction, Positive, Seconds, Sha256Hex
 from toplu.settings.remote import RemoteSettings, ServerSettings
 
 # Of a million tokens, as a decimal number: a TOML float would not be exact.
@@ -92,6 +92,10 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     schema_bytes_max: Positive = 512 * KIB  # written as JSON
     schema_depth_max: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
     schema_states_max: Positive = 500_000  # symbols of the compiled grammar
+    # A schema that is not plain is compiled, and its answers are proved, in a process that may take
+    # so many seconds of a processor each time, and so much memory.
+    schema_seconds_max: Seconds = 5.0
+    schema_memory_bytes_max: Annotated[int, msgspec.Meta(ge=256 * MIB)] = GIB
 
     @property
     def kind(self) -> Kind:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from toplu.settings.bounds import KIB
+from toplu.settings.bounds import GIB, KIB
 from toplu.settings.model import ModelSettings
 from toplu.structured.schema_fault import SchemaFault
 
@@ -16,6 +16,9 @@ class SchemaBounds:
     bytes_max: int = 512 * KIB  # written as JSON
     depth_max: int = 100  # objects and lists within each other
     states_max: int = 500_000  # symbols of the compiled grammar
+    # Of a schema that is not plain: for compiling it, and for each proof.
+    seconds_max: float = 5.0  # of a processor
+    memory_bytes_max: int = GIB  # of the process in which that is done
 
     @classmethod
     def of_model(cls, model: ModelSettings) -> Self:
@@ -24,6 +27,8 @@ class SchemaBounds:
             bytes_max=model.schema_bytes_max,
             depth_max=model.schema_depth_max,
             states_max=model.schema_states_max,
+            seconds_max=model.schema_seconds_max,
+            memory_bytes_max=model.schema_memory_bytes_max,
         )
 
 

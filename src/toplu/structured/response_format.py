@@ -11,9 +11,9 @@ import msgspec
 
 from toplu.structured import gemini_schema
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import compile_schema, compile_validator
-from toplu.structured.grammar import compile_error, raise_too_large, write_literals
-from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable
+from toplu.structured.grammar import raise_too_large, write_literals
+from toplu.structured.guard.guarded import compile_schema, compile_validator, grammar_error
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable, raise_fault
 from toplu.structured.structure import Proof, Structure, write_whole
 from toplu.wire.gemini.content import GenerationConfig
 from toplu.wire.gemini.schema import Schema
@@ -62,7 +62,7 @@ def read_structure(config: GenerationConfig, bounds: SchemaBounds) -> Structure 
     for the heaviest schemas, in which other threads run.
     """
     form = _read_form(config, bounds, without_schema=FREE)
-    return None if form is None else _structure(form, bounds)
+    return None if form is None else raise_fault(_compiled(form, bounds))
 
 
 def read_proof(config: GenerationConfig, bounds: SchemaBounds) -> Proof | None:
@@ -71,7 +71,7 @@ def read_proof(config: GenerationConfig, bounds: SchemaBounds) -> Proof | None:
     Without a schema any JSON will do. SchemaFault: the schema is none.
     """
     form = _read_form(config, bounds, without_schema=True)
-    return None if form is None else _proof(form, bounds)
+    return None if form is None else raise_fault(_compiled_proof(form, bounds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,25 +115,37 @@ def _read_form(
     return _Form(path=JSON_SCHEMA_PATH, text=text, bare=bare)
 
 
-# The lines of a batch tend to share one schema; what is kept is bounded in number and size.
+# The lines of a batch tend to share one schema; what is kept is bounded in number and size. Faults
+# are kept too, for finding one may take seconds.
 @lru_cache(maxsize=64)
-def _structure(form: _Form, bounds: SchemaBounds) -> Structure:
-    with _faults_placed(form):
-        schema = form.read()
-        structure = compile_schema(schema, form.path, bounds)
-        if not form.bare:
-            return structure
-        texts = _bare_texts(schema, structure, form.path)
-        rule = write_literals(texts)
-        if compile_error(write_whole(f"start: {rule}\n"), bounds):
-            raise_too_large(form.path, bounds)
-        return replace(structure, rule=rule, bare=True)
+def _compiled(form: _Form, bounds: SchemaBounds) -> Structure | SchemaFault:
+    try:
+        with _faults_placed(form):
+            return _compile(form, bounds)
+    except SchemaFault as fault:
+        return fault
 
 
 @lru_cache(maxsize=64)
-def _proof(form: _Form, bounds: SchemaBounds) -> Proof:
-    with _faults_placed(form):
-        return Proof(validator=compile_validator(form.read(), form.path, bounds), bare=form.bare)
+def _compiled_proof(form: _Form, bounds: SchemaBounds) -> Proof | SchemaFault:
+    try:
+        with _faults_placed(form):
+            validator = compile_validator(form.read(), form.path, bounds)
+            return Proof(validator=validator, bare=form.bare)
+    except SchemaFault as fault:
+        return fault
+
+
+def _compile(form: _Form, bounds: SchemaBounds) -> Structure:
+    schema = form.read()
+    structure = compile_schema(schema, form.path, bounds)
+    if not form.bare:
+        return structure
+    rule = write_literals(_bare_texts(schema, structure, form.path))
+    is_guarded = structure.validator.is_guarded
+    if grammar_error(write_whole(f"start: {rule}\n"), bounds, is_guarded=is_guarded):
+        raise_too_large(form.path, bounds)
+    return replace(structure, rule=rule, bare=True)
 
 
 @contextmanager
@@ -154,4 +166,4 @@ def _bare_texts(schema: Any, structure: Structure, path: str) -> tuple[str, ...]
         raise SchemaFault(f"{path}.enum", f"`{ENUM}` needs an enum of strings.")
     if any("\0" in value for value in values):
         raise SchemaFault(f"{path}.enum", "has a value that is no text.")
-    return tuple(value for value in values if structure.validator.find_violation(value) is None)
+    return tuple(structure.validator.keep_valid(values))

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SHOWN_MAX = 500  # characters of a place or a reason in an error
 
@@ -28,6 +31,13 @@ class SchemaFault(Exception):
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
+
+
+def raise_fault(found: T | SchemaFault) -> T:
+    """Return what was found, or raise it if it is a fault; faults are kept as results are."""
+    if isinstance(found, SchemaFault):
+        raise SchemaFault(found.path, found.reason)
+    return found
 
 
 def write_place(root: str, path: Sequence[str | int]) -> str:

@@ -8,17 +8,16 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from toplu.structured.validator import SchemaValidator, Violation
+from toplu.structured.validator import NOT_JSON, Validator, Violation
 
 EXACT = 2**63  # smaller integers are exact for most readers of JSON
-NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Proof:
     """Decides whether a finished answer has its form."""
 
-    validator: SchemaValidator = field(repr=False)
+    validator: Validator = field(repr=False)
     bare: bool = False  # a string without its quotes, as text/x.enum wants
 
     def find_violation(self, answer: str) -> Violation | None:

@@ -1,15 +1,17 @@
 """Checks schemas, and proves answers, with jsonschema-rs: drafts 4 to 2020-12, formats asserted."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import jsonschema_rs
 
 from toplu.structured.schema_fault import SchemaFault, write_place
+
+T = TypeVar("T")
 
 VALIDATORS: dict[int, Callable[..., Any]] = {
     4: jsonschema_rs.Draft4Validator,
@@ -28,6 +30,7 @@ DRAFT_NUMBERS = {
 UUID_VERSIONS = range(1, 9)
 OUTSIDE = "refers outside the schema, and nothing is fetched."
 NO_VALUE = "no value can meet the schema."
+NOT_JSON = "JSON"  # the keyword of an answer that does not even parse
 
 
 def _is_uuid(version: int, text: Any) -> bool:
@@ -53,8 +56,35 @@ class Violation:
         return f"`{self.keyword}` at {self.place}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unproved(Violation):
+    """An answer of which nobody knows whether it is valid; the keyword is what proving it took."""
+
+    def __str__(self) -> str:
+        return f"to prove it takes {self.keyword}"
+
+
+class Validator(Protocol):
+    """What values are held against."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether finding a violation may take seconds, in a process of its own."""
+        ...
+
+    def find_violation(self, value: Any) -> Violation | None:
+        """Return the first thing that is wrong with a value, None if it is valid."""
+        ...
+
+    def keep_valid(self, values: Sequence[T]) -> list[T]:
+        """Return the values that are valid."""
+        ...
+
+
 class SchemaValidator:
-    """A checked schema that values are held against."""
+    """A checked schema that values are held against, in this process."""
+
+    is_guarded = False
 
     def __init__(self, schema: Any, draft: int, path: str) -> None:
         """Check the schema; raise SchemaFault, with a place below `path`, if it is none."""
@@ -70,12 +100,18 @@ class SchemaValidator:
     def find_violation(self, value: Any) -> Violation | None:
         """Return the first thing that is wrong with a value, None if it is valid."""
         try:
+            # An error is far dearer than a verdict: it has everything in it that was tried.
+            if self._validator.is_valid(value):
+                return None
             error = next(self._validator.iter_errors(value), None)
         except (ValueError, OverflowError, RecursionError):
-            return Violation(keyword="JSON", place="$")
+            return Violation(keyword=NOT_JSON, place="$")
         if error is None:
             return None
         return Violation(keyword=error.kind.name, place=write_place("$", error.instance_path))
+
+    def keep_valid(self, values: Sequence[T]) -> list[T]:
+        return [value for value in values if self.find_violation(value) is None]
 
 
 def check_satisfiable(schema: Any, draft: int, path: str) -> None:

@@ -33,8 +33,9 @@ from toplu.engines.generation import (
 from toplu.engines.prompt import Image, Prompt, Turn
 from toplu.errors import ConfigurationError, Internal, InvalidArgument
 from toplu.settings.server import ModelSettings
+from toplu.structured.guard.guarded import sample
+from toplu.structured.guard.threads import read_schemas
 from toplu.structured.structure import Structure
-from toplu.structured.walk import sample_answer
 
 WORD = re.compile(r"\S+")
 PIECE = re.compile(r"\s*\S+\s*")  # no text is between two pieces
@@ -68,10 +69,10 @@ class EchoEngine:
             )
         text = next((_said(turn) for turn in reversed(prompt.turns) if turn.role == "user"), "")
         tokens_max = min(prompt.sampling.output_tokens_max, self._context_tokens - prompt_tokens)
-        # The walk along a grammar that nobody has walked takes its time.
-        is_plain = prompt.structure is None and prompt.functions is None
         answer = partial(_answer, prompt, text, tokens_max)
-        completion = answer() if is_plain else await asyncio.to_thread(answer)
+        # The walk along a grammar that nobody has walked takes its time.
+        has_form = prompt.structure is not None or prompt.functions is not None
+        completion = await read_schemas(answer) if has_form else answer()
         async with self._running[lane]:
             self._raise_if_dead()
             if self._crash_pattern is not None and self._crash_pattern.search(text):
@@ -139,7 +140,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 @lru_cache(maxsize=256)
 def _sample(structure: Structure) -> str:
-    return sample_answer(structure)
+    return sample(structure)
 
 
 def _said(turn: Turn) -> str:

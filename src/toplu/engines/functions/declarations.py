@@ -12,12 +12,13 @@ from toplu.engines.calls import Function, Functions
 from toplu.engines.functions.grammar import write_call_rules
 from toplu.structured import gemini_schema
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import OPTIONS_OF_ENGINES, compile_schema, compile_validator
-from toplu.structured.grammar import compile_error, raise_too_large
+from toplu.structured.compiler import OPTIONS_OF_ENGINES
+from toplu.structured.grammar import raise_too_large
+from toplu.structured.guard.guarded import compile_schema, compile_validator, grammar_error
 from toplu.structured.held_schema import without
-from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable
+from toplu.structured.schema_fault import SchemaFault, in_snake_case, printable, raise_fault
 from toplu.structured.structure import write_whole
-from toplu.structured.validator import SchemaValidator
+from toplu.structured.validator import Validator
 from toplu.wire.gemini.content import GenerateContentRequest, GenerationConfig
 from toplu.wire.gemini.tool import FunctionCallingConfig, FunctionDeclaration, Mode
 
@@ -124,16 +125,26 @@ def read_functions(request: GenerateContentRequest, bounds: SchemaBounds) -> Fun
     key = _key(declared)
     allowed = frozenset(config.allowed_function_names or [])
     read = _compiled if len(key) <= KEPT_CHARACTERS_MAX else _compile
-    return read(key, allowed, bounds, must_call=wants_call(request))
+    return raise_fault(read(key, allowed, bounds, must_call=wants_call(request)))
 
 
 def _compile(
+    key: str, allowed: frozenset[str], bounds: SchemaBounds, *, must_call: bool
+) -> Functions | SchemaFault:
+    try:
+        return _compile_functions(key, allowed, bounds, must_call=must_call)
+    except SchemaFault as fault:
+        return fault
+
+
+def _compile_functions(
     key: str, allowed: frozenset[str], bounds: SchemaBounds, *, must_call: bool
 ) -> Functions:
     functions = [_read(each, path, bounds) for path, each in _read_key(key)]
     callable_ = tuple(each for each in functions if not allowed or each.name in allowed)
     rules = write_call_rules(callable_, must_call=must_call)
-    if compile_error(write_whole(f"start: answer\n{rules}"), bounds):
+    is_guarded = any(each.arguments.validator.is_guarded for each in functions)
+    if grammar_error(write_whole(f"start: answer\n{rules}"), bounds, is_guarded=is_guarded):
         raise_too_large("tools", bounds)
     return Functions(declared=tuple(functions), allowed=callable_, must_call=must_call, rules=rules)
 
@@ -154,7 +165,7 @@ def _calling_config(request: GenerateContentRequest) -> FunctionCallingConfig:
 
 def read_validators(
     request: GenerateContentRequest, bounds: SchemaBounds
-) -> Mapping[str, SchemaValidator] | None:
+) -> Mapping[str, Validator] | None:
     """Return what proves the arguments of each function that may be called, or raise SchemaFault.
 
     None: the request declares no functions.
@@ -168,7 +179,7 @@ def read_validators(
     allowed = frozenset(config.allowed_function_names or [])
     key = _key(declared)
     read = _compiled_validators if len(key) <= KEPT_CHARACTERS_MAX else _compile_validators
-    return read(key, allowed, bounds)
+    return raise_fault(read(key, allowed, bounds))
 
 
 def wants_call(request: GenerateContentRequest) -> bool:
@@ -178,12 +189,15 @@ def wants_call(request: GenerateContentRequest) -> bool:
 
 def _compile_validators(
     key: str, allowed: frozenset[str], bounds: SchemaBounds
-) -> dict[str, SchemaValidator]:
-    return {
-        each.name or "": _compiled_arguments(each, path, bounds, compile_validator)
-        for path, each in _read_key(key)
-        if not allowed or each.name in allowed
-    }
+) -> dict[str, Validator] | SchemaFault:
+    try:
+        return {
+            each.name or "": _compiled_arguments(each, path, bounds, compile_validator)
+            for path, each in _read_key(key)
+            if not allowed or each.name in allowed
+        }
+    except SchemaFault as fault:
+        return fault
 
 
 _compiled_validators = lru_cache(maxsize=KEPT_MAX)(_compile_validators)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from toplu.structured.validator import SchemaValidator
+from toplu.structured.validator import Validator
 
 # A further attempt of a request that is to be answered by the likeliest tokens alone.
 TEMPERATURE_AGAIN = 0.3
@@ -33,7 +33,7 @@ def write_violation(violation: object) -> str:
     return f"The answer does not validate: {violation}."
 
 
-def find_call_fault(name: str, arguments: Any, allowed: Mapping[str, SchemaValidator]) -> str:
+def find_call_fault(name: str, arguments: Any, allowed: Mapping[str, Validator]) -> str:
     """Return why a call may not be made; empty: it may."""
     validator = allowed.get(name)
     if validator is None:

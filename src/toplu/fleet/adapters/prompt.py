@@ -3,10 +3,10 @@
 decode ──▶ search ──▶ generate ──▶ validate ──▶ encode
 """
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from toplu.engines.calls import Functions
 from toplu.engines.engine import Engine
@@ -29,6 +29,7 @@ from toplu.fleet.work import (
 )
 from toplu.money import Usage, total
 from toplu.settings.server import ModelSettings
+from toplu.structured.guard.threads import read_schemas
 from toplu.tools.grounding import Grounded, Grounder
 from toplu.tools.marking import mark_answer
 from toplu.tools.prompt_parts import PromptParts, count_image_tokens, count_parts, part_usage
@@ -36,7 +37,10 @@ from toplu.wire.gemini.content import (
     CountTokensResponse,
     GenerateContentRequest,
     GenerateContentResponse,
+    GenerationConfig,
 )
+
+T = TypeVar("T")
 
 
 class PromptAdapter:
@@ -54,13 +58,14 @@ class PromptAdapter:
             case Stream():
                 return partial(self._stream, work, await self._ground(work))
             case CountTokens():
-                turns, functions = read_turns(_joined(work), self._model)
+                turns, functions = await _read(read_turns, await _joined(work), self._model)
                 return partial(self._count_tokens, work, turns, functions)
             case CountPrefix():
-                return partial(self._count_prefix, read_prefix(work.request, self._model))
+                prompt = await _read(read_prefix, work.request, self._model)
+                return partial(self._count_prefix, prompt)
             case KeepPrefix():
-                prompt = work.cached.mark(read_prefix(work.cached.request, self._model))
-                return partial(self._keep_prefix, prompt)
+                prompt = await _read(read_prefix, work.cached.request, self._model)
+                return partial(self._keep_prefix, work.cached.mark(prompt))
             case _:
                 raise TypeError(f"{type(work).__name__} is no work for an engine")
 
@@ -123,16 +128,21 @@ class PromptAdapter:
         await engine.keep_prefix(prompt, lane)
 
     async def _ground(self, work: Work[Any]) -> Grounded:
-        request = _joined(work)
-        prompt = await _in_thread_if_compiling(request, self._model)
+        request = await _joined(work)
+        prompt = await _read(read_prompt, request, self._model)
         grounded = await self._grounder.ground(request, prompt, self._model)
         if work.cached is None:
             return grounded
         return replace(grounded, prompt=work.cached.mark(grounded.prompt))
 
 
-def _joined(work: Work[Any]) -> GenerateContentRequest:
-    return work.request if work.cached is None else work.cached.before(work.request)
+async def _joined(work: Work[Any]) -> GenerateContentRequest:
+    """Return the request with what is cached for it; InvalidArgument: they do not fit."""
+    if work.cached is None:
+        return work.request
+    if _compiles(work.request) or _compiles(work.cached.request):
+        return await read_schemas(work.cached.before, work.request)
+    return work.cached.before(work.request)
 
 
 def _discarded(generation: Generation) -> Usage:
@@ -147,16 +157,25 @@ def _discarded(generation: Generation) -> Usage:
     )
 
 
-async def _in_thread_if_compiling(request: GenerateContentRequest, model: ModelSettings) -> Prompt:
-    """Return the prompt; a schema that nobody has compiled holds up nothing else."""
-    config = request.generation_config
-    compiles = request.tools or (
-        config is not None
-        and (config.response_schema is not None or config.response_json_schema is not None)
-    )
-    if not compiles:
-        return read_prompt(request, model)
-    return await asyncio.to_thread(read_prompt, request, model)
+async def _read(
+    read: Callable[[GenerateContentRequest, ModelSettings], T],
+    request: GenerateContentRequest,
+    model: ModelSettings,
+) -> T:
+    """Return what `read` makes of the request; a schema that nobody has compiled holds up nothing.
+
+    InvalidArgument: the request is wrong.
+    """
+    if not _compiles(request):
+        return read(request, model)
+    return await read_schemas(read, request, model)
+
+
+def _compiles(request: GenerateContentRequest) -> bool:
+    """Return whether reading the request may compile a schema."""
+    config = request.generation_config or GenerationConfig()
+    schemas = (config.response_schema, config.response_json_schema)
+    return bool(request.tools) or any(schema is not None for schema in schemas)
 
 
 def _has_visible_thoughts(prompt: Prompt) -> bool:

@@ -45,7 +45,7 @@ class ProvedStream:
         """Tell the chunk that was held, and this one unless it may be the last."""
         goes_on = {_index(candidate) for candidate in candidates_of(chunk)}
         await self._release(goes_on)
-        chunk = self._changed(chunk, self._heard)
+        chunk = await self._proof.run(self._changed, chunk, self._heard)
         if any(candidate.get("finishReason") for candidate in candidates_of(chunk)):
             self._held = chunk
         else:
@@ -66,7 +66,7 @@ class ProvedStream:
                 return {name: value for name, value in candidate.items() if name != "finishReason"}
             return self._ended(candidate)
 
-        await self._listener(self._changed(held, ended))
+        await self._listener(await self._proof.run(self._changed, held, ended))
 
     def _heard(self, candidate: FreeForm) -> FreeForm:
         """Return the candidate without calls that may not be made."""

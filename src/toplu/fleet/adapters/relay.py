@@ -5,7 +5,6 @@ else is for the server to judge, and its response for the client to read, but fo
 that the client asked for: these are proved, see `fleet.adapters.response_proof`.
 """
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -32,6 +31,7 @@ from toplu.fleet.work import (
 )
 from toplu.settings.server import ModelSettings
 from toplu.structured.bounds import SchemaBounds
+from toplu.structured.guard.threads import read_schemas
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 from toplu.wire.gemini.message import FreeForm
 from toplu.wire.gemini.token_usage import usage_of
@@ -119,7 +119,7 @@ class RelayAdapter:
         """Return what proves the answer; compiling a schema for it holds up nothing else."""
         if not asks_for_form(asked.request):
             return None
-        return await asyncio.to_thread(read_response_proof, asked.request, self._bounds)
+        return await read_schemas(read_response_proof, asked.request, self._bounds)
 
 
 def _asked(work: Work[Any]) -> RelayedRequest:

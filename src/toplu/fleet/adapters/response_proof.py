@@ -3,9 +3,9 @@
 The server is to hold its answers to the form itself; whether they have it is found out here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -13,12 +13,16 @@ from toplu.engines.functions.declarations import read_validators, wants_call
 from toplu.errors import FieldViolation, InvalidArgument
 from toplu.fleet.adapters.further_attempt import NO_CALL, find_call_fault, write_violation
 from toplu.structured.bounds import SchemaBounds
+from toplu.structured.guard.threads import run_costly
 from toplu.structured.response_format import ENUM, JSON, read_proof
 from toplu.structured.schema_fault import SchemaFault, printable
 from toplu.structured.structure import Proof
-from toplu.structured.validator import SchemaValidator
+from toplu.structured.validator import Validator
 from toplu.wire.gemini.content import FinishReason, GenerateContentRequest, GenerationConfig
 from toplu.wire.gemini.message import FreeForm
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # As `responseFormat` names it.
 JSON_FORMATS = ("APPLICATION_JSON", JSON)
@@ -29,11 +33,25 @@ class ResponseProof:
     """What the finished candidates of a response are held against."""
 
     structure: Proof | None  # of an answer in text
-    functions: Mapping[str, SchemaValidator] | None  # that may be called; None: not declared
+    functions: Mapping[str, Validator] | None  # that may be called; None: not declared
     wants_call: bool
 
-    def find_faults(self, response: FreeForm) -> dict[int, FreeForm]:
+    async def find_faults(self, response: FreeForm) -> dict[int, FreeForm]:
         """Return the candidates that may not go out as they are, as they may, by their places."""
+        return await self.run(self._find_faults, response)
+
+    async def run(self, prove: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `prove` returns, which holds answers against this proof.
+
+        It runs here, or beside the event loop if that may take seconds.
+        """
+        validators = [] if self.structure is None else [self.structure.validator]
+        validators += [] if self.functions is None else self.functions.values()
+        if any(each.is_guarded for each in validators):
+            return await run_costly(prove, *args, **kwargs)
+        return prove(*args, **kwargs)
+
+    def _find_faults(self, response: FreeForm) -> dict[int, FreeForm]:
         judged = (
             (place, self._judge(candidate))
             for place, candidate in enumerate(response.get("candidates") or [])

@@ -18,6 +18,7 @@ from toplu.fleet.adapters.further_attempt import (
     write_correction,
     write_violation,
 )
+from toplu.structured.guard.threads import run_costly
 
 
 async def generate_valid(
@@ -30,7 +31,7 @@ async def generate_valid(
     """
 
     async def ask(asked: Prompt) -> Generation:
-        return _checked(await engine.generate(asked, lane, listener), asked)
+        return await _checked(await engine.generate(asked, lane, listener), asked)
 
     generation = await ask(prompt)
     for attempt in range(1, attempts_max):
@@ -79,9 +80,23 @@ def _sampled_again(sampling: Sampling, seed_step: int) -> Sampling:
     return replace(sampling, temperature=temperature, seed=seed)
 
 
-def _checked(generation: Generation, prompt: Prompt) -> Generation:
+async def _checked(generation: Generation, prompt: Prompt) -> Generation:
     if prompt.structure is None and prompt.functions is None:
         return generation
+    if _is_guarded(prompt):
+        return await run_costly(_check_all, generation, prompt)
+    return _check_all(generation, prompt)
+
+
+def _is_guarded(prompt: Prompt) -> bool:
+    """Return whether to prove an answer may take seconds."""
+    if prompt.structure is not None and prompt.structure.validator.is_guarded:
+        return True
+    functions = () if prompt.functions is None else prompt.functions.allowed
+    return any(each.arguments.validator.is_guarded for each in functions)
+
+
+def _check_all(generation: Generation, prompt: Prompt) -> Generation:
     completions = tuple(_check(each, prompt) for each in generation.completions)
     return replace(generation, completions=completions)
 

@@ -22,7 +22,7 @@ async def relay_valid(
     """
     response = await relay.generate(RelayedRequest(request))
     discarded = NO_TOKENS
-    faults = proof.find_faults(response)
+    faults = await proof.find_faults(response)
     for attempt in range(1, attempts_max):
         for place, fault in faults.items():
             again = _named(request, fault["finishMessage"], attempt * SEED_STEP + place)
@@ -30,7 +30,7 @@ async def relay_valid(
             is_alone = len(response["candidates"]) == 1 and candidates_of(answer)
             discarded = usage_of(response) if is_alone else discarded + usage_of(answer)
             response = _replaced(response, place, answer)
-        faults = proof.find_faults(response) if faults else {}
+        faults = await proof.find_faults(response) if faults else {}
     if not faults:
         return response, discarded
     marked = [faults.get(place, each) for place, each in enumerate(response["candidates"])]

@@ -1,0 +1,1 @@
+"""Schemas that may take too much: compiled and proved in a process of their own, within limits."""
