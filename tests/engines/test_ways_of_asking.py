@@ -80,7 +80,7 @@ async def test_a_schema_that_a_server_refuses_is_relaxed():
 
 
 @pytest.mark.parametrize("text", ['{"age": 7}', '```json\n{"age": 7}\n```', ' \n{"age": 7}\n'])
-async def test_a_server_that_refuses_every_schema_is_told_it_in_words(text: str):
+async def test_a_server_that_refuses_every_schema_gets_it_in_the_prompt(text: str):
     def decide(body: dict[str, Any]) -> Behaviour:
         return refusing(400, "no") if "response_format" in body else saying(text)
 
@@ -121,9 +121,9 @@ async def test_a_stream_that_begins_with_a_refusal_is_asked_for_in_another_way()
 
 
 async def test_a_stream_that_is_refused_later_ends_with_the_refusal():
-    said = {"choices": [{"delta": {"content": "{"}}]}
+    text = {"choices": [{"delta": {"content": "{"}}]}
     words = {"error": {"message": "Cannot find field", "type": "BadRequestError", "code": 400}}
-    server = deciding(lambda _body: streaming_events(said, words))
+    server = deciding(lambda _body: streaming_events(text, words))
     async with world(server) as here:
         with pytest.raises(InvalidArgument, match="Cannot find field"):
             await here.stream("q", generationConfig=forming()["generationConfig"])
@@ -159,7 +159,7 @@ async def test_a_prompt_that_is_too_long_is_asked_once():
     assert len(server.bodies) == 1
 
 
-async def test_a_server_that_holds_to_nothing_is_told_the_form_and_asked_again():
+async def test_a_server_that_holds_to_nothing_gets_the_form_in_the_prompt_and_is_asked_again():
     texts = iter(['{"age": "old"}', 'Sure!\n{"age": 7}', '{"age": 7}'])
     server = deciding(lambda _body: saying(next(texts)))
     async with world(server, structured="none") as here:
@@ -192,7 +192,7 @@ async def test_one_of_an_enum_comes_bare_from_a_server_that_holds_to_nothing(tex
     assert answer["candidates"][0]["content"]["parts"] == [{"text": "pear"}]
 
 
-async def test_a_stream_of_an_answer_that_is_told_comes_when_it_is_whole():
+async def test_a_stream_of_an_answer_to_a_form_in_the_prompt_comes_when_it_is_whole():
     server = deciding(lambda _body: saying('```json\n{"age": 7}\n```'))
     config = forming()["generationConfig"]
     async with world(server, structured="none") as here:
@@ -209,8 +209,8 @@ async def test_a_call_that_a_server_leaves_in_the_text_is_a_call(text: str):
         answer = await here.call(calling())
         chunks = await here.stream("q", **{k: v for k, v in calling().items() if k != "contents"})
     assert "tools" in server.bodies[0]
-    *said, last = answer["candidates"][0]["content"]["parts"]
-    assert said in ([], [{"text": "Let me see."}])
+    *before, last = answer["candidates"][0]["content"]["parts"]
+    assert before in ([], [{"text": "Let me see."}])
     assert last["functionCall"]["args"] == {"age": 7}
     streamed = "".join(
         part.text or "" for chunk in chunks for part in chunk.candidates[0].content.parts
