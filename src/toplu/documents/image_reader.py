@@ -4,11 +4,11 @@ import math
 from collections.abc import Hashable
 
 from toplu.documents.child import ImageOrder
-from toplu.documents.child_process import read_image_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage
 from toplu.documents.image_type import ImageType, find_image_type
 from toplu.documents.reader import Fetch
+from toplu.documents.reading_process import read_image_in_child
 from toplu.documents.readings import Readings
 from toplu.settings.server import Settings
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Awaitable, Callable, Hashable
 
 from toplu.documents.child import DocumentOrder, too_long
-from toplu.documents.child_process import read_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import MediaType, Reading
 from toplu.documents.plain_text import decode
+from toplu.documents.reading_process import read_in_child
 from toplu.documents.readings import Readings
 from toplu.documents.rich_text import is_rich_text
 from toplu.settings.server import Settings

@@ -83,7 +83,7 @@ class Worker:
         parts = self._parts
         runner = Runner(
             engine=model.name,
-            answers=executor_of(
+            executor=executor_of(
                 model, fleet=parts.fleet, attachments=parts.attachments, caches=parts.caches
             ),
             settings=parts.settings,

@@ -70,7 +70,7 @@ class LanesWorld:
     def runner_of(self, world: BatchWorld, pool: LanePool) -> Runner:
         return Runner(
             engine="echo",
-            answers=pool,
+            executor=pool,
             settings=world.settings,
             clock=world.clock,
             scheduler=self.scheduler,

@@ -11,11 +11,11 @@ from PIL import Image
 
 from support.image_files import BLUE, GREEN, RED, image_of, png_bomb, saved, text_bomb
 from support.waiting import PATIENCE_SECONDS
-from toplu.documents.child_process import SPENT
 from toplu.documents.fault import DocumentFault
 from toplu.documents.image import PlainImage
 from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType, is_image, read_image_type
+from toplu.documents.reading_process import SPENT
 from toplu.settings.server import MIB, Settings
 
 TYPES = {form: ImageType[form] for form in ("PNG", "JPEG", "WEBP", "GIF")}

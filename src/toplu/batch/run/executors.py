@@ -1,6 +1,6 @@
 """An executor answers the requests of a job, by its method: generate or embed.
 
-    line ── form.read ──▶ request ── answers.answer ──▶ response ── jsonl.write_result ──▶ line
+    line ── form.read ──▶ request ── executor.answer ──▶ response ── jsonl.write_result ──▶ line
 
 Everything else of a job's life is the same for all of them.
 """
@@ -161,7 +161,7 @@ class EmbeddingExecutor:
 def executor_of(
     model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheLibrary
 ) -> Executor:
-    """Return what answers the jobs of a catalogue model."""
+    """Return the executor of the jobs of a catalogue model."""
     match model.kind:
         case Kind.GENERATION:
             return GenerationExecutor(

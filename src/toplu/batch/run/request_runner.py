@@ -50,8 +50,8 @@ class _Read:
 class RequestRunner:
     """Gives requests of one engine their outcomes."""
 
-    def __init__(self, answers: Executor, settings: Settings) -> None:
-        self._answers = answers
+    def __init__(self, executor: Executor, settings: Settings) -> None:
+        self._executor = executor
         self._settings = settings
 
     async def outcomes(
@@ -116,7 +116,7 @@ class RequestRunner:
         self, job: Job, read: _Read, lane: int, begun: Callable[[], None] | None
     ) -> Answered | RequestError:
         try:
-            return await self._answers.answer(
+            return await self._executor.answer(
                 read.request,
                 project=job.project,
                 model=job.model,
@@ -136,7 +136,7 @@ class RequestRunner:
     async def _may_copy(self, job: Job, request: Any) -> bool:
         if self._settings.deduplication == "all":
             return True
-        return await self._answers.may_copy(request, project=job.project, model=job.model)
+        return await self._executor.may_copy(request, project=job.project, model=job.model)
 
     def _copies(
         self, job: Job, duplicates: Sequence[RequestLine], response: Response

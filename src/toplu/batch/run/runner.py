@@ -26,7 +26,7 @@ class Runner:
         self,
         *,
         engine: str,
-        answers: Executor,
+        executor: Executor,
         settings: Settings,
         clock: Clock,
         scheduler: Scheduler,
@@ -37,9 +37,9 @@ class Runner:
     ) -> None:
         self._scheduler = scheduler
         self._writer = writer
-        self._wakeups = Wakeups(answers.lanes)
+        self._wakeups = Wakeups(executor.lanes)
         self._shards = LeasedShards(
-            share_cache=answers.share_cache,
+            share_cache=executor.share_cache,
             settings=settings,
             clock=clock,
             scheduler=scheduler,
@@ -51,28 +51,28 @@ class Runner:
         )
         self._dispatcher = Dispatcher(
             engine=engine,
-            streams=answers.window if answers.share_cache else answers.lanes,
+            streams=executor.window if executor.share_cache else executor.lanes,
             clock=clock,
             scheduler=scheduler,
             shards=self._shards,
             wakeups=self._wakeups,
         )
-        self._lanes = self._build_lanes(answers, RequestRunner(answers, settings))
+        self._lanes = self._build_lanes(executor, RequestRunner(executor, settings))
 
-    def _build_lanes(self, answers: Executor, requests: RequestRunner) -> list[LaneWorker]:
+    def _build_lanes(self, executor: Executor, requests: RequestRunner) -> list[LaneWorker]:
         return [
             LaneWorker(
                 lane=lane,
-                window=answers.window,
-                has_peers=answers.lanes > 1,
+                window=executor.window,
+                has_peers=executor.lanes > 1,
                 dispatcher=self._dispatcher,
                 shards=self._shards,
                 requests=requests,
                 writer=self._writer,
                 wakeup=self._wakeups[lane],
-                is_reserved=answers.is_reserved,
+                is_reserved=executor.is_reserved,
             )
-            for lane in range(answers.lanes)
+            for lane in range(executor.lanes)
         ]
 
     async def run(self) -> None:

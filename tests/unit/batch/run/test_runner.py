@@ -101,7 +101,7 @@ class RunnerWorld:
         self.scheduler.hold()
         self.runner = Runner(
             engine="echo",
-            answers=self.pool,
+            executor=self.pool,
             settings=world.settings,
             clock=world.clock,
             scheduler=self.scheduler,

@@ -6,11 +6,10 @@ import pytest
 
 from support.pdf_files import pdf_bomb
 from support.waiting import PATIENCE_SECONDS
-from toplu.documents import child_process
 from toplu.documents.child import DocumentOrder
-from toplu.documents.child_process import SPENT, read_in_child
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import Reading
+from toplu.documents.reading_process import SPENT, read_in_child
 from toplu.settings.server import MIB
 
 
@@ -28,7 +27,7 @@ def an_order(**changes: int) -> DocumentOrder:
 @pytest.fixture
 def rogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a program that is run instead of the reader."""
-    monkeypatch.setattr(child_process, "CHILD_MODULE", "rogue")
+    monkeypatch.setattr(reading_process, "CHILD_MODULE", "rogue")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     return tmp_path / "rogue.py"
 
