@@ -6,6 +6,7 @@ import pytest
 
 from support.pdf_files import pdf_bomb
 from support.waiting import PATIENCE_SECONDS
+from toplu.documents import reading_process
 from toplu.documents.child import DocumentOrder
 from toplu.documents.fault import DocumentFault
 from toplu.documents.media_type import Reading
