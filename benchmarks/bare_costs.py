@@ -1,4 +1,4 @@
-"""What one token costs the bare engine in CPU time, read and written, with every lane at work.
+"""Measures the CPU time of one token on the bare engine, read and written, on every lane.
 
     bare_costs.py LINES.jsonl LANES
 

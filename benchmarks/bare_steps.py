@@ -1,4 +1,4 @@
-"""How long a step of the bare engine takes with every lane at work, over a step with one.
+"""Compares a step of the bare engine with every lane at work to a step with one.
 
     bare_steps.py LANES
 

@@ -1,4 +1,4 @@
-"""How much of the bare engine's throughput a batch gets (B1).
+"""Measures the share of the bare engine's throughput that a batch gets (B1).
 
 Two arms, interleaved A B B A, each from a fresh process: the bare engine (`bare_engine`), and
 the same requests as one file batch through `toplu serve`. What peers make of work that shares

@@ -38,7 +38,7 @@ def openai_call(address: str, line: dict[str, Any], seconds_max: float) -> tuple
 def _listen(
     connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[list[float], dict[str, Any]]:
-    """Return the times and the last event, which tells what was used."""
+    """Return the times and the last event, which has what was used."""
     times = [time.perf_counter()]
     connection.request("POST", path, body, headers)
     answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""How many requests a second the control plane carries when the engine costs nothing (B11).
+"""Measures the requests a second of the control plane when the engine costs nothing (B11).
 
 File batches with everything durable: plan, leases, group commits, assembly. The engine is the echo
 in the server's process, or an OpenAI-compatible server that answers at once. The time is from

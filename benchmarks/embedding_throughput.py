@@ -1,4 +1,4 @@
-"""How much of the bare embedder's throughput a batch of embeddings gets.
+"""Measures the share of the bare embedder's throughput that a batch of embeddings gets.
 
 Two arms, interleaved A B B A, each from a fresh process: the bare engine (`bare_embedder`), and
 the same texts as one file batch through `toplu serve`.

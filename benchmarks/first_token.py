@@ -1,4 +1,4 @@
-"""How long the first text of a stream takes, against the bare engine.
+"""Measures the time to the first text of a stream, against the bare engine.
 
 Both arms stay loaded, one idle while the other answers. Each question goes to both, and the arms
 take turns to be first; either has the system instruction's prefix on its one lane that is used.

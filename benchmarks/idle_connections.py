@@ -1,4 +1,4 @@
-"""How long `batches.get` takes beside thousands of connections that say nothing."""
+"""Measures the time of `batches.get` beside thousands of idle connections."""
 
 import resource
 import socket

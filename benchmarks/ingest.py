@@ -1,4 +1,4 @@
-"""What it takes to take a large input in (B10): CPU time over the least that reads it, and memory.
+"""Measures the intake of a large input (B10): CPU time over the least that reads it, and memory.
 
 The limit arm hashes the input and decodes each line into its types, and does nothing else. The
 other one is a server that is sent the input, makes a batch of it, and orders it in its child while

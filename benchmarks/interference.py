@@ -1,4 +1,4 @@
-"""What interactive calls notice of a batch on the same engine, and what they leave it (B5).
+"""Measures what interactive calls notice of a batch on the same engine, and leave to it (B5).
 
 Calls come at random, at the same moments in every round. Rounds without a batch and rounds beside
 one take turns on one server; a third kind has the batch alone, which says how many tokens an engine
@@ -45,7 +45,7 @@ OK = 200
 
 
 class Latencies:
-    """What the calls of one kind of round saw."""
+    """The latencies of one kind of round."""
 
     def __init__(self) -> None:
         self.first: list[float] = []  # seconds to the first text

@@ -1,4 +1,4 @@
-"""What a job of real text gains by being ordered (B3), beside what people run instead.
+"""Measures the gain of a job of real text by its order (B3), beside what people run instead.
 
 All that computes is counted in CPU-seconds. The bound is theory with two measured prices
 (`bare_costs`), of a token that is read and of one that is written: with T tokens in the prompts, of
@@ -26,7 +26,7 @@ MANY_LANES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How many passages there are, and how often each arm runs."""
+    """The number of passages, and of runs of each arm."""
 
     passages: int
     questions: int

@@ -1,4 +1,4 @@
-"""How long `batches.get` takes while a large job is planned and run, over an idle server (B14)."""
+"""Measures `batches.get` while a large job is planned and run, over an idle server (B14)."""
 
 import http.client
 import statistics

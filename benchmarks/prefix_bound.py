@@ -1,4 +1,4 @@
-"""How many tokens of a set of prompts need no computing, at best: the theory to measure against.
+"""Computes the tokens of prompts that need no computing at best: the theory to measure against.
 
 In lexicographic order each prompt shares its longest prefix with the one before it, so what all
 prompts have in common, counted once, is the sum of these prefixes (RadixAttention, arXiv

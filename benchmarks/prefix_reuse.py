@@ -1,4 +1,4 @@
-"""How much of what requests share is read once (B2): cached tokens over those that can be.
+"""Measures how much of what requests share is read once (B2): cached tokens over the most.
 
 The limit is counted, not run: the edges of the trie of all prompts (`prefix_bound`). All arms have
 the counting model, whose tokens, lanes and prefixes are those of the default model; at four lanes

@@ -1,4 +1,4 @@
-"""How many requests are run of a job that asks the same again (B4): at best each once."""
+"""Counts the requests that run of a job with repeated ones (B4): at best each once."""
 
 import tempfile
 from pathlib import Path

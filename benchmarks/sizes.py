@@ -1,4 +1,4 @@
-"""How large a benchmark is run."""
+"""The size of a benchmark."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""How much of the speed of free decoding is left when a schema holds the answer (B17).
+"""Measures the speed of free decoding that is left when a schema holds the answer (B17).
 
 Batches of the same questions on one server, free and in two forms, interleaved; every answer has as
 many tokens as it may: the schemas ask for more than fits. One lane by the clock, four lanes kept

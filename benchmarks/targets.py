@@ -1,4 +1,4 @@
-"""What a figure of a benchmark is to be, and whether it is."""
+"""The targets of a benchmark's figures, and whether each is met."""
 
 from dataclasses import dataclass
 

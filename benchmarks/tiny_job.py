@@ -1,4 +1,4 @@
-"""What a batch of one request costs beside the call itself (B15)."""
+"""Measures the cost of a batch of one request beside the call itself (B15)."""
 
 import json
 import statistics

@@ -94,7 +94,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> str:
 
 
 def is_ready(url: str) -> bool:
-    """Tell a server that listens and still loads its model from one that can answer."""
+    """Distinguish a server that still loads its model from one that can answer."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=10):
             return True

@@ -1,4 +1,4 @@
-"""What people run today, as arms of a benchmark: the same requests, a server for each.
+"""Runs what people use today, as arms of a benchmark: the same requests, a server for each.
 
 asyncio and the openai package ──────────────────▶ server
 Ray Data's HTTP processor ───────────────────────▶ server

@@ -1,4 +1,4 @@
-"""llama.cpp's HTTP server as llama-server starts it when it is told nothing but the model.
+"""llama.cpp's HTTP server as llama-server starts it when it is given nothing but the model.
 
     stock_server.py LANES MODEL.gguf CACHE_MIB
 

@@ -18,7 +18,7 @@ _drawing = threading.Lock()
 
 
 class Clock(Protocol):
-    """What time it is; every room asks here and nowhere else."""
+    """The source of the time; everything asks here and nowhere else."""
 
     def now(self) -> datetime:
         """Return the time of day, aware, in UTC."""

@@ -62,7 +62,7 @@ class Code(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestError:
-    """Why one request of a batch has no response; `code` is the google.rpc number."""
+    """The reason why one request of a batch has no response; `code` is the google.rpc number."""
 
     code: int
     message: str

@@ -22,7 +22,7 @@ JobId = NewType("JobId", str)
 
 
 class JobState(StrEnum):
-    """Where a job stands; the last four are final."""
+    """The state of a job; the last four are final."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -58,14 +58,14 @@ def sources_of(target: JobState) -> frozenset[JobState]:
 
 
 class InputForm(StrEnum):
-    """How the requests came, and so how the results go back."""
+    """The form in which the requests came, and so that of the results."""
 
     INLINE = "INLINE"
     FILE = "FILE"
 
 
 class Method(StrEnum):
-    """What every request of a job asks for."""
+    """The method that every request of a job asks for."""
 
     GENERATE = "GENERATE"
     EMBED = "EMBED"
@@ -73,7 +73,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCounts:
-    """How many requests have which outcome; what is neither succeeded nor failed is pending."""
+    """The number of requests by outcome; what is neither succeeded nor failed is pending."""
 
     total: int = 0
     succeeded: int = 0
@@ -154,7 +154,7 @@ WORK_SCALE = 1000  # shares are whole numbers, also after the division by a weig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What a project had of an engine; the last two are work · WORK_SCALE / weight."""
+    """The work that a project had of an engine; the last two are work · WORK_SCALE / weight."""
 
     weight: int = 1
     served: int = 0  # a counter of what was done for the project

@@ -28,7 +28,7 @@ WORK_OF_REQUEST = 10
 
 
 class Kind(StrEnum):
-    """How requests came, which decides what they cost."""
+    """The kind of call that requests came by, which decides on their price."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
@@ -83,7 +83,7 @@ class Usage:
 
     @property
     def work(self) -> int:
-        """What the tokens cost an engine, in tenths of a prompt token that it computes."""
+        """The cost of the tokens for an engine, in tenths of a prompt token that it computes."""
         return (
             (self.prompt_tokens - self.cached_tokens) * WORK_OF_PROMPT_TOKEN
             + self.cached_tokens * WORK_OF_CACHED_TOKEN
@@ -107,7 +107,7 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What one token costs in an interactive call, in units of the currency."""
+    """The price of one token in an interactive call, in units of the currency."""
 
     currency: str = "USD"
     input_units: int = 0

@@ -1,4 +1,4 @@
-"""What comes out of a batch, through the official SDK and through raw HTTP."""
+"""Results of a batch, through the official SDK and through raw HTTP."""
 
 import json
 

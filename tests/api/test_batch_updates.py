@@ -1,4 +1,4 @@
-"""What may be changed of a batch: its display name and its priority."""
+"""A batch may be changed in two fields: its display name and its priority."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ def started(folder: Path, **settings: object) -> LocalServer:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A server that accepts any key, of which the operator said nothing more."""
+    """A server that accepts any key, with no further setting."""
     with started(tmp_path_factory.mktemp("keyless")) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Interactive calls on a full engine: who goes away makes room, who comes too late is told."""
+"""Interactive calls on a full engine: one that goes away makes room, one too late gets an error."""
 
 import json
 import select

@@ -1,4 +1,4 @@
-"""Who may call: keys in their three places, keys that are wrong, and projects apart."""
+"""The right to call: keys in their three places, keys that are wrong, and projects apart."""
 
 import asyncio
 import json
@@ -177,7 +177,7 @@ def test_a_revoked_key_stops_and_opens_nothing(
 
 
 def same_but_for_names(first: httpx.Response, second: httpx.Response, *names: str) -> bool:
-    """Tell whether a client can tell the replies apart, other than by what it asked for."""
+    """Return whether a client can see a difference, other than by what it asked for."""
     texts = []
     for reply in (first, second):
         text = reply.text

@@ -1,4 +1,4 @@
-"""Images that are not shown: each refusal says what is wrong, and where."""
+"""Images that are refused: each refusal says what is wrong, and where."""
 
 from typing import Any
 

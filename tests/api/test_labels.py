@@ -1,4 +1,4 @@
-"""Labels of requests, as today's SDKs send them: accepted, and what was used under each is told."""
+"""Labels of requests, as today's SDKs send them: accepted, and the use under each is counted."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Streams are metered like every other interactive call: what was told is what it costs."""
+"""Streams are metered like every other interactive call: what was sent is what it costs."""
 
 import httpx2 as httpx
 import pytest

@@ -68,7 +68,7 @@ def test_only_a_batch_has_older_clients(http: httpx.Client) -> None:
 
 
 def states_of(http: httpx.Client, name: str, style: str | None) -> set[str]:
-    """Return the state of a batch as get and list tell it."""
+    """Return the state of a batch as get and list have it."""
     headers = {} if style is None else {"X-Toplu-State-Style": style}
     found = http.get(f"/v1beta/{name}", headers=headers).json()
     listed = http.get("/v1beta/batches", headers=headers).json()["operations"]

@@ -1,4 +1,4 @@
-"""What is ours of a request is put into it before it goes to another server."""
+"""Files and caches of ours are put into a request before it goes to another server."""
 
 from collections.abc import Iterator
 from typing import Any

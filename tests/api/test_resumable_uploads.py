@@ -1,4 +1,4 @@
-"""Resumable uploads as the protocol tells them, over HTTP and through the SDK."""
+"""Resumable uploads as the protocol has them, over HTTP and through the SDK."""
 
 import io
 import random

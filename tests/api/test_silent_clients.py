@@ -152,7 +152,7 @@ def test_whoever_sends_slowly_leaves_room(
 
 
 def is_answered(server: LocalServer) -> bool:
-    """Tell whether a new connection gets something else than a 503."""
+    """Return whether a new connection gets something else than a 503."""
     with ExitStack() as sockets, contextlib.suppress(ConnectionError):
         raw = connect(server, sockets)
         raw.sendall(HEALTH)

@@ -1,4 +1,4 @@
-"""thinkingConfig: thoughts told or not, counted and paid for; models that do not think."""
+"""thinkingConfig: thoughts returned or not, counted and paid for; models that do not think."""
 
 import contextlib
 from pathlib import Path

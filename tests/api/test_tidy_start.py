@@ -1,4 +1,4 @@
-"""What a server finds in its data folder when it starts."""
+"""A server puts its data folder in order when it starts."""
 
 from pathlib import Path
 

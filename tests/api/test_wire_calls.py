@@ -1,4 +1,4 @@
-"""What every call has in common: versions, queries, paths, lenient bodies, gzip, limits."""
+"""Rules of every call: versions, queries, paths, lenient bodies, gzip, limits."""
 
 import gzip
 import http.client

@@ -34,7 +34,7 @@ def usage_of(response: dict[str, Any]) -> tuple[int, int]:
 
 
 def limit_of(folder: Path, texts: list[str]) -> tuple[int, int]:
-    """What one lane has cached that is asked one after another, in the best order."""
+    """The tokens that one lane has cached, asked one after another in the best order."""
     with started_server(folder, config=quick_model(OUTPUT_TOKENS, lanes=1)) as server:
         usages = [usage_of(ask(server, text)) for text in sorted(texts)]
     return sum(prompt for prompt, _ in usages), sum(cached for _, cached in usages)

@@ -1,4 +1,4 @@
-"""What keeps a server from starting is said in one line, with an exit code that scripts see."""
+"""A server that cannot start writes one line, and ends with a code that scripts see."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""A batch of embeddings on somebody else's llama.cpp, which is away when the batch begins."""
+"""A batch of embeddings on another server's llama.cpp, which is away when the batch begins."""
 
 import math
 from pathlib import Path

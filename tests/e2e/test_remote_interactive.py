@@ -1,4 +1,4 @@
-"""Interactive calls by Google's SDK to a model on somebody else's llama.cpp, also beside a batch.
+"""Interactive calls by Google's SDK to a model on another server's llama.cpp, also beside a batch.
 
 The server holds answers to schemas and calls functions in its own way, as OpenAI's API has it.
 """

@@ -1,4 +1,4 @@
-"""Leader first on somebody else's llama.cpp: every line is answered, and in its order."""
+"""Leader first on another server's llama.cpp: every line is answered, and in its order."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""kill -9 of somebody else's server: the batch waits for it, and every line gets its answer."""
+"""kill -9 of a remote server: the batch waits for it, and every line gets its answer."""
 
 from pathlib import Path
 

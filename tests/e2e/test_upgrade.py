@@ -50,7 +50,7 @@ def opened(
 
 
 def is_within(expected: Any, found: Any) -> bool:
-    """Whether all that is expected was found; messages may have further fields."""
+    """Return whether all that is expected was found; messages may have further fields."""
     if isinstance(expected, dict):
         return isinstance(found, dict) and all(
             name in found and is_within(value, found[name]) for name, value in expected.items()

@@ -56,7 +56,7 @@ def _with_sight(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[E
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
 async def seeing(request: pytest.FixtureRequest) -> AsyncIterator[EngineHandle]:
-    """An engine that is shown images."""
+    """An engine that sees images."""
     async with _with_sight(request) as engine:
         yield engine
 

@@ -1,4 +1,4 @@
-"""What every engine promises of functions: whole calls of what is allowed, with valid arguments."""
+"""Every engine's promise of functions: whole calls of what is allowed, with valid arguments."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What every engine promises, whatever answers inside it."""
+"""The promises of every engine, whatever answers inside it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What every engine promises to whoever listens while it answers."""
+"""The promises of every engine to a listener while it answers."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What every embedder promises, whatever computes inside it."""
+"""The promises of every embedder, whatever computes inside it."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""What a server of vectors is asked through the Gemini API, and what becomes of its answers."""
+"""Requests to a server of vectors through the Gemini API, and the fate of its answers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is computed of a prefix once, by real llama.cpp, whatever else its lanes do meanwhile."""
+"""A prefix is computed once, by real llama.cpp, whatever else its lanes do meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator

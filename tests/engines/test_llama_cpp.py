@@ -1,4 +1,4 @@
-"""What only llama.cpp does: prefixes, seeds, stop sequences, slots and its process."""
+"""Behaviour of llama.cpp alone: prefixes, seeds, stop sequences, slots and its process."""
 
 import asyncio
 import os

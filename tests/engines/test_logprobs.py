@@ -1,4 +1,4 @@
-"""What every engine says of how likely it found the tokens of its answer."""
+"""The log-probabilities that every engine returns for the tokens of its answer."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What only all-MiniLM-L6-v2 does: the reference's vectors, meaning, its graph and its process."""
+"""Behaviour of all-MiniLM-L6-v2: the reference's vectors, meaning, its graph and its process."""
 
 import asyncio
 import json

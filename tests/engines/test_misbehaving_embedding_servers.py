@@ -1,4 +1,4 @@
-"""What servers of vectors do wrong costs no text its vector, and no two get mixed up."""
+"""Faults of servers of vectors cost no text its vector, and no two get mixed up."""
 
 import asyncio
 import math

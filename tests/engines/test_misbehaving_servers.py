@@ -1,4 +1,4 @@
-"""What servers do wrong costs no request its answer, and no two answers get mixed up."""
+"""Faults of servers cost no request its answer, and no two answers get mixed up."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""What a request asks of the drawing of tokens, as llama.cpp does it."""
+"""The sampling fields of a request, as llama.cpp follows them."""
 
 from collections import Counter
 from typing import Any

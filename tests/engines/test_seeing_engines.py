@@ -1,4 +1,4 @@
-"""What every engine promises that is shown images, whatever looks at them inside it."""
+"""The promises of every engine that sees images, whatever reads them inside it."""
 
 import asyncio
 from dataclasses import replace

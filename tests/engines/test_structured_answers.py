@@ -1,4 +1,4 @@
-"""What a grammar does to llama.cpp: lanes and prefixes stay as they are, and so does the engine."""
+"""A grammar leaves llama.cpp as it is: lanes, prefixes and the engine itself."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What engines of models that think promise: thoughts first, counted apart, within the budget."""
+"""The promises of models that think: thoughts first, counted apart, within the budget."""
 
 import json
 from dataclasses import replace

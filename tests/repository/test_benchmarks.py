@@ -1,4 +1,4 @@
-"""Benchmarks are run by hand, so that this alone tells when a change has broken one."""
+"""Benchmarks are run by hand, so that this alone notices when a change has broken one."""
 
 import os
 import subprocess

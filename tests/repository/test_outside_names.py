@@ -16,7 +16,7 @@ from toplu.settings.server import Settings
 
 @pytest.fixture(scope="module", params=ARCHIVES, ids=lambda path: path.name)
 def names(request: pytest.FixtureRequest) -> Any:
-    """What an older version wrote down of itself."""
+    """The names that an older version wrote down of itself."""
     with tarfile.open(request.param) as archive:
         facts = archive.extractfile("facts.json")
         assert facts is not None

@@ -20,7 +20,7 @@ FOLDER_FILES_MAX = 12
 LISTS_OF_ONE_KIND = {"api/gemini", "cli", "store/rows", "structured", "wire/gemini"}
 MIGRATIONS = "store/rows/migrations/versions"
 BANNED_NAMES = {"utils", "helpers", "common", "core", "base", "types", "misc", "manager", "stuff"}
-QUESTION_WORDS = {"What", "Who", "Whose", "Where", "How", "Whether"}
+QUESTION_WORDS = {"What", "Who", "Whose", "Where", "How", "When", "Which", "Why"}
 
 
 def sources() -> Iterator[Path]:
@@ -82,11 +82,23 @@ def test_no_folder_of_ours_holds_more_than_one_sees_at_once() -> None:
     check("full_folders", full - LISTS_OF_ONE_KIND - {MIGRATIONS})
 
 
-def test_a_docstring_of_ours_begins_with_a_subject() -> None:
-    documents = ((path, ast.get_docstring(module) or "") for path, module in product())
+def docstrings(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the name of each thing in the module that has a docstring, and its first word."""
+    things = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(module):
+        if isinstance(node, things) and (text := ast.get_docstring(node)):
+            yield getattr(node, "name", "module"), text.split()[0]
+
+
+def test_a_docstring_begins_with_a_subject_or_a_verb() -> None:
     check(
         "question_docstrings",
-        {path for path, text in documents if set(text.split()[:1]) & QUESTION_WORDS},
+        {
+            f"{path.relative_to(ROOT)}:{name}"
+            for path in sources()
+            for name, word in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+            if word in QUESTION_WORDS
+        },
     )
 
 

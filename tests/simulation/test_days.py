@@ -80,7 +80,7 @@ def test_no_priority_starves_a_job_of_the_same_project() -> None:
 
 
 def test_an_engine_that_is_asked_for_too_much_starves_nobody() -> None:
-    """Small jobs come for ever, more than can be done; a large one still ends before it expires."""
+    """Small jobs come without end, more than can be done; a large one ends before it expires."""
     large = Load(name="large", project="large", arrives=0.0, seconds=10 * HOUR)
     stream = [
         Load(name=f"small-{n:03}", project=f"p{n % 3}", arrives=n * HOUR / 2, seconds=0.6 * HOUR)

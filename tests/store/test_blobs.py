@@ -1,4 +1,4 @@
-"""What every store of blobs promises; another one joins by a line in `conftest.blobs`."""
+"""The promises of every store of blobs; another one joins by a line in `conftest.blobs`."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

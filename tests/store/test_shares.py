@@ -1,4 +1,4 @@
-"""Who competes for an engine, and what projects had of it."""
+"""The jobs that compete for an engine, and the work that projects had of it."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -7,7 +7,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class FakeClock:
-    """Keeps the time it was told; sleepers wake when `advance` passes their moment."""
+    """Keeps the time that it was set to; sleepers wake when `advance` passes their moment."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self._now = now

@@ -1,4 +1,4 @@
-"""How much the fuzz tests try: the same few examples each time, or many fresh ones.
+"""Settings of the fuzz tests: the same few examples each time, or many fresh ones.
 
 `make fuzz` asks for the latter by TOPLU_FUZZ_EXAMPLES.
 """

@@ -119,7 +119,7 @@ def executions(server: Server, name: str) -> list[int]:
 
 
 def wait_for_answers(server: Server, name: str, count: int) -> None:
-    """Return once the log tells of `count` answers, over all runs of the server."""
+    """Return once the log has `count` answers, over all runs of the server."""
     job = name.removeprefix("batches/")
     server.wait_until(
         lambda: len(server.events("request_finished", job=job)) >= count,

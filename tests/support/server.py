@@ -31,7 +31,7 @@ LOG_TAIL_LINES = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a call was answered with."""
+    """The answer to a call."""
 
     status: int
     headers: dict[str, str]  # names in lower case

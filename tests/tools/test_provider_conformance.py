@@ -1,4 +1,4 @@
-"""What every search provider does."""
+"""The promises of every search provider."""
 
 import asyncio
 

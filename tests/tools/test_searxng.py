@@ -1,4 +1,4 @@
-"""A SearXNG that is wrongly set up, away or not one at all: each is told as what it is."""
+"""A SearXNG that is wrongly set up, away or not one at all: each has an error of its own."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing

@@ -16,7 +16,7 @@ class LineGroup:
         self.spans: list[LineSpan] = []
 
     def has_room(self, span: LineSpan) -> bool:
-        """Whether the line may still be added; an empty group takes any line."""
+        """Return whether the line may still be added; an empty group takes any line."""
         if not self.spans:
             return True
         return len(self.spans) < self._lines_max and self._bytes + span.length <= self._bytes_max

@@ -23,7 +23,7 @@ PDF_PASSWORD_ERRORS = {4, 5}
 
 
 class ChildOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What to read, and within which limits."""
+    """The thing to read, with the limits on it."""
 
     size_bytes: int
     memory_bytes_max: int

@@ -1,4 +1,4 @@
-"""Why a document has no text for the model."""
+"""The error of a document that has no text for the model."""
 
 
 class DocumentFault(Exception):

@@ -1,4 +1,4 @@
-"""Which MIME types are images, which of them are read, and how their bytes begin."""
+"""The MIME types of images, those that are read, and the first bytes of each."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ IMAGES = "image/"
 
 
 class ImageType(StrEnum):
-    """What is read."""
+    """The types that are read."""
 
     PNG = "image/png"
     JPEG = "image/jpeg"
@@ -31,7 +31,7 @@ RIFF, WEBP, WEBP_AT = b"RIFF", b"WEBP", 8
 
 
 def is_image(mime_type: str | None) -> bool:
-    """Whether the type is that of an image, read or not."""
+    """Return whether the type is that of an image, read or not."""
     name = name_of(mime_type or "")
     return name.startswith(IMAGES) and SHAPE.fullmatch(name) is not None
 

@@ -1,4 +1,4 @@
-"""Which MIME types are documents, and how each is read.
+"""The MIME types of documents, and the way to read each.
 
 Source code has many names and no list of them: any `text/x-…` is text. The suffixes are those of
 RFC 6838, which say what a type is made of.
@@ -12,7 +12,7 @@ from toplu.documents.fault import DocumentFault
 
 
 class Reading(StrEnum):
-    """How bytes become text."""
+    """The ways from bytes to text."""
 
     TEXT = "TEXT"
     XML = "XML"  # as it stands, but it may name its own charset
@@ -121,7 +121,7 @@ def name_of(mime_type: str) -> str:
 
 
 def is_known(mime_type: str | None) -> bool:
-    """Whether the type says anything about the bytes."""
+    """Return whether the type says anything about the bytes."""
     return name_of(mime_type or "") not in UNKNOWN
 
 

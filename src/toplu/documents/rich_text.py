@@ -37,7 +37,7 @@ def read_rich_text(data: bytes) -> str:
 
 
 def is_rich_text(data: bytes) -> bool:
-    """Whether the bytes begin as RTF does."""
+    """Return whether the bytes begin as RTF does."""
     return data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(MARK)
 
 

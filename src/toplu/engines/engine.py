@@ -27,7 +27,7 @@ class Engine(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many requests run at the same time."""
+        """The number of requests that run at the same time."""
         ...
 
     async def generate(

@@ -57,7 +57,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to draw tokens; every value is decided, nothing is left to an engine's defaults."""
+    """The rules for drawing tokens; nothing is left to an engine's defaults."""
 
     temperature: float
     top_p: float
@@ -71,7 +71,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thinking:
-    """How a model that thinks before it answers is to do it."""
+    """The rules for a model that thinks before it answers."""
 
     tokens_max: int | None  # 0: not at all; None: as long as it likes
     is_told: bool = False  # whether the client wants to read the thoughts

@@ -150,7 +150,7 @@ class Attachments:
 
 
 class _Room:
-    """What the documents and images of one request may still take together."""
+    """The room that is left for the documents and images of one request together."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -36,7 +36,7 @@ GONE = "The upload does not exist, has expired or its file was deleted."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadProgress:
-    """Where an upload stands."""
+    """The progress of an upload."""
 
     state: UploadState
     received_bytes: int

@@ -1,1 +1,1 @@
-"""Which models exist, and where their files come from."""
+"""The models that exist, and the sources of their files."""

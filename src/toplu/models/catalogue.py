@@ -1,4 +1,4 @@
-"""Which model names exist, and which model answers to each.
+"""The model names that exist, with the model that answers to each.
 
 A model answers to its own name, to literal aliases and to glob aliases (`gemini-*`). An alias
 that begins with `!` takes names out of the globs of its model again: `!*embedding*` keeps a

@@ -14,14 +14,14 @@ Price = Annotated[str, msgspec.Meta(pattern=money.PRICE_PATTERN)]
 
 
 class Kind(StrEnum):
-    """What a model makes of what it is given."""
+    """The output of a model."""
 
     GENERATION = "generation"
     EMBEDDING = "embedding"
 
 
 class EchoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the echo engine behaves; the patterns are searched in the last user text."""
+    """The behaviour of the echo engine; the patterns are searched in the last user text."""
 
     delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # per request
     word_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # after each word of an answer
@@ -37,7 +37,7 @@ class ThinkingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class PriceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a million tokens cost in interactive calls; a batch pays half, see `money`."""
+    """The price of a million tokens in interactive calls; a batch pays half, see `money`."""
 
     input: Price = "0"
     output: Price = "0"
@@ -103,7 +103,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def engine_kind(self) -> Kind:
-        """What the engine makes; servers make both, and text unless set otherwise."""
+        """The output of the engine; servers make both kinds, and text unless set otherwise."""
         return Kind.EMBEDDING if self.engine.endswith("_embedder") else Kind.GENERATION
 
     @property
@@ -117,7 +117,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def caches(self) -> int:
-        """How many lanes have to read a prefix each for itself."""
+        """The number of lanes that have to read a prefix each for itself."""
         shares = self.shared_cache or self.is_remote or self.kind is Kind.EMBEDDING
         return 1 if shares else self.lanes
 

@@ -75,7 +75,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a model's servers are used; the numbers are for each of them."""
+    """The use of a model's servers; the numbers are for each of them."""
 
     # Requests at a time: begun with `first`, then as many as serve best, never more than `max`.
     requests_first: Positive = 16

@@ -47,7 +47,7 @@ Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
 
 
 class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a project may use; None is no limit, but for the two that the settings have too."""
+    """The limits of a project; None is no limit, but for the two that the settings have too."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     # Of an engine that several projects want: one with weight 2 gets twice what one with 1 gets.
@@ -68,7 +68,7 @@ Deduplication = Literal["deterministic", "all", "never"]
 
 
 class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where `google_search` searches: in the index of `toplu search`, or on a SearXNG server."""
+    """The source of `google_search`: the index of `toplu search`, or a SearXNG server."""
 
     provider: Literal["local", "searxng"] = "local"
     url: str | None = None  # of the SearXNG server

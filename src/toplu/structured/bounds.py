@@ -11,7 +11,7 @@ from toplu.structured.schema_fault import SchemaFault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaBounds:
-    """How large a schema may be; the names are those of the settings."""
+    """The largest size of a schema; the names are those of the settings."""
 
     bytes_max: int = 512 * KIB  # written as JSON
     depth_max: int = 100  # objects and lists within each other

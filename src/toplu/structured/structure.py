@@ -33,7 +33,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Structure(Proof):
-    """What an answer must look like: `find_violation` decides, `rule` only helps to get there."""
+    """The form that an answer must have: `find_violation` decides, `rule` helps to get there."""
 
     json_schema: Any  # the client's own, less options of engines
     held_schema: dict[str, Any] = field(repr=False)  # what the rule is made of

@@ -47,7 +47,7 @@ FORMATS = {f"uuid{version}": partial(_is_uuid, version) for version in UUID_VERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """What of a schema an answer breaks, and where in the answer."""
+    """The keyword of a schema that an answer breaks, and its place in the answer."""
 
     keyword: str
     place: str  # `$` is the whole answer, as in JSONPath

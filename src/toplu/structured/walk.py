@@ -101,7 +101,7 @@ def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -
 
 
 class _Answer:
-    """What is written so far, and whether it is within a string."""
+    """The text so far, and whether it ends within a string."""
 
     def __init__(self, *, is_text: bool) -> None:
         self.written = bytearray()

@@ -29,7 +29,7 @@ QUESTION_MARKS = ("?", "？")  # noqa: RUF001  # the wide one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was searched for and found for one request; the pages as they were quoted."""
+    """The queries and results of one request; the pages as they were quoted."""
 
     queries: tuple[str, ...]
     pages: tuple[Page, ...]

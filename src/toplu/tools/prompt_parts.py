@@ -17,7 +17,7 @@ from toplu.wire.gemini.content import GenerateContentResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptParts:
-    """What is known of a prompt beside its length."""
+    """The facts about a prompt beside its length."""
 
     asked_tokens: int | None  # without what was found; None if nothing was
     image_tokens: int | None  # None if the engine does not know

@@ -1,4 +1,4 @@
-"""Which pages bear out which sentences of an answer, by the words that they share.
+"""Finds the pages that bear out the sentences of an answer, by the words that they share.
 
 A sentence is supported by a page that has at least half of its telling words, two at least. The
 confidence is that share. It says nothing of what the words mean together: only that the page

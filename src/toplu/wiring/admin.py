@@ -21,7 +21,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What the operator reads and changes of projects."""
+    """The parts that the operator reads and changes of projects."""
 
     ledger: Ledger
     quotas: Quotas

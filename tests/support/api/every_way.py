@@ -75,7 +75,7 @@ def _outcome(body: Answer) -> Answer:
 
 
 def _joined(chunks: list[Answer]) -> Answer:
-    """Return the chunks as one response; the last of them has what is not told in pieces."""
+    """Return the chunks as one response; the last of them has what does not come in pieces."""
     if "error" in chunks[-1]:
         return chunks[-1]
     candidates: dict[int, Answer] = {}

@@ -1,4 +1,4 @@
-"""A runner whose lanes are watched, with a pool that answers when it is told to."""
+"""A runner whose lanes are watched, with a pool that answers when the test says so."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from toplu.wire.gemini.content import GenerateContentRequest
 
 
 class LanePool:
-    """Answers the oldest request of a lane when it is told to."""
+    """Answers the oldest request of a lane when the test says so."""
 
     window = 2
     share_cache = False

@@ -28,7 +28,7 @@ MODELS = {"echo": "gemini-2.5-flash", "llama": "llama", "embedding": "minilm"}
 
 
 class Client:
-    """Makes batches, looks at them, cancels and deletes some, until told to stop."""
+    """Makes batches, looks at them, cancels and deletes some, until it has to stop."""
 
     def __init__(self, server: Server, witness: Witness, up: threading.Event, seed: int) -> None:
         self._server = server

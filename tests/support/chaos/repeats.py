@@ -1,4 +1,4 @@
-"""What ran again after a kill, read from the server's log, against what may run again.
+"""Compares the requests that ran again after a kill with those that may, by the server's log.
 
 A request may be started a second time only if it was in flight when the server was killed, or its
 result was still to be made durable. Results are written in groups, one after another: what was
@@ -14,7 +14,7 @@ Request = tuple[str, int]  # job and index
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What the log of one life of the server tells of requests."""
+    """The requests in the log of one life of the server."""
 
     started: Counter[Request]
     may_repeat: set[Request]  # not known to be durable when it was killed

@@ -1,4 +1,4 @@
-"""What the clients of a storm were promised, and whether every promise was kept."""
+"""Remembers the promises to the clients of a storm, and checks that each was kept."""
 
 import threading
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ SUCCEEDED, CANCELLED = "JOB_STATE_SUCCEEDED", "JOB_STATE_CANCELLED"
 
 @dataclass(slots=True)
 class Promise:
-    """One batch as its client knows it: what the server has said 200 to, and what it has told."""
+    """One batch as its client knows it: the calls that got a 200, and the answers to them."""
 
     title: str  # the display name, which also finds a batch whose create call broke off
     kind: str  # echo, llama or embedding

@@ -128,7 +128,7 @@ async def launched_kind(
 async def remote_of(
     server: EngineHandle, model: ModelSettings = OPENAI_SERVER
 ) -> AsyncIterator[EngineHandle]:
-    """Yield the remote engine that a running llama.cpp is to whoever has its address and key."""
+    """Yield the remote engine of a running llama.cpp, by its address and key."""
     url = f"{server.engine.address}/v1"
     with TemporaryDirectory() as folder:
         key_file = Path(folder) / "key"

@@ -1,4 +1,4 @@
-"""llama.cpp's own HTTP server as a process that somebody else runs, on a port of its own."""
+"""llama.cpp's own HTTP server as a process that another runs, on a port of its own."""
 
 import asyncio
 import socket

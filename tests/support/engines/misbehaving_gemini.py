@@ -1,4 +1,4 @@
-"""The same for the Gemini API: a server that does what a test tells it to, most of it wrong."""
+"""The same for the Gemini API: a server that does what a test asks for, most of it wrong."""
 
 import asyncio
 import json

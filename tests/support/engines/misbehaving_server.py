@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server that does what a test tells it to, most of it wrong."""
+"""An OpenAI-compatible server that does what a test asks for, most of it wrong."""
 
 import asyncio
 import base64

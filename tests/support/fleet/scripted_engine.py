@@ -30,7 +30,7 @@ NO_GROUNDER = Grounder(
 
 
 class FakeClock:
-    """Time stands until `advance`; whoever sleeps is noted."""
+    """Time stands until `advance`; sleepers are noted."""
 
     def __init__(self) -> None:
         self.moment = datetime(2030, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ class RestlessClock(FakeClock):
 
 
 class ScriptedEngine:
-    """Holds every call until the test lets it go, and dies when it is told to."""
+    """Holds every call until the test releases it, and dies when the test says so."""
 
     lanes = 2
     pid = 4711

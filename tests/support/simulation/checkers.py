@@ -1,4 +1,4 @@
-"""What must hold after every step, read from the disk as a stranger would read it."""
+"""Checks what must hold after every step, read from the disk as a stranger would read it."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What ran, and what of it was sure to stay: nothing of that is to run again."""
+"""Remembers the requests that ran, and whose results were sure to stay: none may run again."""
 
 import json
 from collections import Counter, defaultdict

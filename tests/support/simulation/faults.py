@@ -1,4 +1,4 @@
-"""What goes wrong, by seed: engines, disks, the database, the clock and the server itself."""
+"""Faults by seed: of engines, disks, the database, the clock and the server itself."""
 
 import asyncio
 import errno
@@ -27,7 +27,7 @@ from toplu.store.rows.database import Database
 
 @dataclass
 class Weather:
-    """How likely each fault is at each call; a seed decides on all of them."""
+    """The probability of each fault at each call; a seed decides on all of them."""
 
     chance: random.Random
     engine_crash: float = 0.0
@@ -63,7 +63,7 @@ class Weather:
         self.disk_full = self.torn_write = self.database_busy = self.child_crash = 0.0
 
     def strikes(self, fault: str) -> bool:
-        """Whether the fault happens at this call."""
+        """Return whether the fault happens at this call."""
         likely: float = getattr(self, fault)
         struck = likely > 0 and self.chance.random() < likely
         if struck:

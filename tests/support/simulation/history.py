@@ -41,7 +41,7 @@ TRIES_MAX = 100  # of a call while the weather is bad
 
 @dataclass
 class History:
-    """What one seed makes happen."""
+    """The events of one seed."""
 
     seed: int
     folder: Path

@@ -1,4 +1,4 @@
-"""How long the product's own lanes take for a job, in virtual time.
+"""Measures how long the product's own lanes take for a job, in virtual time.
 
     stdin: {"lengths": [310, …], "lanes": 16, "told": true, "seed": 0}      stdout: seconds
 

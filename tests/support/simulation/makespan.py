@@ -1,4 +1,4 @@
-"""How long a job takes on lanes that work side by side, by the order in which it is begun.
+"""Computes how long a job takes on lanes side by side, by the order in which it is begun.
 
 Every lane writes as fast as any other, whatever the others do: time is counted in tokens of one
 lane. The product's own lanes are in `lanes_in_time`.

@@ -1,4 +1,4 @@
-"""What others do instead: the policies that ours is measured against."""
+"""The policies of others, which ours is measured against."""
 
 from support.simulation.virtual_engine import DAY, Load, Scene
 

@@ -73,7 +73,7 @@ def results_count_twice() -> AbstractContextManager[Any]:
 
 
 def finished_work_is_forgotten() -> AbstractContextManager[Any]:
-    """Whoever takes a shard over begins it anew, and what was finished is in the log twice."""
+    """The next holder of a shard begins it again, and what was finished is in the log twice."""
     init = LeasedShard.__init__
 
     def forgetful(self: LeasedShard, lease: Any, lines: Any, **more: Any) -> None:

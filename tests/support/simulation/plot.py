@@ -1,4 +1,4 @@
-"""What a history is likely to have in it. One without a plot has something of everything."""
+"""The events that a history is likely to have. One without a plot has something of everything."""
 
 import random
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ WORD_KINDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """How likely each event is at each step; a plot makes sure of what one bug needs."""
+    """The probability of each event at each step; a plot makes sure of what one bug needs."""
 
     kill: float = 0.06
     jump: float | None = None  # None: in half of the histories

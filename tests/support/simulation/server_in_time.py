@@ -114,7 +114,7 @@ class ServerInTime:
 
     @property
     def clock_seconds(self) -> float:
-        """How long the simulation has been going on."""
+        """The time that the simulation has been going on."""
         return self._now if self._loop is None else self._loop.now
 
     def _note_start(self, text: str) -> None:

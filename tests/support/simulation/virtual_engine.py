@@ -56,7 +56,7 @@ class Load:
 
 @dataclass(kw_only=True)
 class Scene:
-    """What a policy may look at when a lane is free."""
+    """The facts that a policy may look at when a lane is free."""
 
     now: float
     lanes: int
@@ -124,7 +124,7 @@ def _begin(scene: Scene, chosen: NextJob) -> None:
 
 @dataclass
 class Gap:
-    """How far the counters of projects that both waited all the time moved apart."""
+    """The distance that the counters of projects moved apart while both waited."""
 
     widest: float = 0.0
     _since: dict[tuple[str, str], float] = field(default_factory=dict)

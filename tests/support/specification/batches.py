@@ -1,4 +1,4 @@
-"""What the server itself says of its batches, for comparison with what a script printed."""
+"""The batches as the server itself has them, for comparison with what a script printed."""
 
 from typing import Any
 

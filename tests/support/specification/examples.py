@@ -45,7 +45,7 @@ def given(lines: str) -> Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a script printed and how it ended."""
+    """The output of a script, and its end."""
 
     stdout: str
     stderr: str

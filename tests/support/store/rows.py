@@ -70,7 +70,7 @@ async def lease(
 
 
 def progress(lease: Lease, succeeded: int, failed: int = 0, committed_bytes: int = 100) -> Progress:
-    """What a worker reports that has written one segment."""
+    """Return the report of a worker that has written one segment."""
     segment = Segment(
         job=lease.job.id,
         shard=lease.shard.number,

@@ -1,4 +1,4 @@
-"""What every reply passes, that of a call that crashed as well."""
+"""Every reply passes the middleware, that of a call that crashed as well."""
 
 from typing import Any, cast
 

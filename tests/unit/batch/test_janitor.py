@@ -1,4 +1,4 @@
-"""When the janitor makes its next round."""
+"""The time of the janitor's next round."""
 
 from datetime import timedelta
 from pathlib import Path

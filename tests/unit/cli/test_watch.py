@@ -1,4 +1,4 @@
-"""What `toplu watch` says of a batch."""
+"""The lines of `toplu watch` about a batch."""
 
 from io import StringIO
 from typing import Any

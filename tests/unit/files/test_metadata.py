@@ -1,4 +1,4 @@
-"""What a client may call its file: the MIME type is kept as it is, or refused."""
+"""Metadata of a client's file: the MIME type is kept as it is, or refused."""
 
 import pytest
 

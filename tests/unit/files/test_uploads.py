@@ -1,4 +1,4 @@
-"""What may be uploaded, under which names, and how much of it."""
+"""Uploads: their content, their names and their bounds."""
 
 import hashlib
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Interactive calls beside a batch, through a whole pool: nothing is lost, nothing told twice."""
+"""Interactive calls beside a batch, through a whole pool: nothing is lost, nothing sent twice."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Keys: shown once, kept as digests, and worth nothing soon after they are revoked."""
+"""Keys: returned once, kept as digests, and worth nothing soon after they are revoked."""
 
 import re
 from collections.abc import AsyncIterator

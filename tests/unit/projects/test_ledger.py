@@ -1,4 +1,4 @@
-"""The ledger is durable when it returns, and nobody waits for ever."""
+"""The ledger is durable when it returns, and nobody waits without end."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What stays of a schema when a grammar cannot hold all of it."""
+"""The part of a schema that stays when a grammar cannot hold all of it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What was asked, said and shown, and what was found, add up to the prompt."""
+"""Tokens of the texts, of the images and of what was found add up to the prompt."""
 
 import msgspec
 import pytest

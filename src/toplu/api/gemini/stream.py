@@ -32,7 +32,7 @@ Work = Callable[[Listener], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What stands around the chunks."""
+    """The text around the chunks."""
 
     content_type: str
     before_first: bytes

@@ -30,7 +30,7 @@ class ErrorStatus(Message, frozen=True, kw_only=True):
 
 
 class ErrorBody(Message, frozen=True, kw_only=True):
-    """What every client of a Google API expects of a failed call."""
+    """The body of a failed call, as clients of every Google API expect it."""
 
     error: ErrorStatus
 

@@ -29,7 +29,7 @@ def new_job_id() -> JobId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What is to become a job; its input is kept under its id."""
+    """A job before it is kept; its input is kept under its id."""
 
     id: JobId
     project: ProjectId

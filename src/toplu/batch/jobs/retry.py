@@ -105,7 +105,7 @@ class JobRetry:
 
 
 class _Copied:
-    """How many lines were copied."""
+    """The number of lines that were copied."""
 
     count = 0
 

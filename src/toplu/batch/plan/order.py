@@ -43,7 +43,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def own_bytes(self) -> int:
-        """How many bytes a lane reads that has just read the request before it; about."""
+        """The bytes that a lane reads after the request before it; about."""
         return max(0, len(self.line or b"") - self.shared_bytes)
 
 

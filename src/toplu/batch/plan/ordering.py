@@ -51,7 +51,7 @@ PLACE = struct.Struct(">IQII")
 
 
 class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan depends on, beside the input."""
+    """The rules that a plan follows, beside the input."""
 
     method: Method
     batch_model: str  # the name that the batch asked for, without `models/`

@@ -28,7 +28,7 @@ NICENESS = 10  # requests that run are more urgent than the order of those to co
 
 
 class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be ordered, and where the order is to be put."""
+    """The input to be ordered, and the file for the order."""
 
     rules: PlanRules
     input_path: str
@@ -39,7 +39,7 @@ class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderingAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How the order is cut, behind the head; or what is wrong with the input as a whole."""
+    """The cuts of the order behind the head; or the fault of the input as a whole."""
 
     total: int = 0  # of the job, its head included
     shards: list[int] = []  # the size of each

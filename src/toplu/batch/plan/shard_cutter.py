@@ -17,7 +17,7 @@ GRAIN_BYTES = 64  # sharing that differs by less is alike
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardBounds:
-    """How large shards are to be, and may be."""
+    """The wanted and the largest size of shards."""
 
     requests: int
     requests_max: int
@@ -25,7 +25,7 @@ class ShardBounds:
 
     @property
     def longest(self) -> int:
-        """How many requests a shard has at most, duplicates not counted."""
+        """The most requests of a shard, duplicates not counted."""
         return min(2 * self.requests, self.requests_max)
 
     @classmethod

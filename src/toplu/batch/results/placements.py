@@ -27,7 +27,7 @@ OUTPUT_BYTES = 8 * 1024 * 1024  # about so much of the output is in memory
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where one result lies in the result log; epoch 0 is no result."""
+    """The place of one result in the result log; epoch 0 is no result."""
 
     index: int  # of the request within its job
     shard: int

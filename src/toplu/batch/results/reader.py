@@ -37,7 +37,7 @@ class Snapshot:
 
     @property
     def total(self) -> int:
-        """How many requests the shards have together."""
+        """The number of requests of all shards."""
         return sum(shard.count for shard in self.shards)
 
     def entries(self) -> Iterator[tuple[Shard, dict[int, tuple[int, Entry]]]]:

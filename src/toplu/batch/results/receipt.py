@@ -59,7 +59,7 @@ class Receipts:
 
 
 def _balances(job: Job, tally: Tally, shards: Sequence[Shard], charged: Usage | None) -> bool:
-    """Whether results, counts, shards and ledger agree."""
+    """Return whether results, counts, shards and ledger agree."""
     counts = job.counts
     of_shards = (
         sum(shard.succeeded for shard in shards),

@@ -27,5 +27,5 @@ class Tally:
         self.responses[index] = 1
 
     def has_response(self, index: int) -> bool:
-        """Whether the request succeeded; one that failed or was not reached did not."""
+        """Return whether the request succeeded; one that failed or was not reached did not."""
         return index < len(self.responses) and self.responses[index] == 1

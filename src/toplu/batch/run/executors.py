@@ -26,12 +26,12 @@ class Executor(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many lanes keep a prefix of their own; one where that makes no difference."""
+        """The number of lanes with a prefix of their own; one where that makes no difference."""
         ...
 
     @property
     def window(self) -> int:
-        """How many requests keep a lane busy."""
+        """The number of requests that keep a lane busy."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Executor(Protocol):
         ...
 
     def is_reserved(self, lane: int) -> bool:
-        """Whether the lane is kept for interactive calls at the moment."""
+        """Return whether the lane is kept for interactive calls at the moment."""
         ...
 
     async def answer(
@@ -62,7 +62,7 @@ class Executor(Protocol):
         ...
 
     async def may_copy(self, request: Any, *, project: ProjectId, model: str) -> bool:
-        """Whether the response to the request is right for equal ones, which are deterministic."""
+        """Return whether the response is right for equal requests too, which are deterministic."""
         ...
 
 

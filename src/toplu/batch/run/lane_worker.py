@@ -106,7 +106,7 @@ class LaneWorker:
         )
 
     def _is_to_wait(self) -> bool:
-        """Whether no request is to go behind the one that runs: another lane may be free first."""
+        """Return whether no request is to go behind the one that runs: another lane may be free."""
         return self._dispatcher.is_scarce or (
             self._is_one_behind and self._dispatcher.is_last_phase
         )

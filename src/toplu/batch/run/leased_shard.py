@@ -96,7 +96,7 @@ class LeasedShard:
 
     @property
     def unstarted(self) -> int:
-        """How many requests are still to be started."""
+        """The number of requests that are still to be started."""
         return sum(len(span) for span in self.spans)
 
     def started(self, task: asyncio.Task[None]) -> None:

@@ -57,7 +57,7 @@ class LeasedShards:
 
     @property
     def unstarted(self) -> int:
-        """How many requests are still to be started."""
+        """The number of requests that are still to be started."""
         return sum(shard.unstarted for shard in self._shards)
 
     async def open(self, lease: Lease) -> LeasedShard | None:

@@ -11,7 +11,7 @@ from toplu.batch.plan.order import RequestLine
 
 
 class Span:
-    """What a lane has still to start, in order."""
+    """The requests that a lane has still to start, in order."""
 
     def __init__(self, lines: Iterable[RequestLine]) -> None:
         self._lines = deque(lines)

@@ -1,4 +1,4 @@
-"""Which jobs can still be on time, and how little else an engine may do until they are.
+"""Finds the jobs that can still be on time, and how little else an engine may do until they are.
 
 Earliest deadline first meets every deadline that can be met. It need not run all the time: as
 long as every deadline has slack, any job may be served, and only when the slack of some deadline
@@ -29,7 +29,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What the deadlines ask for."""
+    """The demands of all deadlines together."""
 
     urgent: frozenset[JobId]  # go first, but for what is owed to others
     presses: bool  # hardly any slack is left

@@ -10,7 +10,7 @@ SHARE_OF_LAST = 0.05  # of the last answer in the mean length, once there are ma
 
 
 class AnswerLength:
-    """How long an answer of an engine is, in the mean: a guess before one has come."""
+    """The mean length of an engine's answers: a guess before one has come."""
 
     def __init__(self) -> None:
         self._answers = 0

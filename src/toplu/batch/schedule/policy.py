@@ -35,7 +35,7 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What there is to be shared."""
+    """The capacity that jobs share."""
 
     lanes: int
     work_per_second: float | None  # of all lanes together; None: not measured yet
@@ -111,7 +111,7 @@ class Candidates:
 
     @cached_property
     def outlook(self) -> Outlook:
-        """What the deadlines of all jobs ask for."""
+        """The demands of the deadlines of all jobs."""
         return look_ahead((self._due(it) for it in self.jobs), self.now)
 
     def _due(self, it: QueuedJob) -> Due:

@@ -58,7 +58,7 @@ class Scheduler:
 
     @property
     def renewal(self) -> timedelta:
-        """How often leases must be renewed: two renewals may fail before one lapses."""
+        """The time between renewals of leases: two may fail before one lapses."""
         return self._life / 3
 
     async def lease_shard(self, engine: str, lane: int, after: Lease | None = None) -> Lease | None:
@@ -92,7 +92,7 @@ class Scheduler:
             self._at_work[engine][lane] = job
 
     async def keeps_turn(self, lease: Lease) -> bool:
-        """Whether a lane that has used up its quantum is to go on with the job of its lease."""
+        """Return whether a lane that has used up its quantum keeps the job of its lease."""
         engine = lease.job.engine
         candidates = await self.candidates(engine, self._clock.now())
         chosen = candidates.without_lane(lease.job.id).next_job()

@@ -59,13 +59,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the prompt's tokens came from."""
+    """The prompt's tokens by their source."""
 
     cached_tokens: int | None = None
 
 
 class CompletionTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """What the answer's tokens are."""
+    """The answer's tokens by their kind."""
 
     reasoning_tokens: int | None = None
 
@@ -90,13 +90,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the prompt llama.cpp has read, in chunks before the first text."""
+    """The part of the prompt that llama.cpp has read, in chunks before the first text."""
 
     total: int
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """How far llama.cpp's answer is, in every chunk if asked for."""
+    """The progress of llama.cpp's answer, in every chunk if asked for."""
 
     predicted_n: int = 0
 

@@ -14,7 +14,7 @@ from toplu.engines.prompt import Turn
 
 
 class CalledFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """What is called, or what a chunk adds to it."""
+    """The function that is called, or a chunk's addition to it."""
 
     name: str | None = None
     arguments: str | None = None  # JSON, as the model wrote it

@@ -156,7 +156,7 @@ class HttpClient:
 
 @dataclass(slots=True)
 class _Connection:
-    """What a request travels on."""
+    """The connection of one request."""
 
     is_used: bool = False  # by a request before it
 

@@ -30,7 +30,7 @@ SPARE_CONNECTIONS = 8
 
 
 class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is to load; it travels by stdin because argv is readable by everybody."""
+    """The model to load; it comes by stdin because argv is readable by everybody."""
 
     model_path: str
     context_tokens: int  # per lane
@@ -45,7 +45,7 @@ class ChildParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildReady(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the loaded model listens, and what it takes for marks of its chat template."""
+    """The address of the loaded model, and the texts that it takes for marks of its template."""
 
     address: str
     control_tokens: list[str]

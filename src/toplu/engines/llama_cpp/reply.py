@@ -15,7 +15,7 @@ TOO_LONG = "exceed_context_size_error"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the server refused or broke off."""
+    """The reason why the server refused or broke off."""
 
     code: int = 500
     message: str = "no reason given"
@@ -31,7 +31,7 @@ class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateMoved(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a lane's state was saved to a file, or restored from it."""
+    """The amount of a lane's state that was saved to a file, or restored from it."""
 
     n_written: int = 0
     n_read: int = 0

@@ -32,7 +32,7 @@ DECIMALS = 9
 
 
 class EmbedderParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is to load; `tokenizer.json` and `config.json` lie beside the weights."""
+    """The model to load; `tokenizer.json` and `config.json` lie beside the weights."""
 
     weights: str
     sha256: str | None  # of the weights; None: to be found out

@@ -30,7 +30,7 @@ class Vector(msgspec.Struct, frozen=True):
 
 
 class EmbeddingUsage(msgspec.Struct, frozen=True):
-    """What was read, of all texts."""
+    """The tokens that were read, of all texts."""
 
     prompt_tokens: int
 

@@ -28,7 +28,7 @@ LAST_WAY = 3  # the attempt from which on everything is tried
 
 
 class Form(Enum):
-    """What the server is to hold the text of an answer to."""
+    """The form that the server is to hold the text of an answer to."""
 
     FREE = auto()
     OWN = auto()
@@ -37,7 +37,7 @@ class Form(Enum):
 
 
 class Calls(Enum):
-    """How calls are made."""
+    """The ways to make calls."""
 
     TOOLS = auto()
     LISTED = auto()

@@ -1,4 +1,4 @@
-"""Which fields of a request are served: the rows below are all that asks for text.
+"""The fields of a request that are served: the rows below are all that asks for text.
 
 A field is served if it is in SERVED, or if its value passes the test in HARMLESS: then it asks
 for nothing that plain text does not already give. Every other field that is set is known to the

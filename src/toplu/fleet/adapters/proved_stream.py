@@ -25,7 +25,7 @@ from toplu.wire.gemini.message import FreeForm
 
 @dataclass(slots=True)
 class _Sent:
-    """What has come of one candidate."""
+    """The part of one candidate that has been sent."""
 
     texts: list[str] = field(default_factory=list)
     calls: int = 0

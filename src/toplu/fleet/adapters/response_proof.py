@@ -30,7 +30,7 @@ JSON_FORMATS = ("APPLICATION_JSON", JSON)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseProof:
-    """What the finished candidates of a response are held against."""
+    """The proof that the finished candidates of a response must pass."""
 
     structure: Proof | None  # of an answer in text
     functions: Mapping[str, Validator] | None  # that may be called; None: not declared

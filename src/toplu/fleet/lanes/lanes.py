@@ -22,25 +22,25 @@ COUNTS_MAX = 4  # that are in the engine at a time; they need no lane
 
 
 class Slots(Protocol):
-    """Where requests for an engine wait until it has a slot for them."""
+    """The slots of an engine; requests wait here until one is free."""
 
     @property
     def count(self) -> int:
-        """How many lanes a batch is spread over."""
+        """The number of lanes that a batch is spread over."""
         ...
 
     @property
     def window(self) -> int:
-        """How many requests keep a lane busy."""
+        """The number of requests that keep a lane busy."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why there is none at the moment, where that is not simply that others have them."""
+        """The reason why there is none, where that is not simply that others have them."""
         ...
 
     def is_reserved(self, lane: int) -> bool:
-        """Whether no batch call is to begin on the lane, because interactive calls may come."""
+        """Return whether no batch call is to begin on the lane: interactive calls may come."""
         ...
 
     def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
@@ -75,7 +75,7 @@ class Lanes:
 
     @property
     def taken(self) -> int:
-        """How many requests have a slot."""
+        """The number of requests that have a slot."""
         return sum(map(len, self._on))
 
     def is_reserved(self, lane: int) -> bool:

@@ -16,7 +16,7 @@ class WaitBudget:
 
 
 class WaitLimits:
-    """How many calls may wait for a model, and for how long."""
+    """The number of calls that may wait for a model, and the time that each may."""
 
     def __init__(self, *, waiting_max: int, seconds_max: float, reason: Callable[[], str]) -> None:
         self._waiting_max = waiting_max

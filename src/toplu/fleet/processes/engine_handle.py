@@ -10,7 +10,7 @@ AnyEngine_co = TypeVar("AnyEngine_co", covariant=True)
 
 
 class Closable(Protocol):
-    """What every engine has in common."""
+    """The part that every engine has in common."""
 
     async def close(self) -> None:
         """Let go of everything; calls in flight fail with EngineDied."""
@@ -22,7 +22,7 @@ ClosableEngine = TypeVar("ClosableEngine", bound=Closable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """How an engine ended."""
+    """The end of an engine."""
 
     exit_code: int | None  # None: it was no process; negative: the signal that killed it
     last_words: str  # the end of what it wrote to its standard error

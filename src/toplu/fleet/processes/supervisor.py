@@ -26,7 +26,7 @@ STEADY = timedelta(minutes=1)  # an engine that lived this long begins with a cl
 
 
 class EngineState(StrEnum):
-    """Where an engine stands; the last two are final."""
+    """The state of an engine; the last two are final."""
 
     IDLE = "IDLE"
     STARTING = "STARTING"

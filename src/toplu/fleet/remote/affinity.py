@@ -34,7 +34,7 @@ class Candidate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PromptHead:
-    """What requests have in common that are best answered by the same server."""
+    """The common start of requests that are best answered by the same server."""
 
     text: str
 

@@ -183,7 +183,7 @@ class Limiter:
 
 
 class _Window:
-    """What was seen since some moment."""
+    """The measurements since some moment."""
 
     def __init__(self, opened: float) -> None:
         self._opened = opened

@@ -21,7 +21,7 @@ BUSY_SECONDS_MAX = 30.0
 
 
 class Client(Protocol):
-    """What asks one server; an engine or an embedder besides."""
+    """The client of one server; an engine or an embedder besides."""
 
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
@@ -40,7 +40,7 @@ AnyClient = TypeVar("AnyClient", bound=Client)
 
 
 class Server(Generic[AnyClient]):
-    """What is known of one server; it outlives its clients."""
+    """One server and its state; it outlives its clients."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ UNFINISHED = ".unfinished"
 
 
 class Blobs(Protocol):
-    """Where blobs are kept; reading one that is not there raises FileNotFoundError."""
+    """A store of blobs; reading one that is not there raises FileNotFoundError."""
 
     async def adopt(self, path: Path, name: str) -> None:
         """Take over a finished local file; once this returns, it is durable under its name."""

@@ -58,7 +58,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Where a record's payload lies in its file."""
+    """The place of a record's payload in its file."""
 
     index: int
     succeeded: bool

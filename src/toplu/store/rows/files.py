@@ -18,7 +18,7 @@ RETRY_SECONDS = 60  # a client may delete files at any time
 
 
 class FileSource(StrEnum):
-    """Who made the bytes."""
+    """The maker of the bytes."""
 
     UPLOADED = "UPLOADED"
     GENERATED = "GENERATED"

@@ -13,7 +13,7 @@ from toplu.store.rows.schema import keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
-    """What is known of a key that was given out."""
+    """A key that was given out, without the key itself."""
 
     id: str
     sha256: str  # of the key, lower-case hexadecimal

@@ -27,7 +27,7 @@ COUNTERS = (*OUTCOMES, *TOKENS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a leased shard has come: its totals, and how far each segment it uses is valid."""
+    """The progress of a leased shard: its totals, and how far each segment it uses is valid."""
 
     lease: Lease
     segments: tuple[Segment, ...]
@@ -62,7 +62,7 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
 
 @dataclass(frozen=True, slots=True)
 class _Gain:
-    """How a shard stood, and how it stands now."""
+    """The counts of a shard before and now."""
 
     progress: Progress
     before: Shard

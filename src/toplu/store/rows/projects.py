@@ -14,7 +14,7 @@ from toplu.store.rows.schema import files, jobs, keys, ledger, projects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """What a project uses of its quotas."""
+    """The use that a project makes of its quotas."""
 
     unfinished_batches: int
     enqueued_tokens: dict[str, int]  # estimated, by model of the catalogue

@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 class Competitor(msgspec.Struct, frozen=True, kw_only=True):
-    """What of an unfinished job counts beside others; every lease reads all of them."""
+    """The part of an unfinished job that counts beside others; every lease reads all of them."""
 
     id: JobId
     project: ProjectId

@@ -19,7 +19,7 @@ ROUND_MAX = 1000  # rows that one look of the janitor returns
 
 
 class UploadState(StrEnum):
-    """Where a session stands; the last two are final."""
+    """The state of a session; the last two are final."""
 
     ACTIVE = "ACTIVE"
     FINAL = "FINAL"

@@ -92,7 +92,7 @@ class InlinedResponses(Message, frozen=True, kw_only=True):
 
 
 class BatchOutput(Message, frozen=True, kw_only=True):
-    """Where the results are; exactly one is set."""
+    """The place of the results; exactly one is set."""
 
     type_url: str | None = msgspec.field(default=None, name="@type")
     responses_file: str | None = None
@@ -117,7 +117,7 @@ class Cost(Message, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Outcomes(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """How many requests ended how; together they are all of the batch."""
+    """The number of requests by outcome; together they are all of the batch."""
 
     succeeded: Int64
     failed: dict[str, Int64]  # by the name of the error's google.rpc code
@@ -125,14 +125,14 @@ class Outcomes(Message, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Attempts(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """How often work was handed out."""
+    """The number of times that work was handed out."""
 
     shard_count: Int64
     lease_count: Int64  # more than shards where work was released for others or taken over
 
 
 class BatchReceipt(Message, frozen=True, kw_only=True):
-    """What a batch that has ended was."""
+    """The summary of a batch that has ended."""
 
     name: str
     display_name: str | None = None
@@ -155,14 +155,14 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
 
 
 class Lanes(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """How many lanes of the engine work for the batch, and how many there are."""
+    """The lanes of the engine that work for the batch, of all that there are."""
 
     busy: int
     total: int
 
 
 class BatchWaiting(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """What an unfinished batch waits for."""
+    """The reason why an unfinished batch waits."""
 
     reason: str
     message: str
@@ -217,7 +217,7 @@ class OperationError(Message, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Operation(Message, frozen=True, kw_only=True):
-    """What every batch call answers with.
+    """The answer of every batch call.
 
     `done` is always written: the specification's script greps for "false", and the SDKs
     ignore it. The output stands twice, where the SDKs and where REST clients look for it.

@@ -8,7 +8,7 @@ from toplu.wire.gemini.tool import Tool
 
 
 class CachedContentUsage(Message, frozen=True, kw_only=True):
-    """How long the cached contents are."""
+    """The length of the cached contents."""
 
     total_token_count: int
 

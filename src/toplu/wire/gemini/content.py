@@ -84,7 +84,7 @@ class Content(Message, frozen=True, kw_only=True):
 
 
 class HarmCategory(StrEnum):
-    """What a safety setting is about."""
+    """The subject of a safety setting."""
 
     HARM_CATEGORY_UNSPECIFIED = "HARM_CATEGORY_UNSPECIFIED"
     HARM_CATEGORY_DEROGATORY = "HARM_CATEGORY_DEROGATORY"
@@ -125,7 +125,7 @@ class SafetySetting(Message, frozen=True, kw_only=True):
 
 
 class ResponseModality(StrEnum):
-    """What an answer may be made of."""
+    """The kinds of parts that an answer may have."""
 
     MODALITY_UNSPECIFIED = "MODALITY_UNSPECIFIED"
     TEXT = "TEXT"
@@ -144,7 +144,7 @@ class ServiceTier(StrEnum):
 
 
 class GenerationConfig(Message, frozen=True, kw_only=True):
-    """How to sample the answer."""
+    """The rules for sampling the answer."""
 
     candidate_count: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
     stop_sequences: list[str] | None = None
@@ -190,7 +190,7 @@ class GenerateContentRequest(Message, frozen=True, kw_only=True):
 
 
 class FinishReason(StrEnum):
-    """Why a candidate ends."""
+    """The reason why a candidate ends."""
 
     STOP = "STOP"
     MAX_TOKENS = "MAX_TOKENS"
@@ -211,7 +211,7 @@ class Candidate(Message, frozen=True, kw_only=True):
 
 
 class Modality(StrEnum):
-    """What tokens were made of."""
+    """The kind of data that tokens were made of."""
 
     TEXT = "TEXT"
     IMAGE = "IMAGE"
@@ -257,7 +257,7 @@ class CountTokensRequest(Message, frozen=True, kw_only=True):
 
 
 class CountTokensResponse(Message, frozen=True, kw_only=True):
-    """How long a prompt is for the model."""
+    """The length of a prompt for the model."""
 
     total_tokens: int
     cached_content_token_count: int | None = None

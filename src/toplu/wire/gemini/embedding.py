@@ -17,7 +17,7 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 
 
 class TaskType(StrEnum):
-    """What the vector is for."""
+    """The purpose of the vector."""
 
     TASK_TYPE_UNSPECIFIED = "TASK_TYPE_UNSPECIFIED"
     RETRIEVAL_QUERY = "RETRIEVAL_QUERY"
@@ -31,7 +31,7 @@ class TaskType(StrEnum):
 
 
 class EmbedContentConfig(Message, frozen=True, kw_only=True):
-    """How to embed; what is set here goes before the same field of the request itself."""
+    """The rules for embedding; a field here goes before the same field of the request itself."""
 
     task_type: TaskType | None = None
     title: str | None = None
@@ -59,13 +59,13 @@ class ContentEmbedding(Message, frozen=True, kw_only=True):
 
 
 class EmbeddingUsage(Message, frozen=True, kw_only=True):
-    """How many tokens were read."""
+    """The number of tokens that were read."""
 
     prompt_token_count: int
 
 
 class EmbedContentResponse(Message, frozen=True, kw_only=True):
-    """What one request gets; the count stands twice, for results as the SDKs type them.
+    """The answer to one request; the count stands twice, for results as the SDKs type them.
 
     Only results of a batch have `token_count`: it is the older spelling of the two, and the
     only one that the SDKs read there.

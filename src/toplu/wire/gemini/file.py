@@ -49,7 +49,7 @@ class File(Message, frozen=True, kw_only=True):
 
 
 class CreateFileResponse(Message, frozen=True, kw_only=True):
-    """What the last call of an upload answers with."""
+    """The answer of the last call of an upload."""
 
     file: File
 

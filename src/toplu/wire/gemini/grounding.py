@@ -26,7 +26,7 @@ class Segment(Message, frozen=True, kw_only=True):
 
 
 class GroundingSupport(Message, frozen=True, kw_only=True):
-    """Which sources bear a segment out, and how much of it each of them says."""
+    """The sources that bear a segment out, and the share of it that each of them has."""
 
     segment: Segment
     grounding_chunk_indices: list[int]
@@ -40,7 +40,7 @@ class SearchEntryPoint(Message, frozen=True, kw_only=True):
 
 
 class GroundingMetadata(Message, frozen=True, kw_only=True):
-    """How an answer was searched for and what bears it out."""
+    """The queries behind an answer, and the sources that bear it out."""
 
     web_search_queries: list[str]
     search_entry_point: SearchEntryPoint

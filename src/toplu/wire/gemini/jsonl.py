@@ -56,7 +56,7 @@ class _Object(msgspec.Struct):
 
 
 class _Identity(msgspec.Struct):
-    """What is worth keeping of a line that is no request."""
+    """The parts of a line that is no request, as far as they are kept."""
 
     key: Any = None
     metadata: Any = None
@@ -137,7 +137,7 @@ read_line = GENERATE_LINES.read
 
 
 def is_object(line: bytes) -> bool:
-    """Whether the line is a JSON object, be it a request or not."""
+    """Return whether the line is a JSON object, be it a request or not."""
     try:
         _object_decoder.decode(line)
     except proto_json.REFUSALS:

@@ -7,7 +7,7 @@ _CARRIAGE_RETURN, _SPACE = b"\r "
 
 
 class LineSpan(msgspec.Struct, frozen=True, gc=False):
-    """Where a line lies; a msgspec struct, for a file has millions of them."""
+    """The place of a line; a msgspec struct, for a file has millions of them."""
 
     offset: int
     length: int  # in bytes, without the line end

@@ -10,7 +10,7 @@ from toplu.wire.gemini.message import Int64, Message
 
 
 class Type(StrEnum):
-    """What kind of JSON value it is, in proto order."""
+    """The kind of a JSON value, in proto order."""
 
     TYPE_UNSPECIFIED = "TYPE_UNSPECIFIED"
     STRING = "STRING"

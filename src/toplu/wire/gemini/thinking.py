@@ -9,7 +9,7 @@ from toplu.wire.gemini.message import Message
 
 
 class ThinkingLevel(StrEnum):
-    """How much to think, in words."""
+    """The amount of thinking, in words."""
 
     THINKING_LEVEL_UNSPECIFIED = "THINKING_LEVEL_UNSPECIFIED"
     MINIMAL = "MINIMAL"

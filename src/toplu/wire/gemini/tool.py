@@ -45,7 +45,7 @@ class Scheduling(StrEnum):
 
 
 class FunctionResponse(Message, frozen=True, kw_only=True):
-    """What a call gave; the names in `response` are the client's own."""
+    """The result of a call; the names in `response` are the client's own."""
 
     id: str | None = None
     name: str | None = None
@@ -66,14 +66,14 @@ class Mode(StrEnum):
 
 
 class FunctionCallingConfig(Message, frozen=True, kw_only=True):
-    """Which calls an answer may have."""
+    """The calls that an answer may have."""
 
     mode: Mode | None = None
     allowed_function_names: list[str] | None = None
 
 
 class ToolConfig(Message, frozen=True, kw_only=True):
-    """How the tools of a request are used."""
+    """The use of a request's tools."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: Any = None
@@ -96,7 +96,7 @@ class GoogleSearchRetrieval(Message, frozen=True, kw_only=True):
 
 
 class Tool(Message, frozen=True, kw_only=True):
-    """What the model may use; each field that is set is a tool."""
+    """The tools that the model may use; each field that is set is one."""
 
     function_declarations: list[FunctionDeclaration] | None = None
     google_search: GoogleSearch | None = None

@@ -1,4 +1,4 @@
-"""What is deleted at the wrong moment is missing, and no fault of the server."""
+"""A file that is deleted at the wrong moment is missing, and no fault of the server."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a job left is run again, and nothing else, byte for byte."""
+"""The requests that a job left run again, and nothing else, byte for byte."""
 
 import hashlib
 

@@ -112,7 +112,7 @@ def test_many_runs_are_merged_some_at_a_time(items: list[bytes]) -> None:
 
 
 def trie_edges(keys: list[bytes]) -> int:
-    """How many bytes a reader reads that never reads a prefix twice."""
+    """Return the bytes that a reader reads that never reads a prefix twice."""
     return len({key[:end] for key in keys for end in range(1, len(key) + 1)})
 
 

@@ -1,4 +1,4 @@
-"""The key keeps prompts together that begin alike; the digest tells equal requests from others."""
+"""The key keeps prompts together that begin alike; the digest separates equal requests."""
 
 import json
 from typing import Any

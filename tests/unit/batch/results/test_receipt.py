@@ -1,4 +1,4 @@
-"""A receipt is counted anew, and says so if what it finds does not agree."""
+"""A receipt is counted again, and says so if what it finds does not agree."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -150,7 +150,7 @@ async def test_a_lane_puts_its_shard_down_when_its_quantum_is_over_and_others_wa
 
 
 class SharedPool(LanePool):
-    """One stream to an engine with one cache for all; tells when a prompt is read."""
+    """One stream to an engine with one cache for all; reports when a prompt is read."""
 
     share_cache = True
     window = 4
@@ -206,7 +206,7 @@ async def test_a_lane_that_rests_leaves_its_shard_to_the_others(world: BatchWorl
 
 
 class StoppingPool(LanePool):
-    """Tells each request that its engine has stopped."""
+    """Fails each request: its engine has stopped."""
 
     async def answer(self, *_: Any, **__: Any) -> GenerateContentResponse:
         raise EngineStopped("The server is stopping.")

@@ -54,7 +54,7 @@ async def test_a_result_in_the_log_counts_though_the_database_never_heard_of_it(
 
 
 class FullDisk(ResultLog):
-    """A log whose disk is full until it is told otherwise."""
+    """A log whose disk is full until the test makes room."""
 
     full = True
 

@@ -28,7 +28,7 @@ from toplu.wire.gemini.content import (
 
 
 class HeldPool:
-    """Notes every request, and answers none of them before it is told to."""
+    """Notes every request, and answers none of them before it may."""
 
     lanes = 1
     window = 2
@@ -67,7 +67,7 @@ class HeldScheduler(Scheduler):
 
 
 class HeldBlobs(DiskBlobs):
-    """Holds every read until it is told to go on, and breaks as many as it is told to."""
+    """Holds every read until it may go on, and breaks as many as the test wants."""
 
     faults = 0
 

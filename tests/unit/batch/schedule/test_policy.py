@@ -1,4 +1,4 @@
-"""Whose turn it is: deadlines, shares and priorities, asked one question at a time."""
+"""The next job: deadlines, shares and priorities, asked one question at a time."""
 
 from collections.abc import Sequence
 from datetime import timedelta

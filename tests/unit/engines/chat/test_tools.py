@@ -1,4 +1,4 @@
-"""Functions in OpenAI's words: what a server is told, and what of its answer is a call."""
+"""Functions in OpenAI's words: the tools in a request, and the calls in an answer."""
 
 import json
 from typing import Any

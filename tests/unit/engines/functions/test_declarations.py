@@ -1,4 +1,4 @@
-"""Which declarations are read, and what is wrong with the others."""
+"""Declarations that are read, and the faults of the others."""
 
 from typing import Any
 

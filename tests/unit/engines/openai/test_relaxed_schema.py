@@ -1,4 +1,4 @@
-"""What is left of a schema holds to no more than the schema, in words that every server knows."""
+"""A relaxed schema asks for no more than the schema, in words that every server knows."""
 
 import json
 from typing import Any

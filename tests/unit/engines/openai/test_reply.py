@@ -1,4 +1,4 @@
-"""What a server's stream has to be."""
+"""The form of a server's stream."""
 
 from collections.abc import AsyncIterator
 

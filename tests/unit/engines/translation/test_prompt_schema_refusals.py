@@ -1,4 +1,4 @@
-"""What cannot be held to is refused, with the place of it, before anything is decoded."""
+"""A schema that cannot be held is refused, with the place, before anything is decoded."""
 
 from typing import Any
 

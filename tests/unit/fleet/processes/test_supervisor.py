@@ -12,7 +12,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Launcher:
-    """Starts scripted engines, and fails as often as it is told to."""
+    """Starts scripted engines, and fails as often as the test wants."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures

@@ -1,4 +1,4 @@
-"""What a remote engine tells its group of the work that an answer took."""
+"""A remote engine reports to its group the work that an answer took."""
 
 from toplu.engines.generation import BegunNote, Completion, Generation, Listener, Piece
 from toplu.engines.prompt import Prompt, Sampling, Turn

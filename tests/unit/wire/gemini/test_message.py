@@ -1,4 +1,4 @@
-"""Whatever is written is one line to every reader, and says what was to be said."""
+"""A written message is one line to every reader, and reads back as the same."""
 
 import json
 

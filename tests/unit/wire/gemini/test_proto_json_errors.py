@@ -1,4 +1,4 @@
-"""What is wrong with a message is told in Google's words, all at once, and within bounds."""
+"""Faults of a message are named in Google's words, all at once, and within bounds."""
 
 import contextlib
 import json
