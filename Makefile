@@ -118,7 +118,7 @@ fuzz: setup ## try many fresh hostile calls, bodies, lines and schemas; `make te
 	TOPLU_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q $$(grep -rl 'from support.fuzzing import' tests)
 
 SEEDS ?= 20
-simulate: setup ## histories of a server in virtual time; SEED=7 tells one, SEEDS=100 runs as many
+simulate: setup ## histories of a server in virtual time; SEED=7 runs one, SEEDS=100 runs as many
 	PYTHONHASHSEED=0 PYTHONPATH=tests $(BIN)/python -m support.simulation.simulate \
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(BUG),--bug $(BUG))
 
@@ -139,7 +139,7 @@ fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## write requirements.lock anew from pyproject.toml
+lock: ## write requirements.lock again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group dev -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \

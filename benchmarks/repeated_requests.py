@@ -43,5 +43,5 @@ def measure(size: Size) -> dict[str, Any]:
         "requests": len(lines),
         "distinct": len(texts),
         "run_over_distinct": run / len(texts),
-        "told_deduplicated": int(metadata["toplu"]["deduplicatedRequestCount"]),
+        "reported_deduplicated": int(metadata["toplu"]["deduplicatedRequestCount"]),
     }

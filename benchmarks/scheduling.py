@@ -30,7 +30,7 @@ SMALL_QUANTUM_SECONDS = 10.0
 def makespan(size: Size) -> dict[str, float | str]:
     """Return the time of a job over the bound, on the product's own lanes.
 
-    Told: each request has its `maxOutputTokens`, which is as long as its answer.
+    Known: each request has its `maxOutputTokens`, which is as long as its answer.
     """
     figures: dict[str, float | str] = {}
     for count, lanes in MAKESPANS_OF[size]:
@@ -39,8 +39,8 @@ def makespan(size: Size) -> dict[str, float | str]:
             lengths = sharegpt.answer_tokens(seed, count)
             limit = bound(lengths, lanes)
             for name, took in (
-                ("toplu", tokens_of_lanes(lengths, lanes, told=True, seed=seed)),
-                ("toplu not told", tokens_of_lanes(lengths, lanes, told=False, seed=seed)),
+                ("toplu", tokens_of_lanes(lengths, lanes, known=True, seed=seed)),
+                ("toplu, lengths unknown", tokens_of_lanes(lengths, lanes, known=False, seed=seed)),
                 ("longest first", longest_first(lengths, lanes)),
                 ("file order", in_turn(lengths, lanes)),
                 ("blocks", block_by_block(lengths, lanes)),

@@ -119,7 +119,7 @@ def test_a_deleted_file_is_missing(http: httpx.Client) -> None:
         ("webhook_config", {"uris": []}),
     ],
 )
-def test_what_is_known_and_not_served_is_said_so(
+def test_a_known_field_that_is_not_served_is_refused_by_name(
     http: httpx.Client, field: str, value: Any
 ) -> None:
     status, code, message = refusal(http, {"inputConfig": INLINE, field: value})

@@ -46,7 +46,7 @@ def error_of(reply: httpx.Response) -> dict[str, Any]:
     return error
 
 
-def test_a_cache_is_told_as_the_hosted_service_tells_it(http: httpx.Client) -> None:
+def test_a_cache_is_returned_as_the_hosted_service_returns_it(http: httpx.Client) -> None:
     created = create_cache(http)
     assert re.fullmatch(r"cachedContents/[a-z0-9]{40}", created["name"])
     assert created == {

@@ -126,7 +126,7 @@ def test_the_models_must_be_the_same(http: httpx.Client, ask: Any) -> None:
 
 
 @EVERY_DOOR
-def test_faults_are_told_with_the_places_of_the_request(http: httpx.Client, ask: Any) -> None:
+def test_faults_are_named_with_the_places_of_the_request(http: httpx.Client, ask: Any) -> None:
     name = create_cache(http)["name"]
     request = {"contents": [{"parts": [{}]}], "cachedContent": name}
     message = ask(http, request)["error"]["message"]

@@ -88,7 +88,7 @@ def test_a_client_that_goes_away_frees_its_place_in_the_queue(
         assert http.post(COUNT, json=asking("x")).status_code == 200
 
 
-def test_a_call_too_many_is_told_that_the_model_is_overloaded(
+def test_a_call_too_many_is_answered_that_the_model_is_overloaded(
     open_test_server: OpenServer, sockets: ExitStack
 ) -> None:
     server = slow_server(open_test_server, interactive_waiting_max=2)

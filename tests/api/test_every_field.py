@@ -128,7 +128,7 @@ REQUESTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_what_is_said_of_a_request_is_what_the_server_does(name: str) -> None:
+def test_the_table_of_requests_is_what_the_server_does(name: str) -> None:
     known, accepted, sometimes = set(), set(), set()
     for kind in REQUESTS[name]:
         wire = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
@@ -196,7 +196,7 @@ RESPONSES: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_what_is_said_of_a_message_is_what_the_server_knows_of_it(name: str) -> None:
+def test_the_table_of_messages_is_what_the_server_knows_of_them(name: str) -> None:
     kind, wire_names = RESPONSES[name]
     known = set(kind.__struct_encode_fields__)
     said = statuses(name)

@@ -171,7 +171,7 @@ UNSERVED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("request_", "message"), REFUSALS)
-def test_what_is_wrong_with_functions_is_told(
+def test_faults_of_functions_are_named(
     http: httpx.Client, request_: dict[str, Any], message: str
 ) -> None:
     reply = http.post(GENERATE, json=request_)

@@ -126,7 +126,7 @@ def test_a_hostile_page_changes_nothing_but_its_own_quote(http: httpx.Client) ->
     assert chunk["web"]["uri"] == "https://site.example/hostile.html"
 
 
-def test_without_an_index_the_request_is_told_how_to_make_one(open_test_server: OpenServer) -> None:
+def test_without_an_index_the_error_says_how_to_make_one(open_test_server: OpenServer) -> None:
     with http_of(open_test_server()) as http:
         error = http.post(GENERATE, json=SEARCHED).json()["error"]
         assert (error["code"], error["status"]) == (400, "FAILED_PRECONDITION")

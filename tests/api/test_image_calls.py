@@ -42,7 +42,7 @@ def server(seeing_server: LocalServer) -> LocalServer:
     return seeing_server
 
 
-def test_images_and_texts_are_shown_in_their_order(http: httpx.Client) -> None:
+def test_images_and_texts_keep_their_order(http: httpx.Client) -> None:
     file = upload_raw(http, image_of("WEBP", (30, 20)), "image/webp")
     request = asking(
         {"text": "one"},
@@ -105,7 +105,7 @@ def test_a_line_of_a_batch_shows_what_an_interactive_call_shows(http: httpx.Clie
     assert done["metadata"]["batchStats"]["failedRequestCount"] == "3"
 
 
-def test_files_of_another_project_are_shown_to_nobody(open_test_server: OpenServer) -> None:
+def test_nobody_sees_files_of_another_project(open_test_server: OpenServer) -> None:
     server = open_test_server(models=(SEEING,))
     keys = [
         server.call(server.server.keys.create(ProjectId(name), "test")) for name in ("one", "two")
@@ -152,7 +152,7 @@ def test_the_sdk_shows_images(client: genai.Client) -> None:
         ("MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_UNSPECIFIED", "384x192"),
     ],
 )
-def test_the_media_resolution_says_how_large_an_image_is_shown(
+def test_the_media_resolution_is_the_size_of_an_image(
     http: httpx.Client, resolution: str | None, of_part: str | None, seen: str
 ) -> None:
     part = inline(LARGE, "image/jpeg")

@@ -69,7 +69,7 @@ def server(seeing_server: LocalServer) -> LocalServer:
         (naming("files/x", "image/png"), 403, MISSING.format("x")),
     ],
 )
-def test_what_a_seeing_model_is_not_shown_is_refused_with_its_place(
+def test_an_image_that_a_seeing_model_may_not_see_is_refused_with_its_place(
     http: httpx.Client, part: dict[str, Any], status: int, message: str
 ) -> None:
     assert refusal(http, asking(part)) == (status, message)
@@ -101,7 +101,7 @@ def test_only_the_user_shows_images(http: httpx.Client, fields: dict[str, Any], 
     )
 
 
-def test_a_file_is_shown_as_what_it_was_uploaded_as(http: httpx.Client) -> None:
+def test_a_file_is_read_as_what_it_was_uploaded_as(http: httpx.Client) -> None:
     file = upload_raw(http, PNG, "image/png")
     for mime_type in ("image/jpeg", "text/plain", "application/pdf"):
         assert refusal(http, asking(naming(file["uri"], mime_type))) == (

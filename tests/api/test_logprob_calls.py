@@ -46,7 +46,7 @@ def test_the_sdk_reads_the_log_probabilities(client: genai.Client) -> None:
 
 
 @pytest.mark.parametrize("config", [{}, {"logprobs": 0}])
-def test_without_a_number_only_the_chosen_tokens_are_told(
+def test_without_a_number_only_the_chosen_tokens_are_returned(
     http: httpx.Client, config: dict[str, Any]
 ) -> None:
     (candidate,) = candidates_of(http, wishing(**config))

@@ -127,7 +127,7 @@ def test_an_unknown_protocol_is_refused(http: httpx.Client) -> None:
         assert "upload protocol" in reply.json()["error"]["message"]
 
 
-def test_a_file_without_bytes_is_sent_to_the_upload_door(http: httpx.Client) -> None:
+def test_a_file_without_bytes_is_sent_to_the_upload_api(http: httpx.Client) -> None:
     reply = http.post("/v1beta/files", json=METADATA)
     assert reply.status_code == 400
     assert "/upload/v1beta/files" in reply.json()["error"]["message"]

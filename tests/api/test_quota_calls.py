@@ -89,7 +89,7 @@ def test_enqueued_tokens_come_back_when_a_batch_expires(open_test_server: OpenSe
         assert http.post(f"{FLASH}:batchGenerateContent", json=BODY).status_code == 200
 
 
-def test_a_batch_that_can_never_fit_is_not_told_to_try_again(open_test_server: OpenServer) -> None:
+def test_a_batch_that_can_never_fit_is_not_asked_to_try_again(open_test_server: OpenServer) -> None:
     tier = TierSettings(name="small", enqueued_tokens=10)
     with http_of(open_test_server(tiers=(tier,))) as http:
         refused = http.post(f"{FLASH}:batchGenerateContent", json=BODY)

@@ -142,7 +142,7 @@ def test_a_new_connection_takes_the_place_of_the_one_that_was_silent_longest(
 
 
 @pytest.mark.parametrize("begun", [b"", b"POST / HTTP/1.1\r\nX", generate("echo", body=b"{")])
-def test_whoever_sends_slowly_leaves_room(
+def test_a_slow_sender_leaves_room(
     open_test_server: OpenServer, sockets: ExitStack, begun: bytes
 ) -> None:
     server = open_test_server(connections_max=2, header_seconds_max=PATIENCE_SECONDS)
@@ -171,7 +171,7 @@ def begin_download(server: LocalServer, sockets: ExitStack) -> socket.socket:
     return raw
 
 
-def test_whoever_reads_slowly_leaves_room(open_test_server: OpenServer, sockets: ExitStack) -> None:
+def test_a_slow_reader_leaves_room(open_test_server: OpenServer, sockets: ExitStack) -> None:
     server = open_test_server(connections_max=1)
     raw = begin_download(server, sockets)
     eventually(lambda: is_answered(server))

@@ -141,7 +141,7 @@ def test_what_fails_before_the_first_chunk_is_a_failed_call(
     assert plain.headers["content-type"] == "application/json; charset=UTF-8"
 
 
-def test_a_call_without_a_key_is_told_in_the_form_of_the_stream(keyless: httpx.Client) -> None:
+def test_a_call_without_a_key_is_refused_in_the_form_of_the_stream(keyless: httpx.Client) -> None:
     assert keyless.post(STREAM, json=asking("x")).json()[0]["error"]["code"] == 403
     assert keyless.post(f"{STREAM}?alt=sse", json=asking("x")).json()["error"]["code"] == 403
 

@@ -69,7 +69,7 @@ def test_the_sdk_gets_thoughts_before_the_text(client: genai.Client) -> None:
         ({}, 4),
     ],
 )
-def test_a_budget_or_a_level_bounds_the_thoughts_and_unasked_they_are_not_told(
+def test_a_budget_or_a_level_bounds_the_thoughts_and_unasked_they_are_not_returned(
     http: httpx.Client, config: dict[str, Any], thoughts: int | None
 ) -> None:
     answer = answer_to(http, thinking(**config))

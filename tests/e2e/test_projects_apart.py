@@ -127,7 +127,7 @@ def test_lists_show_only_what_is_ones_own(town: Town) -> None:
         assert [batch["name"] for batch in batches] == [tenant.job]
 
 
-def test_once_there_is_a_key_no_other_opens_the_door(town: Town) -> None:
+def test_once_there_is_a_key_no_other_opens_the_api(town: Town) -> None:
     reply = town.server.call("GET", "/v1beta/files", key="any-key")
     assert reply.status == 400
     assert reply.json()["error"]["message"] == "API key not valid. Please pass a valid API key."

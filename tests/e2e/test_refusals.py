@@ -97,6 +97,6 @@ def test_a_configuration_file_that_is_not_there(tmp_path: Path, data_dir: str) -
     assert config in refusal("--data-dir", data_dir, "--config", config)
 
 
-def test_an_open_door_without_keys(data_dir: str) -> None:
+def test_a_server_open_to_all_without_keys(data_dir: str) -> None:
     said = refusal("--host", "0.0.0.0", "--port", "0", "--data-dir", data_dir)
     assert "toplu keys create" in said

@@ -64,7 +64,7 @@ def is_within(expected: Any, found: Any) -> bool:
     return bool(expected == found)
 
 
-def test_what_is_within_is_told_from_what_is_not() -> None:
+def test_what_is_within_differs_from_what_is_not() -> None:
     assert is_within({"a": [{"b": 1}]}, {"a": [{"b": 1, "c": 2}], "d": 3})
     for found in ({"a": [{"b": 2}]}, {"a": []}, {"a": [{"b": 1}, {"b": 1}]}, {}, None):
         assert not is_within({"a": [{"b": 1}]}, found)

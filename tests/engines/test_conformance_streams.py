@@ -64,7 +64,7 @@ async def test_the_pieces_are_the_text_that_the_same_seed_gives_without_a_listen
     assert {piece.prompt_tokens for piece in pieces} == {whole.prompt_tokens}
 
 
-async def test_candidates_are_told_one_after_another(running: EngineHandle):
+async def test_candidates_come_one_after_another(running: EngineHandle):
     pieces: list[Piece] = []
     prompt = a_prompt(STORY, candidates=3, temperature=0.8)
     generation = await running.engine.generate(prompt, 1, into(pieces))

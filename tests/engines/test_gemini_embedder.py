@@ -15,7 +15,7 @@ def a_request(text: str, **fields: object) -> EmbedContentRequest:
     return EmbedContentRequest(content=content, **fields)  # type: ignore[arg-type]
 
 
-async def test_a_server_is_told_what_each_vector_is_for():
+async def test_a_server_learns_what_each_vector_is_for():
     server = MisbehavingGemini()
     query = a_request("a", task_type=TaskType.RETRIEVAL_QUERY)
     async with world(server) as here:
@@ -39,7 +39,7 @@ async def test_no_call_has_more_texts_than_the_api_allows():
     assert sum(len(body["requests"]) for body in server.bodies) == 250
 
 
-async def test_tokens_that_a_server_does_not_say_are_told_by_the_characters():
+async def test_tokens_that_a_server_does_not_count_follow_from_the_characters():
     silent = changed(lambda answer: answer.pop("usageMetadata"))
     async with world(MisbehavingGemini(lambda *_: silent)) as here:
         response = await here.ask("four words, no more")

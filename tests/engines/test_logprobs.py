@@ -19,7 +19,7 @@ def asking(text: str, top_logprobs: int, **values) -> Prompt:
     return replace(a_prompt(text, **values), top_logprobs=top_logprobs)
 
 
-async def test_nobody_is_told_who_does_not_ask(running: EngineHandle):
+async def test_none_are_returned_unasked(running: EngineHandle):
     generation = await running.engine.generate(a_prompt(STORY), 0)
     assert generation.completions[0].steps == ()
 
@@ -67,7 +67,7 @@ async def test_the_numbers_are_the_models_own_whatever_the_sampling(
 
 
 @pytest.mark.model
-async def test_text_that_was_held_back_for_a_stop_sequence_is_told_with_what_follows(
+async def test_text_that_was_held_back_for_a_stop_sequence_comes_with_what_follows(
     running_llama_cpp: EngineHandle,
 ):
     engine = running_llama_cpp.engine

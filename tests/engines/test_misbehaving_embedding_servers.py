@@ -113,7 +113,7 @@ async def test_a_text_that_is_refused_has_the_servers_words_and_the_others_their
     assert len(server.bodies) <= 2 * math.log2(64) + 2, "halves, not one by one"
 
 
-async def test_a_text_that_is_too_long_is_told_its_tokens():
+async def test_the_error_of_a_text_that_is_too_long_has_its_tokens():
     words = "input (601 tokens) is too large to process. increase … (current batch size: 512)"
     server = MisbehavingServer(lambda *_: refusing(500, words))
     async with world(server) as here:

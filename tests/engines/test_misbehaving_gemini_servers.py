@@ -84,7 +84,7 @@ async def test_a_request_arrives_as_it_came_and_so_does_its_response():
         (404, "NOT_FOUND", NotFound),
     ],
 )
-async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(
+async def test_the_requests_own_fault_is_returned_once_in_the_servers_words(
     status: int, name: str, outcome: type[TopluError]
 ):
     violations = {
@@ -117,7 +117,7 @@ async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(
         pytest.param(refusing(404, f"bad {SECRET}"), 200, id="path"),
     ],
 )
-async def test_a_server_that_is_not_for_us_is_waited_for_and_the_key_is_told_to_nobody(
+async def test_a_server_that_is_not_for_us_is_waited_for_and_nobody_learns_the_key(
     tmp_path: Path, fault: Behaviour, look_status: int
 ):
     key_file = tmp_path / "key"
@@ -179,7 +179,7 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_wishes(fault: Behav
     assert 0.95 < moments[1] - moments[0] < 10
 
 
-async def test_a_model_that_does_not_generate_is_told_to_the_operator():
+async def test_a_model_that_does_not_generate_is_reported_to_the_operator():
     server = MisbehavingGemini()
     server.described["supportedGenerationMethods"] = ["embedContent"]
     async with world(server) as here, asyncio.TaskGroup() as group:
@@ -200,7 +200,7 @@ async def test_tokens_are_counted_by_the_server():
     assert server.counted == [{"generateContentRequest": {"model": model, "contents": contents}}]
 
 
-async def test_a_cache_is_put_before_the_contents_and_told_as_cached():
+async def test_a_cache_is_put_before_the_contents_and_counted_as_cached():
     server = MisbehavingGemini()
     system = Content(parts=[Part(text="Be brief.")])
     async with world(server) as here:

@@ -74,7 +74,7 @@ async def test_a_request_that_is_never_answered_whole_has_an_outcome(kind: Kind,
         assert await here.ask("good") == "re: good"
 
 
-async def test_a_request_that_takes_too_long_each_time_is_told_so(kind: Kind):
+async def test_a_request_that_takes_too_long_each_time_fails(kind: Kind):
     server = kind(lambda *_: silent)
     async with world(server, attempts_max=1, request_seconds_max=0.5) as here:
         with pytest.raises(DeadlineExceeded, match=r"within 0\.5 seconds"):
@@ -82,7 +82,7 @@ async def test_a_request_that_takes_too_long_each_time_is_told_so(kind: Kind):
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-async def test_what_is_the_requests_own_fault_is_said_once_in_the_servers_words(status: int):
+async def test_the_requests_own_fault_is_returned_once_in_the_servers_words(status: int):
     server = MisbehavingServer(lambda *_: refusing(status, "temperature is too hot"))
     async with world(server) as here:
         with pytest.raises(InvalidArgument, match=r"^temperature is too hot$"):
@@ -161,7 +161,7 @@ async def test_what_begins_alike_goes_to_one_server(kind: Kind):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_key_is_told_to_nobody_else(tmp_path: Path, status: int):
+async def test_nobody_else_learns_a_key(tmp_path: Path, status: int):
     key_file = tmp_path / "key"
     key_file.write_text(f"{SECRET}\n")
     is_wrong = True

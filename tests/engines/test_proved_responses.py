@@ -239,7 +239,7 @@ async def test_a_stream_whose_every_chunk_stops_is_judged_by_its_last():
     assert told == [chunk({"text": '{"age": '}), halves[1]]
 
 
-async def test_a_chunk_is_told_while_the_next_is_made():
+async def test_a_chunk_is_sent_while_the_next_is_made():
     first_was_told = asyncio.Event()
     first, last = chunk({"text": '{"age": '}), chunk({"text": "7}"}, reason="STOP")
     server = in_turn(streaming(first, first_was_told, last))
@@ -252,7 +252,7 @@ async def test_a_chunk_is_told_while_the_next_is_made():
         await here.pool.run(Stream(request=asked, listener=listen))
 
 
-async def test_a_streamed_call_that_may_not_be_made_is_not_told():
+async def test_a_streamed_call_that_may_not_be_made_is_not_sent():
     chunks = [chunk(a_call(age=1)), chunk(a_call(age="old"), {"text": "x"}), chunk(reason="STOP")]
     server = in_turn(streaming(*chunks))
     async with world(server) as here:

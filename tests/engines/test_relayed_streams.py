@@ -15,7 +15,7 @@ from toplu.fleet.work import Stream
 FIRST, LAST = response("Once ", ends=False), response("upon a time")
 
 
-async def test_a_chunk_is_told_before_the_next_one_is_made():
+async def test_a_chunk_is_sent_before_the_next_one_is_made():
     first_was_told = asyncio.Event()
     server = MisbehavingGemini(lambda *_: streaming(FIRST, first_was_told, LAST))
     told: list[Any] = []

@@ -42,7 +42,7 @@ async def test_counted_tokens_are_the_prompt_tokens_of_the_answer(seeing: Engine
     assert await seeing.engine.count_tokens(prompt.turns) == generation.prompt_tokens
 
 
-async def test_the_tokens_of_images_are_told_apart(seeing: EngineHandle):
+async def test_the_tokens_of_images_are_counted_apart(seeing: EngineHandle):
     engine = seeing.engine
     one = await engine.count_image_tokens(showing(an_image(), QUESTION).turns)
     assert one

@@ -91,14 +91,14 @@ def test_an_engine_that_is_asked_for_too_much_starves_nobody() -> None:
     assert large.took < 2 * DAY.total_seconds()
 
 
-def test_lanes_that_are_told_the_lengths_end_near_the_bound() -> None:
+def test_lanes_that_know_the_lengths_end_near_the_bound() -> None:
     lengths = conversations(seed=0, count=200)
-    took = tokens_of_lanes(lengths, 16, told=True)
+    took = tokens_of_lanes(lengths, 16, known=True)
     assert 1.0 <= took / bound(lengths, 16) <= 1.07
     assert took < in_turn(lengths, 16), "who knows nothing is later"
 
 
-def test_lanes_that_are_told_nothing_help_each_other() -> None:
+def test_lanes_that_know_no_lengths_help_each_other() -> None:
     lengths = conversations(seed=0, count=200)
-    took = tokens_of_lanes(lengths, 4, told=False)
+    took = tokens_of_lanes(lengths, 4, known=False)
     assert took <= 1.02 * in_turn(lengths, 4)

@@ -79,7 +79,7 @@ async def test_an_expired_cache_cannot_be_kept_longer(caches: CacheRows) -> None
     assert not await caches.change_expiry(OTHER, "one", now=NOON, expires=late)
 
 
-async def test_expired_caches_are_deleted_and_told(caches: CacheRows) -> None:
+async def test_expired_caches_are_deleted_and_returned(caches: CacheRows) -> None:
     await caches.create(a_cache("one"), b"", 10)
     await caches.create(a_cache("two", expires=NOON + 2 * HOUR), b"", 10)
     assert await caches.delete_expired(NOON + HOUR) == [a_cache("one")]

@@ -103,7 +103,9 @@ async def test_a_start_frees_what_dead_servers_held(jobs: JobRows, clock: FakeCl
     assert await jobs.renew([mine], clock.now() + LEASE) != []
 
 
-async def test_a_stale_lease_writes_nothing_and_is_told_so(jobs: JobRows, clock: FakeClock) -> None:
+async def test_a_stale_lease_writes_nothing_and_is_returned_as_lost(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     await keep_planned(jobs, a_job(), 4)
     stale = await lease(jobs, clock, "server-1")
     assert stale is not None
@@ -230,7 +232,7 @@ async def test_a_lane_goes_on_behind_its_last_shard(jobs: JobRows, clock: FakeCl
         assert following is not None
         held = following
         assert held.shard.number == expected
-    # The one behind it is somebody's: the middle of what is free is farthest from everybody.
+    # The one behind it is leased: the middle of what is free is farthest from all others.
     stolen = await lease(jobs, clock, after=held.shard)
     assert stolen is not None
     assert stolen.shard.number == 6

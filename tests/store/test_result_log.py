@@ -154,7 +154,7 @@ def test_an_append_goes_over_the_rest_of_one_that_failed(log: ResultLog, tmp_pat
     assert read_back(log) == [a_record(1), a_record(2)]
 
 
-def test_a_full_disk_is_told_and_costs_no_committed_result(
+def test_a_full_disk_raises_and_costs_no_committed_result(
     log: ResultLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = log.append(JOB, 0, 1, [a_record(1)], at=0)

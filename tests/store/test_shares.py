@@ -28,7 +28,9 @@ async def competing(jobs: JobRows, clock: FakeClock) -> dict[str, bool]:
     return {it.id: it.waits for it in competition.competitors}
 
 
-async def test_whoever_is_unfinished_and_planned_competes(jobs: JobRows, clock: FakeClock) -> None:
+async def test_every_job_that_is_unfinished_and_planned_competes(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     await keep_planned(jobs, a_job("one"), 2, 2)
     await keep_planned(jobs, a_job("two"), 1)
     await keep_planned(jobs, a_job("elsewhere", engine="other"), 1)

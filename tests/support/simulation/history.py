@@ -114,7 +114,7 @@ class History:
         self.server.begin_life()
 
     def _tear_logs(self) -> None:
-        """Leave at the end of a file what a disk may leave there that was not told to be sure."""
+        """Leave at the end of a file what a disk may leave there that was not made sure."""
         for path in sorted(self.server.data.results.glob("*/*.log")):
             if self.chance.random() < 0.5:
                 size = self.chance.randint(1, 60)

@@ -1,9 +1,9 @@
 """Measures how long the product's own lanes take for a job, in virtual time.
 
-    stdin: {"lengths": [310, …], "lanes": 16, "told": true, "seed": 0}      stdout: seconds
+    stdin: {"lengths": [310, …], "lanes": 16, "known": true, "seed": 0}      stdout: seconds
 
 The whole server runs; only the engine, the clock and the loop are simulated. Every lane writes as
-fast as any other, whatever the others do. `told` says whether requests ask for no more tokens than
+fast as any other, whatever the others do. `known` says whether requests ask for no more tokens than
 their answers have.
 """
 
@@ -32,15 +32,15 @@ class SteadyEngine(RooflineEngine):
         return len(text.split()) / TOKENS_PER_SECOND
 
 
-def tokens_of_lanes(lengths: Sequence[int], lanes: int, *, told: bool, seed: int = 0) -> float:
+def tokens_of_lanes(lengths: Sequence[int], lanes: int, *, known: bool, seed: int = 0) -> float:
     """Return the time from the first request to the last answer, in tokens of one lane."""
-    seconds: float = ask(__file__, lengths=list(lengths), lanes=lanes, told=told, seed=seed)
+    seconds: float = ask(__file__, lengths=list(lengths), lanes=lanes, known=known, seed=seed)
     return seconds * TOKENS_PER_SECOND
 
 
-def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> float:
+def _seconds(lengths: Sequence[int], lanes: int, *, known: bool, seed: int) -> float:
     chance = random.Random(seed)
-    requests = [_request(chance, length, told=told) for length in lengths]
+    requests = [_request(chance, length, known=known) for length in lengths]
     with tempfile.TemporaryDirectory() as folder:
         server = ServerInTime(
             Path(folder),
@@ -69,11 +69,11 @@ def _seconds(lengths: Sequence[int], lanes: int, *, told: bool, seed: int) -> fl
     return server.executions.last_end - server.executions.first_start
 
 
-def _request(chance: random.Random, length: int, *, told: bool) -> dict[str, object]:
+def _request(chance: random.Random, length: int, *, known: bool) -> dict[str, object]:
     # Requests run in the order of their texts: the first word makes that one of no meaning.
     text = " ".join([f"{chance.random():.9f}", *["word"] * (length - 1)])
     request: dict[str, object] = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
-    if told:
+    if known:
         request["generationConfig"] = {"maxOutputTokens": length}
     return {"request": request}
 

@@ -25,7 +25,7 @@ def test_documents_are_added_listed_and_removed(tmp_path: Path):
     assert "my docs" not in toplu_search(tmp_path, "list").output
 
 
-def test_what_cannot_be_done_is_said(tmp_path: Path):
+def test_what_cannot_be_done_is_an_error(tmp_path: Path):
     (tmp_path / "image.png").write_bytes(b"x")
     for words, reason in (
         (("add", str(tmp_path / "none")), "no such file or folder"),

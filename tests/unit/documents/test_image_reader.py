@@ -115,7 +115,7 @@ async def test_nothing_of_the_client_is_left_beside_the_pixels() -> None:
         ((1, 1), 100, (1, 1)),
     ],
 )
-async def test_an_image_is_shown_no_larger_than_the_bound(
+async def test_an_image_is_no_larger_than_the_bound(
     size: tuple[int, int], side_max: int, seen: tuple[int, int]
 ) -> None:
     for form in ("PNG", "JPEG"):

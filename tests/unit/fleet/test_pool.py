@@ -84,7 +84,7 @@ async def test_calls_to_an_engine_that_was_given_up_fail_with_the_reason():
                 await here.ask("a", interactive=interactive)
 
 
-async def test_when_the_fleet_stops_whoever_waits_has_no_outcome():
+async def test_when_the_fleet_stops_what_waits_has_no_outcome():
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         here = World()
         here.may_start.clear()

@@ -37,7 +37,7 @@ async def test_an_index_without_checksums_is_refused(tmp_path: Path):
             await download(index.url, PACKAGE, VERSION, tmp_path)
 
 
-async def test_a_password_lets_us_in_and_is_not_shown(tmp_path: Path):
+async def test_a_password_lets_us_in_and_is_not_printed(tmp_path: Path):
     async with listening(LocalIndex(key=encode_basic_auth("user", "open sesame"))) as index:
         with pytest.raises(ConfigurationError, match="it answers 401"):
             await download(index.url, PACKAGE, VERSION, tmp_path)

@@ -98,7 +98,7 @@ async def test_a_key_made_in_another_process_counts_at_once(
     assert await keys.project_of(key) == PROJECT
 
 
-async def test_revoking_the_last_key_does_not_open_the_door(keys: Keys) -> None:
+async def test_revoking_the_last_key_does_not_open_the_api(keys: Keys) -> None:
     await keys.create(PROJECT, "a")
     (listed,) = await keys.list()
     await keys.revoke(listed.id)

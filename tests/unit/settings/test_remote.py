@@ -47,7 +47,7 @@ def test_servers_of_an_engine_that_has_none_are_refused(tmp_path: Path):
         loaded(tmp_path, f'{{ url = "{URL}" }}', engine="echo")
 
 
-def test_servers_make_whatever_is_said_and_engines_of_our_own_what_they_make(tmp_path: Path):
+def test_servers_make_whatever_is_set_and_engines_of_our_own_what_they_make(tmp_path: Path):
     config = tmp_path / "toplu.toml"
     table = f'[[models]]\nname = "m"\nkind = "embedding"\nservers = [{{ url = "{URL}" }}]\n'
     config.write_text(f'{table}engine = "openai_server"\n')
@@ -58,7 +58,7 @@ def test_servers_make_whatever_is_said_and_engines_of_our_own_what_they_make(tmp
         load(config, {})
 
 
-def test_a_key_is_found_where_it_is_said_to_be(tmp_path: Path):
+def test_a_key_is_found_where_the_settings_have_it(tmp_path: Path):
     key_file = tmp_path / "key"
     key_file.write_text("from-file\n")
     from_file = ServerSettings(url=URL, key_file=str(key_file)).read_key()
@@ -68,7 +68,7 @@ def test_a_key_is_found_where_it_is_said_to_be(tmp_path: Path):
 
 
 @pytest.mark.parametrize("key", ["", " \n", "two\nlines", "ключ"])
-def test_a_key_that_is_none_is_refused_and_not_shown(tmp_path: Path, key: str):
+def test_a_key_that_is_none_is_refused_and_not_printed(tmp_path: Path, key: str):
     key_file = tmp_path / "key"
     key_file.write_text(key, encoding="utf-8")
     with pytest.raises(ConfigurationError, match="has no key") as refusal:

@@ -38,7 +38,7 @@ def details(**counts: int):
         ),
     ],
 )
-def test_the_parts_of_a_prompt_are_told(parts, told):
+def test_the_parts_of_a_prompt_are_returned(parts, told):
     usage = usage_of(**parts)
     names = (
         "promptTokenCount",

@@ -86,7 +86,7 @@ async def test_a_cancelled_job_with_every_response_has_nothing_to_run(world: Bat
     assert "nothing to run again" in await refusal(world)
 
 
-async def test_an_input_that_is_gone_is_told(world: BatchWorld) -> None:
+async def test_an_input_that_is_gone_is_an_error(world: BatchWorld) -> None:
     await job_with(world, [line_of(0)], {})
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
     await world.blobs.delete(paths.input_lines(ONE))

@@ -88,7 +88,7 @@ async def test_a_result_that_was_lost_is_not_covered_up(world: BatchWorld, tmp_p
     ],
     ids=str,
 )
-async def test_sums_that_differ_are_told(world: BatchWorld, falsified: object) -> None:
+async def test_sums_that_differ_are_reported(world: BatchWorld, falsified: object) -> None:
     await worked(world, leases=3)
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
     await world.database.write(lambda c: c.execute(falsified))  # type: ignore[call-overload]

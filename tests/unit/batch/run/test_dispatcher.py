@@ -80,7 +80,7 @@ async def test_requests_are_scarce_where_idle_lanes_would_begin_all(world: Batch
     assert not desk.dispatcher.is_scarce, "the lane is kept for other calls"
 
 
-async def test_at_the_end_the_longest_is_taken_from_whoever_has_it(world: BatchWorld) -> None:
+async def test_at_the_end_the_longest_is_taken_from_any_lane(world: BatchWorld) -> None:
     lengths = [10, 10, 10, 10, 10, 900, 10, 10]
     await world.keep_job("one", [asked(index, most) for index, most in enumerate(lengths)])
     await world.planner().step()

@@ -172,7 +172,7 @@ queued_jobs = st.lists(
 
 
 @given(queued_jobs, st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**12)))
-def test_somebody_goes_whenever_somebody_waits(jobs: list[QueuedJob], had: dict[str, int]) -> None:
+def test_a_job_is_chosen_whenever_one_waits(jobs: list[QueuedJob], had: dict[str, int]) -> None:
     chosen = ask(jobs, shares(**had))
     waiting = {it.job for it in jobs if it.waits}
     assert (chosen.job in waiting) if chosen is not None else not waiting

@@ -7,7 +7,7 @@ RED = Image(media_type="image/png", width=2, height=1, data=b"red")
 BLUE = Image(media_type="image/jpeg", width=3, height=4, data=b"blue")
 
 
-def test_a_turn_tells_what_is_said_from_what_is_shown():
+def test_a_turn_keeps_texts_and_images_apart():
     turn = Turn("user", ("a", RED, "b", BLUE))
     assert (turn.text, turn.images, turn.parts) == ("a\nb", (RED, BLUE), ("a", RED, "b", BLUE))
     assert (Turn("user", "a").text, Turn("user", "a").images) == ("a", ())

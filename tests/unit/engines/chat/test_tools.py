@@ -56,7 +56,7 @@ def completed(*calls: ToolCall, completion: Completion = SAID, **function_callin
 
 
 @pytest.mark.parametrize(("mode", "choice"), [("AUTO", "auto"), ("ANY", "required")])
-def test_a_server_is_told_each_function_and_whether_it_must_call(mode: str, choice: str) -> None:
+def test_a_server_gets_each_function_and_whether_it_must_call(mode: str, choice: str) -> None:
     functions = prompt_of(mode=mode).functions
     assert functions is not None
     told = write_tools(functions)
@@ -67,7 +67,7 @@ def test_a_server_is_told_each_function_and_whether_it_must_call(mode: str, choi
     assert time["parameters"]["type"] == "object"
 
 
-def test_a_server_is_not_told_what_may_not_be_called() -> None:
+def test_a_server_does_not_get_what_may_not_be_called() -> None:
     functions = prompt_of(mode="ANY", allowedFunctionNames=["get_time"]).functions
     assert functions is not None
     assert [tool["function"]["name"] for tool in write_tools(functions)["tools"]] == ["get_time"]

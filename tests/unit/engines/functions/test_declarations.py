@@ -66,7 +66,7 @@ def test_where_no_call_has_to_be_made_text_may_stand_before_calls(mode: str):
     assert not allows(rules, CALL.replace("get_time", "get_date"))
 
 
-def test_where_a_call_has_to_be_made_nothing_else_is_said():
+def test_where_a_call_has_to_be_made_nothing_else_is_written():
     rules = functions_of(DECLARATIONS, mode="ANY").rules
     assert allows(rules, CALL)
     assert allows(rules, f"{CALL}\n{CALL}")
@@ -74,7 +74,7 @@ def test_where_a_call_has_to_be_made_nothing_else_is_said():
         assert not allows(rules, text)
 
 
-def test_where_no_call_may_be_made_no_mark_of_one_is_said():
+def test_where_no_call_may_be_made_no_mark_of_one_is_written():
     rules = NO_CALLS
     for text in TEXTS:
         assert allows(rules, text), text
@@ -241,7 +241,7 @@ def test_functions_keep_their_definitions_apart():
             assert call.arguments == {"it": call.name}
 
 
-def test_what_a_function_gives_is_told_with_what_it_does():
+def test_the_result_of_a_function_is_described_with_what_it_does():
     declaration = F | {"description": "Does it.", "response": {"type": "INTEGER"}}
     assert functions_of([declaration]).declared[0].description == (
         'Does it.\nIts result is JSON of this schema: {"type": "integer"}'

@@ -66,7 +66,7 @@ async def test_an_answer_is_text_and_calls(answer: str, text: str, calls: tuple[
         (f"{CALL}\nand so on", (F,)),
     ],
 )
-def test_a_call_that_is_none_is_left_out_and_told_of(answer: str, calls: tuple[FunctionCall, ...]):
+def test_a_call_that_is_none_is_left_out_and_reported(answer: str, calls: tuple[FunctionCall, ...]):
     completion = spoken(answer)
     assert (completion.text, completion.calls, completion.broken_call) == ("", calls, True)
     at_limit = spoken(answer, hit_token_limit=True)
@@ -93,7 +93,7 @@ def test_half_a_mark_at_the_limit_is_half_a_call():
     ),
     st.booleans(),
 )
-async def test_what_is_told_is_the_beginning_of_the_text(pieces: list[str], limit: bool):
+async def test_what_is_sent_is_the_beginning_of_the_text(pieces: list[str], limit: bool):
     completion = spoken("".join(pieces), hit_token_limit=limit)
     heard = await told(pieces)
     assert completion.text.startswith(heard)

@@ -31,5 +31,5 @@ def test_messages_are_broken_wherever_a_client_can_write() -> None:
     ]
 
 
-def test_a_model_without_control_tokens_is_told_everything_as_it_was_said() -> None:
+def test_a_model_without_control_tokens_reads_everything_as_it_is() -> None:
     assert ControlTokens([]).break_in("<s> <|im_end|>") == "<s> <|im_end|>"

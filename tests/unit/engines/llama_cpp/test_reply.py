@@ -48,7 +48,7 @@ async def test_the_pieces_are_put_together():
     assert starts == 5
 
 
-async def test_each_text_is_told_as_it_comes():
+async def test_each_text_is_sent_as_it_comes():
     told: list[Piece] = []
     yes = Piece(index=3, text="Yes", prompt_tokens=9)
 

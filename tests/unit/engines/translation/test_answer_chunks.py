@@ -50,14 +50,14 @@ def test_the_last_chunk_says_how_each_candidate_ended_and_the_whole_usage():
     assert rest["usageMetadata"]["cachedContentTokenCount"] == 4
 
 
-def test_the_last_chunk_has_the_text_that_was_not_told():
+def test_the_last_chunk_has_the_text_that_was_not_sent():
     chunks = AnswerChunks(MODEL)
     chunks.write_piece(Piece(index=0, text="Yes, ", prompt_tokens=10))
     rest = written(chunks.write_rest(a_generation("Yes, sir", "No")))
     assert texts_of(rest) == ["sir", "No"]
 
 
-def test_an_answer_that_nobody_told_is_one_whole_chunk():
+def test_an_answer_without_pieces_is_one_whole_chunk():
     assert texts_of(written(AnswerChunks(MODEL).write_rest(a_generation("Yes")))) == ["Yes"]
 
 

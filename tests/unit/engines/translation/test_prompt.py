@@ -90,7 +90,7 @@ def test_thoughts_of_earlier_turns_are_left_out():
     assert len(prompt_of({"contents": [*HELLO["contents"], only_thoughts]}).turns) == 1
 
 
-def test_what_is_not_said_is_decided_by_the_model():
+def test_what_is_not_set_is_decided_by_the_model():
     sampling = prompt_of(HELLO).sampling
     assert (sampling.temperature, sampling.top_p, sampling.top_k) == (0.3, 0.8, 5)
     assert (sampling.presence_penalty, sampling.frequency_penalty) == (0.0, 0.0)
@@ -98,7 +98,7 @@ def test_what_is_not_said_is_decided_by_the_model():
     assert prompt_of(HELLO).candidate_count == 1
 
 
-def test_what_is_said_is_kept_even_if_it_is_zero():
+def test_what_is_set_is_kept_even_if_it_is_zero():
     prompt = prompt_of(
         configured(
             temperature=0,

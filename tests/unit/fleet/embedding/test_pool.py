@@ -137,7 +137,7 @@ async def test_an_engine_that_does_not_start_fails_its_calls():
                 await here.ask("x", interactive=interactive)
 
 
-async def test_when_the_fleet_stops_whoever_waits_has_no_outcome():
+async def test_when_the_fleet_stops_what_waits_has_no_outcome():
     here = World(SLOW)
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         runs = [group.create_task(run()) for run in (here.supervisor.run, here.pool.run)]

@@ -80,7 +80,7 @@ async def test_a_text_that_nobody_waits_for_any_more_is_not_sent():
     assert await texts_of(a_queue(gone, a_text("here"))) == ["here"]
 
 
-async def test_whoever_takes_waits_until_there_is_something():
+async def test_taking_waits_until_there_is_something():
     queue = EmbeddingQueue(characters_read=CHARACTERS_READ)
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         taking = group.create_task(queue.take())

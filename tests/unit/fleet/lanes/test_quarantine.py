@@ -52,7 +52,7 @@ async def test_a_suspect_that_is_cancelled_while_it_waits_lets_the_others_in():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.booleans()), max_size=12))
-def test_whoever_is_alone_is_alone_whatever_comes_and_is_cancelled(
+def test_a_suspect_is_alone_whatever_comes_and_is_cancelled(
     visits: list[tuple[bool, int, bool]],
 ):
     async def visit_all() -> None:

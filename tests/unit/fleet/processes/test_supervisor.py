@@ -43,7 +43,7 @@ async def pass_backoff(clock: FakeClock, sleeps: int) -> None:
     clock.advance(clock.sleeps[-1])
 
 
-async def test_a_ready_engine_is_handed_out_to_whoever_waits():
+async def test_a_ready_engine_is_handed_out_to_all_that_wait():
     launcher = Launcher()
     async with supervised(launcher, FakeClock()) as supervisor:
         assert supervisor.state is EngineState.STARTING
@@ -87,7 +87,7 @@ async def test_the_backoff_grows_and_has_an_end():
 
 
 @pytest.mark.parametrize(("lived", "expected"), [(59, 0.2), (60, 0.1)])
-async def test_the_backoff_begins_anew_after_a_minute_of_life(lived: int, expected: float):
+async def test_the_backoff_begins_again_after_a_minute_of_life(lived: int, expected: float):
     launcher, clock = Launcher(), FakeClock()
     async with supervised(launcher, clock) as supervisor:
         await supervisor.ready()
@@ -124,7 +124,7 @@ async def test_only_failed_starts_in_a_row_count():
         assert await supervisor.ready() is launcher.lives[1]
 
 
-async def test_stopping_stops_the_engine_and_tells_whoever_waits():
+async def test_stopping_stops_the_engine_and_ends_all_waits():
     launcher, clock = Launcher(), FakeClock()
     async with supervised(launcher, clock) as supervisor:
         await supervisor.ready()

@@ -116,7 +116,7 @@ async def test_a_costly_schema_holds_up_neither_the_others_nor_the_loop() -> Non
     assert not threads["plain"].startswith("schemas")
 
 
-def test_a_thread_that_must_not_wait_is_told_so() -> None:
+def test_a_thread_that_must_not_wait_gets_an_error() -> None:
     deep = chained(80, lambda at: {"properties": {"a": {"$ref": at}}})
     token = guarded.ONLY_PLAIN.set(True)
     try:

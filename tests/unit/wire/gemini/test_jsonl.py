@@ -103,7 +103,7 @@ def test_both_spellings_are_read_in_both_forms() -> None:
         ),
     ],
 )
-def test_a_bad_line_is_told_by_its_number(line: bytes, reason: str) -> None:
+def test_a_bad_line_is_named_by_its_number(line: bytes, reason: str) -> None:
     assert refusal(line, number=12) == f"Error on line 12: {reason}"
 
 

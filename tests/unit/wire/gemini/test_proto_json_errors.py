@@ -29,7 +29,7 @@ def refusal(body: str, at: str = "") -> InvalidArgument:
     return caught.value
 
 
-def test_an_unknown_name_is_told_with_its_place() -> None:
+def test_an_unknown_name_is_refused_with_its_place() -> None:
     request = {"generation_config": {"thinkingConfigs": 1}}
     body = {"batch": {"inputConfig": {"requests": {"requests": [{"request": request}]}}}}
     with pytest.raises(InvalidArgument) as caught:
@@ -61,7 +61,7 @@ def test_the_place_of_the_message_itself_can_be_given() -> None:
     assert "Unknown name \"x\" at 'request.contents[0]':" in message
 
 
-def test_all_faults_are_told_in_one_answer() -> None:
+def test_all_faults_are_in_one_answer() -> None:
     error = refusal('{"a": 1, "contents": [{"b": 2}, 3], "generationConfig": {"topK": "x"}}')
     assert error.message.split("\n") == [
         'Invalid JSON payload received. Unknown name "a": Cannot find field.',
@@ -127,7 +127,7 @@ def test_all_faults_are_told_in_one_answer() -> None:
         ("5", 'Invalid JSON payload received. Unknown name "": Root element must be a message.'),
     ],
 )
-def test_a_wrong_value_is_told_in_googles_words(body: str, message: str) -> None:
+def test_a_wrong_value_is_refused_in_googles_words(body: str, message: str) -> None:
     assert refusal(body).message == message
 
 
@@ -149,13 +149,13 @@ def test_a_wrong_value_is_told_in_googles_words(body: str, message: str) -> None
         ("seed", '""', "TYPE_INT32"),
     ],
 )
-def test_a_number_that_is_none_is_told(name: str, value: str, kind: str) -> None:
+def test_a_number_that_is_none_is_refused(name: str, value: str, kind: str) -> None:
     message = refusal(f'{{"generationConfig": {{"{name}": {value}}}}}').message
     assert message == f"Invalid value at 'generation_config.{name}' ({kind}), {value}"
 
 
 @pytest.mark.parametrize("value", ["9223372036854775808", '"x"', '"99999999999999999999"', "1.5"])
-def test_a_64_bit_integer_that_is_none_is_told(value: str) -> None:
+def test_a_64_bit_integer_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         proto_json.read(GenerateContentBatch, f'{{"priority": {value}}}'.encode())
     assert caught.value.message == f"Invalid value at 'priority' (TYPE_INT64), {value}"
