@@ -65,7 +65,7 @@ class Unproved(Violation):
 
 
 class Validator(Protocol):
-    """What values are held against."""
+    """The schema that values are held against."""
 
     @property
     def is_guarded(self) -> bool:

@@ -42,7 +42,7 @@ AnyOrder = CompileSchema | CompileGrammar | ProveValues | SampleAnswer
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of an order; only what it asks for is there."""
+    """The result of an order; only what it asks for is there."""
 
     fault: tuple[str, str] | None = None  # place and reason, of a schema that is refused
     held: str = ""  # JSON
