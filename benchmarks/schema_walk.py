@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toplu.errors import Internal
 from toplu.structured.bounds import SchemaBounds
-from toplu.structured.compiler import compile_schema
+from toplu.structured.guard.guarded import compile_schema, sample
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
-from toplu.structured.walk import sample_answer, walk
+from toplu.structured.walk import walk
 
 LISTED = 20
 
@@ -35,6 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     counts: Counter[str] = Counter()
     seconds: list[float] = []
+    walked: list[float] = []
     for row in list(read_rows(options.file))[: options.limit]:
         began = time.perf_counter()
         try:
@@ -45,30 +45,33 @@ def main() -> None:
             continue
         seconds.append(time.perf_counter() - began)
         counts["compiled"] += 1
-        _walk(structure, row["id"], options.walks, counts)
+        walked.append(_walk(structure, row["id"], options.walks, counts))
     seconds.sort()
     middle, late = (seconds[int(len(seconds) * share)] for share in (0.5, 0.99))
-    print(dict(counts))
+    print(dict(counts.most_common()))
+    print(f"the longest walk took {max(walked):.1f} s")
     print(f"compiled in {middle * 1000:.1f} ms (p50), {late * 1000:.0f} ms (p99)")
 
 
-def _walk(structure: Structure, name: Any, walks: int, counts: Counter[str]) -> None:
-    try:
-        answer = sample_answer(structure)
-    except Internal:
-        answer = ""
-    if violation := structure.find_violation(answer):
+def _walk(structure: Structure, name: Any, walks: int, counts: Counter[str]) -> float:
+    """Return how many seconds the longest walk took."""
+    longest = 0.0
+    if violation := structure.find_violation(sample(structure)):
         counts["without a valid answer"] += 1
         if counts["without a valid answer"] <= LISTED:
             print(f"no valid answer: {name}: {violation}")
     for seed in range(walks):
+        began = time.perf_counter()
         written = walk(structure.grammar, random.Random(seed))
+        longest = max(longest, time.perf_counter() - began)
         if written is None:
             counts["walks too long"] += 1
-        elif structure.find_violation(written) is None:
+        elif (violation := structure.find_violation(written)) is None:
             counts["walks that validate"] += 1
         else:
             counts["walks that do not"] += 1
+            counts[f"… by {violation.keyword}"] += 1
+    return longest
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -40,13 +40,17 @@ def find_held(schema: Any, path: str, bounds: SchemaBounds) -> dict[str, Any]:
 
     SchemaFault: the grammar has too many states.
     """
+    is_too_large = False
     refusal = ""
-    for held in map(_with_options, _ladder(schema)):
+    for rung, is_free in _ladder(schema):
+        if is_free and is_too_large:
+            # It can be written, only not within the bound, and hardly any answer would validate.
+            raise_too_large(path, bounds)
+        held = _with_options(rung)
         refusal = compile_error(write_whole(f"start: {write_rule(held)}\n"), bounds)
         if not refusal:
             return held
-        if any(word in refusal for word in SIZE_WORDS):
-            raise_too_large(path, bounds)
+        is_too_large = is_too_large or any(word in refusal for word in SIZE_WORDS)
     raise SchemaFault(path, f"no grammar holds an answer to it: {refusal}")
 
 
@@ -73,16 +77,19 @@ def raise_too_large(path: str, bounds: SchemaBounds) -> None:
     raise SchemaFault(path, reason)
 
 
-def _ladder(schema: Any) -> Iterator[Any]:
-    """Yield what to hold to, from all that can be held to down to any value of the root's type."""
-    yield write_held(schema, closed=True)
-    yield write_held(schema, closed=False)
+def _ladder(schema: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield what to hold to, from all that can be held to down to any value of the root's type.
+
+    With each comes whether it is the last, which says next to nothing.
+    """
+    yield write_held(schema, closed=True), False
+    yield write_held(schema, closed=False), False
     dropped: frozenset[str] = frozenset()
     for more in (HARD, PATTERNS, JOINED, COUNTS):
         dropped |= more
-        yield write_held(without(schema, dropped), closed=False)
+        yield write_held(without(schema, dropped), closed=False), False
     kind = schema.get("type") if isinstance(schema, dict) else None
-    yield {} if kind is None else {"type": kind}
+    yield {} if kind is None else {"type": kind}, True
 
 
 def _with_options(schema: Any) -> dict[str, Any]:

@@ -25,7 +25,12 @@ class Proof:
         if self.bare:
             return self.validator.find_violation(answer)
         try:
-            value = json.loads(answer, parse_constant=_refuse, parse_int=_read_integer)
+            value = json.loads(
+                answer,
+                parse_constant=_refuse,
+                parse_int=_read_integer,
+                object_pairs_hook=_read_object,
+            )
         except (ValueError, OverflowError, RecursionError):
             return Violation(keyword=NOT_JSON, place="$")
         return self.validator.find_violation(value)
@@ -64,4 +69,12 @@ def _read_integer(text: str) -> int:
     value = int(text)
     if abs(value) >= EXACT and float(value) != value:
         raise ValueError(f"{text[:20]}… is no number of 64 bits")
+    return value
+
+
+def _read_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; ValueError if readers of JSON would not agree on its members."""
+    value = dict(members)
+    if len(value) != len(members):
+        raise ValueError("a name comes twice")
     return value

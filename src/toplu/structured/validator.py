@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import jsonschema_rs
 
+from toplu.structured.panic import LibraryPanic, panics_caught
 from toplu.structured.schema_fault import SchemaFault, write_place
 
 T = TypeVar("T")
@@ -58,10 +59,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unproved(Violation):
-    """An answer of which nobody knows whether it is valid; the keyword is what proving it took."""
+    """An answer of which nobody knows whether it is valid; the keyword is why."""
 
     def __str__(self) -> str:
-        return f"to prove it takes {self.keyword}"
+        return f"it cannot be proved, for {self.keyword}"
 
 
 class Validator(Protocol):
@@ -100,12 +101,18 @@ class SchemaValidator:
     def find_violation(self, value: Any) -> Violation | None:
         """Return the first thing that is wrong with a value, None if it is valid."""
         try:
+            return self._find_violation(value)
+        except (ValueError, OverflowError, RecursionError):
+            return Violation(keyword=NOT_JSON, place="$")
+        except LibraryPanic:
+            return Unproved(keyword="the validator failed", place="$")
+
+    def _find_violation(self, value: Any) -> Violation | None:
+        with panics_caught():
             # An error is far dearer than a verdict: it has everything in it that was tried.
             if self._validator.is_valid(value):
                 return None
             error = next(self._validator.iter_errors(value), None)
-        except (ValueError, OverflowError, RecursionError):
-            return Violation(keyword=NOT_JSON, place="$")
         if error is None:
             return None
         return Violation(keyword=error.kind.name, place=write_place("$", error.instance_path))

@@ -65,6 +65,17 @@ VALID: list[tuple[dict[str, Any], str, str]] = [
     ({"propertyNames": {"maxLength": 2}}, '{"ab": 1}', '{"abc": 1}'),
     ({"dependentRequired": {"a": ["b"]}}, '{"a": 1, "b": 2}', '{"a": 1}'),
     ({"type": "number", "multipleOf": 0.01}, "0.29", "0.295"),
+    ({"type": "integer", "multipleOf": 123456789012345678}, "123456789012345678", "3"),
+    (
+        {
+            "allOf": [
+                {"anyOf": [{"type": "integer", "minimum": at}, {"type": "string", "maxLength": at}]}
+                for at in range(10)
+            ]
+        },
+        "9",
+        "8",
+    ),
     ({"allOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, '"ab"', '"a"'),
     ({"pattern": "^(?!a)"}, '"b"', '"ab"'),
     ({"format": "uuid4"}, '"00000000-0000-4000-8000-000000000000"', '"00000000-0000-1000"'),
@@ -144,6 +155,13 @@ def test_an_integer_on_which_readers_do_not_agree_is_no_answer() -> None:
     assert structure.find_violation(str(2**63 - 1)) is None
     assert structure.find_violation(str(2**70)) is None
     assert str(structure.find_violation("1" + "0" * 308)) == "`JSON` at $"
+
+
+def test_an_object_with_a_name_twice_is_no_answer() -> None:
+    structure = compiled({"additionalProperties": {"type": "integer"}})
+    assert structure.find_violation('{"a": 1, "b": 1}') is None
+    assert str(structure.find_violation('{"a": "x", "a": 1}')) == "`JSON` at $"
+    assert str(structure.find_violation('[{"a": {"b": 1, "b": 1}}]')) == "`JSON` at $"
 
 
 def test_options_of_engines_in_a_schema_go_nowhere() -> None:

@@ -5,7 +5,7 @@ schema ──▶ bounds ──▶ plain? ──▶ compiled and proved here
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from toplu.structured.guard.orders import (
 from toplu.structured.guard.plain import is_plain
 from toplu.structured.guard.process import PROCESS, Spent
 from toplu.structured.held_schema import without
+from toplu.structured.panic import LibraryPanic, panics_caught
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
 from toplu.structured.validator import NOT_JSON, Unproved, Validator, Violation
@@ -42,7 +43,7 @@ def compile_schema(schema: Any, path: str, bounds: SchemaBounds) -> Structure:
     """Return the structure, or raise SchemaFault with a place below `path`."""
     check_bounds(schema, path, bounds)
     if is_plain(schema):
-        return compiler.compile_schema(schema, path, bounds)
+        return _compile_here(compiler.compile_schema, schema, path, bounds)
     reply, validator = _compile(schema, path, bounds, validates_only=False)
     held = json.loads(reply.held)
     return Structure(
@@ -57,7 +58,7 @@ def compile_validator(schema: Any, path: str, bounds: SchemaBounds) -> Validator
     """Return what proves answers that others hold, or raise SchemaFault as `compile_schema`."""
     check_bounds(schema, path, bounds)
     if is_plain(schema):
-        return compiler.compile_validator(schema, path, bounds)
+        return _compile_here(compiler.compile_validator, schema, path, bounds)
     return _compile(schema, path, bounds, validates_only=True)[1]
 
 
@@ -112,6 +113,16 @@ class GuardedValidator:
         return [each and Violation(keyword=each[0], place=each[1]) for each in reply.violations]
 
 
+def _compile_here(
+    compile_as: Callable[[Any, str, SchemaBounds], T], schema: Any, path: str, bounds: SchemaBounds
+) -> T:
+    try:
+        with panics_caught():
+            return compile_as(schema, path, bounds)
+    except LibraryPanic as panic:
+        raise SchemaFault(path, f"brings a library down: {panic}") from panic
+
+
 def _compile(
     schema: Any, path: str, bounds: SchemaBounds, *, validates_only: bool
 ) -> tuple[Reply, GuardedValidator]:
@@ -120,7 +131,7 @@ def _compile(
     try:
         reply = _ask(order)
     except Spent:
-        raise SchemaFault(path, f"takes too much to compile: {_over(bounds)}.") from None
+        raise SchemaFault(path, f"cannot be compiled, for {_over(bounds)}.") from None
     return reply, GuardedValidator(order)
 
 
@@ -135,6 +146,6 @@ def _ask(order: AnyOrder) -> Reply:
 
 def _over(bounds: SchemaBounds) -> str:
     return (
-        f"more than schema_seconds_max = {bounds.seconds_max} or "
+        f"that takes more than schema_seconds_max = {bounds.seconds_max} or "
         f"schema_memory_bytes_max = {bounds.memory_bytes_max}"
     )
