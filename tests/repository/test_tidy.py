@@ -1,23 +1,16 @@
-"""The tree keeps the shape that makes it readable.
-
-`exceptions.toml` lists the present offenders of a rule: one that is mended leaves the list.
-"""
+"""The tree keeps the shape that makes it readable."""
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "toplu"
 UNIT = ROOT / "tests" / "unit"
-EXCEPTIONS: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_name("exceptions.toml").read_text(encoding="utf-8")
-)
 LINES_MAX = 300  # of a file
 FUNCTION_LINES_MAX = 40
 FOLDER_FILES_MAX = 12
-LISTS_OF_ONE_KIND = {"api/gemini", "cli", "store/rows", "structured", "wire/gemini"}
+LISTS_OF_ONE_KIND = {"api/gemini", "cli", "store/rows", "wire/gemini"}
 MIGRATIONS = "store/rows/migrations/versions"
 BANNED_NAMES = {"utils", "helpers", "common", "core", "base", "types", "misc", "manager", "stuff"}
 QUESTION_WORDS = {"What", "Who", "Whose", "Where", "How", "When", "Which", "Why"}
@@ -34,13 +27,6 @@ def product() -> Iterator[tuple[str, ast.Module]]:
     """Yield each module of the product with its path below the package."""
     for path in sorted(SRC.rglob("*.py")):
         yield path.relative_to(SRC).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def check(rule: str, offenders: set[str]) -> None:
-    """Check that nothing breaks the rule but what the list still excepts, and all of that."""
-    excepted = set(EXCEPTIONS[rule])
-    assert sorted(offenders - excepted) == []
-    assert sorted(excepted - offenders) == [], "mended: take it off the list in exceptions.toml"
 
 
 def functions_of(parent: ast.AST, place: str = "") -> Iterator[tuple[str, int]]:
@@ -70,7 +56,7 @@ def test_no_function_of_ours_is_too_long_to_see_whole() -> None:
         for name, length in functions_of(module)
         if length > FUNCTION_LINES_MAX
     }
-    check("long_functions", long)
+    assert sorted(long) == []
 
 
 def test_no_folder_of_ours_holds_more_than_one_sees_at_once() -> None:
@@ -79,7 +65,7 @@ def test_no_folder_of_ours_holds_more_than_one_sees_at_once() -> None:
         folder, _, name = path.rpartition("/")
         counts[folder] = counts.get(folder, 0) + (name != "__init__.py")
     full = {folder for folder, count in counts.items() if count > FOLDER_FILES_MAX}
-    check("full_folders", full - LISTS_OF_ONE_KIND - {MIGRATIONS})
+    assert sorted(full - LISTS_OF_ONE_KIND - {MIGRATIONS}) == []
 
 
 def docstrings(module: ast.Module) -> Iterator[tuple[str, str]]:
@@ -91,15 +77,12 @@ def docstrings(module: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def test_a_docstring_begins_with_a_subject_or_a_verb() -> None:
-    check(
-        "question_docstrings",
-        {
-            f"{path.relative_to(ROOT)}:{name}"
-            for path in sources()
-            for name, word in docstrings(ast.parse(path.read_text(encoding="utf-8")))
-            if word in QUESTION_WORDS
-        },
-    )
+    assert [
+        f"{path.relative_to(ROOT)}:{name}"
+        for path in sources()
+        for name, word in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        if word in QUESTION_WORDS
+    ] == []
 
 
 def test_every_file_is_named_after_what_it_is() -> None:

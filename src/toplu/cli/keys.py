@@ -1,4 +1,4 @@
-"""`toplu keys`: who may call, and for which project."""
+"""`toplu keys`: makes, lists and revokes the keys of projects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Readings(Generic[T]):
-    """Reads each thing of at most `bytes_max` once, and gives it to all who ask for it."""
+    """Reads each thing of at most `bytes_max` once, and gives it to all that ask for it."""
 
     def __init__(
         self, *, bytes_max: int, readers_max: int, weight_max: int, weight_of: Callable[[T], int]

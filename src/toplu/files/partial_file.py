@@ -110,7 +110,7 @@ class PartialFiles:
             return None
 
     async def remove(self, id_hash: str) -> None:
-        """Remove the part; idempotent. Who holds it finds it gone."""
+        """Remove the part; idempotent. A call that holds it finds it gone."""
         self._warm.pop(id_hash, None)
         await asyncio.to_thread(self._path(id_hash).unlink, missing_ok=True)
 

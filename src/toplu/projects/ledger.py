@@ -101,7 +101,7 @@ class Ledger:
         except Exception as error:  # noqa: BLE001  # each caller raises it
             failure = error
         finally:
-            # Also when the one who writes is cancelled: the others must not wait without end.
+            # Also when the writing call is cancelled: the others must not wait without end.
             for waiting in group:
                 if not waiting.outcome.done():
                     waiting.outcome.set_result(failure)

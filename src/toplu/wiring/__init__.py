@@ -1,1 +1,1 @@
-"""Builds a process from the settings: every part, once, and who is handed which."""
+"""Builds a process from the settings: every part once, and hands it to the parts that use it."""

@@ -187,7 +187,7 @@ class BatchesApi:
 
 
 def _verb(path: str, endpoint: Endpoint) -> Route:
-    """Return the route of a deed that GET does as well; a HEAD must not."""
+    """Return the route of an action that GET does as well; a HEAD must not."""
     route = Route(path, endpoint, methods=["GET", "POST"])
     assert route.methods is not None, "just given"
     route.methods.discard("HEAD")  # the router adds it to every GET

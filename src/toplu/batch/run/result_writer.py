@@ -101,7 +101,7 @@ class ResultWriter:
                     return
 
     def unblock(self) -> None:
-        """Let who waits for room go on; for a drain, which adds no further requests."""
+        """Let those that wait for room go on; for a drain, which adds no further requests."""
         self._room.set()
 
     async def _commit(self) -> timedelta:

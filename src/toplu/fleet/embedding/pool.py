@@ -108,7 +108,7 @@ class EmbeddingPool:
         return await self._answer_patiently([read_query(each, self._model) for each in requests])
 
     async def run(self) -> None:
-        """Send group after group until cancelled; who waits then has EngineStopped."""
+        """Send group after group until cancelled; texts that wait then have EngineStopped."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for queue in (self._interactive, self._batch):
@@ -191,7 +191,7 @@ class EmbeddingPool:
     async def _send(self, group: list[WaitingText], placed: asyncio.Event) -> None:
         interactive = group[0].interactive
         claim = Claim(interactive=interactive, preemptions_max=self._preemptions_max)
-        # Only who brought an engine down, or was there, goes with nobody else in the engine.
+        # Only texts that brought an engine down, or were there, go with nothing else in the engine.
         async with self._quarantine.pass_through(alone=group[0].crashes > 0):
             while True:
                 try:

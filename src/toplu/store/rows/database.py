@@ -1,4 +1,4 @@
-"""One SQLite file and who may speak to it: one writer thread, a few reader threads.
+"""One SQLite file and the threads that may speak to it: one writer, a few readers.
 
 Readers see the last committed state and never wait for the writer or its fsync, so a poll stays
 quick however much is being written. Other processes may open the same file: writes take turns.
@@ -52,16 +52,16 @@ class Database:
             raise
         return cls(writer, _connect(path, reads_only=True, pool_size=READERS))
 
-    async def read(self, deed: Callable[[Connection], Result]) -> Result:
-        """Return what `deed` returns; it sees one moment of the database and changes nothing."""
-        return await _run(self._reading, self._reader, deed)
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what `work` returns; it sees one moment of the database and changes nothing."""
+        return await _run(self._reading, self._reader, work)
 
-    async def write(self, deed: Callable[[Connection], Result]) -> Result:
-        """Return what `deed` returns, once it is durable; if it raises, nothing has changed.
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what `work` returns, once it is durable; if it raises, nothing has changed.
 
         A caller that is cancelled leaves its transaction running to the end.
         """
-        return await _run(self._writing, self._writer, deed)
+        return await _run(self._writing, self._writer, work)
 
     async def close(self) -> None:
         """Finish what is running and close the file."""
@@ -75,11 +75,11 @@ class Database:
 
 
 async def _run(
-    threads: ThreadPoolExecutor, engine: Engine, deed: Callable[[Connection], Result]
+    threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Result]
 ) -> Result:
     def transact() -> Result:
         with engine.begin() as connection:
-            return deed(connection)
+            return work(connection)
 
     return await asyncio.get_running_loop().run_in_executor(threads, transact)
 

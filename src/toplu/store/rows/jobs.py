@@ -84,7 +84,7 @@ class JobRows:
         return await self._database.write(lambda c: job_mapping.plan_job(c, job_id, cut, total, at))
 
     async def competition(self, engine: str, now: datetime) -> Competition:
-        """Return who competes for the engine; see `store.rows.shares`."""
+        """Return the jobs that compete for the engine; see `store.rows.shares`."""
         return await self._database.read(lambda c: read_competition(c, engine, now))
 
     async def lease_shard(

@@ -143,7 +143,7 @@ class Decoder:
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._inflater: zlib._Decompress | None = None
-        self._begun = b""  # of a member, too short to tell how it is encoded
+        self._begun = b""  # of a member, too short to know how it is encoded
         self._members = 0  # ended ones: gzip allows many, one after the other
         self._encoded_bytes = 0
         self._decoded_bytes = 0

@@ -94,6 +94,6 @@ def _has_body(headers: Headers) -> bool:
 
 def _is_short(headers: Headers) -> bool:
     declared = headers.get("content-length", "")
-    # Who waits for permission to send the body (Expect: 100-continue) will not send it.
+    # A client that waits for permission to send the body (Expect: 100-continue) will not send it.
     is_coming = "expect" not in headers
     return is_coming and declared.isdecimal() and int(declared) <= KEPT_ALIVE_BYTES_MAX
