@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from toplu.structured.held_schema import MAPS, map_schemas
+
 DRAFTS = {
     "draft-04": 4,
     "draft-06": 6,
@@ -11,6 +13,9 @@ DRAFTS = {
     "draft/2020-12": 2020,
 }
 NEWEST = 2020
+ALONE_MAX = 7  # the newest draft in which nothing beside a `$ref` counts
+# Where a reference may lead to, and so stays beside another one.
+REFERRED = MAPS | {"$ref", "$schema", "$id", "id"}
 
 _NAME = re.compile(r"^https?://json-schema\.org/(draft[-/][0-9-]+)/(?:hyper-)?schema#?$")
 
@@ -29,9 +34,17 @@ def read_dialect(schema: Any) -> tuple[int, Any]:
     found = _NAME.match(named or "")
     draft = DRAFTS.get(found[1]) if found else None
     if draft is not None:
-        return draft, schema
+        return draft, _with_references_alone(schema) if draft <= ALONE_MAX else schema
     without = {name: value for name, value in schema.items() if name != "$schema"}
     return NEWEST, _with_prefix_items(without)
+
+
+def _with_references_alone(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(schema.get("$ref"), str):
+        schema = {name: value for name, value in schema.items() if name in REFERRED}
+    return map_schemas(schema, lambda inner, _: _with_references_alone(inner))
 
 
 def _with_prefix_items(value: Any) -> Any:

@@ -106,6 +106,29 @@ VALID: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.parametrize("draft", [D4, D6, D7])
+def test_what_stands_beside_a_reference_counts_only_in_the_newer_drafts(draft: str) -> None:
+    schema = {
+        "$schema": draft,
+        "type": "object",
+        "properties": {"a": {"$ref": "#/definitions/a", "type": "string", "minLength": 2}},
+        "required": ["a"],
+        "definitions": {"a": {"type": "integer", "minimum": 1, "maximum": 3}},
+    }
+    assert set(drawn(compiled(schema))) == {f'{{"a": {number}}}' for number in (1, 2, 3)}
+    with pytest.raises(SchemaFault, match="no value can meet"):
+        compiled(schema | {"$schema": D2020})
+
+
+def test_a_reference_to_itself_with_a_title_is_held() -> None:
+    node = {"properties": {"next": {"$ref": "#/definitions/node", "title": "x", "type": "object"}}}
+    node |= {"type": "object", "required": ["name"], "additionalProperties": False}
+    node["properties"] |= {"name": {"enum": ["x"]}}
+    schema = {"$schema": D4, "$ref": "#/definitions/node", "definitions": {"node": node}}
+    structure = compiled(schema)
+    assert all(structure.find_violation(answer) is None for answer in drawn(structure))
+
+
 @pytest.mark.parametrize(("schema", "valid", "invalid"), VALID)
 def test_a_valid_schema_of_any_draft_decides_and_has_an_answer(
     schema: dict[str, Any], valid: str, invalid: str
