@@ -195,7 +195,7 @@ class BatchWorld:
             wakeups=wakeups,
         )
 
-    async def open_run(
+    async def open_shard(
         self, owner: str = "server-1", scheduler: Scheduler | None = None
     ) -> LeasedShard:
         scheduler = scheduler or self.scheduler(owner)
@@ -230,9 +230,9 @@ def result_of(index: int, *, succeeded: bool = True, usage: Usage = NO_TOKENS) -
     return Record(index=index, succeeded=succeeded, payload=payload, usage=usage)
 
 
-def taken(run: LeasedShard) -> list[int]:
+def taken(shard: LeasedShard) -> list[int]:
     """Take everything that the run would start."""
-    (span,) = run.spans
+    (span,) = shard.spans
     indexes = []
     while duplicates := span.take():
         indexes += [line.index for line in duplicates]
@@ -243,10 +243,10 @@ async def answer_all(world: BatchWorld, requests: RequestRunner, writer: ResultW
     """Lease and answer until nothing is free."""
     scheduler = world.scheduler()
     while (lease := await scheduler.lease_shard("echo", lane=0)) is not None:
-        run = await LeasedShard.open(
+        shard = await LeasedShard.open(
             lease, blobs=world.blobs, results=world.results, settings=world.settings
         )
-        while duplicates := run.spans[0].take():
+        while duplicates := shard.spans[0].take():
             async for records in requests.outcomes(lease.job, duplicates, lane=0):
                 for one in records:
-                    writer.add(run, one)
+                    writer.add(shard, one)

@@ -98,8 +98,8 @@ def unwritten_results_count_as_written() -> AbstractContextManager[Any]:
     original = ResultWriter._append
 
     def blind(self: ResultWriter, group: Any) -> list[Any]:
-        for run in original(self, group):
-            run.succeeded += len(group[run])
+        for shard in original(self, group):
+            shard.succeeded += len(group[shard])
         return []
 
     return mock.patch.object(ResultWriter, "_append", blind)

@@ -18,11 +18,11 @@ async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bo
     """Keep a job of one shard and give those of its requests an outcome."""
     await world.keep_job("one", lines)
     await world.planner().step()
-    run = await world.open_run()
-    taken(run)
+    shard = await world.open_shard()
+    taken(shard)
     writer = world.writer()
     for index, succeeded in outcomes.items():
-        writer.add(run, result_of(index, succeeded=succeeded))
+        writer.add(shard, result_of(index, succeeded=succeeded))
     await writer.step()
 
 

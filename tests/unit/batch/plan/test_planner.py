@@ -136,7 +136,7 @@ async def test_the_first_requests_of_a_large_job_can_be_leased_before_it_is_orde
     assert (job.planned, job.counts.total) == (False, HEAD)
     head = await ordered_lines(world)
     assert sorted(line.index for line in head) == list(range(HEAD))
-    run = await world.open_run()
+    shard = await world.open_shard()
     await world.orderer().step()
     job = await world.job("one")
     assert (job.planned, job.counts.total) == (True, LARGE)
@@ -146,8 +146,8 @@ async def test_the_first_requests_of_a_large_job_can_be_leased_before_it_is_orde
     # All of a passage's questions but those of the head stand together.
     sharing = sum(line.shared_bytes > 80 for line in whole[HEAD:])
     assert sharing == LARGE - HEAD - LARGE // 6
-    assert run.lease.shard in [
-        lease.shard for lease in await world.jobs.renew([run.lease], run.lease.expires)
+    assert shard.lease.shard in [
+        lease.shard for lease in await world.jobs.renew([shard.lease], shard.lease.expires)
     ]
 
 
@@ -183,7 +183,7 @@ async def test_a_large_job_with_too_many_requests_fails_and_what_runs_is_dropped
 ) -> None:
     world = await BatchWorld.open(tmp_path, job_requests_max=LARGE - 1)
     await begun(world)
-    await world.open_run()
+    await world.open_shard()
     await world.orderer().step()
     job = await world.job("one")
     assert job.state is JobState.FAILED

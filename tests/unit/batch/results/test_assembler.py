@@ -14,10 +14,10 @@ async def finish_shards(world: BatchWorld, count: int) -> None:
     writer = world.writer()
     for _ in range(count):
         for owner in ("server-1", "server-2"):
-            run = await world.open_run(owner)
-            indexes = taken(run)[::-1]
+            shard = await world.open_shard(owner)
+            indexes = taken(shard)[::-1]
             for index in indexes[:2] if owner == "server-1" else indexes:
-                writer.add(run, record(index))
+                writer.add(shard, record(index))
             await writer.step()
             await world.jobs.give_back_all_of_others("nobody")
 

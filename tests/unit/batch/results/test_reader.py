@@ -25,12 +25,12 @@ async def lines_of(reading: Reading) -> list[dict[str, Any]]:
 
 async def answered(world: BatchWorld, writer: ResultWriter, *indexes: int) -> None:
     """Answer these of the next shard's requests, and let it be leased again."""
-    run = await world.open_run()
-    assert set(indexes) <= set(taken(run))
+    shard = await world.open_shard()
+    assert set(indexes) <= set(taken(shard))
     for index in indexes:
-        writer.add(run, record(index))
+        writer.add(shard, record(index))
     await writer.step()
-    await world.jobs.give_back(run.lease)
+    await world.jobs.give_back(shard.lease)
 
 
 async def test_what_is_durable_is_read_in_input_order_with_gaps(world: BatchWorld) -> None:

@@ -30,13 +30,13 @@ async def worked(world: BatchWorld, leases: int) -> None:
     await world.planned_job("one", 6)
     writer = world.writer()
     for _ in range(leases):
-        run = await world.open_run()
-        index = taken(run)[0]
+        shard = await world.open_shard()
+        index = taken(shard)[0]
         outcome = result_of(index, succeeded=index != 1, usage=USED if index != 1 else Usage())
         copy = index == 2
-        writer.add(run, replace(outcome, is_copy=copy, usage=Usage() if copy else outcome.usage))
+        writer.add(shard, replace(outcome, is_copy=copy, usage=Usage() if copy else outcome.usage))
         await writer.step()
-        await world.jobs.give_back(run.lease)
+        await world.jobs.give_back(shard.lease)
 
 
 async def test_a_job_that_was_cancelled_has_a_receipt_of_what_was_done(world: BatchWorld) -> None:

@@ -30,12 +30,12 @@ async def test_labels_that_only_log_and_input_know_are_counted_once(world: Batch
     labels = [{"team": "a"}, {"team": "b"}, None, {"team": "a", "run": "1"}]
     await world.keep_job("one", [a_line(f"{n}", each) for n, each in enumerate(labels)])
     await world.planner().step()
-    killed = await world.open_run("server-1")
+    killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
     killed.append(world.results, [used(0, labels[0]), used(2, None)])
     await world.jobs.give_back_all_of_others("server-2")
 
-    again = await world.open_run("server-2")
+    again = await world.open_shard("server-2")
     writer = world.writer()
     writer.note(again)
     for index in (1, 3):

@@ -18,13 +18,13 @@ def used(index: int) -> Record:
 
 async def test_tokens_that_only_the_log_knows_are_counted_once(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    killed = await world.open_run("server-1")
+    killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
     killed.append(world.results, [used(0), record(1, succeeded=False)])
     await world.jobs.give_back_all_of_others("server-2")
     assert (await world.job("one")).usage == Usage()
 
-    again = await world.open_run("server-2")
+    again = await world.open_shard("server-2")
     assert again.usage == USED
     writer = world.writer()
     writer.note(again)
@@ -38,16 +38,16 @@ async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted
     world: BatchWorld,
 ) -> None:
     await world.planned_job("one", 4)
-    stale = await world.open_run("server-1")
+    stale = await world.open_shard("server-1")
     await world.jobs.give_back_all_of_others("server-2")
-    second = await world.open_run("server-2")
+    second = await world.open_shard("server-2")
     writer = world.writer()
     writer.add(second, used(0))
     await writer.flush()
     # Thought dead, the first writes on, and answered more briefly what is counted already.
     stale.append(world.results, [replace(used(0), usage=Usage(prompt_tokens=1))])
     await world.jobs.give_back_all_of_others("server-3")
-    third = await world.open_run("server-3")
+    third = await world.open_shard("server-3")
     assert third.usage == USED
     writer.note(third)
     await writer.flush()
@@ -56,9 +56,9 @@ async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted
 
 async def test_a_stale_holder_adds_no_token(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    stale = await world.open_run("server-1")
+    stale = await world.open_shard("server-1")
     await world.jobs.give_back_all_of_others("server-2")
-    await world.open_run("server-2")
+    await world.open_shard("server-2")
     writer = world.writer()
     writer.add(stale, used(0))
     await writer.flush()
@@ -70,8 +70,8 @@ async def test_the_entry_of_a_job_balances_with_its_results(world: BatchWorld) -
     await world.planned_job("one", 6)  # two shards
     writer = world.writer()
     for _ in range(2):
-        run = await world.open_run()
-        await answer_all(run, writer.add)
+        shard = await world.open_shard()
+        await answer_all(shard, writer.add)
         await writer.flush()
     await world.assembler().step()
     job = await world.job("one")
@@ -82,7 +82,7 @@ async def test_the_entry_of_a_job_balances_with_its_results(world: BatchWorld) -
     assert await world.jobs.find(PROJECT, JobId("one")) == job
 
 
-async def answer_all(run: LeasedShard, add: object) -> None:
-    while duplicates := run.spans[0].take():
+async def answer_all(shard: LeasedShard, add: object) -> None:
+    while duplicates := shard.spans[0].take():
         for line in duplicates:
-            add(run, used(line.index))
+            add(shard, used(line.index))

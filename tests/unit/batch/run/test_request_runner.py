@@ -140,14 +140,14 @@ async def test_an_answer_that_may_change_is_nobody_elses(world: BatchWorld) -> N
 async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: BatchWorld) -> None:
     await world.keep_job("one", [a_line("same", key, seed=1) for key in "abc"])
     await world.planner().step()
-    run = await world.open_run()
-    (duplicates,) = [run.spans[0].take()]
+    shard = await world.open_shard()
+    (duplicates,) = [shard.spans[0].take()]
     requests = RequestRunner(CountingPool(), world.settings)
-    (records,) = [group async for group in requests.outcomes(run.lease.job, duplicates, lane=0)]
+    (records,) = [group async for group in requests.outcomes(shard.lease.job, duplicates, lane=0)]
     # Durable but for the last, which was torn off; the database never heard of them.
-    run.append(world.results, records[:2])
+    shard.append(world.results, records[:2])
     await world.jobs.give_back_all_of_others("nobody")
-    again = await world.open_run()
+    again = await world.open_shard()
     writer = world.writer()
     writer.note(again)
     await writer.flush()

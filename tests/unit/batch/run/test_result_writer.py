@@ -15,10 +15,10 @@ from toplu.store.blobs.result_log import Record, ResultLog
 
 async def test_a_group_is_counted_once_it_is_durable(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    for index in taken(run)[:3]:
-        writer.add(run, record(index, succeeded=index != 1))
+    for index in taken(shard)[:3]:
+        writer.add(shard, record(index, succeeded=index != 1))
     assert (await world.job("one")).counts.pending == 4
     await writer.step()
     counts = (await world.job("one")).counts
@@ -27,23 +27,23 @@ async def test_a_group_is_counted_once_it_is_durable(world: BatchWorld) -> None:
 
 async def test_the_next_holder_of_a_shard_runs_only_what_has_no_result(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
     for index in (0, 2):
-        writer.add(run, record(index))
+        writer.add(shard, record(index))
     await writer.step()
     await world.jobs.give_back_all_of_others("server-2")
-    assert taken(await world.open_run("server-2")) == [1, 3]
+    assert taken(await world.open_shard("server-2")) == [1, 3]
 
 
 async def test_a_result_in_the_log_counts_though_the_database_never_heard_of_it(
     world: BatchWorld,
 ) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
-    run.append(world.results, [record(index, succeeded=index != 3) for index in range(4)])
+    shard = await world.open_shard()
+    shard.append(world.results, [record(index, succeeded=index != 3) for index in range(4)])
     await world.jobs.give_back_all_of_others("server-2")
-    second = await world.open_run("server-2")
+    second = await world.open_shard("server-2")
     assert taken(second) == []
     writer = world.writer()
     writer.note(second)
@@ -71,11 +71,11 @@ async def test_a_full_disk_keeps_results_in_memory_until_there_is_space(
 ) -> None:
     world.results = FullDisk(tmp_path / "results")
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     await writer.step()
-    writer.add(run, record(1))
+    writer.add(shard, record(1))
     await writer.step()
     assert (await world.job("one")).counts.pending == 4
     assert world.faults.of(JobId("one")) == "No space left on device"
@@ -105,7 +105,7 @@ async def test_a_shard_that_cannot_be_written_keeps_its_results_and_holds_up_no_
 ) -> None:
     world.results = BrokenShard(tmp_path / "results")
     await world.planned_job("one", 8)
-    first, second = await world.open_run(), await world.open_run()
+    first, second = await world.open_shard(), await world.open_shard()
     writer = world.writer()
     writer.add(first, record(0))
     writer.add(second, record(4))
@@ -121,9 +121,9 @@ async def test_counts_that_could_not_be_written_are_written_with_the_next_step(
     world: BatchWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
 
     async def fail(*_: object) -> None:
         raise ConnectionError("the database is away")
@@ -139,9 +139,9 @@ async def test_counts_that_could_not_be_written_are_written_with_the_next_step(
 
 async def test_a_stale_holder_changes_nothing_and_lets_go(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    stale = await world.open_run("server-1")
+    stale = await world.open_shard("server-1")
     await world.jobs.give_back_all_of_others("server-2")
-    current = await world.open_run("server-2")
+    current = await world.open_shard("server-2")
     writer = world.writer()
     for index in range(4):
         writer.add(stale, record(index, succeeded=False))
@@ -159,15 +159,15 @@ async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
     world: BatchWorld,
 ) -> None:
     await world.planned_job("one", 4)
-    stale = await world.open_run("server-1")
+    stale = await world.open_shard("server-1")
     await world.jobs.give_back_all_of_others("server-2")
-    second = await world.open_run("server-2")
+    second = await world.open_shard("server-2")
     stale.append(world.results, [record(0, succeeded=True)])
     writer = world.writer()
     writer.add(second, record(0, succeeded=False))
     await writer.step()
     await world.jobs.give_back_all_of_others("server-3")
-    third = await world.open_run("server-3")
+    third = await world.open_shard("server-3")
     for index in taken(third):
         writer.add(third, record(index))
     await writer.step()
@@ -179,25 +179,25 @@ async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
 
 async def test_results_of_a_cancelled_job_are_not_counted(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     await writer.step()
     await world.jobs.move(JobId("one"), JobState.CANCELLED, world.clock.now())
-    writer.add(run, record(1))
+    writer.add(shard, record(1))
     await writer.step()
-    assert run.dropped
+    assert shard.dropped
     assert (await world.job("one")).counts.succeeded == 1
 
 
 async def test_runners_wait_while_too_many_results_are_not_durable(tmp_path) -> None:
     world = await BatchWorld.open(tmp_path, results_buffered_max=2)
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     assert writer.has_room
-    writer.add(run, record(1))
+    writer.add(shard, record(1))
     assert not writer.has_room
     await writer.step()
     assert writer.has_room
@@ -225,19 +225,19 @@ async def test_a_flush_beside_a_running_commit_loses_no_result(world: BatchWorld
     slow.hold(begun, go_on)
     world.results = slow
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(writer.step())
         await asyncio.to_thread(begun.wait, 5)
-        writer.add(run, record(1))
+        writer.add(shard, record(1))
         tasks.create_task(writer.flush())
         # Whatever the flush would do beside the commit, it gets the time to do.
         for _ in range(50):
             await asyncio.to_thread(int)
         go_on.set()
-    scan = world.results.scan(run.lease.job.id, 0, run.lease.shard.epoch)
+    scan = world.results.scan(shard.lease.job.id, 0, shard.lease.shard.epoch)
     assert [entry.index for entry in scan.entries] == [0, 1]
     assert (await world.job("one")).counts.succeeded == 2
 
@@ -245,9 +245,9 @@ async def test_a_flush_beside_a_running_commit_loses_no_result(world: BatchWorld
 async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
     world.results = FullDisk(tmp_path / "results")
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     async with asyncio.timeout(PATIENCE_SECONDS):
         await writer.flush()
     assert (await world.job("one")).counts.pending == 4

@@ -35,7 +35,7 @@ async def test_each_planned_job_is_a_candidate_with_its_lanes(world: BatchWorld)
 
 async def test_a_job_that_others_hold_does_not_wait(world: BatchWorld) -> None:
     await world.planned_job("one", 1)
-    await world.open_run("another server")
+    await world.open_shard("another server")
     (found,) = (await read(world, EngineLoad(engine=ENGINE, busy={}))).jobs
     assert not found.waits
 

@@ -66,12 +66,12 @@ async def test_the_reason_follows_the_life_of_a_job(world: BatchWorld) -> None:
     assert await reason() is Reason.PLANNING
     await world.planner().step()
     assert await reason() is Reason.QUEUED
-    run = await world.open_run(scheduler=scheduler)
+    shard = await world.open_shard(scheduler=scheduler)
     assert await reason() is Reason.RUNNING
     scheduler.note_work("echo", 0, None)
     writer = world.writer()
-    for index in taken(run):
-        writer.add(run, record(index))
+    for index in taken(shard):
+        writer.add(shard, record(index))
     await writer.step()
     assert await reason() is Reason.FINISHING
     await world.assembler().step()
@@ -82,8 +82,8 @@ async def test_a_lane_that_took_the_next_shard_is_counted_once(world: BatchWorld
     await world.planned_job("one", 8)
     scheduler = world.scheduler()
     # The last answers of the first are still to come.
-    await world.open_run(scheduler=scheduler)
-    await world.open_run(scheduler=scheduler)
+    await world.open_shard(scheduler=scheduler)
+    await world.open_shard(scheduler=scheduler)
     waiting = await status_of(world, waits_on(world, scheduler), "one")
     assert (waiting.lanes, waiting.lanes_of_engine) == (1, 1)
 
