@@ -187,7 +187,7 @@ def lost(why: str, *, overloaded: bool = False) -> AnswerLost:
 
 def unreadable(error: Exception) -> AnswerLost:
     """Return the error of an answer that has another form than it ought to have."""
-    return lost(f"the server's answer is something else than expected: {error}")
+    return lost(f"the server answered something else than expected: {error}")
 
 
 def words_of(body: bytes) -> str:
