@@ -10,6 +10,7 @@ import pytest
 
 from support.engines.engines_under_test import a_prompt, structure_of
 from support.structured.structured_cases import CASES
+from support.waiting import PATIENCE_SECONDS
 from toplu.engines.prompt import Prompt
 from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.fleet.processes.engine_handle import EngineHandle
@@ -75,6 +76,19 @@ async def test_an_answer_of_a_grammar_that_llama_cpp_cannot_read_is_found_out(
         assert completion.hit_token_limit or completion.violation
     (completion,) = (await running_llama_cpp.engine.generate(good, 0)).completions
     jsonschema.validate(json.loads(completion.text), PERSON)
+
+
+async def test_a_list_of_at_most_a_million_does_not_hold_up_the_engine(
+    running_llama_cpp: EngineHandle,
+):
+    schema = {"type": "array", "items": {"enum": [1, 2]}, "maxItems": 10**6}
+    prompt = asking("A short list, please.", schema)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        generation = await running_llama_cpp.engine.generate(prompt, 0)
+    (completion,) = generation.completions
+    assert completion.text.startswith("["), "it is held"
+    if not completion.hit_token_limit:
+        jsonschema.validate(json.loads(completion.text), schema)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -46,6 +46,9 @@ OF_OBJECTS = frozenset(
     }
 )
 JOINS = frozenset({"allOf", "anyOf", "oneOf", "$ref", "if", "not", "$dynamicRef", "$recursiveRef"})
+LEAST = frozenset({"minLength", "minItems", "minProperties"})
+MOST = frozenset({"maxLength", "maxItems", "maxProperties"})
+COUNT_MAX = 10_000  # that a grammar holds to; few answers are as long
 # Beyond these, a property that the schema does not list is a choice of the model.
 OPENED = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties"})
 
@@ -90,7 +93,7 @@ def anchor_patterns(schema: Any) -> Any:
 def _write(schema: Any, *, closed: bool) -> Any:
     if not isinstance(schema, dict):
         return schema
-    written = _ordered(_with_uuid_versions(schema))
+    written = _ordered(_with_uuid_versions(_within_counts(schema)))
     alone = not (OF_OBJECTS & written.keys())
     joins = JOINS & written.keys()
 
@@ -139,6 +142,20 @@ def _ordered(schema: dict[str, Any]) -> dict[str, Any]:
     first = [name for name in ordering if isinstance(name, str) and name in properties]
     names = dict.fromkeys([*first, *properties])
     return schema | {"properties": {name: properties[name] for name in names}}
+
+
+def _within_counts(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with counts that an engine can hold to.
+
+    It takes longer with each item that it has to count, and with a million it does not come back.
+    """
+
+    def over(name: str) -> bool:
+        count = schema.get(name)
+        return isinstance(count, int | float) and count > COUNT_MAX
+
+    written = {name: value for name, value in schema.items() if name not in MOST or not over(name)}
+    return written | {name: COUNT_MAX for name in LEAST if over(name)}
 
 
 def _with_uuid_versions(schema: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from toplu.structured.bounds import SchemaBounds
 from toplu.structured.compiler import compile_schema
-from toplu.structured.held_schema import without
+from toplu.structured.held_schema import COUNT_MAX, without, write_held
 
 PATTERNS = {"a": {"type": "integer"}, "b": {"type": "boolean"}}
 CLOSED = {"type": "object", "patternProperties": PATTERNS, "additionalProperties": False}
@@ -38,3 +38,23 @@ def test_patterns_that_no_grammar_takes_together_leave_an_object_its_properties(
     validator = jsonschema.Draft202012Validator(held)
     assert validator.is_valid({"a": 1})
     assert not validator.is_valid({"a": "x"})
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_count_beyond_what_an_engine_counts_is_left_to_the_validator(closed: bool) -> None:
+    schema = {
+        "properties": {
+            "a": {"type": "array", "minItems": 10**9, "maxItems": 10**9},
+            "b": {"type": "string", "minLength": 10**6, "maxLength": 10**6 + 1},
+            "c": {"type": "object", "minProperties": COUNT_MAX + 1, "maxProperties": 10**5},
+            "maxItems": {"type": "array", "minItems": 1, "maxItems": COUNT_MAX},
+        }
+    }
+    held = write_held(schema, closed=closed)["properties"]
+    assert held["a"] == {"type": "array", "minItems": COUNT_MAX}
+    assert held["b"] == {"type": "string", "minLength": COUNT_MAX}
+    assert held["c"] == {"type": "object", "minProperties": COUNT_MAX}
+    assert held["maxItems"] == schema["properties"]["maxItems"]
+    validates = compile_schema({"type": "array", "maxItems": 10**5}, "schema", SchemaBounds())
+    assert validates.find_violation(str([0] * 10**5)) is None
+    assert str(validates.find_violation(str([0] * (10**5 + 1)))) == "`maxItems` at $"
