@@ -1,6 +1,9 @@
 """The database: its schema, its two sides, and others who open the same file."""
 
 import asyncio
+import contextlib
+import errno
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -199,3 +202,32 @@ def test_times_keep_their_microseconds() -> None:
 def test_a_page_token_brings_back_its_mark() -> None:
     mark = PageMark(NOON + timedelta(microseconds=7), "batch-1")
     assert PageMark.of_token(mark.token) == mark
+
+
+async def test_a_full_database_raises_what_a_full_disk_does(database: Database) -> None:
+    await database.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count = 1").close())
+
+    def add_many(connection: Connection) -> None:
+        for number in range(1000):
+            add_key(connection, f"key-{number}")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        await database.write(add_many)
+    assert caught.value.errno == errno.ENOSPC
+    assert await database.read(key_names) == []
+    await database.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count = 100000").close())
+    await database.write(add_many)
+    assert len(await database.read(key_names)) == 1000
+
+
+async def test_a_database_that_another_process_writes_to_is_busy(
+    database: Database, tmp_path: Path
+) -> None:
+    await database.write(lambda c: c.exec_driver_sql("PRAGMA busy_timeout = 0").close())
+    with contextlib.closing(sqlite3.connect(tmp_path / "toplu.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match="busy") as caught:
+            await database.write(lambda c: add_key(c, "one"))
+        assert caught.value.errno == errno.EBUSY
+    await database.write(lambda c: add_key(c, "one"))
+    assert await database.read(key_names) == ["one"]

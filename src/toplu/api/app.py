@@ -74,7 +74,8 @@ def build_app(
             Middleware(StalledBodies, seconds_max=body_silence_seconds_max),
             Middleware(DecodedBodies),
         ],
-        exception_handlers={HTTPException: render, TopluError: render, Exception: render},
+        # Disks are full at times; what only Exception handles is raised and logged once more.
+        exception_handlers=dict.fromkeys((HTTPException, TopluError, OSError, Exception), render),
     )
     # A path with one slash too many is nobody's: clients of this API expect JSON, not a redirect.
     app.router.redirect_slashes = False

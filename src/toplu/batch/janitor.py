@@ -5,12 +5,12 @@ Everything here is done in an order that a crash at any point leaves to be done 
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import AT_ONCE
+from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
@@ -68,16 +68,34 @@ class Janitor:
     async def step(self) -> timedelta:
         """Make one round."""
         now = self._clock.now()
+        delay = None
+        parts = (
+            *(self._expire_jobs, self._clear_deleted_jobs),
+            *(self._library.forget_expired, self._caches.forget_expired),
+        )
+        for part in parts:
+            try:
+                await part(now)
+            except OSError as fault:
+                # On a full disk none may hold up the others: each may give space back.
+                log.warning("clearing_failed", reason=fault.strerror)
+                delay = AFTER_A_FAULT
+        return delay or await self._until_next_round()
+
+    async def _expire_jobs(self, now: datetime) -> None:
         for job in await self._jobs.expired(now):
             await self._expire(job)
+
+    async def _clear_deleted_jobs(self, now: datetime) -> None:
+        # Bytes go before rows are written, which needs space.
+        for job_id in await self._jobs.deleted():
+            await self._remove_bytes(job_id)
         result_life = timedelta(seconds=self._settings.result_life_seconds)
         for job in await self._jobs.ended_before(now - result_life):
             await self._jobs.mark_deleted(job.project, job.id, now)
         for job_id in await self._jobs.deleted():
-            await self._clear(job_id)
-        await self._library.forget_expired(now)
-        await self._caches.forget_expired(now)
-        return await self._until_next_round()
+            await self._remove_bytes(job_id)
+            await self._jobs.forget(job_id)
 
     async def _until_next_round(self) -> timedelta:
         """Return how long until something expires, half a minute at most.
@@ -104,7 +122,6 @@ class Janitor:
             log.info("job_expired", job=job.id)
             self._drop_job(job.id)
 
-    async def _clear(self, job: JobId) -> None:
+    async def _remove_bytes(self, job: JobId) -> None:
         await asyncio.to_thread(self._results.delete_job, job)
         await self._blobs.delete_folder(paths.folder(job))
-        await self._jobs.forget(job)

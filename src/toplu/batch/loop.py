@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import structlog
 
+from toplu.disk_faults import is_disk_fault
+
 log = structlog.get_logger()
 
 AT_ONCE = timedelta(0)
@@ -53,8 +55,11 @@ async def repeat(step: Step, wakeup: Wakeup, name: str) -> None:
     while True:
         try:
             delay = await step()
-        except Exception:
-            log.exception("step_failed", loop=name)
+        except Exception as fault:
+            if is_disk_fault(fault):
+                log.error("step_failed", loop=name, reason=fault.strerror)  # noqa: TRY400
+            else:
+                log.exception("step_failed", loop=name)
             delay = AFTER_A_FAULT
         if delay > AT_ONCE:
             await wakeup.wait(delay)

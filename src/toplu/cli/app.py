@@ -54,11 +54,22 @@ def main() -> None:
     try:
         app()
     except* (ConfigurationError, TopluError) as group:
-        error = group.exceptions[0]
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        sys.stderr.write(f"toplu: {error}\n")
+        sys.stderr.write(f"toplu: {_first_of(group)}\n")
         sys.exit(2)
+    except* OSError as faults:
+        from toplu.disk_faults import is_disk_fault
+
+        fault = _first_of(faults)
+        if not is_disk_fault(fault):
+            raise
+        sys.stderr.write(f"toplu: the data folder cannot be written: {fault.strerror}\n")
+        sys.exit(2)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 if __name__ == "__main__":

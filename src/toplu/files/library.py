@@ -5,8 +5,9 @@ from datetime import datetime
 
 from toplu.clock import Clock
 from toplu.errors import PermissionDenied
-from toplu.files import metadata, uploads
+from toplu.files import metadata
 from toplu.files.partial_file import PartialFiles
+from toplu.files.upload_cleanup import UploadCleanup
 from toplu.job import ProjectId
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.files import FileRows, FileSource, StoredFile
@@ -32,7 +33,7 @@ class Library:
         self._files = files
         self._sessions = sessions
         self._blobs = blobs
-        self._parts = parts
+        self._cleanup = UploadCleanup(sessions=sessions, blobs=blobs, parts=parts)
 
     async def get(self, project: ProjectId, name: str) -> StoredFile:
         """Return the file of that name, id or URI."""
@@ -74,10 +75,11 @@ class Library:
 
         Each goes in steps that can be taken again: out of sight, then the bytes, then the row.
         """
+        # The bytes of all go before rows are written, which needs space.
+        for file in await self._files.deleted():
+            await self._blobs.delete(file.blob)
         for session in await self._sessions.expired(now):
-            await uploads.abandon(
-                session.id_hash, sessions=self._sessions, blobs=self._blobs, parts=self._parts
-            )
+            await self._cleanup.abandon(session.id_hash)
             await self._sessions.forget(session.id_hash)
         for file in await self._files.expired(now):
             await self._files.mark_deleted(file.project, file.id)

@@ -20,6 +20,7 @@ from toplu.files import metadata
 from toplu.files.chunk_writer import ChunkWriter, OffsetMismatch
 from toplu.files.disk_space import DiskSpace, StorageLimit
 from toplu.files.partial_file import PartialFile, PartialFiles
+from toplu.files.upload_cleanup import UploadCleanup, blob_of
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -64,6 +65,7 @@ class Uploads:
         self._sessions = sessions
         self._blobs = blobs
         self._parts = parts
+        self._cleanup = UploadCleanup(sessions=sessions, blobs=blobs, parts=parts)
         self._room = DiskSpace(
             clock=clock,
             files=files,
@@ -103,7 +105,11 @@ class Uploads:
             expires=now + timedelta(seconds=self._settings.upload_life_seconds),
         )
         await self._sessions.create(session, self._settings.open_uploads_max)
-        await self._parts.create(session.id_hash)
+        try:
+            await self._parts.create(session.id_hash)
+        except OSError:
+            await self._cleanup.withdraw(session.id_hash)
+            raise
         return upload_id
 
     async def append(self, upload_id: str, offset: int | None, chunks: AsyncIterator[bytes]) -> int:
@@ -151,7 +157,7 @@ class Uploads:
                 )
             except TopluError:
                 # The name was taken or the room used up meanwhile: this upload cannot end well.
-                await self._abandon(session.id_hash)
+                await self._cleanup.abandon(session.id_hash)
                 raise
 
     async def query(self, upload_id: str) -> UploadProgress:
@@ -172,7 +178,7 @@ class Uploads:
     async def cancel(self, upload_id: str) -> None:
         """Forget what has arrived; idempotent."""
         session = await self._find(upload_id, cancelled_too=True)
-        if not await self._abandon(session.id_hash):
+        if not await self._cleanup.abandon(session.id_hash):
             raise FailedPrecondition("The upload is finished and cannot be cancelled.")
 
     async def whole(
@@ -188,8 +194,11 @@ class Uploads:
         try:
             await self.append(upload_id, 0, chunks)
             return await self.finalize(upload_id)
+        except OSError:
+            await self._cleanup.withdraw(_hash(upload_id))
+            raise
         except BaseException:
-            await self._abandon(_hash(upload_id))
+            await self._cleanup.abandon(_hash(upload_id))
             raise
 
     async def _find(self, upload_id: str, *, cancelled_too: bool = False) -> UploadSession:
@@ -269,28 +278,6 @@ class Uploads:
             source=FileSource.UPLOADED,
             blob=blob_of(session.id_hash),
         )
-
-    async def _abandon(self, id_hash: str) -> bool:
-        return await abandon(id_hash, sessions=self._sessions, blobs=self._blobs, parts=self._parts)
-
-
-async def abandon(
-    id_hash: str, *, sessions: UploadSessions, blobs: Blobs, parts: PartialFiles
-) -> bool:
-    """Cancel the upload and remove its bytes, unless it is final; return whether it is cancelled.
-
-    The state moves first: from then on nobody makes a file of the bytes.
-    """
-    cancelled = await sessions.cancel(id_hash)
-    if cancelled:
-        await parts.remove(id_hash)
-        await blobs.delete(blob_of(id_hash))
-    return cancelled
-
-
-def blob_of(id_hash: str) -> str:
-    """Return the name that the bytes of an upload get when they are complete."""
-    return f"files/{id_hash}"
 
 
 def _hash(upload_id: str) -> str:

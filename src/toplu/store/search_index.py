@@ -155,10 +155,14 @@ class SearchIndex:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+            except BaseException as error:
+                # Some faults, a full disk among them, end the transaction by themselves.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise ConfigurationError(f"{self._path}: cannot be changed: {error}") from error
                 raise
-            connection.execute("COMMIT")
 
 
 async def _interruptibly(connection: sqlite3.Connection, work: Callable[[], T]) -> T:

@@ -63,6 +63,7 @@ class Worker:
             blobs=parts.storage.blobs,
             planned=parts.signals.planned,
             begun=parts.signals.begun,
+            faults=parts.faults,
         )
 
     def _orderer(self) -> Orderer:

@@ -81,6 +81,7 @@ class BatchWorld:
             blobs=self.blobs,
             planned=lambda: None,
             begun=Wakeup(),
+            faults=self.faults,
         )
 
     def orderer(self) -> Orderer:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from support.fake_clock import NOON
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
@@ -175,7 +174,7 @@ class FaultyDatabase(Database):
 
     async def write(self, deed: Callable[[Connection], Any]) -> Any:
         if self.weather.strikes("database_busy"):
-            raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+            raise OSError(errno.EBUSY, "Device or resource busy")
         return await super().write(deed)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from support.batch.batch_world import PROJECT, BatchWorld
+from support.store.read_only import read_only
 from toplu.batch.janitor import ROUND, Janitor
+from toplu.batch.loop import AFTER_A_FAULT
 from toplu.caches.library import CacheLibrary
 from toplu.files.library import Library
 from toplu.files.partial_file import PartialFiles
@@ -77,3 +79,20 @@ async def test_a_batch_of_a_short_life_that_is_made_meanwhile_is_not_missed(
 ) -> None:
     settings = Settings(job_life_seconds=3.0)
     assert await janitor_of(world, tmp_path, settings).step() == 3 * SECOND
+
+
+async def test_on_a_full_disk_it_gives_space_back_before_rows_are_written(
+    world: BatchWorld, tmp_path: Path
+) -> None:
+    await world.keep_job("over", [b"{}"], expires=world.clock.now())
+    for name in ("one", "two"):
+        await world.keep_job(name, [b"{}"])
+        await world.jobs.mark_deleted(PROJECT, JobId(name), world.clock.now())
+    janitor = janitor_of(world, tmp_path)
+    async with read_only(world.database):
+        assert await janitor.step() == AFTER_A_FAULT
+    assert await world.blobs.folders("jobs") == ["over"]
+    assert (await world.job("over")).state is JobState.PENDING
+    await janitor.step()
+    assert (await world.job("over")).state is JobState.EXPIRED
+    assert await world.jobs.deleted() == []

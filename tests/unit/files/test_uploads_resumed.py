@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
 from support.files.upload_world import PROJECT, UploadWorld, broken, chunks, endless
+from support.store.read_only import read_only
 from toplu.errors import NotFound
+from toplu.files.partial_file import PartialFiles
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.wire.gemini.file import FileMetadata
 
@@ -185,3 +188,31 @@ async def test_a_full_disk_at_the_end_leaves_an_upload_that_can_be_finalized(
         with pytest.raises(OSError, match="No space left"):
             await world.uploads.finalize(upload_id)
     assert await world.content(await world.uploads.finalize(upload_id)) == b"hello"
+
+
+async def test_an_upload_that_cannot_begin_is_not_among_the_open_ones(
+    world: UploadWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialFiles, "create", is_full)
+        for _ in range(world.settings.open_uploads_max + 1):
+            with pytest.raises(OSError, match="No space left"):
+                await world.start(5)
+    await world.start(5)
+
+
+async def test_an_upload_that_fills_the_disk_gives_its_bytes_back_though_no_row_can_be_written(
+    world: UploadWorld,
+) -> None:
+    async def filling() -> AsyncIterator[bytes]:
+        yield b"x" * 1000
+        await stack.enter_async_context(read_only(world.database))
+
+    async with AsyncExitStack() as stack:
+        with pytest.raises(OSError, match="Read-only"):
+            await world.uploads.whole(PROJECT, FileMetadata(name="mine"), chunks=filling())
+        assert world.bytes_left() == []
+    await world.keep(name="mine")

@@ -6,11 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from toplu.api.http.responses import json_response
+from toplu.disk_faults import is_disk_fault
 from toplu.errors import (
     Internal,
     NotFound,
     ResourceExhausted,
     TopluError,
+    Unavailable,
     UnsupportedEncoding,
 )
 from toplu.wire.gemini.message import FreeForm, Message
@@ -73,6 +75,12 @@ def failure_of(request: Request, error: Exception) -> TopluError:
     if isinstance(error, HTTPException):
         # Only the router raises these, for a path or method that nobody serves.
         error = NotFound(f"Method not found: {request.method} {request.url.path}")
+    if is_disk_fault(error):
+        log.error("storage_failed", path=request.url.path, reason=error.strerror)
+        return Unavailable(
+            f"The server cannot write to its storage at the moment: {error.strerror}. Try again "
+            "when it has space."
+        )
     if not isinstance(error, TopluError):
         log.error("call_crashed", path=request.url.path, exc_info=error)
         error = Internal("An internal error has occurred. The server's log has the details.")

@@ -44,6 +44,7 @@ class OrderingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0  # of the job, its head included
     shards: list[int] = []  # the size of each
     refusal: str | None = None
+    errno: int | None = None  # of the disk's error that came instead of an order
 
 
 def plan_input(task: OrderingTask) -> OrderingAnswer:
@@ -82,7 +83,10 @@ def run_child() -> None:
     os.nice(NICENESS)
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=OrderingTask)
     exit_with_parent()
-    answer = plan_input(task)
+    try:
+        answer = plan_input(task)
+    except OSError as fault:
+        answer = OrderingAnswer(errno=fault.errno)
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
 
 

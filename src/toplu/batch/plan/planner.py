@@ -15,7 +15,7 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.failure import fail_job
-from toplu.batch.loop import AT_ONCE, Wakeup
+from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
 from toplu.batch.plan.ordering import PlanRules, plan_head
 from toplu.batch.plan.ordering_child import OrderingTask
 from toplu.batch.plan.ordering_process import plan_in_child
@@ -45,7 +45,9 @@ class Planner:
         blobs: Blobs,
         planned: Callable[[], None],
         begun: Wakeup,
+        faults: StorageFaults | None = None,
     ) -> None:
+        self._faults = faults or StorageFaults()
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
@@ -60,11 +62,17 @@ class Planner:
             return IDLE
         try:
             await self._plan(job)
+            self._faults.clear(job.id)
         except TopluError as error:
             await fail_job(self._jobs, self._clock, job.id, error)
         except FileNotFoundError:
             # The job was deleted while its input was being read, or the folder was tampered with.
             await fail_job(self._jobs, self._clock, job.id, InvalidArgument(GONE))
+        except OSError as fault:
+            # The others wait as well: what this one needs of the disk is as little as they need.
+            log.warning("planning_failed", job=job.id, reason=fault.strerror)
+            self._faults.note(job.id, fault)
+            return AFTER_A_FAULT
         return AT_ONCE
 
     async def _plan(self, job: Job) -> None:

@@ -73,7 +73,7 @@ class Placements:
                 RECORD.pack(shard, epoch, entry.offset, entry.length)
                 for epoch, entry in (entries[index] for index in together)
             )
-            os.pwrite(descriptor, records, together[0] * RECORD.size)
+            _write_all(descriptor, records, together[0] * RECORD.size)
 
     def _spans(self) -> Iterator[list[Placement]]:
         """Yield the placements in input order, as many at a time as results go into memory."""
@@ -117,6 +117,14 @@ class Placements:
                 jsonl.with_number(line, placement.index + 1) + b"\n"
                 for placement, line in zip(span, lines, strict=True)
             )
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of the data: a disk that becomes full takes a part of it before it fails."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
 
 
 def _read(results: ResultLog, job: JobId, span: list[Placement]) -> list[bytes]:

@@ -153,6 +153,11 @@ class LaneWorker:
         except EngineGivenUp as error:
             if not shard.dropped:
                 await self._shards.give_up(shard, error)
+        except OSError as fault:
+            # A disk that cannot be read says nothing of the request: it runs again when the lease
+            # has lapsed.
+            log.warning("request_not_read", job=shard.lease.job.id, reason=fault.strerror)
+            shard.drop()
         except EngineStopped:
             # The fleet ends. What was not answered runs in the next life of the server.
             self.drain()

@@ -145,10 +145,13 @@ class LeasedShards:
                 shard.drop()
 
     async def give_back(self) -> None:
-        """Give every shard back."""
-        for shard in self._shards:
-            await self._scheduler.give_back(shard.lease)
-        self._shards.clear()
+        """Give every shard back; those that cannot be, for want of space, at the next start."""
+        shards, self._shards = self._shards, []
+        try:
+            for shard in shards:
+                await self._scheduler.give_back(shard.lease)
+        except OSError as fault:
+            log.warning("shards_not_given_back", reason=fault.strerror)
 
     def _forget_ended(self) -> None:
         self._shards = [shard for shard in self._shards if not (shard.dropped or shard.is_done)]

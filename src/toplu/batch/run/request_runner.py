@@ -16,6 +16,7 @@ import structlog
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.executors import Executor
+from toplu.disk_faults import is_disk_fault
 from toplu.engines.translation.copied_answer import copy_of
 from toplu.errors import Internal, InvalidArgument, RequestError, TopluError
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
@@ -128,7 +129,9 @@ class RequestRunner:
             raise
         except TopluError as error:
             return error.as_request_error()
-        except Exception:
+        except Exception as error:
+            if is_disk_fault(error):
+                raise
             # A bug of ours costs this request its response, not the job its other results.
             log.exception("request_crashed", job=job.id, index=read.index)
             return Internal(INTERNAL_MESSAGE).as_request_error()

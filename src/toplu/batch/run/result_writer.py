@@ -96,9 +96,12 @@ class ResultWriter:
         On a full disk it gives up: what is not durable runs again in the next life of the server.
         """
         async with self._committing:
-            while self._gathering:
-                if await self._commit() > AT_ONCE:
-                    return
+            try:
+                while self._gathering:
+                    if await self._commit() > AT_ONCE:
+                        return
+            except OSError as fault:
+                log.warning("results_not_counted", reason=fault.strerror)
 
     def unblock(self) -> None:
         """Let those that wait for room go on; for a drain, which adds no further requests."""
@@ -120,10 +123,14 @@ class ResultWriter:
         try:
             if group:
                 await self._record(list(group))
-        except Exception:
+        except Exception as fault:
             for shard in group:
                 self.note(shard)
+                self._faults.note(shard.lease.job.id, fault)
             raise
+        for job in {shard.lease.job.id for shard in group}:
+            if all(shard.lease.job.id != job for shard in unwritten):
+                self._faults.clear(job)
         self._measure(group)
         return AFTER_A_FAULT if unwritten else AT_ONCE
 
@@ -134,7 +141,6 @@ class ResultWriter:
             try:
                 if records:
                     shard.append(self._results, records)
-                    self._faults.clear(shard.lease.job.id)
             except Exception as fault:
                 log.exception("results_not_written", job=shard.lease.job.id)
                 self._faults.note(shard.lease.job.id, fault)

@@ -15,6 +15,7 @@ from typing import Generic
 import structlog
 
 from toplu.clock import Clock
+from toplu.disk_faults import is_disk_fault
 from toplu.errors import Unavailable
 from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
 
@@ -63,6 +64,7 @@ class Supervisor(Generic[AnyEngine]):
         self._launch = launch
         self._clock = clock
         self._start_attempts_max = start_attempts_max
+        self._lacks_space = False  # so the last start failed, which passes: it is not given up
         self._running: EngineHandle[AnyEngine] | None = None
         self._wanted = asyncio.Event()
         if not lazy:
@@ -119,7 +121,7 @@ class Supervisor(Generic[AnyEngine]):
         while True:
             running = await self._start(failed_starts + 1)
             if running is None:
-                failed_starts += 1
+                failed_starts += not self._lacks_space
                 if self._start_attempts_max and failed_starts >= self._start_attempts_max:
                     log.error("engine_given_up", engine=self.name, reason=self.reason)
                     self._become(EngineState.GIVEN_UP, self.reason)
@@ -137,6 +139,7 @@ class Supervisor(Generic[AnyEngine]):
         try:
             return await self._launch()
         except Exception as error:  # noqa: BLE001  # whatever it is, the next start may go well
+            self._lacks_space = is_disk_fault(error)
             self._become(EngineState.DOWN, str(error))
             log.warning(
                 "engine_start_failed",

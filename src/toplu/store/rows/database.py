@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
+from toplu import disk_faults
 from toplu.errors import ConfigurationError
 from toplu.store.rows.upgrade import migrate
 
@@ -59,9 +61,15 @@ class Database:
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """Return what `work` returns, once it is durable; if it raises, nothing has changed.
 
-        A caller that is cancelled leaves its transaction running to the end.
+        A caller that is cancelled leaves its transaction running to the end. A disk that is full
+        or broken raises OSError, as files do.
         """
-        return await _run(self._writing, self._writer, work)
+        try:
+            return await _run(self._writing, self._writer, work)
+        except OperationalError as error:
+            if (fault := disk_faults.of_sqlite(error.orig)) is None:
+                raise
+            raise fault from error
 
     async def close(self) -> None:
         """Finish what is running and close the file."""

@@ -1,9 +1,11 @@
 """Plans: small input at once as a whole, large input first its head and then the rest."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -11,8 +13,10 @@ from unittest import mock
 import pytest
 
 from support.batch.batch_world import BatchWorld, line_of
+from support.store.read_only import read_only
 from support.waiting import PATIENCE_SECONDS
 from toplu.batch import paths
+from toplu.batch.loop import AFTER_A_FAULT
 from toplu.batch.plan import ordering
 from toplu.batch.plan.order import RequestLine, read_shard
 from toplu.batch.plan.ordering_process import OrderingFailed
@@ -239,3 +243,37 @@ async def test_the_ordering_of_a_job_that_is_withdrawn_ends_with_its_process(
     orderer.drop_job(ONE)
     assert not (await world.job("one")).planned
     assert await world.blobs.size(paths.order(ONE)) is None
+
+
+async def test_a_job_that_cannot_be_planned_for_want_of_space_waits_for_it(
+    world: BatchWorld,
+) -> None:
+    await world.keep_job("one", [line_of(0)])
+    planner = world.planner()
+    async with read_only(world.database):
+        assert await planner.step() == AFTER_A_FAULT
+    assert world.faults.of(ONE) == "Read-only file system"
+    assert (await world.job("one")).state is JobState.PENDING
+    await planner.step()
+    assert world.faults.of(ONE) is None
+    assert (await world.job("one")).planned
+
+
+async def test_an_order_that_cannot_be_written_is_a_fault_of_the_disk(world: BatchWorld) -> None:
+    await begun(world)
+    orderer = world.orderer()
+    workshop = world.blobs.workshop
+
+    @contextlib.asynccontextmanager
+    async def taken_away() -> AsyncIterator[Path]:
+        async with workshop() as folder:
+            folder.rmdir()
+            yield folder
+
+    with mock.patch.object(world.blobs, "workshop", taken_away):
+        await orderer.step()
+    assert world.faults.of(ONE) == "No such file or directory"
+    await orderer.step()
+    await orderer.step()
+    assert (await world.job("one")).planned
+    assert world.faults.of(ONE) is None

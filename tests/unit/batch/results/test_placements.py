@@ -1,5 +1,6 @@
 """Placements: results are read back in input order, wherever they lie."""
 
+import os
 import random
 from pathlib import Path
 
@@ -51,3 +52,21 @@ def test_a_result_that_is_missing_is_noticed(tmp_path: Path) -> None:
         put_all(made, log, 0, epochs=1)
         with pytest.raises(AssertionError, match="lacks results"):
             list(made.output(log, JOB))
+
+
+def test_a_write_that_takes_only_a_part_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ResultLog(tmp_path / "results")
+    records = [Record(index=index, succeeded=True, payload=b"%d" % index) for index in range(9)]
+    log.append(JOB, 0, 1, records, at=0)
+    write = os.pwrite
+
+    def write_a_part(descriptor: int, data: memoryview, offset: int) -> int:
+        return write(descriptor, data[:7], offset)
+
+    monkeypatch.setattr(os, "pwrite", write_a_part)
+    with Placements(tmp_path / "placements", 9) as made:
+        put_all(made, log, 0, 1)
+        lines = b"".join(made.output(log, JOB)).splitlines()
+    assert lines == [b"%d" % index for index in range(9)]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from support.batch.batch_world import BatchWorld, record, taken
+from support.store.read_only import read_only
 from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId, JobState
 from toplu.store.blobs.result_log import Record, ResultLog
@@ -251,3 +252,34 @@ async def test_a_flush_to_a_full_disk_ends(world: BatchWorld, tmp_path) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         await writer.flush()
     assert (await world.job("one")).counts.pending == 4
+
+
+async def test_results_that_cannot_be_counted_are_counted_when_there_is_space(
+    world: BatchWorld,
+) -> None:
+    await world.planned_job("one", 4)
+    run = await world.open_run()
+    writer = world.writer()
+    writer.add(run, record(0))
+    async with read_only(world.database):
+        with pytest.raises(OSError, match="Read-only"):
+            await writer.step()
+        assert world.faults.of(JobId("one")) == "Read-only file system"
+        writer.add(run, record(1))
+        await writer.flush()  # of a drain, which ends all the same
+    await writer.step()
+    assert world.faults.of(JobId("one")) is None
+    assert (await world.job("one")).counts.succeeded == 2
+
+
+async def test_a_job_has_its_fault_as_long_as_one_of_its_shards_has(
+    world: BatchWorld, tmp_path
+) -> None:
+    world.results = BrokenShard(tmp_path / "results")
+    await world.planned_job("one", 8)
+    runs = [await world.open_run(), await world.open_run()]
+    writer = world.writer()
+    for run in runs:
+        writer.add(run, record(run.lease.shard.first))
+    await writer.step()
+    assert world.faults.of(JobId("one")) is not None

@@ -34,6 +34,8 @@ class HeldPool:
     window = 2
     share_cache = False
     given_up = False
+    fault: OSError | None = None
+    faults = 0
 
     def __init__(self) -> None:
         self.asked = 0
@@ -49,6 +51,9 @@ class HeldPool:
         await self.may_answer.wait()
         if self.given_up:
             raise EngineGivenUp("The engine does not start.")
+        if self.fault is not None:
+            self.faults += 1
+            raise self.fault
         return ANSWER
 
 
@@ -243,3 +248,21 @@ async def test_a_drain_ends_though_no_result_can_be_written(full: BatchWorld) ->
     async with rooms.running():
         while rooms.writer.has_room:
             await full.jobs.known()
+
+
+async def test_a_disk_that_cannot_be_read_is_no_outcome_of_a_request(world: BatchWorld) -> None:
+    await world.planned_job("one", 4)
+    rooms = RunnerWorld(world)
+    rooms.pool.fault = OSError(errno.EIO, "Input/output error")
+    rooms.pool.may_answer.set()
+    async with rooms.running():
+        while not rooms.pool.faults:
+            await world.jobs.known()
+        rooms.pool.fault = None
+        while await world.jobs.next_complete() is None:
+            # The lease lapses, and the shard comes round again.
+            world.clock.advance(timedelta(minutes=2))
+            rooms.runner.wake()
+            await rooms.writer.step()
+    counts = (await world.job("one")).counts
+    assert (counts.succeeded, counts.failed) == (4, 0)

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,19 +10,21 @@ from support.fleet.scripted_engine import FakeClock, ScriptedEngine, captured_lo
 from toplu.fleet.processes.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
 
 SECOND = timedelta(seconds=1)
+NO_MODEL = ValueError("no such model")
 
 
 class Launcher:
     """Starts scripted engines, and fails as often as the test wants."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: Exception = NO_MODEL) -> None:
         self.failures = failures
+        self.error = error
         self.lives: list[ScriptedEngine] = []
 
     async def __call__(self) -> ScriptedEngine:
         if self.failures:
             self.failures -= 1
-            raise OSError("no such model")
+            raise self.error
         self.lives.append(ScriptedEngine())
         return self.lives[-1]
 
@@ -152,3 +155,14 @@ async def test_the_log_tells_the_life_of_the_engine():
     assert entries[3]["pid"] == 4711
     assert entries[4]["exit_code"] == -9
     assert entries[4]["last_words"] == "ggml: out of words"
+
+
+async def test_an_engine_that_lacks_space_on_disk_is_not_given_up():
+    launcher, clock = (
+        Launcher(failures=5, error=OSError(errno.ENOSPC, "No space left")),
+        FakeClock(),
+    )
+    async with supervised(launcher, clock, attempts=3) as supervisor:
+        for sleeps in range(1, 6):
+            await pass_backoff(clock, sleeps)
+        assert await supervisor.ready() is launcher.lives[0]

@@ -1,0 +1,44 @@
+"""Uploads that come to nothing: their state, and the bytes that had arrived."""
+
+import contextlib
+
+from toplu.files.partial_file import PartialFiles
+from toplu.store.blobs.blobs import Blobs
+from toplu.store.rows.uploads import UploadSessions
+
+
+class UploadCleanup:
+    """Ends uploads that are not final, and removes their bytes."""
+
+    def __init__(self, *, sessions: UploadSessions, blobs: Blobs, parts: PartialFiles) -> None:
+        self._sessions = sessions
+        self._blobs = blobs
+        self._parts = parts
+
+    async def abandon(self, id_hash: str) -> bool:
+        """Cancel the upload unless it is final; return whether it is cancelled.
+
+        The state moves first: from then on nobody makes a file of the bytes.
+        """
+        cancelled = await self._sessions.cancel(id_hash)
+        if cancelled:
+            await self._remove_bytes(id_hash)
+        return cancelled
+
+    async def withdraw(self, id_hash: str) -> None:
+        """Abandon an upload that failed on a full disk and whose id no client knows yet.
+
+        The bytes go first: they may be what fills the disk, and the state needs space to move.
+        """
+        await self._remove_bytes(id_hash)
+        with contextlib.suppress(OSError):
+            await self._sessions.cancel(id_hash)
+
+    async def _remove_bytes(self, id_hash: str) -> None:
+        await self._parts.remove(id_hash)
+        await self._blobs.delete(blob_of(id_hash))
+
+
+def blob_of(id_hash: str) -> str:
+    """Return the name that the bytes of an upload get when they are complete."""
+    return f"files/{id_hash}"
