@@ -14,8 +14,10 @@ import pytest_asyncio
 
 from support.engines.embedders_under_test import MINILM, AnyRunning, cosine, launched_embedder
 from support.engines.minilm_reference import SENTENCES, VECTORS, ReferenceMiniLm
+from support.full_disk import full_disk
 from support.waiting import PATIENCE_SECONDS
 from toplu.clock import SystemClock
+from toplu.disk_faults import is_disk_fault
 from toplu.engines.embedder import Embedder
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.processes.embedder import start_embedder
@@ -121,6 +123,17 @@ async def test_weights_that_are_none_do_not_start(tmp_path: Path, weights: Path)
     with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*model\.safetensors"):
         await start_embedder(model, junk, settings)
     assert not list((tmp_path / "models").rglob("*.onnx*"))
+
+
+async def test_a_graph_that_has_no_space_on_disk_is_a_fault_of_the_disk(
+    weights: Path, tmp_path: Path
+):
+    settings = Settings(model_dir=tmp_path / "models")
+    with full_disk(os.getpid()), pytest.raises(OSError, match="File too large") as caught:
+        await start_embedder(MINILM, weights, settings)  # a child has the limit of its parent
+    assert is_disk_fault(caught.value)
+    running = await start_embedder(MINILM, weights, settings)
+    await running.stop()
 
 
 async def test_a_model_of_other_dimensions_does_not_start(weights: Path):

@@ -62,7 +62,8 @@ def main() -> None:
         fault = _first_of(faults)
         if not is_disk_fault(fault):
             raise
-        sys.stderr.write(f"toplu: the data folder cannot be written: {fault.strerror}\n")
+        where = fault.filename or "the data folder"
+        sys.stderr.write(f"toplu: {where}: cannot be written: {fault.strerror}\n")
         sys.exit(2)
 
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
+from toplu.disk_faults import is_disk_fault
 from toplu.errors import ConfigurationError
 from toplu.models import package_index
 from toplu.models.checksums import verify_all
@@ -113,6 +114,8 @@ def _download_from_hub(source: HubSource, folder: Path) -> str:
             source.repository, str(source.file), local_dir=folder
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        if is_disk_fault(error):
+            raise
         raise ConfigurationError(
             f"hub:{source.repository}/{source.file} cannot be fetched: {error}"
         ) from error

@@ -1,11 +1,16 @@
+import errno
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import pytest_asyncio
 
+from support.full_disk import full_disk
 from support.models.local_index import PAYLOAD, WHEEL, WORDS, LocalIndex, listening, wheel_of
+from toplu.disk_faults import is_disk_fault
 from toplu.errors import ConfigurationError
 from toplu.models.fetching import pull
 from toplu.models.sources import locate
@@ -122,3 +127,20 @@ async def test_the_default_models_are_pulled(tmp_path: Path, model: ModelSetting
     path = await pull(model, Settings(model_dir=tmp_path), messages.append)
     assert path.is_relative_to(tmp_path)
     assert messages == [f"fetching {model.source}", f"verifying {path}"]
+
+
+async def test_a_fetch_that_has_no_space_on_disk_is_a_fault_of_the_disk(settings: Settings):
+    with full_disk(os.getpid()), pytest.raises(OSError, match="File too large") as caught:
+        await pull(a_model(), settings)
+    assert is_disk_fault(caught.value)
+    assert files_in(settings.model_dir) == []
+    assert (await pull(a_model(), settings)).read_bytes() == PAYLOAD
+
+
+async def test_so_is_one_from_the_hub(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    def download(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(OSError, match="No space left"):
+        await pull(a_model("hub:owner/repository/file.gguf"), settings)

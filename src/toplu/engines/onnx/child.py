@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from toplu.disk_faults import is_disk_fault
 from toplu.engines.onnx.minilm_graph import GRAPH_VERSION, build_graph
 from toplu.engines.onnx.packing import pack
 
@@ -130,7 +131,7 @@ def ready_graph(parameters: EmbedderParameters) -> Path:
 
 
 def run_child() -> None:
-    """Load, report, and answer until stdin ends; exit with 1 if the model cannot be loaded."""
+    """Load, report, and answer until stdin ends; exit with a code if the model cannot be loaded."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     source, target = sys.stdin.buffer, sys.stdout.buffer
@@ -138,7 +139,8 @@ def run_child() -> None:
     try:
         model = Model(parameters)
     except Exception as error:  # noqa: BLE001  # whatever the libraries raise, the operator reads
-        sys.exit(f"{parameters.weights}: {error}")
+        sys.stderr.write(f"{parameters.weights}: {error}\n")
+        sys.exit(os.EX_IOERR if is_disk_fault(error) else 1)
     target.write(msgspec.json.encode(EmbedderReady(dimensions=parameters.dimensions)) + b"\n")
     target.flush()
     decoder = msgspec.msgpack.Decoder(TextGroup)

@@ -4,6 +4,8 @@ It is given what to load as its order, and writes one line to its stdout when it
 """
 
 import asyncio
+import errno
+import os
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -41,7 +43,10 @@ Pipes = TypeVar("Pipes", bound=EnginePipes)
 async def start_child(
     module: str, parameters: msgspec.Struct, *, pipes: Pipes, seconds_max: float
 ) -> ChildProcess[Pipes]:
-    """Run the module and return when it is ready, or raise EngineStartFailed."""
+    """Run the module and return when it is ready, or raise EngineStartFailed.
+
+    Raises OSError if what it lacks is space on a disk, which passes.
+    """
     child = await ChildProcess.start(module, parameters, pipes)
     try:
         await _wait_until_ready(child, seconds_max)
@@ -60,9 +65,10 @@ async def _wait_until_ready(child: ChildProcess[Pipes], seconds_max: float) -> N
             f"the engine was not ready after {seconds_max:g} seconds: {child.last_words}"
         ) from error
     if child.pipes.ended.is_set():
-        raise EngineStartFailed(
-            f"the engine ended with exit code {child.exit_code}: {child.last_words}"
-        )
+        reason = f"the engine ended with exit code {child.exit_code}: {child.last_words}"
+        if child.exit_code == os.EX_IOERR:
+            raise OSError(errno.EIO, reason)
+        raise EngineStartFailed(reason)
 
 
 class RunningChild(Generic[ClosableEngine]):
