@@ -44,18 +44,7 @@ class JobRetry:
         _check_state(job)
         tally = await self._results.tally(job)
         job_id = new_job_id()
-        digest = hashlib.sha256()
-        copied = _Copied()
-        try:
-            lines = self._lines(job.id, tally, copied)
-            size_bytes = await self._blobs.put(paths.input_lines(job_id), _hashed(lines, digest))
-        except FileNotFoundError:
-            raise FailedPrecondition(
-                f"batches/{job.id} cannot be run again: its input is kept no more."
-            ) from None
-        if not copied.count:
-            await self._blobs.delete_folder(paths.folder(job_id))
-            raise FailedPrecondition(_nothing_to_run(job))
+        copied = await self._copy(job, job_id, tally)
         retry = await self._admission.admit(
             Candidate(
                 id=job_id,
@@ -66,8 +55,8 @@ class JobRetry:
                 display_name=display_name or job.display_name,
                 input_form=job.input_form,
                 input_file=None,
-                input_sha256=digest.hexdigest(),
-                size_bytes=size_bytes,
+                input_sha256=copied.digest.hexdigest(),
+                size_bytes=copied.size_bytes,
                 total=copied.count,
                 priority=job.priority,
                 retry_of=job.id,
@@ -75,6 +64,25 @@ class JobRetry:
         )
         log.info("job_retried", job=job.id, retry=retry.id, requests=copied.count)
         return retry
+
+    async def _copy(self, job: Job, job_id: JobId, tally: Tally) -> "_Copied":
+        """Keep the lines that have no response as the input of the new job."""
+        copied = _Copied()
+        lines = _hashed(self._lines(job.id, tally, copied), copied.digest)
+        try:
+            copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), lines)
+        except FileNotFoundError:
+            raise FailedPrecondition(
+                f"batches/{job.id} cannot be run again: its input is kept no more."
+            ) from None
+        except OSError:
+            # A full disk may have taken a part of it.
+            await self._blobs.delete_folder(paths.folder(job_id))
+            raise
+        if not copied.count:
+            await self._blobs.delete_folder(paths.folder(job_id))
+            raise FailedPrecondition(_nothing_to_run(job))
+        return copied
 
     async def _lines(self, job: JobId, tally: Tally, copied: "_Copied") -> AsyncIterator[bytes]:
         blob = paths.input_lines(job)
@@ -105,9 +113,12 @@ class JobRetry:
 
 
 class _Copied:
-    """The number of lines that were copied."""
+    """The lines that were copied: how many, their bytes and the digest of these."""
 
-    count = 0
+    def __init__(self) -> None:
+        self.count = 0
+        self.size_bytes = 0
+        self.digest = hashlib.sha256()
 
 
 async def _hashed(pieces: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:

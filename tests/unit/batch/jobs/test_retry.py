@@ -1,5 +1,6 @@
 """The requests that a job left run again, and nothing else, byte for byte."""
 
+import errno
 import hashlib
 
 import pytest
@@ -10,6 +11,7 @@ from toplu.batch.jobs import retry
 from toplu.batch.jobs.retry import JobRetry
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
+from toplu.store.blobs import blobs
 
 ONE = JobId("one")
 
@@ -132,3 +134,21 @@ async def test_lines_are_chosen_by_the_number_of_their_request(world: BatchWorld
         world.blobs, paths.input_lines(ONE), lines_max=1, bytes_max=9, wants=lambda it: it != 1
     )
     assert [[span.number for span in group] async for group in groups] == [[1], [5]]
+
+
+async def test_a_retry_on_a_full_disk_leaves_nothing_behind(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await job_with(world, [line_of(0), line_of(1)], {0: True, 1: False})
+    assert await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now()) is not None
+
+    def is_full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        # The last step of an adoption: the bytes have their name by then.
+        patch.setattr(blobs, "sync_folder", is_full)
+        with pytest.raises(OSError, match="No space left"):
+            await retried(world)
+    assert await world.blobs.folders(paths.JOBS) == ["one"]
+    assert await input_of(world, await retried(world)) == line_of(1) + b"\n"
