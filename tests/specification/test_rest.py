@@ -112,7 +112,7 @@ def test_the_status_example_tells_running_from_cancelled(rest: Examples, batches
 
 def test_the_status_example_says_why_a_batch_failed(tmp_path: Path) -> None:
     no_model = tmp_path / "no-model.gguf"
-    no_model.write_bytes(b"this is no model")
+    no_model.write_bytes(b"GGUF, and then nothing")
     config = model_table(source=f"path:{no_model}", sha256=None)
     settings = {"engine_start_attempts_max": "1"}
     with Server(tmp_path / "data", settings, config) as server:
