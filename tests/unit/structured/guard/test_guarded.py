@@ -45,6 +45,7 @@ def test_a_hostile_schema_is_served_or_refused_for_what_is_wrong_with_it(name: s
         structure.find_violation(json.dumps(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COSTLY)
 def test_a_schema_that_takes_too_much_is_refused_by_its_bounds(name: str) -> None:
     for compile_as in (compile_schema, compile_validator):
@@ -55,6 +56,7 @@ def test_a_schema_that_takes_too_much_is_refused_by_its_bounds(name: str) -> Non
             break  # to validate alone is possible
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COSTLY_TO_PROVE)
 def test_an_answer_that_takes_too_much_to_prove_is_not_valid(name: str) -> None:
     structure = compiled(COSTLY_TO_PROVE[name])
@@ -90,6 +92,7 @@ def test_a_process_that_has_died_is_started_again() -> None:
         PROCESS.close()
 
 
+@pytest.mark.slow
 async def test_a_costly_schema_holds_up_neither_the_others_nor_the_loop() -> None:
     ended: list[str] = []
     threads: dict[str, str] = {}
