@@ -106,6 +106,15 @@ async def test_a_server_that_breaks_down_over_a_schema_is_asked_in_another_way()
     assert len(server.bodies) == 2
 
 
+async def test_a_server_that_leaves_an_answer_with_a_schema_empty_is_asked_without_one():
+    server = deciding(lambda body: saying("" if "response_format" in body else '{"age": 7}'))
+    async with world(server, failures_max=1) as here:
+        answer = await here.call(forming())
+    assert answer["candidates"][0]["finishReason"] == "STOP"
+    assert ["response_format" in body for body in server.bodies] == [True, True, False]
+    assert json.dumps(AGE) in end_of(server.bodies[-1])
+
+
 async def test_a_stream_that_begins_with_a_refusal_is_asked_for_in_another_way():
     words = {"error": {"message": "Cannot find field", "type": "BadRequestError", "code": 400}}
 

@@ -17,7 +17,7 @@ from toplu.engines.chat.messages import with_images_twice
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts
 from toplu.engines.functions.parser import parse_calls, text_listener
 from toplu.engines.generation import BegunNote, Completion, Generation, Listener, Piece
-from toplu.engines.http.connection import ServerConnection
+from toplu.engines.http.connection import ServerConnection, lost
 from toplu.engines.http.context_overflow import read_overlength
 from toplu.engines.http.fault import AnswerLost
 from toplu.engines.openai.call_list import read_list
@@ -168,6 +168,10 @@ class OpenaiEngine:
                     raise
                 refusal = refusal or fault
             else:
+                if way.is_held and _is_empty(reply.completion):
+                    # So do other backends, without a word.
+                    refusal = refusal or lost("the server leaves an answer with a form empty")
+                    continue
                 if refusal is not None:
                     self._note(refusal)
                 return reply
@@ -245,6 +249,12 @@ class OpenaiEngine:
         body |= write_stream_options(self._remote)
         async with self._connection.answer_to(path, body) as response:
             return await read_stream(self._connection.client.lines(response), parts, listener)
+
+
+def _is_empty(completion: Completion) -> bool:
+    """Return whether an answer ends where it begins."""
+    begun = completion.text or completion.thoughts or completion.calls or completion.broken_call
+    return not (begun or completion.hit_token_limit)
 
 
 def _unquoted(completion: Completion) -> Completion:

@@ -12,8 +12,8 @@
 | listed  | as text: a list that the server holds to their schemas  | a call has to be made   |
 | as text | in the form of `engines.functions.text_format`          | it has nothing else     |
 
-A server refuses what it cannot do, or breaks down over it; the next way is tried then. No way is a
-promise: whether the answer has its form is for the caller to find out.
+A server refuses what it cannot do, breaks down over it, or leaves the answer empty; the next way is
+tried then. No way is a promise: whether the answer has its form is for the caller to find out.
 """
 
 from collections.abc import Iterator
