@@ -105,7 +105,7 @@ def run_toplu(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=PATIENCE_SECONDS,
         check=False,
-        env=clean_environment({"columns": "200"}),
+        env=clean_environment() | {"COLUMNS": "200"},
     )
 
 

@@ -258,14 +258,14 @@ async def test_results_that_cannot_be_counted_are_counted_when_there_is_space(
     world: BatchWorld,
 ) -> None:
     await world.planned_job("one", 4)
-    run = await world.open_run()
+    shard = await world.open_shard()
     writer = world.writer()
-    writer.add(run, record(0))
+    writer.add(shard, record(0))
     async with read_only(world.database):
         with pytest.raises(OSError, match="Read-only"):
             await writer.step()
         assert world.faults.of(JobId("one")) == "Read-only file system"
-        writer.add(run, record(1))
+        writer.add(shard, record(1))
         await writer.flush()  # of a drain, which ends all the same
     await writer.step()
     assert world.faults.of(JobId("one")) is None
@@ -277,9 +277,9 @@ async def test_a_job_has_its_fault_as_long_as_one_of_its_shards_has(
 ) -> None:
     world.results = BrokenShard(tmp_path / "results")
     await world.planned_job("one", 8)
-    runs = [await world.open_run(), await world.open_run()]
+    shards = [await world.open_shard(), await world.open_shard()]
     writer = world.writer()
-    for run in runs:
-        writer.add(run, record(run.lease.shard.first))
+    for shard in shards:
+        writer.add(shard, record(shard.lease.shard.first))
     await writer.step()
     assert world.faults.of(JobId("one")) is not None
