@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
+from support.ports import free_port
 from support.waiting import PATIENCE_SECONDS
 
 TOPLU = Path(sys.executable).with_name("toplu")
@@ -81,6 +81,7 @@ class Server:
         """Start the process; return when it listens, or when its engines are up as well."""
         assert not self.is_running, "the server runs already"
         self._run_begins = len(self.log_lines)
+        self.port = self.port or free_port()
         self._process = subprocess.Popen(
             [*self.command(), "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
@@ -95,7 +96,6 @@ class Server:
         )
         self._readers[-1].start()
         self.url = self.wait_for_event("server_ready", PATIENCE_SECONDS)["url"]
-        self.port = urlsplit(self.url).port or 0
         if wait_until_ready:
             self.wait_until(self._is_ready, PATIENCE_SECONDS, "/readyz to be 200")
         return self

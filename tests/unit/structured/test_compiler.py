@@ -40,8 +40,26 @@ def test_whatever_the_grammar_of_a_plain_schema_allows_validates(case: Case) -> 
         assert structure.find_violation(answer) is None
 
 
+class NameTwice(ValueError):
+    """An object has a name twice, which JSON Schema says nothing about."""
+
+
+def with_names_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(named := dict(members)) < len(members):
+        raise NameTwice
+    return named
+
+
+def is_valid(schema: Any, answer: str) -> bool:
+    try:
+        value = json.loads(answer, object_pairs_hook=with_names_once)
+    except NameTwice:
+        return False
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
+
+
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(json_schemas)
 def test_a_random_schema_is_compiled_unless_no_value_meets_it(schema: Any) -> None:
     try:
@@ -50,8 +68,7 @@ def test_a_random_schema_is_compiled_unless_no_value_meets_it(schema: Any) -> No
         assert "no value can meet" in fault.reason  # noqa: PT017
         return
     for answer in drawn(structure):
-        is_valid = jsonschema.Draft202012Validator(schema).is_valid(json.loads(answer))
-        assert (structure.find_violation(answer) is None) == is_valid, answer
+        assert (structure.find_violation(answer) is None) == is_valid(schema, answer), answer
 
 
 VALID: list[tuple[dict[str, Any], str, str]] = [
