@@ -107,7 +107,7 @@ def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bo
         needs = "needs one server at least" if remote else "has no servers"
         raise ConfigurationError(f"models: the engine of {model} {needs}")
     for server in servers:
-        if fault := address_fault(server.url):
+        if fault := address_fault(server.url, keys="key_env or key_file"):
             # Not printed whole: it may have a password in it.
             raise ConfigurationError(f"models: a url among the servers of {model} {fault}")
         if server.key_env is not None and server.key_file is not None:

@@ -57,7 +57,8 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str
     ("text", "mistake"),
     [
         ('public_url = "toplu.example"', "public_url is no http:// or https:// address"),
-        ('search = { url = "http://user:pass@s" }', "search: url has credentials in it"),
+        ('public_url = "http://user:pass@s"', "public_url has credentials in it$"),
+        ('search = { url = "http://user:pass@s" }', "search: url has credentials in it$"),
         ('[[models]]\nname = "a"\nengine = "llama_cpp"', "the engine llama_cpp needs a source"),
         ('allowed_hosts = ["http://a"]', "`http://a` is no name of a host"),
         ('allowed_hosts = ["a:80"]', "`a:80` is no name of a host"),

@@ -29,7 +29,7 @@ def test_servers_are_read(tmp_path: Path):
         ('{ url = "a.example.com" }', "no http"),
         ('{ url = "http://a:0/v1" }', "no http"),
         ('{ url = "http://a:99999/v1" }', "is none"),
-        ('{ url = "http://user:secret@a/v1" }', "credentials"),
+        ('{ url = "http://user:secret@a/v1" }', "in it: name them with key_env or key_file"),
         ('{ url = "http://a/v1?key=secret" }', "query"),
         ('{ url = "http://a", key_env = "A", key_file = "b" }', "both key_env and key_file"),
         ('{ url = "http://a" }, { url = "http://a" }', "same url"),
