@@ -9,9 +9,8 @@ import pytest
 from google import genai
 
 from support.api.image_calls import BLIND, SEEING
-from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
+from support.api.local_server import LocalServer, OpenServer, client_of, echo_server, http_of
 from toplu.clock import Clock
-from toplu.settings.server import Settings
 
 
 @pytest.fixture
@@ -20,9 +19,7 @@ def open_test_server(tmp_path: Path) -> Iterator[OpenServer]:
     with ExitStack() as servers:
 
         def start(*, clock: Clock | None = None, **settings: Any) -> LocalServer:
-            defaults = {"data_dir": tmp_path / "data", "models": (ECHO,), "drain_seconds": 0.1}
-            values = defaults | settings
-            return servers.enter_context(LocalServer(Settings(**values), clock))
+            return servers.enter_context(echo_server(tmp_path, clock=clock, **settings))
 
         yield start
 
@@ -33,22 +30,14 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSer
 
     Such a module overrides `server` with it.
     """
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data", models=(ECHO,), drain_seconds=0.1
-    )
-    with LocalServer(settings) as running:
+    with echo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def seeing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """One server with a model that sees, under every Gemini name, and one that does not."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
-        models=(SEEING, BLIND),
-        drain_seconds=0.1,
-    )
-    with LocalServer(settings) as running:
+    with echo_server(tmp_path_factory.mktemp("server"), models=(SEEING, BLIND)) as running:
         yield running
 
 

@@ -13,11 +13,10 @@ from google import genai
 from google.genai import errors, types
 
 from support.api.cache_calls import FLASH, MISSING, TEXT, WORDS, a_cache, asking_with, create_cache
-from support.api.local_server import ECHO, LocalServer, OpenServer, client_of, http_of
+from support.api.local_server import LocalServer, OpenServer, client_of, echo_server, http_of
 from support.api.upload_calls import upload_raw
 from support.fake_clock import NOON, FakeClock
 from toplu.job import ProjectId
-from toplu.settings.server import Settings
 
 CACHES = "/v1beta/cachedContents"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -133,10 +132,9 @@ def test_a_cache_that_is_kept_longer_lives_longer(
 
 
 def test_a_cache_outlives_the_server(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data", models=(ECHO,), drain_seconds=0.1)
-    with LocalServer(settings) as server, http_of(server) as http:
+    with echo_server(tmp_path) as server, http_of(server) as http:
         created = create_cache(http)
-    with LocalServer(settings) as server, http_of(server) as http:
+    with echo_server(tmp_path) as server, http_of(server) as http:
         assert http.get(f"/v1beta/{created['name']}").json() == created
         assert http.post(GENERATE, json=asking_with(created["name"])).status_code == 200
 

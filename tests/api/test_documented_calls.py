@@ -15,12 +15,18 @@ from hypothesis import strategies as st
 from schemathesis import checks
 
 from support.api.batch_calls import asking, batch_of, finish
-from support.api.local_server import ECHO, EMBEDDER, SERVER_ERRORS, LocalServer, http_of
+from support.api.local_server import (
+    ECHO,
+    EMBEDDER,
+    SERVER_ERRORS,
+    LocalServer,
+    echo_server,
+    http_of,
+)
 from support.api.upload_calls import upload_raw
 from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from toplu.api.gemini.openapi import CALLS, Operated
 from toplu.job import ProjectId
-from toplu.settings.server import Settings
 
 EMBED = {"content": {"parts": [{"text": "x"}]}}
 CHECKED = (
@@ -97,14 +103,12 @@ class DocumentedApi:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentedApi]:
-    values = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
+    with echo_server(
+        tmp_path_factory.mktemp("server"),
         models=(ECHO, EMBEDDER),
         concurrent_batches_max=100_000,
         open_uploads_max=100_000,
-        drain_seconds=0.1,
-    )
-    with LocalServer(values) as server:
+    ) as server:
         key = server.call(server.server.keys.create(ProjectId("fuzzed"), "test"))
         with http_of(server, key) as http:
             yield DocumentedApi(server, http)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.api.batch_calls import finish, result_lines, upload_lines
-from support.api.local_server import ECHO, LocalServer, http_of
+from support.api.local_server import ECHO, echo_server, http_of
 from support.fuzzing import fuzzed
-from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.settings.server import EchoSettings, ModelSettings
 
 EMBEDDER = ModelSettings(
     name="words",
@@ -98,14 +98,13 @@ def files(draw: st.DrawFn, method: str) -> list[bytes]:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Client]]:
     """A server that answers duplicates once, and one that answers each line alone."""
 
-    def settings(name: str, **changes: Any) -> Settings:
-        folder = tmp_path_factory.mktemp(name) / "data"
-        return Settings(data_dir=folder, models=(ECHO, EMBEDDER), drain_seconds=0.1, **changes)
-
+    models = (ECHO, EMBEDDER)
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(LocalServer(each))
-            for each in (settings("once"), settings("each", deduplication="never"))
+            stack.enter_context(
+                echo_server(tmp_path_factory.mktemp(each), models=models, deduplication=each)
+            )
+            for each in ("deterministic", "never")
         ]
         yield [stack.enter_context(http_of(server)) for server in servers]
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.api.local_server import ECHO, LocalServer
+from support.api.local_server import LocalServer, echo_server
 from support.waiting import PATIENCE_SECONDS
-from toplu.settings.server import MIB, Settings
+from toplu.settings.server import MIB
 
 PATH = "/v1beta/models/echo"
 KEY = {"x-goog-api-key": "any"}
@@ -34,28 +34,17 @@ REFUSALS = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
-        models=(ECHO,),
-        inline_bytes_max=MIB,
-        upload_bytes_max=MIB,
-        drain_seconds=0.1,
-    )
-    with LocalServer(settings) as running:
+    folder = tmp_path_factory.mktemp("server")
+    with echo_server(folder, inline_bytes_max=MIB, upload_bytes_max=MIB) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server that does not read on for long."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
-        models=(ECHO,),
-        unread_body_bytes_max=MIB,
-        unread_body_seconds_max=0.2,
-        drain_seconds=0.1,
-    )
-    with LocalServer(settings) as running:
+    folder = tmp_path_factory.mktemp("server")
+    limits = {"unread_body_bytes_max": MIB, "unread_body_seconds_max": 0.2}
+    with echo_server(folder, **limits) as running:
         yield running
 
 

@@ -10,9 +10,9 @@ from google import genai
 from google.genai import types
 
 from support.api.batch_calls import finish, result_lines, upload_lines, wait_until_final
-from support.api.local_server import ECHO, LocalServer
+from support.api.local_server import ECHO, echo_server
 from support.clients import http_client
-from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.settings.server import EchoSettings, ModelSettings
 
 MODEL = "gemini-embedding-001"
 EMBEDDER = ModelSettings(
@@ -32,9 +32,7 @@ experimental = pytest.mark.filterwarnings("ignore:.*create_embeddings:Warning")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    data_dir = tmp_path_factory.mktemp("server") / "data"
-    settings = Settings(data_dir=data_dir, models=(ECHO, EMBEDDER), drain_seconds=0.1)
-    with LocalServer(settings) as running:
+    with echo_server(tmp_path_factory.mktemp("server"), models=(ECHO, EMBEDDER)) as running:
         yield running
 
 
@@ -222,14 +220,8 @@ def test_many_texts_are_all_answered_in_their_order(http: httpx.Client) -> None:
 
 
 def test_strict_checks_read_the_lines_as_embeddings(tmp_path: Any) -> None:
-    settings = Settings(
-        data_dir=tmp_path / "data",
-        models=(ECHO, EMBEDDER),
-        drain_seconds=0.1,
-        input_checks="strict",
-    )
     with (
-        LocalServer(settings) as running,
+        echo_server(tmp_path, models=(ECHO, EMBEDDER), input_checks="strict") as running,
         http_client(running.url) as http,
     ):
         good = upload_lines(http, [json.dumps(asking("x")).encode()])

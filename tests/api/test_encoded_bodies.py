@@ -9,9 +9,9 @@ import httpx2 as httpx
 import pytest
 
 from support.api.batch_calls import asking
-from support.api.local_server import ECHO, LocalServer
+from support.api.local_server import LocalServer, echo_server
 from support.api.upload_calls import STATUS, begin_upload, download, send
-from toplu.settings.server import MIB, Settings
+from toplu.settings.server import MIB
 
 LINES = b'{"key": "a", "request": {"contents": [{"parts": [{"text": "hello"}]}]}}\n' * 3000
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -23,14 +23,11 @@ UPLOAD_BYTES_MAX = 8 * MIB
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
-        models=(ECHO,),
+    with echo_server(
+        tmp_path_factory.mktemp("server"),
         inline_bytes_max=INLINE_BYTES_MAX,
         upload_bytes_max=UPLOAD_BYTES_MAX,
-        drain_seconds=0.1,
-    )
-    with LocalServer(settings) as running:
+    ) as running:
         yield running
 
 

@@ -15,7 +15,7 @@ from support.api.every_way import WAYS, Answer, called
 from support.api.form_calls import ANSWERS, REFUSALS
 from support.api.function_calls import OF_PING, OF_WEATHER, calling
 from support.api.grounded_calls import SEARCHED, check_grounding
-from support.api.local_server import ECHO, LocalServer, http_of
+from support.api.local_server import LocalServer, echo_server, http_of
 from support.tools.pages_under_test import fill_index
 from toplu.errors import Code
 from toplu.settings.server import DEFAULT_MODEL, Settings
@@ -92,10 +92,10 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    data = tmp_path_factory.mktemp("server") / "data"
-    fill_index(data)
+    folder = tmp_path_factory.mktemp("server")
+    fill_index(folder / "data")
     with (
-        LocalServer(Settings(data_dir=data, models=(ECHO,), drain_seconds=0.1)) as server,
+        echo_server(folder) as server,
         http_of(server) as http,
     ):
         yield http

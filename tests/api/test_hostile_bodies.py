@@ -17,9 +17,8 @@ from support.api.batch_calls import (
     upload_lines,
 )
 from support.api.hostile_json import PLAIN_EMBEDDING, PLAIN_FORM, PLAIN_REQUEST, bodies
-from support.api.local_server import ECHO, EMBEDDER, SERVER_ERRORS, LocalServer
+from support.api.local_server import ECHO, EMBEDDER, SERVER_ERRORS, echo_server
 from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
-from toplu.settings.server import Settings
 
 FLASH = "/v1beta/models/gemini-2.5-flash"
 EMBEDDING = "/v1beta/models/gemini-embedding-001"
@@ -50,14 +49,12 @@ HEADER_VALUES = st.sampled_from(["", "9" * 19, "9" * 400, "ü" * 99, *VALUES.spl
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    values = Settings(
-        data_dir=tmp_path_factory.mktemp("server") / "data",
+    with echo_server(
+        tmp_path_factory.mktemp("server"),
         models=(ECHO, EMBEDDER),
         concurrent_batches_max=100_000,
         open_uploads_max=100_000,
-        drain_seconds=0.1,
-    )
-    with LocalServer(values) as server:
+    ) as server:
         yield server
 
 

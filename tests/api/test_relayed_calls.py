@@ -6,13 +6,13 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from support.api.local_server import ECHO, LocalServer, http_of
+from support.api.local_server import LocalServer, echo_server, http_of
 from support.api.stream_calls import events_of
 from support.api.upload_calls import upload_raw
 from toplu.clock import random_id
 from toplu.job import ProjectId
 from toplu.settings.remote import RemoteSettings, ServerSettings
-from toplu.settings.server import ModelSettings, PriceSettings, Settings
+from toplu.settings.server import ModelSettings, PriceSettings
 
 FLASH = "gemini-2.5-flash"
 MODEL = f"/v1beta/models/{FLASH}"
@@ -23,8 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server whose model is another one's echo."""
     folder = tmp_path_factory.mktemp("relayed")
     (folder / "key").write_text("any")
-    upstream = Settings(data_dir=folder / "upstream", models=(ECHO,), drain_seconds=0.1)
-    with LocalServer(upstream) as echo:
+    with echo_server(folder / "upstream") as echo:
         relayed = ModelSettings(
             name="relayed",
             aliases=("gemini-*",),
@@ -35,8 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
             remote=RemoteSettings(files_bytes_max=1000),
             price=PriceSettings(input="1", output="10"),
         )
-        front = Settings(data_dir=folder / "front", models=(relayed,), drain_seconds=0.1)
-        with LocalServer(front) as running:
+        with echo_server(folder / "front", models=(relayed,)) as running:
             yield running
 
 

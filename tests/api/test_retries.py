@@ -16,9 +16,8 @@ from support.api.batch_calls import (
     text_of,
     upload_lines,
 )
-from support.api.local_server import SLOW, LocalServer, OpenServer, http_of
+from support.api.local_server import SLOW, LocalServer, OpenServer, echo_server, http_of
 from toplu.job import ProjectId
-from toplu.settings.server import Settings
 
 
 def retry(http: httpx.Client, name: str, body: object = None) -> httpx.Response:
@@ -52,8 +51,7 @@ def test_what_a_cancelled_file_batch_did_not_reach_runs_after_a_restart(
         json.dumps({"key": f"k{index}", "request": asking(f"text {index}")}).encode()
         for index in range(10)
     ]
-    settings = Settings(data_dir=tmp_path / "data", models=(SLOW,), drain_seconds=0.1)
-    with LocalServer(settings) as server, http_of(server) as http:
+    with echo_server(tmp_path, models=(SLOW,)) as server, http_of(server) as http:
         name = create_from_file(http, upload_lines(http, lines)).json()["name"]
         reply = retry(http, name)
         assert (reply.status_code, reply.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")

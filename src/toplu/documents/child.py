@@ -39,7 +39,7 @@ class DocumentOrder(ChildOrder, frozen=True, kw_only=True, tag="document"):
 
 
 class ImageOrder(ChildOrder, frozen=True, kw_only=True, tag="image"):
-    """An image, to be written anew."""
+    """An image, to be written again."""
 
     media_type: ImageType
     pixels_max: int

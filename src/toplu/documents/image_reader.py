@@ -1,4 +1,4 @@
-"""Reads images: checks what they are, and has each written anew in a child process."""
+"""Reads images: checks what they are, and has each written again in a child process."""
 
 import math
 from collections.abc import Hashable

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from toplu.errors import ConfigurationError
 from toplu.settings.mistakes import suggest
 from toplu.settings.model import ModelSettings
@@ -10,7 +12,8 @@ from toplu.settings.server import Settings
 
 PREFIX = "TOPLU_"
 TABLES = ("models", "search", "tiers")  # too large for one variable
-LISTS = ("allowed_hosts", "allowed_origins")  # with commas
+# Written with commas.
+LISTS = {it.name for it in msgspec.structs.fields(Settings) if it.type == tuple[str, ...]}
 OF_CLIENTS = frozenset({"TOPLU_URL"})
 # Kubernetes sets variables for every service beside a pod, whose name may begin with toplu.
 OF_KUBERNETES = re.compile(r"TOPLU_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")

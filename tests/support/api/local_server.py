@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import httpx2 as httpx
@@ -130,6 +131,15 @@ class LocalServer:
 
 
 OpenServer = Callable[..., LocalServer]
+
+
+def echo_server(folder: Path, *, clock: Clock | None = None, **settings: Any) -> LocalServer:
+    """Return a server with its data in the folder, to be started by `with`.
+
+    It has the echo engine and the defaults, but for the settings given.
+    """
+    usual = {"data_dir": folder / "data", "models": (ECHO,), "drain_seconds": 0.1}
+    return LocalServer(Settings(**usual | settings), clock)
 
 
 def http_of(server: LocalServer, key: str | None = "any") -> httpx.Client:

@@ -1,7 +1,6 @@
 """llama.cpp's own HTTP server as a process that another runs, on a port of its own."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from support.engines.minilm_gguf import write_minilm
+from support.ports import free_port
 from toplu.models.fetching import pull
 from toplu.settings.server import DEFAULT_EMBEDDER, DEFAULT_MODEL, ModelSettings, Settings
 
@@ -27,9 +27,7 @@ class ListeningLlamaCpp:
 
     def __init__(self, *modes: str) -> None:
         self._modes = modes
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

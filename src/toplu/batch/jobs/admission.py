@@ -1,5 +1,7 @@
 """The last step of hop 2: what has its input kept becomes a job, if its project has room for it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,6 +69,16 @@ class Admission:
         self._quotas = quotas
         self._created = created  # set when there is a job to plan
 
+    @asynccontextmanager
+    async def keeping_input(self, job: JobId) -> AsyncIterator[None]:
+        """Remove what the block has kept of the job's input if it fails."""
+        try:
+            yield
+        except BaseException:
+            # A full disk may have taken a part of it.
+            await self._blobs.delete_folder(paths.folder(job))
+            raise
+
     async def admit(self, it: Candidate) -> Job:
         """Return the PENDING job, durable with its input; if it is refused, the input goes."""
         now = self._clock.now()
@@ -89,16 +101,13 @@ class Admission:
             expires=now + self._life,
             retry_of=it.retry_of,
         )
-        try:
+        async with self.keeping_input(job.id):
             tier = await self._quotas.tier_of(job.project)
             await self._jobs.create(
                 job,
                 unfinished_max=await self._quotas.concurrent_batches_max(job.project),
                 enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
             )
-        except BaseException:
-            await self._blobs.delete_folder(paths.folder(job.id))
-            raise
         log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
         self._created.set()
         return job

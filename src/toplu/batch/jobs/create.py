@@ -51,12 +51,8 @@ class JobCreation:
         method = method_of(batch)
         _check_batch(batch, model, method)
         job_id = new_job_id()
-        try:
+        async with self._admission.keeping_input(job_id):
             kept = await self._keep_input(job_id, project, model, batch)
-        except OSError:
-            # A full disk may have taken a part of it.
-            await self._blobs.delete_folder(paths.folder(job_id))
-            raise
         return await self._admission.admit(
             Candidate(
                 id=job_id,

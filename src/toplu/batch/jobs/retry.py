@@ -69,19 +69,15 @@ class JobRetry:
         """Keep the lines that have no response as the input of the new job."""
         copied = _Copied()
         lines = _hashed(self._lines(job.id, tally, copied), copied.digest)
-        try:
-            copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), lines)
-        except FileNotFoundError:
-            raise FailedPrecondition(
-                f"batches/{job.id} cannot be run again: its input is kept no more."
-            ) from None
-        except OSError:
-            # A full disk may have taken a part of it.
-            await self._blobs.delete_folder(paths.folder(job_id))
-            raise
-        if not copied.count:
-            await self._blobs.delete_folder(paths.folder(job_id))
-            raise FailedPrecondition(_nothing_to_run(job))
+        async with self._admission.keeping_input(job_id):
+            try:
+                copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), lines)
+            except FileNotFoundError:
+                raise FailedPrecondition(
+                    f"batches/{job.id} cannot be run again: its input is kept no more."
+                ) from None
+            if not copied.count:
+                raise FailedPrecondition(_nothing_to_run(job))
         return copied
 
     async def _lines(self, job: JobId, tally: Tally, copied: "_Copied") -> AsyncIterator[bytes]:

@@ -45,7 +45,7 @@ class Scheduler:
         self._owner = owner
         self._life = timedelta(seconds=settings.lease_seconds)
         self._target = timedelta(seconds=settings.job_target_seconds)
-        # How long a lane works before it asks whether it keeps its chosen.
+        # How long a lane works before it asks whether it keeps its turn.
         self.quantum = timedelta(seconds=settings.quantum_seconds)
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Throughputs()

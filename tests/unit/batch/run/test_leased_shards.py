@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from support.batch.batch_world import BatchWorld, record, taken
+from support.batch.held_blobs import HeldBlobs
 from toplu.batch import paths
 from toplu.batch.loop import Wakeups
 from toplu.errors import Internal
 from toplu.job import JobId, JobState, Lease
-from toplu.store.blobs.blobs import DiskBlobs
 
 
 class Book:
@@ -30,19 +30,6 @@ class Book:
     async def is_free(self) -> bool:
         """Return whether there is a shard to lease, and lease it."""
         return await self.scheduler.lease_shard("echo", lane=0) is not None
-
-
-class HeldBlobs(DiskBlobs):
-    """Holds every read until it may go on."""
-
-    def hold(self) -> None:
-        self.begun = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    async def read(self, name: str, offset: int, length: int) -> bytes:
-        self.begun.set()
-        await self.go_on.wait()
-        return await super().read(name, offset, length)
 
 
 async def test_what_is_opened_is_in_the_book_until_its_last_result(world: BatchWorld) -> None:
@@ -96,7 +83,6 @@ async def test_a_job_that_is_dropped_while_its_shard_is_opened_is_not_entered(
 ) -> None:
     await world.planned_job("one", 1)
     world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
-    blobs.hold()
     book = Book(world)
     lease = await book.lease()
     async with asyncio.TaskGroup() as tasks:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.batch.batch_world import ANSWER, BatchWorld
+from support.batch.held_blobs import HeldBlobs
 from support.waiting import PATIENCE_SECONDS
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
@@ -19,7 +20,6 @@ from toplu.batch.schedule.scheduler import Scheduler
 from toplu.fleet.pool import EngineGivenUp
 from toplu.fleet.work import Answered
 from toplu.job import JobId, JobState, Lease
-from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import ResultLog
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.content import (
@@ -71,24 +71,6 @@ class HeldScheduler(Scheduler):
         return held
 
 
-class HeldBlobs(DiskBlobs):
-    """Holds every read until it may go on, and breaks as many as the test wants."""
-
-    faults = 0
-
-    def hold(self) -> None:
-        self.begun = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    async def read(self, name: str, offset: int, length: int) -> bytes:
-        self.begun.set()
-        await self.go_on.wait()
-        if self.faults:
-            self.faults -= 1
-            raise OSError(errno.EMFILE, "Too many open files")
-        return await super().read(name, offset, length)
-
-
 class FullDisk(ResultLog):
     def append(self, *_: Any, **__: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -130,7 +112,6 @@ async def test_a_shard_leased_while_leases_are_renewed_is_kept(
 ) -> None:
     await world.planned_job("one", 4)
     world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
-    blobs.hold()
     rooms = RunnerWorld(world)
     async with rooms.running():
         async with asyncio.TaskGroup() as renewing:
@@ -149,7 +130,6 @@ async def test_a_job_cancelled_while_its_shard_is_opened_starts_no_request(
 ) -> None:
     await world.planned_job("one", 4)
     world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
-    blobs.hold()
     rooms = RunnerWorld(world)
     rooms.pool.may_answer.set()
     async with rooms.running():
@@ -168,7 +148,6 @@ async def test_a_read_that_fails_for_want_of_files_fails_no_job(
 ) -> None:
     await world.planned_job("one", 1)
     world.blobs = blobs = HeldBlobs(tmp_path / "blobs")
-    blobs.hold()
     blobs.faults = 1
     blobs.go_on.set()
     rooms = RunnerWorld(world)
