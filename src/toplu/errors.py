@@ -81,6 +81,7 @@ class TopluError(Exception):
 
     code: ClassVar[Code] = Code.UNKNOWN
     http_status: ClassVar[int] = 500
+    retry_seconds: float | None = None  # when it may be worth to try again; None: nobody knows
 
     def __init__(self, message: str, details: tuple[dict[str, Any], ...] = ()) -> None:
         super().__init__(message)
@@ -170,7 +171,6 @@ class ResourceExhausted(TopluError):
 
     code = Code.RESOURCE_EXHAUSTED
     http_status = 429
-    retry_seconds: int | None = None  # when it may be worth to try again; None: nobody knows
 
     @classmethod
     def of_quota(
@@ -235,6 +235,12 @@ class Unavailable(TopluError):
 
     code = Code.UNAVAILABLE
     http_status = 503
+
+
+class NoWorker(Unavailable):
+    """No worker that has the model is up; batches are accepted all the same."""
+
+    retry_seconds = 1
 
 
 class DeadlineExceeded(TopluError):

@@ -1,24 +1,17 @@
-"""The router: every route of the API in one ASGI application."""
+"""Applications: routes behind what every call passes, at the front door and at a worker's."""
+
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from toplu.api.gemini import docs_page, unserved
-from toplu.api.gemini.batch_extensions import BatchExtensionsApi
-from toplu.api.gemini.batches import BatchesApi
-from toplu.api.gemini.caches import CachesApi
-from toplu.api.gemini.embed import EmbedApi
-from toplu.api.gemini.files import FilesApi
-from toplu.api.gemini.generate import GenerateApi
-from toplu.api.gemini.models import ModelsApi
-from toplu.api.gemini.uploads import UploadsApi
 from toplu.api.http.error_responses import render
-from toplu.api.http.gate import Gate
-from toplu.api.http.health import Health
+from toplu.api.http.identity import KeyIdentity
 from toplu.api.http.middleware.browser_guard import BrowserGuard
 from toplu.api.http.middleware.content_encoding import DecodedBodies
 from toplu.api.http.middleware.stalled_bodies import StalledBodies
@@ -40,36 +33,13 @@ class ApiVersion(Convertor[str]):
         return value
 
 
-def build_app(
-    *,
-    gate: Gate,
-    batches: BatchesApi,
-    batch_extensions: BatchExtensionsApi,
-    files: FilesApi,
-    uploads: UploadsApi,
-    models: ModelsApi,
-    generate: GenerateApi,
-    caches: CachesApi,
-    embed: EmbedApi,
-    health: Health,
-    body_silence_seconds_max: float,
-) -> Starlette:
-    """Return the application; a route with a `:verb` stands before the one without."""
-    register_url_convertor("version", ApiVersion())
+register_url_convertor("version", ApiVersion())  # before any route is made
+
+
+def build_router(routes: Sequence[BaseRoute], *, body_silence_seconds_max: float) -> Starlette:
+    """Return an application of these routes; one with a `:verb` stands before the one without."""
     app = Starlette(
-        routes=[
-            *health.routes(),
-            *docs_page.routes(),
-            *unserved.routes(),
-            *generate.routes(gate),
-            *caches.routes(gate),
-            *embed.routes(gate),
-            *batch_extensions.routes(gate),
-            *batches.routes(gate),
-            *models.routes(gate),
-            *uploads.routes(),
-            *files.routes(gate),
-        ],
+        routes=routes,
         middleware=[
             Middleware(StalledBodies, seconds_max=body_silence_seconds_max),
             Middleware(DecodedBodies),
@@ -82,7 +52,7 @@ def build_app(
     return app
 
 
-def protect(app: ASGIApp, *, settings: Settings, gate: Gate) -> ASGIApp:
+def protect(app: ASGIApp, *, settings: Settings, identity: KeyIdentity) -> ASGIApp:
     """Return the application behind what every call and every reply passes, failures included."""
     if settings.allowed_origins:
         app = CORSMiddleware(
@@ -94,7 +64,7 @@ def protect(app: ASGIApp, *, settings: Settings, gate: Gate) -> ASGIApp:
             expose_headers=["*"],
         )
     return UnreadBodies(
-        BrowserGuard(app, settings=settings, accepts_any_key=gate.accepts_any_key),
+        BrowserGuard(app, settings=settings, accepts_any_key=identity.accepts_any_key),
         bytes_max=settings.unread_body_bytes_max,
         seconds_max=settings.unread_body_seconds_max,
     )

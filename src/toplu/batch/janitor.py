@@ -11,7 +11,7 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE
-from toplu.caches.library import CacheLibrary
+from toplu.caches.keeper import CacheKeeper
 from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
 from toplu.files.library import Library
@@ -36,7 +36,7 @@ class Janitor:
         clock: Clock,
         jobs: JobRows,
         library: Library,
-        caches: CacheLibrary,
+        caches: CacheKeeper,
         blobs: Blobs,
         results: ResultLog,
         drop_job: Callable[[JobId], None],
@@ -71,7 +71,7 @@ class Janitor:
         delay = None
         parts = (
             *(self._expire_jobs, self._clear_deleted_jobs),
-            *(self._library.forget_expired, self._caches.forget_expired),
+            *(self._library.forget_expired, self._caches.forget_gone),
         )
         for part in parts:
             try:

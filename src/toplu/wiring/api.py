@@ -2,21 +2,22 @@
 
 from collections.abc import Callable
 
-from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
-from toplu.api.app import build_app, protect
+from toplu.api.app import build_router, protect
+from toplu.api.gemini import docs_page, unserved
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
 from toplu.api.gemini.batches import BatchesApi
 from toplu.api.gemini.caches import CachesApi
-from toplu.api.gemini.embed import EmbedApi
 from toplu.api.gemini.files import FilesApi
-from toplu.api.gemini.generate import GenerateApi
-from toplu.api.gemini.model_call import ModelCalls
+from toplu.api.gemini.forwarded_calls import ForwardedCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
+from toplu.api.http.doors import Doors
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
+from toplu.api.http.identity import KeyIdentity
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
@@ -28,38 +29,54 @@ from toplu.batch.results.receipt import Receipts
 from toplu.batch.schedule.candidates import EngineLoad
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.files.uploads import Uploads
+from toplu.fleet.fleet import Fleet
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
-from toplu.projects.meter import Meter
 from toplu.wiring.shared_parts import SharedParts
 
 
 class Api:
-    """Keys, ledger and wait reasons, and the application that answers with them."""
+    """The application at the front door, with keys, ledger and wait reasons."""
 
     def __init__(
         self,
         parts: SharedParts,
         *,
+        doors: Doors,
+        fleet: Fleet,
         load_of: Callable[[str], EngineLoad],
         is_draining: Callable[[], bool],
         any_key_until_first: bool,
     ) -> None:
         self._parts = parts
+        self._doors = doors
         self.keys = Keys(clock=parts.clock, issued=parts.storage.keys)
         self.ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
-        self.wait_reasons = self._build_wait_reasons(load_of, is_draining)
-        self._names = ModelNames(parts.catalogue)
-        self._gate = Gate(keys=self.keys, any_key_until_first=any_key_until_first)
-        self._calls = ModelCalls(
+        self.wait_reasons = WaitReasons(
             settings=parts.settings,
-            names=self._names,
-            meter=Meter(
-                settings=parts.settings, clock=parts.clock, quotas=parts.quotas, ledger=self.ledger
-            ),
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            load_of=load_of,
+            weight_of=parts.quotas.weight_of,
+            engines=fleet.status,
+            faults=parts.faults,
+            is_draining=is_draining,
         )
+        self._health = Health(fleet=fleet, is_draining=is_draining)
+        self._names = ModelNames(parts.catalogue)
+        identity = KeyIdentity(keys=self.keys, any_key_until_first=any_key_until_first)
+        self._gate = Gate(identity)
         self._lookup = Lookup(jobs=parts.storage.jobs, blobs=parts.storage.blobs)
-        self._admission = Admission(
+        self._admission = self._build_admission()
+        self.routes = self._routes()
+        router = build_router(
+            self.routes, body_silence_seconds_max=parts.settings.body_silence_seconds_max
+        )
+        self.app = protect(router, settings=parts.settings, identity=identity)
+
+    def _build_admission(self) -> Admission:
+        parts = self._parts
+        return Admission(
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
@@ -67,46 +84,22 @@ class Api:
             quotas=parts.quotas,
             created=parts.signals.created,
         )
-        router = self._build_app(is_draining)
-        self.routes = router.routes
-        self.app = protect(router, settings=parts.settings, gate=self._gate)
 
-    def _build_wait_reasons(
-        self, load_of: Callable[[str], EngineLoad], is_draining: Callable[[], bool]
-    ) -> WaitReasons:
-        parts = self._parts
-        return WaitReasons(
-            settings=parts.settings,
-            clock=parts.clock,
-            jobs=parts.storage.jobs,
-            load_of=load_of,
-            weight_of=parts.quotas.weight_of,
-            engines=parts.fleet.status,
-            faults=parts.faults,
-            is_draining=is_draining,
-        )
-
-    def _build_app(self, is_draining: Callable[[], bool]) -> Starlette:
-        parts, settings = self._parts, self._parts.settings
-        return build_app(
-            gate=self._gate,
-            batches=self._batches(),
-            batch_extensions=self._batch_extensions(),
-            files=FilesApi(settings=settings, library=parts.library),
-            uploads=self._uploads(),
-            models=ModelsApi(names=self._names),
-            generate=GenerateApi(
-                calls=self._calls,
-                fleet=parts.fleet,
-                attachments=parts.attachments,
-                caches=parts.caches,
-                stall_seconds_max=settings.stream_stall_seconds_max,
-            ),
-            caches=CachesApi(settings=settings, calls=self._calls, library=parts.caches),
-            embed=EmbedApi(calls=self._calls, fleet=parts.fleet),
-            health=Health(fleet=parts.fleet, is_draining=is_draining),
-            body_silence_seconds_max=settings.body_silence_seconds_max,
-        )
+    def _routes(self) -> list[BaseRoute]:
+        parts, gate = self._parts, self._gate
+        calls = ForwardedCalls(settings=parts.settings, names=self._names, doors=self._doors)
+        return [
+            *self._health.routes(),
+            *docs_page.routes(),
+            *unserved.routes(),
+            *calls.routes(gate),
+            *CachesApi(settings=parts.settings, library=parts.caches).routes(gate),
+            *self._batch_extensions().routes(gate),
+            *self._batches().routes(gate),
+            *ModelsApi(names=self._names).routes(gate),
+            *self._uploads().routes(),
+            *FilesApi(settings=parts.settings, library=parts.library).routes(gate),
+        ]
 
     def _batches(self) -> BatchesApi:
         parts = self._parts

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from toplu.api.http.doors import OwnDoor
 from toplu.clock import Clock, SystemClock
 from toplu.settings.server import SearchSettings, Settings
 from toplu.store.data_folder import DataFolder
@@ -30,13 +31,14 @@ class Server:
         grounder: Grounder,
         any_key_until_first: bool,
     ) -> None:
-        parts = SharedParts.build(
-            settings=settings, clock=clock, storage=storage, grounder=grounder
-        )
-        worker = Worker(parts)
+        parts = SharedParts.build(settings=settings, clock=clock, storage=storage)
+        worker = Worker(parts, grounder)
         self.pipeline = worker.pipeline
+        self.fleet = worker.fleet
         api = Api(
             parts,
+            doors=OwnDoor(worker.door),
+            fleet=worker.fleet,
             load_of=worker.scheduler.load_of,
             is_draining=lambda: self.pipeline.is_draining,
             any_key_until_first=any_key_until_first,
@@ -47,7 +49,6 @@ class Server:
         self.ledger = api.ledger
         self.wait_reasons = api.wait_reasons
         self.quotas = parts.quotas
-        self.fleet = parts.fleet
 
 
 @contextlib.asynccontextmanager

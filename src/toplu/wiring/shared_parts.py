@@ -7,47 +7,30 @@ from toplu.batch.signals import Signals
 from toplu.batch.storage_faults import StorageFaults
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
-from toplu.files.attachments import Attachments
 from toplu.files.library import Library
-from toplu.fleet.fleet import Fleet
 from toplu.models.catalogue import Catalogue
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
-from toplu.tools.grounding import Grounder
 from toplu.wiring.storage import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedParts:
-    """The parts of a server that calls and work have in common."""
+    """The parts that both sides have: what is durable, and how they tell each other of changes."""
 
     settings: Settings
     clock: Clock
     storage: Storage
     catalogue: Catalogue
     quotas: Quotas
-    fleet: Fleet
     library: Library
-    attachments: Attachments
     caches: CacheLibrary
     signals: Signals
     faults: StorageFaults
 
     @classmethod
-    def build(
-        cls, *, settings: Settings, clock: Clock, storage: Storage, grounder: Grounder
-    ) -> Self:
+    def build(cls, *, settings: Settings, clock: Clock, storage: Storage) -> Self:
         """Return the parts, none of them started."""
-        catalogue = Catalogue(settings.models)
-        fleet = Fleet(settings, catalogue, clock, grounder)
-        library = Library(
-            clock=clock,
-            files=storage.files,
-            sessions=storage.uploads,
-            blobs=storage.blobs,
-            parts=storage.partial_files,
-        )
-        attachments = Attachments(settings=settings, library=library)
         signals = Signals()
         faults = StorageFaults()
         signals.when_dropped(faults.clear)
@@ -55,18 +38,16 @@ class SharedParts:
             settings=settings,
             clock=clock,
             storage=storage,
-            catalogue=catalogue,
+            catalogue=Catalogue(settings.models),
             quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
-            fleet=fleet,
-            library=library,
-            attachments=attachments,
-            caches=CacheLibrary(
-                settings=settings,
+            library=Library(
                 clock=clock,
-                caches=storage.caches,
-                fleet=fleet,
-                attachments=attachments,
+                files=storage.files,
+                sessions=storage.uploads,
+                blobs=storage.blobs,
+                parts=storage.partial_files,
             ),
+            caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
             faults=faults,
         )

@@ -1,4 +1,4 @@
-"""Builds the side of a server that works: the steps of the pipeline."""
+"""Builds the side of a server that works: engines, the pipeline, and the door to the engines."""
 
 from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
@@ -9,18 +9,27 @@ from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
+from toplu.caches.keeper import CacheKeeper
 from toplu.clock import random_id
+from toplu.files.attachments import Attachments
+from toplu.fleet.fleet import Fleet
 from toplu.settings.model import ModelSettings
+from toplu.tools.grounding import Grounder
+from toplu.wiring.door import build_door
 from toplu.wiring.shared_parts import SharedParts
 
 OWNER_LENGTH = 16
 
 
 class Worker:
-    """The pipeline, and the scheduler that knows what its lanes work for."""
+    """The engines, the pipeline that keeps them busy, and the door at which they are called."""
 
-    def __init__(self, parts: SharedParts) -> None:
+    def __init__(self, parts: SharedParts, grounder: Grounder) -> None:
         self._parts = parts
+        self.fleet = Fleet(parts.settings, parts.catalogue, parts.clock, grounder)
+        self._attachments = Attachments(settings=parts.settings, library=parts.library)
+        self._caches = self._cache_keeper()
+        self.door = build_door(parts, self.fleet, self._attachments, self._caches)
         owner = random_id(OWNER_LENGTH)
         speeds = Throughputs()
         self.scheduler = Scheduler(
@@ -45,13 +54,24 @@ class Worker:
             drain_seconds=parts.settings.drain_seconds,
             signals=parts.signals,
             jobs=parts.storage.jobs,
-            fleet=parts.fleet,
+            fleet=self.fleet,
             planner=self._planner(),
             orderer=self._orderer(),
             runners=[self._runner(model, writer) for model in parts.settings.models],
             writer=writer,
             assembler=self._assembler(),
             janitor=self._janitor(),
+        )
+
+    def _cache_keeper(self) -> CacheKeeper:
+        parts = self._parts
+        return CacheKeeper(
+            settings=parts.settings,
+            clock=parts.clock,
+            caches=parts.storage.caches,
+            library=parts.caches,
+            fleet=self.fleet,
+            attachments=self._attachments,
         )
 
     def _planner(self) -> Planner:
@@ -85,7 +105,7 @@ class Worker:
         runner = Runner(
             engine=model.name,
             executor=executor_of(
-                model, fleet=parts.fleet, attachments=parts.attachments, caches=parts.caches
+                model, fleet=self.fleet, attachments=self._attachments, caches=self._caches
             ),
             settings=parts.settings,
             clock=parts.clock,
@@ -117,7 +137,7 @@ class Worker:
             clock=parts.clock,
             jobs=parts.storage.jobs,
             library=parts.library,
-            caches=parts.caches,
+            caches=self._caches,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
             drop_job=parts.signals.dropped,

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from toplu.api.app import protect
 from toplu.api.http.error_responses import render
-from toplu.api.http.gate import Gate
+from toplu.api.http.identity import KeyIdentity
 from toplu.settings.server import Settings
 
 FRIEND = "https://app.example"
@@ -30,9 +30,8 @@ async def test_a_call_that_crashes_is_answered_like_others() -> None:
     crashing = Starlette(
         routes=[Route("/v1beta/x", crash, methods=["POST"])], exception_handlers={Exception: render}
     )
-    app = protect(
-        crashing, settings=Settings(allowed_origins=(FRIEND,)), gate=cast("Gate", NoKeys())
-    )
+    settings = Settings(allowed_origins=(FRIEND,))
+    app = protect(crashing, settings=settings, identity=cast("KeyIdentity", NoKeys()))
     headers = {"host": "localhost", "origin": FRIEND, "transfer-encoding": "chunked"}
     scope = {
         "type": "http",

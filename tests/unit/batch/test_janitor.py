@@ -8,7 +8,7 @@ from support.batch.batch_world import PROJECT, BatchWorld
 from support.store.read_only import read_only
 from toplu.batch.janitor import ROUND, Janitor
 from toplu.batch.loop import AFTER_A_FAULT
-from toplu.caches.library import CacheLibrary
+from toplu.caches.keeper import CacheKeeper
 from toplu.files.library import Library
 from toplu.files.partial_file import PartialFiles
 from toplu.job import JobId, JobState
@@ -30,10 +30,11 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
     )
     # Caches are only forgotten here: nothing reads one for an engine.
     nobody: Any = None
-    caches = CacheLibrary(
+    caches = CacheKeeper(
         settings=world.settings,
         clock=world.clock,
         caches=CacheRows(world.database),
+        library=nobody,
         fleet=nobody,
         attachments=nobody,
     )

@@ -1,12 +1,9 @@
-"""Cached contents: create, get, list, change the expiry, delete."""
-
-from functools import partial
+"""Cached contents: get, list, change the expiry, delete; see `cache_creation` for create."""
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
 from toplu.api.http.gate import Call, Gate
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
@@ -14,7 +11,6 @@ from toplu.api.http.responses import json_response
 from toplu.caches.library import CacheLibrary, StoredCache
 from toplu.caches.violations import violation
 from toplu.clock import timestamp
-from toplu.money import Usage
 from toplu.settings.server import Settings
 from toplu.wire.gemini.cached_content import (
     CachedContent,
@@ -31,9 +27,8 @@ UNCHANGEABLE = ("model", "display_name", "contents", "system_instruction", "tool
 class CachesApi:
     """Serves `cachedContents/…`."""
 
-    def __init__(self, *, settings: Settings, calls: ModelCalls, library: CacheLibrary) -> None:
+    def __init__(self, *, settings: Settings, library: CacheLibrary) -> None:
         self._settings = settings
-        self._calls = calls
         self._library = library
 
     def routes(self, gate: Gate) -> list[Route]:
@@ -43,26 +38,16 @@ class CachesApi:
         )
         change = gate.endpoint(self.change, query=UPDATE_QUERY)
         return [
-            Route(every, gate.endpoint(self.create), methods=["POST"]),
             Route(every, gate.endpoint(self.list, query=PAGE_QUERY), methods=["GET"]),
             Route(one, gate.endpoint(self.find), methods=["GET"]),
             Route(one, change, methods=["PATCH"]),
             Route(one, gate.endpoint(self.delete), methods=["DELETE"]),
         ]
 
-    async def create(self, call: Call) -> Response:
-        """Keep contents and compute them once, which is charged as the reading that it is."""
-        made = await self._calls.open_named(
-            call, "createCachedContent", CachedContent, name_in=_model_name
-        )
-        work = partial(self._library.create, call.project, made.name, made.model, made.body)
-        cache = await made.metered(work, _usage)
-        return await made.respond(_resource(cache))
-
     async def find(self, call: Call) -> Response:
         """Answer with what is known of the cache but its contents."""
         cache = await self._library.get(call.project, call.path("cache"))
-        return await json_response(call.request, _resource(cache))
+        return await json_response(call.request, cache_resource(cache))
 
     async def list(self, call: Call) -> Response:
         """Answer with a page of caches, newest first."""
@@ -72,7 +57,7 @@ class CachesApi:
             token=page_token(call),
         )
         page = ListCachedContentsResponse(
-            cached_contents=[_resource(cache) for cache in caches] or None,
+            cached_contents=[cache_resource(cache) for cache in caches] or None,
             next_page_token=next_token,
         )
         return await json_response(call.request, page)
@@ -88,7 +73,7 @@ class CachesApi:
             raise violation(named[0], "it cannot be changed, only the expiration.")
         expiration = msgspec.structs.replace(CachedContent(), **change)
         cache = await self._library.change_expiry(call.project, call.path("cache"), expiration)
-        return await json_response(call.request, _resource(cache))
+        return await json_response(call.request, cache_resource(cache))
 
     async def delete(self, call: Call) -> Response:
         """Forget the cache."""
@@ -96,17 +81,8 @@ class CachesApi:
         return await json_response(call.request, {})
 
 
-def _model_name(body: CachedContent) -> str:
-    if not body.model:
-        raise violation("model", "model is not specified")
-    return body.model.removeprefix("models/")
-
-
-def _usage(cache: StoredCache) -> Usage:
-    return Usage(prompt_tokens=cache.tokens)
-
-
-def _resource(cache: StoredCache) -> CachedContent:
+def cache_resource(cache: StoredCache) -> CachedContent:
+    """Return what clients see of the cache."""
     return CachedContent(
         name=f"cachedContents/{cache.id}",
         model=f"models/{cache.model}",

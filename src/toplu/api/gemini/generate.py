@@ -6,10 +6,11 @@ from operator import attrgetter
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls, while_connected
+from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls
 from toplu.api.gemini.stream import StreamedAnswer, in_its_form
+from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call, Gate
-from toplu.caches.library import CacheLibrary
+from toplu.caches.keeper import CacheKeeper
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import InvalidArgument
 from toplu.files.attachments import Attachments
@@ -34,7 +35,7 @@ class GenerateApi:
         calls: ModelCalls,
         fleet: Fleet,
         attachments: Attachments,
-        caches: CacheLibrary,
+        caches: CacheKeeper,
         stall_seconds_max: float,
     ) -> None:
         self._calls = calls

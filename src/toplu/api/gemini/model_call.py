@@ -5,18 +5,16 @@
 Every method that asks a model passes these steps; a handler adds the work alone.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from toplu.api.gemini.model_names import ModelNames, check_model
+from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call
 from toplu.api.http.responses import json_response
-from toplu.errors import Cancelled
 from toplu.labels import Labels
 from toplu.money import Usage
 from toplu.projects.meter import Meter
@@ -112,23 +110,3 @@ class ModelCalls:
 
     async def _read(self, call: Call, body_type: type[Body]) -> Body:
         return await call.read(body_type, self._settings.inline_bytes_max)
-
-
-async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Return what the work returns; cancel it if the client goes away first."""
-
-    async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        working.cancel()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            working = group.create_task(work)
-            watching = group.create_task(watch())
-            working.add_done_callback(lambda _: watching.cancel())
-    except ExceptionGroup as group_error:
-        raise group_error.exceptions[0] from None
-    if working.cancelled():
-        raise Cancelled("The client closed the connection.")
-    return working.result()

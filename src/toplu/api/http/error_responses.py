@@ -1,5 +1,7 @@
 """Errors out: the one place that renders a failed call, as google.rpc.Status inside `error`."""
 
+import math
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,7 +12,6 @@ from toplu.disk_faults import is_disk_fault
 from toplu.errors import (
     Internal,
     NotFound,
-    ResourceExhausted,
     TopluError,
     Unavailable,
     UnsupportedEncoding,
@@ -63,8 +64,8 @@ async def render(request: Request, error: Exception, *, in_list: bool = False) -
 
 def headers_of(failure: TopluError) -> dict[str, str]:
     """Return the headers that say what a client may do about the error."""
-    if isinstance(failure, ResourceExhausted) and failure.retry_seconds is not None:
-        return {"Retry-After": str(failure.retry_seconds)}
+    if failure.retry_seconds is not None:
+        return {"Retry-After": str(math.ceil(failure.retry_seconds))}
     if isinstance(failure, UnsupportedEncoding):
         return {"Accept-Encoding": ACCEPTED_CODINGS}  # RFC 9110, 15.5.16
     return {}

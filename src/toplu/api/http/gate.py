@@ -8,9 +8,9 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from toplu.errors import TYPE_PREFIX, Cancelled, FieldViolation, InvalidArgument, PermissionDenied
+from toplu.api.http.identity import Identity
+from toplu.errors import Cancelled, FieldViolation, InvalidArgument
 from toplu.job import ProjectId
-from toplu.projects.keys import Keys
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.message import Message
 
@@ -38,15 +38,7 @@ UNSERVED_QUERY = {
 EVERYTHING = ("", "*")  # `fields` that take nothing away
 JSON_ONLY = frozenset({"json"})
 
-NO_KEY = (
-    "Method doesn't allow unregistered callers (callers without established identity). "
-    "Please use API Key or other form of API consumer identity to call this API."
-)
-BAD_KEY = "API key not valid. Please pass a valid API key."
-
 READ_IN_THREAD_FROM_BYTES = 64 * 1024
-
-DEFAULT_PROJECT = ProjectId("default")
 
 T = TypeVar("T", bound=Message)
 
@@ -84,9 +76,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Gate:
     """Turns handlers of calls into endpoints of the router."""
 
-    def __init__(self, *, keys: Keys, any_key_until_first: bool) -> None:
-        self._keys = keys
-        self._takes_any_key = any_key_until_first
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
 
     def endpoint(
         self,
@@ -113,53 +104,10 @@ class Gate:
         forms: frozenset[str] = JSON_ONLY,
     ) -> Call:
         """Return the call with its project, or raise: no key, a bad key, a bad parameter."""
-        project = await self._project(request)
+        project = await self._identity.project_of(request)
         _check_query(request, COMMON_QUERY | query)
         _check_form(request, forms)
         return Call(request=request, project=project)
-
-    async def accepts_any_key(self) -> bool:
-        """Return whether no key has been made yet, and any will do."""
-        if self._takes_any_key and await self._keys.any_exist():
-            # The first key ends this for good, even when it is revoked.
-            self._takes_any_key = False
-        return self._takes_any_key
-
-    async def _project(self, request: Request) -> ProjectId:
-        key = _key_of(request)
-        if not key:
-            raise PermissionDenied(NO_KEY)
-        if await self.accepts_any_key():
-            return DEFAULT_PROJECT
-        project = await self._keys.project_of(key)
-        if project is not None:
-            return project
-        raise InvalidArgument(
-            BAD_KEY,
-            details=(
-                {
-                    "@type": f"{TYPE_PREFIX}ErrorInfo",
-                    "reason": "API_KEY_INVALID",
-                    "domain": "googleapis.com",
-                    "metadata": {"service": "generativelanguage.googleapis.com"},
-                },
-                {
-                    "@type": f"{TYPE_PREFIX}LocalizedMessage",
-                    "locale": "en-US",
-                    "message": BAD_KEY,
-                },
-            ),
-        )
-
-
-def _key_of(request: Request) -> str | None:
-    header = request.headers.get("x-goog-api-key")
-    if header:
-        return header
-    if key := request.query_params.get("key"):
-        return key
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _check_query(request: Request, allowed: frozenset[str]) -> None:

@@ -8,7 +8,7 @@ Everything else of a job's life is the same for all of them.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from toplu.caches.library import CacheLibrary
+from toplu.caches.keeper import CacheKeeper
 from toplu.errors import TopluError
 from toplu.files.attachments import Attachments
 from toplu.fleet.embedding.pool import EmbeddingPool
@@ -70,7 +70,7 @@ class GenerationExecutor:
     """Answers of a model that generates; a request may refer to what its project keeps."""
 
     def __init__(
-        self, pool: Pool[Any], attachments: Attachments, caches: CacheLibrary, *, share_cache: bool
+        self, pool: Pool[Any], attachments: Attachments, caches: CacheKeeper, *, share_cache: bool
     ) -> None:
         self._pool = pool
         self._attachments = attachments
@@ -159,7 +159,7 @@ class EmbeddingExecutor:
 
 
 def executor_of(
-    model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheLibrary
+    model: ModelSettings, *, fleet: Fleet, attachments: Attachments, caches: CacheKeeper
 ) -> Executor:
     """Return the executor of the jobs of a catalogue model."""
     match model.kind:

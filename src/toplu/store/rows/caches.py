@@ -1,5 +1,6 @@
 """Rows of caches, with the contents that they keep."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -88,9 +89,24 @@ class CacheRows:
         gone = delete(caches).where(_is_cache(project, cache_id))
         await self._database.write(lambda c: c.execute(gone).close())
 
-    async def delete_expired(self, now: datetime) -> list[StoredCache]:
-        """Remove caches past their expiry, a bounded number at a time, and return them."""
-        return await self._database.write(lambda c: _delete_expired(c, now))
+    async def delete_expired(self, now: datetime) -> None:
+        """Remove caches past their expiry, a bounded number at a time."""
+        oldest = select(caches.c.id).where(caches.c.expires <= now).order_by(caches.c.expires)
+        gone = delete(caches).where(caches.c.id.in_(oldest.limit(ROUND_MAX)))
+        if await self._database.read(lambda c: c.scalar(oldest.limit(1))) is not None:
+            await self._database.write(lambda c: c.execute(gone).close())
+
+    async def living(self, cache_ids: Sequence[str]) -> set[str]:
+        """Return those of the caches that are there."""
+
+        def find(connection: Connection) -> set[str]:
+            found: set[str] = set()
+            for start in range(0, len(cache_ids), ROUND_MAX):
+                asked = caches.c.id.in_(cache_ids[start : start + ROUND_MAX])
+                found.update(connection.scalars(select(caches.c.id).where(asked)))
+            return found
+
+        return await self._database.read(find)
 
 
 def _is_cache(project: ProjectId, cache_id: str) -> ColumnElement[bool]:
@@ -99,14 +115,6 @@ def _is_cache(project: ProjectId, cache_id: str) -> ColumnElement[bool]:
 
 def _cache_of(row: Row[tuple[Any, ...]]) -> StoredCache:
     return StoredCache(**row._asdict())
-
-
-def _delete_expired(connection: Connection, now: datetime) -> list[StoredCache]:
-    query = select(*HEAD).where(caches.c.expires <= now).order_by(caches.c.expires)
-    expired = [_cache_of(row) for row in connection.execute(query.limit(ROUND_MAX))]
-    if expired:
-        connection.execute(delete(caches).where(caches.c.id.in_([cache.id for cache in expired])))
-    return expired
 
 
 def _check_room(

@@ -1,0 +1,47 @@
+"""Makes cached contents, which takes a model to compute them."""
+
+from functools import partial
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.gemini.caches import cache_resource
+from toplu.api.gemini.model_call import ModelCalls
+from toplu.api.http.gate import Call, Gate
+from toplu.caches.keeper import CacheKeeper
+from toplu.caches.library import StoredCache
+from toplu.caches.violations import violation
+from toplu.money import Usage
+from toplu.wire.gemini.cached_content import CachedContent
+
+
+class CacheCreationApi:
+    """Serves the POST of `cachedContents`."""
+
+    def __init__(self, *, calls: ModelCalls, caches: CacheKeeper) -> None:
+        self._calls = calls
+        self._caches = caches
+
+    def routes(self, gate: Gate) -> list[Route]:
+        path = "/{version:version}/cachedContents"
+        return [Route(path, gate.endpoint(self.create), methods=["POST"])]
+
+    async def create(self, call: Call) -> Response:
+        """Keep contents and compute them once, which is charged as the reading that it is."""
+        made = await self._calls.open_named(
+            call, "createCachedContent", CachedContent, name_in=named_model
+        )
+        work = partial(self._caches.create, call.project, made.name, made.model, made.body)
+        cache = await made.metered(work, _usage)
+        return await made.respond(cache_resource(cache))
+
+
+def named_model(body: CachedContent) -> str:
+    """Return the name of the model, without `models/`, or raise InvalidArgument."""
+    if not body.model:
+        raise violation("model", "model is not specified")
+    return body.model.removeprefix("models/")
+
+
+def _usage(cache: StoredCache) -> Usage:
+    return Usage(prompt_tokens=cache.tokens)

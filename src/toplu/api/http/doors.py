@@ -1,0 +1,97 @@
+"""The doors of workers, as the front door sees them: each is an application that answers calls.
+
+    client ──▶ front door ── the call, with its project ──▶ a worker's door ──▶ its engines
+
+In one process that is the worker's own application; else `api.http.socket_door` stands for it.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from toplu.api.http.identity import PROJECT_HEADER
+from toplu.errors import NoWorker
+from toplu.job import ProjectId
+
+# All that a worker needs to know of a call's headers.
+PASSED_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"user-agent"})
+# Who may call has been found out; a key is nothing for others to see.
+KEY_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
+
+
+class DoorClosed(Exception):
+    """Nobody answers at the door, and nothing of an answer has come: the call may go elsewhere."""
+
+
+class Doors(Protocol):
+    """Finds the doors of the workers that have a model."""
+
+    def of(self, engine: str, body: bytes) -> Iterator[ASGIApp]:
+        """Yield the doors at which a call may be answered, the best one first.
+
+        Calls whose bodies begin alike come to the same door, where their prefix is kept.
+        """
+        ...
+
+
+class OwnDoor:
+    """The door of the worker in this process, which has every model."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def of(self, engine: str, body: bytes) -> Iterator[ASGIApp]:  # noqa: ARG002  # there is one
+        yield self._app
+
+
+class ForwardedCall(Response):
+    """A call that a worker answers; the answer goes to the client as it comes."""
+
+    def __init__(self, doors: Iterator[ASGIApp], project: ProjectId, body: bytes) -> None:
+        self._doors = doors
+        self._project = project
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with what the first door gives that is open; NoWorker if all are closed."""
+        passed = _passed_scope(scope, self._project)
+        for door in self._doors:
+            try:
+                await door(passed, _Replayed(self._body, receive).receive, send)
+            except DoorClosed:
+                continue
+            return
+        raise NoWorker("No worker with this model is up at the moment. Please try again later.")
+
+
+class _Replayed:
+    """The body that was read, and behind it what the connection has to say."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body = body
+        self._receive = receive
+        self._is_told = False
+
+    async def receive(self) -> Message:
+        if self._is_told:
+            return await self._receive()
+        self._is_told = True
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+
+def _passed_scope(scope: Scope, project: ProjectId) -> Scope:
+    headers = [(name, value) for name, value in scope["headers"] if name in PASSED_HEADERS]
+    headers.append((PROJECT_HEADER.encode(), project.encode()))
+    query = Request(scope).query_params.multi_items()
+    kept = [(name, value) for name, value in query if name not in KEY_PARAMETERS]
+    names = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "client")
+    return {name: scope[name] for name in names if name in scope} | {
+        "root_path": "",
+        "server": scope.get("server"),
+        "headers": headers,
+        "query_string": urlencode(kept).encode(),
+    }

@@ -1,0 +1,45 @@
+"""Builds a worker's door: the application that answers calls which the front door has let in."""
+
+from starlette.applications import Starlette
+
+from toplu.api.app import build_router
+from toplu.api.gemini.cache_creation import CacheCreationApi
+from toplu.api.gemini.embed import EmbedApi
+from toplu.api.gemini.generate import GenerateApi
+from toplu.api.gemini.model_call import ModelCalls
+from toplu.api.gemini.model_names import ModelNames
+from toplu.api.http.gate import Gate
+from toplu.api.http.identity import ForwardedIdentity
+from toplu.caches.keeper import CacheKeeper
+from toplu.files.attachments import Attachments
+from toplu.fleet.fleet import Fleet
+from toplu.projects.ledger import Ledger
+from toplu.projects.meter import Meter
+from toplu.wiring.shared_parts import SharedParts
+
+
+def build_door(
+    parts: SharedParts, fleet: Fleet, attachments: Attachments, caches: CacheKeeper
+) -> Starlette:
+    """Return the application; who may reach it may ask in the name of any project."""
+    settings = parts.settings
+    ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
+    calls = ModelCalls(
+        settings=settings,
+        names=ModelNames(parts.catalogue),
+        meter=Meter(settings=settings, clock=parts.clock, quotas=parts.quotas, ledger=ledger),
+    )
+    generate = GenerateApi(
+        calls=calls,
+        fleet=fleet,
+        attachments=attachments,
+        caches=caches,
+        stall_seconds_max=settings.stream_stall_seconds_max,
+    )
+    gate = Gate(ForwardedIdentity())
+    routes = [
+        *generate.routes(gate),
+        *EmbedApi(calls=calls, fleet=fleet).routes(gate),
+        *CacheCreationApi(calls=calls, caches=caches).routes(gate),
+    ]
+    return build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max)
