@@ -4,7 +4,8 @@
     complete ──▶ assembler                        deleted ──▶ janitor
     dropped ──▶ all that work for the job
 
-Each step would find its work anyway; a signal only spares the wait.
+Each step would find its work anyway; a signal only spares the wait. It is heard in every process of
+the data folder.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,40 @@ from collections.abc import Callable
 from toplu.batch.loop import Wakeup
 from toplu.job import JobId
 
+# Has the other processes hear a signal, in its words.
+Ring = Callable[[str], None]
+
+
+def ring_nobody(_words: str) -> None:
+    """Ring where there is no other process."""
+
+
+class Signal(Wakeup):
+    """A wakeup of a loop, in whichever process it runs."""
+
+    def __init__(self, words: str, ring: Ring) -> None:
+        super().__init__()
+        self._words = words
+        self._ring = ring
+
+    def set(self) -> None:
+        self.hear()
+        self._ring(self._words)
+
+    def hear(self) -> None:
+        """Wake the loop of this process alone."""
+        super().set()
+
 
 class Signals:
     """The wakeups of the loops, and what is to happen when a job is planned or dropped."""
 
-    def __init__(self) -> None:
-        self.created = Wakeup()
-        self.begun = Wakeup()
-        self.complete = Wakeup()
-        self.deleted = Wakeup()
+    def __init__(self, ring: Ring = ring_nobody) -> None:
+        self._ring = ring
+        self.created = Signal("created", ring)
+        self.begun = Signal("begun", ring)
+        self.complete = Signal("complete", ring)
+        self.deleted = Signal("deleted", ring)
         self._when_planned: list[Callable[[], None]] = []
         self._when_dropped: list[Callable[[JobId], None]] = []
 
@@ -34,10 +60,31 @@ class Signals:
 
     def planned(self) -> None:
         """There are shards to lease."""
-        for listener in self._when_planned:
-            listener()
+        self.hear("planned")
+        self._ring("planned")
 
     def dropped(self, job: JobId) -> None:
         """Nobody is to work for the job any more."""
-        for listener in self._when_dropped:
-            listener(job)
+        self.hear(f"dropped {job}")
+        self._ring(f"dropped {job}")
+
+    def hear(self, words: str) -> None:
+        """Do here what a signal of any process is for; words that are none do nothing."""
+        signal, _, job = words.partition(" ")
+        match signal:
+            case "created" | "begun" | "complete" | "deleted":
+                heard: Signal = getattr(self, signal)
+                heard.hear()
+            case "planned":
+                for listen in self._when_planned:
+                    listen()
+            case "dropped":
+                for drop in self._when_dropped:
+                    drop(JobId(job))
+            case _:
+                pass
+
+    def hear_all(self) -> None:
+        """Have every loop look for work: something has changed, and nobody said what."""
+        for words in ("created", "begun", "planned", "complete", "deleted"):
+            self.hear(words)
