@@ -1,20 +1,24 @@
 """The wait status of unfinished batches, on the wire."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 
 from support.api.batch_calls import asking, create_inline, finish, operation
 from support.api.local_server import SLOW, OpenServer, http_of
 from support.waiting import eventually
+from toplu.replica import Capacity
+from toplu.workers.roster import Present
 
 
 def waiting_of(http: httpx.Client, name: str) -> dict[str, Any]:
     return operation(http, name)["metadata"]["toplu"]["waiting"]
 
 
-def test_a_batch_says_what_it_waits_for(open_test_server: OpenServer) -> None:
+def test_a_batch_says_what_it_waits_for(
+    open_test_server: OpenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = open_test_server(models=(SLOW,))
     with http_of(server) as http:
         first = create_inline(http, [{"request": asking("x")}])
@@ -32,10 +36,8 @@ def test_a_batch_says_what_it_waits_for(open_test_server: OpenServer) -> None:
         assert "expectedFinish" not in extension, "no speed was measured"
         assert "warnings" not in extension
         # When the clock, or the speed, says so, the range and the warning appear by themselves.
-        reasons = server.server.wait_reasons
-        load = reasons._load_of("slow")
-        slow = replace(load, engine=replace(load.engine, work_per_second=0.001))
-        reasons._load_of = lambda _: slow
+        slow = [Capacity(lanes=1, work_per_second=0.001)]
+        monkeypatch.setattr(Present, "capacities", lambda *_, **__: slow)
         late = eventually(lambda: operation(http, second)["metadata"]["toplu"].get("warnings"))
         assert "expires" in late[0]
         expected = operation(http, second)["metadata"]["toplu"]["expectedFinish"]

@@ -26,7 +26,7 @@ from support.engines.pool_before_servers import World, answers_of, right_answers
 from support.fleet.scripted_engine import captured_logs
 from support.waiting import PATIENCE_SECONDS
 from toplu.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable
-from toplu.fleet.processes.supervisor import EngineState
+from toplu.replica import EngineState
 
 ALL_FAULTS: list[Behaviour] = [
     slow,

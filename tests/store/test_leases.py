@@ -3,10 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from support.fake_clock import NOON, FakeClock
-from support.store.rows import LEASE, PROJECT, a_job, keep_planned, lease, progress
+from support.store.rows import LEASE, PROJECT, a_job, end_others, keep_planned, lease, progress
 from toplu.job import JobId, JobState, RequestCounts
 from toplu.store.blobs.result_log import Segment
+from toplu.store.rows import leases
 from toplu.store.rows.jobs import JobRows
 
 ONE = JobId("one")
@@ -96,7 +99,7 @@ async def test_a_start_frees_what_dead_servers_held(jobs: JobRows, clock: FakeCl
     mine = await lease(jobs, clock, "alive")
     assert dead is not None
     assert mine is not None
-    assert await jobs.give_back_all_of_others("alive") == 1
+    assert await end_others(jobs, "alive") == 1
     taken = await lease(jobs, clock, "alive")
     assert taken is not None
     assert taken.shard.number == dead.shard.number
@@ -128,7 +131,7 @@ async def test_a_group_is_recorded_as_far_as_its_leases_hold(
     await keep_planned(jobs, a_job(), 2, 3, 4)
     lost = await lease(jobs, clock)
     assert lost is not None
-    await jobs.give_back_all_of_others("nobody")
+    await end_others(jobs, "nobody")
     again = await lease(jobs, clock)
     other = await lease(jobs, clock)
     assert again is not None
@@ -271,3 +274,15 @@ async def test_a_shard_of_the_job_that_is_asked_for_is_leased(
     assert wanted is not None
     assert wanted.job.id == "two"
     assert await lease(jobs, clock, job=JobId("two")) is None
+
+
+async def test_a_shard_that_another_took_meanwhile_is_not_leased(
+    jobs: JobRows, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep_planned(jobs, a_job(), 1, 1)
+    first = await lease(jobs, clock, "server-1")
+    assert first is not None
+    # Both had chosen before either held it.
+    monkeypatch.setattr(leases, "_choose_shard", lambda *_: first.shard.number)
+    assert await lease(jobs, clock, "server-2") is None
+    assert await jobs.renew([first], clock.now() + LEASE) != []

@@ -1,6 +1,6 @@
 """The loops that bring jobs from created to done, and how they end in good order.
 
-planner ──▶ orderer ──▶ runners ──▶ writer ──▶ assembler        janitor
+planner ──▶ orderer ──▶ runners ──▶ writer ──▶ assembler        janitor        heartbeat
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.signals import Signals
 from toplu.fleet.fleet import Fleet
-from toplu.store.rows.jobs import JobRows
+from toplu.workers.dead_workers import DeadWorkers
+from toplu.workers.heartbeat import Heartbeat
 
 
 class Pipeline:
@@ -23,10 +24,8 @@ class Pipeline:
     def __init__(
         self,
         *,
-        owner: str,
         drain_seconds: float,
         signals: Signals,
-        jobs: JobRows,
         fleet: Fleet,
         planner: Planner,
         orderer: Orderer,
@@ -34,11 +33,11 @@ class Pipeline:
         writer: ResultWriter,
         assembler: Assembler,
         janitor: Janitor,
+        heartbeat: Heartbeat,
+        dead_workers: DeadWorkers,
     ) -> None:
-        self._owner = owner
         self._drain_seconds = drain_seconds
         self._signals = signals
-        self._jobs = jobs
         self._fleet = fleet
         self._planner = planner
         self._orderer = orderer
@@ -46,13 +45,14 @@ class Pipeline:
         self._writer = writer
         self._assembler = assembler
         self._janitor = janitor
+        self._heartbeat = heartbeat
+        self._dead_workers = dead_workers
         self._drained = asyncio.Event()
         self.is_draining = False
 
     async def recover(self) -> None:
         """Put right what the last owner of the data folder left; before anything is accepted."""
-        # The folder is ours alone, so every other holder of a lease is dead.
-        await self._jobs.give_back_all_of_others(self._owner)
+        await self._dead_workers.end()
         await self._janitor.recover()
 
     async def work(self) -> None:
@@ -65,6 +65,7 @@ class Pipeline:
             loops.create_task(repeat(self._writer.step, self._writer.wakeup, "results"))
             loops.create_task(repeat(self._assembler.step, signals.complete, "assembler"))
             loops.create_task(repeat(self._janitor.step, signals.deleted, "janitor"))
+            loops.create_task(repeat(self._heartbeat.step, signals.engine_changed, "heartbeat"))
             async with asyncio.TaskGroup() as runners:
                 for runner in self._runners:
                     runners.create_task(runner.run())
@@ -85,6 +86,10 @@ class Pipeline:
         await self._writer.flush()
         for runner in self._runners:
             await runner.give_back()
+
+    async def end(self) -> None:
+        """Hold nothing any more, after the work."""
+        await self._heartbeat.end()
 
     async def tidy(self) -> None:
         """Make the janitor's round now."""

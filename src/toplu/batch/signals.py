@@ -2,7 +2,7 @@
 
     created ──▶ planner     begun ──▶ orderer     planned ──▶ runners
     complete ──▶ assembler                        deleted ──▶ janitor
-    dropped ──▶ all that work for the job
+    dropped ──▶ all that work for the job         engine_changed ──▶ heartbeat
 
 Each step would find its work anyway; a signal only spares the wait. It is heard in every process of
 the data folder.
@@ -47,6 +47,7 @@ class Signals:
         self.begun = Signal("begun", ring)
         self.complete = Signal("complete", ring)
         self.deleted = Signal("deleted", ring)
+        self.engine_changed = Wakeup()  # of this process alone: the others read it in rows
         self._when_planned: list[Callable[[], None]] = []
         self._when_dropped: list[Callable[[JobId], None]] = []
 

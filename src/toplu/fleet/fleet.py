@@ -1,6 +1,7 @@
 """All engines of this server."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from toplu.clock import Clock
@@ -13,7 +14,7 @@ from toplu.fleet.lanes.reserve import reserve_of
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.engine_handle import AnyEngine, Launch
 from toplu.fleet.processes.launch import launch_embedder_of, launch_of
-from toplu.fleet.processes.supervisor import EngineState, Supervisor
+from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import (
     embedding_servers_of,
@@ -25,6 +26,7 @@ from toplu.fleet.remote.launch import (
 )
 from toplu.fleet.remote.slots import ServerSlots
 from toplu.models.catalogue import Catalogue
+from toplu.replica import EngineState
 from toplu.settings.server import Kind, ModelSettings, Settings
 from toplu.tools.grounding import Grounder
 
@@ -38,6 +40,7 @@ class Fleet:
         self._settings = settings
         self._clock = clock
         self._grounder = grounder
+        self._when_changed: list[Callable[[], None]] = []
         self._supervisors: dict[str, Supervisor[Any]] = {}
         self._pools: dict[str, Pool[Any]] = {}
         self._embedding_pools: dict[str, EmbeddingPool] = {}
@@ -104,9 +107,18 @@ class Fleet:
             clock=self._clock,
             start_attempts_max=attempts_max,
             lazy=model.lazy,
+            became=self._note_change,
         )
         self._supervisors[model.name] = supervisor
         return supervisor
+
+    def when_changed(self, listener: Callable[[], None]) -> None:
+        """Have the listener called when the state of an engine has changed."""
+        self._when_changed.append(listener)
+
+    def _note_change(self) -> None:
+        for listener in self._when_changed:
+            listener()
 
     async def run(self) -> None:
         """Keep the engines alive until cancelled; every child has ended when this returns.
@@ -142,11 +154,3 @@ class Fleet:
         pools: dict[str, Pool[Any] | EmbeddingPool] = {**self._pools, **self._embedding_pools}
         reasons |= {name: pool.reason for name, pool in pools.items() if pool.reason}
         return {name: reason for name, reason in reasons.items() if reason}
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every engine is up that is to be up before the first call."""
-        return all(
-            supervisor.lazy or supervisor.state is EngineState.READY
-            for supervisor in self._supervisors.values()
-        )

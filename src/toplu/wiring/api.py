@@ -26,10 +26,8 @@ from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
-from toplu.batch.schedule.candidates import EngineLoad
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.files.uploads import Uploads
-from toplu.fleet.fleet import Fleet
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.wiring.shared_parts import SharedParts
@@ -43,8 +41,6 @@ class Api:
         parts: SharedParts,
         *,
         doors: Doors,
-        fleet: Fleet,
-        load_of: Callable[[str], EngineLoad],
         is_draining: Callable[[], bool],
         any_key_until_first: bool,
     ) -> None:
@@ -56,13 +52,12 @@ class Api:
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
-            load_of=load_of,
+            roster=parts.roster,
             weight_of=parts.quotas.weight_of,
-            engines=fleet.status,
             faults=parts.faults,
             is_draining=is_draining,
         )
-        self._health = Health(fleet=fleet, is_draining=is_draining)
+        self._health = Health(settings=parts.settings, roster=parts.roster, is_draining=is_draining)
         self._names = ModelNames(parts.catalogue)
         identity = KeyIdentity(keys=self.keys, any_key_until_first=any_key_until_first)
         self._gate = Gate(identity)

@@ -38,8 +38,6 @@ class Server:
         api = Api(
             parts,
             doors=OwnDoor(worker.door),
-            fleet=worker.fleet,
-            load_of=worker.scheduler.load_of,
             is_draining=lambda: self.pipeline.is_draining,
             any_key_until_first=any_key_until_first,
         )
@@ -71,7 +69,10 @@ async def open_server(
                 any_key_until_first=any_key_until_first,
             )
             await server.pipeline.recover()
-            yield server
+            try:
+                yield server
+            finally:
+                await server.pipeline.end()
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from toplu.batch.signals import Signals
-from toplu.batch.storage_faults import StorageFaults
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.files.library import Library
@@ -12,6 +11,8 @@ from toplu.models.catalogue import Catalogue
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.wiring.storage import Storage
+from toplu.workers.roster import Roster
+from toplu.workers.storage_faults import StorageFaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class SharedParts:
     caches: CacheLibrary
     signals: Signals
     faults: StorageFaults
+    roster: Roster
 
     @classmethod
     def build(cls, *, settings: Settings, clock: Clock, storage: Storage) -> Self:
@@ -50,4 +52,5 @@ class SharedParts:
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
             faults=faults,
+            roster=Roster(clock=clock, rows=storage.workers),
         )

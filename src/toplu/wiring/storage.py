@@ -18,6 +18,7 @@ from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.uploads import UploadSessions
+from toplu.store.rows.workers import WorkerRows
 from toplu.store.search_index import SearchIndex
 
 
@@ -35,6 +36,7 @@ class Storage:
     ledger: LedgerRows
     projects: ProjectRows
     uploads: UploadSessions
+    workers: WorkerRows
 
     @classmethod
     def of(cls, data: DataFolder, database: Database) -> Self:
@@ -50,6 +52,7 @@ class Storage:
             ledger=LedgerRows(database),
             projects=ProjectRows(database),
             uploads=UploadSessions(database),
+            workers=WorkerRows(database),
         )
 
 

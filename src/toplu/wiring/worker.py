@@ -13,10 +13,14 @@ from toplu.caches.keeper import CacheKeeper
 from toplu.clock import random_id
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
+from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
 from toplu.tools.grounding import Grounder
 from toplu.wiring.door import build_door
 from toplu.wiring.shared_parts import SharedParts
+from toplu.workers.dead_workers import DeadWorkers
+from toplu.workers.heartbeat import Heartbeat
+from toplu.workers.lanes_at_work import LanesAtWork
 
 OWNER_LENGTH = 16
 
@@ -31,29 +35,23 @@ class Worker:
         self._caches = self._cache_keeper()
         self.door = build_door(parts, self.fleet, self._attachments, self._caches)
         owner = random_id(OWNER_LENGTH)
-        speeds = Throughputs()
-        self.scheduler = Scheduler(
-            settings=parts.settings,
-            clock=parts.clock,
-            jobs=parts.storage.jobs,
-            owner=owner,
-            speeds=speeds,
-            weight_of=parts.quotas.weight_of,
-        )
+        self._speeds = Throughputs()
+        self._windows: dict[str, int] = {}  # by model
+        self._at_work = LanesAtWork(owner)
+        self._scheduler = self._build_scheduler(owner)
         writer = ResultWriter(
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
             results=parts.storage.results,
             done=parts.signals.complete,
-            speeds=speeds,
+            speeds=self._speeds,
             faults=parts.faults,
+            at_work=self._at_work,
         )
         self.pipeline = Pipeline(
-            owner=owner,
             drain_seconds=parts.settings.drain_seconds,
             signals=parts.signals,
-            jobs=parts.storage.jobs,
             fleet=self.fleet,
             planner=self._planner(),
             orderer=self._orderer(),
@@ -61,6 +59,27 @@ class Worker:
             writer=writer,
             assembler=self._assembler(),
             janitor=self._janitor(),
+            heartbeat=self._heartbeat(owner),
+            dead_workers=DeadWorkers(
+                rows=parts.storage.workers,
+                worker=owner,
+                # The folder is ours alone.
+                lives=lambda _: False,
+            ),
+        )
+        self.fleet.when_changed(parts.signals.engine_changed.set)
+
+    def _build_scheduler(self, owner: str) -> Scheduler:
+        parts = self._parts
+        return Scheduler(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            owner=owner,
+            speeds=self._speeds,
+            weight_of=parts.quotas.weight_of,
+            at_work=self._at_work,
+            roster=parts.roster,
         )
 
     def _cache_keeper(self) -> CacheKeeper:
@@ -102,14 +121,16 @@ class Worker:
 
     def _runner(self, model: ModelSettings, writer: ResultWriter) -> Runner:
         parts = self._parts
+        executor = executor_of(
+            model, fleet=self.fleet, attachments=self._attachments, caches=self._caches
+        )
+        self._windows[model.name] = executor.window
         runner = Runner(
             engine=model.name,
-            executor=executor_of(
-                model, fleet=self.fleet, attachments=self._attachments, caches=self._caches
-            ),
+            executor=executor,
             settings=parts.settings,
             clock=parts.clock,
-            scheduler=self.scheduler,
+            scheduler=self._scheduler,
             jobs=parts.storage.jobs,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
@@ -118,6 +139,32 @@ class Worker:
         parts.signals.when_planned(runner.wake)
         parts.signals.when_dropped(runner.drop_job)
         return runner
+
+    def _heartbeat(self, owner: str) -> Heartbeat:
+        parts = self._parts
+        return Heartbeat(
+            clock=parts.clock,
+            rows=parts.storage.workers,
+            worker=owner,
+            replicas=self._replicas,
+            at_work=self._at_work,
+            faults=parts.faults,
+            written=parts.roster.forget,
+        )
+
+    def _replicas(self) -> list[Replica]:
+        states, reasons = self.fleet.status(), self.fleet.reasons()
+        return [
+            Replica(
+                engine=model.name,
+                state=states[model.name],
+                reason=reasons.get(model.name, ""),
+                lanes=model.caches,
+                window=self._windows[model.name],
+                work_per_second=self._speeds.of(model.name).work_per_second,
+            )
+            for model in self._parts.settings.models
+        ]
 
     def _assembler(self) -> Assembler:
         parts = self._parts

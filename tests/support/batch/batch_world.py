@@ -22,7 +22,6 @@ from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
-from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import SystemClock
 from toplu.fleet.work import Answered
 from toplu.job import InputForm, Job, JobId, ProjectId
@@ -35,6 +34,7 @@ from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
+from toplu.workers.storage_faults import StorageFaults
 
 PROJECT = ProjectId("team-a")
 ANSWER = Answered.of(

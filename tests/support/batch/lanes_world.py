@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from support.batch.batch_world import ANSWER, BatchWorld, line_of
+from support.store.rows import end_others
 from support.waiting import PATIENCE_SECONDS
 from toplu.batch.run.runner import Runner
 from toplu.fleet.work import Answered
@@ -102,7 +103,7 @@ class LanesWorld:
             for _ in range(20):
                 # Leasing reads and writes, opening reads in a thread: they take turns with these.
                 await self.jobs.known()
-                await self.jobs.give_back_all_of_others("server-1")
+                await end_others(self.jobs, "server-1")
                 await asyncio.to_thread(int)
 
     async def until(self, condition: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from toplu.money import Usage
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows, Progress
+from toplu.store.rows.workers import WorkerRows
 
 PROJECT = ProjectId("team-a")
 LEASE = timedelta(seconds=60)
@@ -67,6 +68,12 @@ async def lease(
 ) -> Lease | None:
     now = clock.now()
     return await jobs.lease_shard(engine="echo", owner=owner, now=now, expires=now + LEASE, **wish)
+
+
+async def end_others(jobs: JobRows, owner: str) -> int:
+    """Have every worker but one be found dead; return how many leases they had."""
+    rows = WorkerRows(jobs._database)
+    return await rows.end(await rows.owners() - {owner})
 
 
 def progress(lease: Lease, succeeded: int, failed: int = 0, committed_bytes: int = 100) -> Progress:

@@ -8,14 +8,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.http.responses import json_response
-from toplu.fleet.fleet import Fleet
+from toplu.replica import EngineState
+from toplu.settings.server import Settings
+from toplu.workers.roster import Roster
 
 
 class Health:
     """Handlers of `/healthz` and `/readyz`."""
 
-    def __init__(self, *, fleet: Fleet, is_draining: Callable[[], bool]) -> None:
-        self._fleet = fleet
+    def __init__(
+        self, *, settings: Settings, roster: Roster, is_draining: Callable[[], bool]
+    ) -> None:
+        self._models = settings.models
+        self._roster = roster
         self._is_draining = is_draining
 
     def routes(self) -> list[Route]:
@@ -33,13 +38,18 @@ class Health:
 
         A lazy engine is listed and not waited for: whatever becomes of it, the others work.
         """
-        engines = self._fleet.status()
+        present = await self._roster.present()
+        states = present.states()
+        # An engine that no worker has will be started by one that comes.
+        engines = {model.name: states.get(model.name, EngineState.DOWN) for model in self._models}
         draining = self._is_draining()
-        ready = not draining and self._fleet.is_ready
+        ready = not draining and all(
+            model.lazy or engines[model.name] is EngineState.READY for model in self._models
+        )
         body: dict[str, Any] = {
             "status": "draining" if draining else "ready" if ready else "starting",
             "engines": engines,
         }
-        if reasons := self._fleet.reasons():
+        if reasons := present.reasons():
             body["reasons"] = reasons
         return await json_response(request, body, status=200 if ready else 503)

@@ -19,13 +19,13 @@ from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
 from toplu.batch.plan.ordering import PlanRules, plan_head
 from toplu.batch.plan.ordering_child import OrderingTask
 from toplu.batch.plan.ordering_process import plan_in_child
-from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
 from toplu.job import Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.storage_faults import StorageFaults
 
 log = structlog.get_logger()
 

@@ -15,7 +15,6 @@ import structlog
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE
 from toplu.batch.results.placements import Placements, entries_of
-from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings.server import Settings
@@ -23,6 +22,7 @@ from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.storage_faults import StorageFaults
 
 log = structlog.get_logger()
 

@@ -14,12 +14,13 @@ import structlog
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.schedule.throughput import Throughputs
-from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
 from toplu.money import total
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record, ResultLog
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.lanes_at_work import LanesAtWork
+from toplu.workers.storage_faults import StorageFaults
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class ResultWriter:
         done: Wakeup,
         speeds: Throughputs | None = None,
         faults: StorageFaults | None = None,
+        at_work: LanesAtWork | None = None,
     ) -> None:
         self._clock = clock
         self._jobs = jobs
@@ -46,6 +48,7 @@ class ResultWriter:
         self._done = done  # set when a shard is done
         self._speeds = speeds or Throughputs()
         self._faults = faults or StorageFaults()
+        self._at_work = at_work
         self._gathering: dict[LeasedShard, list[Record]] = {}
         self._buffered = 0
         self._buffered_max = settings.results_buffered_max
@@ -154,7 +157,11 @@ class ResultWriter:
             self._speeds.of(shard.lease.job.engine).add(usage, now)
 
     async def _record(self, shards: list[LeasedShard]) -> None:
-        lost = await self._jobs.record([shard.progress() for shard in shards], self._clock.now())
+        lost = await self._jobs.record(
+            [shard.progress() for shard in shards],
+            self._clock.now(),
+            () if self._at_work is None else self._at_work.take_changes(),
+        )
         for shard in shards:
             if shard.lease in lost:
                 log.info("lease_lost", job=shard.lease.job.id, shard=shard.lease.shard.number)

@@ -1,13 +1,14 @@
 """Builds the policy's view of an engine from the rows of its jobs and from what its lanes do."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from toplu.batch.schedule.estimate import work_left
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
 from toplu.job import Job, JobId, ProjectId
+from toplu.replica import Capacity
 from toplu.store.rows.shares import Competition, Competitor
 
 WeightOf = Callable[[ProjectId], Awaitable[int]]
@@ -18,7 +19,25 @@ class EngineLoad:
     """A plain value of what an engine does, wherever it runs."""
 
     engine: Engine
-    busy: Mapping[JobId, int]  # lanes, by the job that they work for
+    # Lanes by the job that they work for, of the worker that knows its own by itself.
+    busy: Mapping[JobId, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        capacities: Iterable[Capacity],
+        *,
+        quantum: timedelta,
+        busy: Mapping[JobId, int] | None = None,
+    ) -> "EngineLoad":
+        """Return the load of all replicas of the engine."""
+        together = Capacity.of(capacities)
+        engine = Engine(
+            lanes=together.lanes,
+            work_per_second=together.work_per_second,
+            quantum_seconds=quantum.total_seconds(),
+        )
+        return cls(engine=engine, busy=busy or {})
 
 
 async def all_alike(_: ProjectId) -> int:
@@ -43,7 +62,7 @@ async def candidates_of(
                 competitor,
                 target=target,
                 waits=competitor.waits,
-                lanes=load.busy.get(competitor.id, 0),
+                lanes=load.busy.get(competitor.id, 0) + competition.lanes.get(competitor.id, 0),
             )
             for competitor in competition.competitors
         ],

@@ -3,32 +3,35 @@
 Which job is policy, see `batch.schedule.policy`. Which shard of it follows from the order of the
 requests, see `store.rows.leases`: the one behind the lane's last, or one far from all others. What
 projects had is kept in the database, with the leases and the counts of results: it survives a
-restart. Which lane works for which job is known here alone, for the lanes are this server's.
+restart. Which of this worker's lanes works for which job is known in memory, of others in rows.
 """
 
 import asyncio
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 import structlog
 
 from toplu.batch.schedule.candidates import EngineLoad, WeightOf, all_alike, candidates_of
-from toplu.batch.schedule.policy import Candidates, Engine
+from toplu.batch.schedule.policy import Candidates
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.clock import Clock
 from toplu.job import JobId, Lease, Share
+from toplu.replica import Capacity
 from toplu.settings.server import Settings
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.lanes_at_work import LanesAtWork
+from toplu.workers.roster import Roster
 
 log = structlog.get_logger()
 
-# Another server may take what was chosen before it is leased.
+# Another worker may take what was chosen before it is leased.
 CHOICES_MAX = 8
 
 
 class Scheduler:
-    """Hands out leases in this server's name and keeps them alive."""
+    """Hands out leases in this worker's name and keeps them alive."""
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class Scheduler:
         owner: str,
         speeds: Throughputs | None = None,
         weight_of: WeightOf = all_alike,
+        at_work: LanesAtWork | None = None,
+        roster: Roster | None = None,  # None: there are no other workers
     ) -> None:
         self._clock = clock
         self._jobs = jobs
@@ -50,7 +55,8 @@ class Scheduler:
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Throughputs()
         self._weight_of = weight_of
-        self._at_work: defaultdict[str, dict[int, JobId]] = defaultdict(dict)  # by engine, lane
+        self._at_work = at_work or LanesAtWork(owner)
+        self._roster = roster
         self._pending: dict[str, float] = {}  # requests of each engine's jobs
         self._presses: dict[str, bool] = {}  # whether a deadline did when a lane last asked
         # One lane after another: the next is to see what the one before has taken.
@@ -68,8 +74,6 @@ class Scheduler:
         """
         async with self._asking[engine]:
             lease = await self._lease_chosen(engine, lane, after)
-            if lease is not None:
-                self.note_work(engine, lane, lease.job.id)
         now = self._clock.now()
         if lease is None:
             self._speeds.of(engine).end(now)
@@ -86,10 +90,7 @@ class Scheduler:
 
     def note_work(self, engine: str, lane: int, job: JobId | None) -> None:
         """Take note of which job the lane works for; None: nothing runs on it."""
-        if job is None:
-            self._at_work[engine].pop(lane, None)
-        else:
-            self._at_work[engine][lane] = job
+        self._at_work.note(engine, lane, job)
 
     async def keeps_turn(self, lease: Lease) -> bool:
         """Return whether a lane that has used up its quantum keeps the job of its lease."""
@@ -125,15 +126,22 @@ class Scheduler:
             chosen = candidates.next_job()
             if chosen is None:
                 return None
-            lease = await self._jobs.lease_shard(
-                engine=engine,
-                owner=self._owner,
-                now=now,
-                expires=now + self._life,
-                job=chosen.job,
-                after=None if after is None else after.shard,
-                share=Share(weight=chosen.weight, served=chosen.served, started=chosen.started),
-            )
+            before = self._at_work.note(engine, lane, chosen.job)
+            lease = None
+            try:
+                lease = await self._jobs.lease_shard(
+                    engine=engine,
+                    owner=self._owner,
+                    now=now,
+                    expires=now + self._life,
+                    job=chosen.job,
+                    after=None if after is None else after.shard,
+                    share=Share(weight=chosen.weight, served=chosen.served, started=chosen.started),
+                    at_work=self._at_work.take_changes(),
+                )
+            finally:
+                if lease is None:
+                    self._at_work.note(engine, lane, before)
             if lease is not None:
                 return lease
         return None
@@ -143,26 +151,26 @@ class Scheduler:
 
         `free` is a lane that is not counted for the job that it worked for.
         """
-        competition = await self._jobs.competition(engine, now)
+        competition = await self._jobs.competition(engine, now, besides=self._owner)
         self._pending[engine] = sum(
             it.counts.pending if it.planned else math.inf for it in competition.competitors
         )
         return await candidates_of(
             competition,
-            self.load_of(engine, free),
+            await self._load_of(engine, free),
             weight_of=self._weight_of,
             target=self._target,
             now=now,
         )
 
-    def load_of(self, engine: str, free: int | None = None) -> EngineLoad:
-        """Return what the engine's lanes do, without the lane `free`."""
-        at_work = self._at_work[engine].items()
-        return EngineLoad(
-            engine=Engine(
-                lanes=self._lanes.get(engine, 1),
-                work_per_second=self._speeds.of(engine).work_per_second,
-                quantum_seconds=self.quantum.total_seconds(),
-            ),
-            busy=Counter(job for lane, job in at_work if lane != free),
+    async def _load_of(self, engine: str, free: int | None = None) -> EngineLoad:
+        """Return what the engine's lanes here do, without the lane `free`."""
+        others: list[Capacity] = []
+        if self._roster is not None:
+            others = (await self._roster.present()).capacities(engine, besides=self._owner)
+        own = Capacity(
+            lanes=self._lanes.get(engine, 1),
+            work_per_second=self._speeds.of(engine).work_per_second,
         )
+        busy = self._at_work.of(engine, free)
+        return EngineLoad.of([own, *others], quantum=self.quantum, busy=busy)

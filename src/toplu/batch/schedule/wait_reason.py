@@ -1,4 +1,4 @@
-"""Reads why an unfinished job waits: from the rows of the jobs, and from its engine's load.
+"""Reads why an unfinished job waits: from the rows of the jobs, and of those that work on them.
 
 All jobs of an engine are read at once, and that is good for a second: a poll costs no query of its
 own.
@@ -6,7 +6,7 @@ own.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,13 +19,14 @@ from toplu.batch.schedule.candidates import (
 )
 from toplu.batch.schedule.policy import QueuedJob
 from toplu.batch.schedule.wait_status import Conditions, Queue, WaitStatus, wait_status
-from toplu.batch.storage_faults import StorageFaults
 from toplu.clock import Clock
-from toplu.fleet.processes.supervisor import EngineState
 from toplu.job import Job
 from toplu.money import WORK_OF_PROMPT_TOKEN
+from toplu.replica import Capacity, EngineState
 from toplu.settings.server import Settings
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.roster import Present, Roster
+from toplu.workers.storage_faults import StorageFaults
 
 GOOD_FOR = timedelta(seconds=1)
 
@@ -39,8 +40,7 @@ class WaitReasons:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
-        load_of: Callable[[str], EngineLoad],
-        engines: Callable[[], Mapping[str, EngineState]],
+        roster: Roster,
         weight_of: WeightOf = all_alike,
         faults: StorageFaults | None = None,
         is_draining: Callable[[], bool] = lambda: False,
@@ -48,8 +48,9 @@ class WaitReasons:
         self._target = timedelta(seconds=settings.job_target_seconds)
         self._clock = clock
         self._jobs = jobs
-        self._load_of = load_of  # of an engine, by its name
-        self._engines = engines
+        self._roster = roster
+        self._quantum = timedelta(seconds=settings.quantum_seconds)
+        self._lanes = {model.name: model.caches for model in settings.models}
         self._weight_of = weight_of
         self._faults = faults or StorageFaults()
         self._is_draining = is_draining
@@ -63,9 +64,10 @@ class WaitReasons:
         queue = await self._queue(job.engine)
         if queue.find(job.id) is None:
             queue = queue.with_job(self._newcomer(job))
+        present = await self._roster.present()
         conditions = Conditions(
-            state=self._engines().get(job.engine),
-            fault=self._faults.of(job.id),
+            state=self._state(present, job.engine),
+            fault=self._faults.of(job.id) or present.fault_of(job.id),
             is_draining=self._is_draining(),
         )
         return wait_status(job, queue, conditions)
@@ -84,12 +86,23 @@ class WaitReasons:
         competition = await self._jobs.competition(engine, now)
         candidates = await candidates_of(
             competition,
-            self._load_of(engine),
+            await self._load_of(engine),
             weight_of=self._weight_of,
             target=self._target,
             now=now,
         )
         return Queue.of(candidates)
+
+    async def _load_of(self, engine: str) -> EngineLoad:
+        capacities = (await self._roster.present()).capacities(engine)
+        # As long as nobody has the engine, it is as large as one will have it.
+        expected = Capacity(lanes=self._lanes.get(engine, 1), work_per_second=None)
+        return EngineLoad.of(capacities or [expected], quantum=self._quantum)
+
+    def _state(self, present: Present, engine: str) -> EngineState | None:
+        """Return where the engine stands; None: it is not in the catalogue any more."""
+        expected = EngineState.DOWN if engine in self._lanes else None
+        return present.states().get(engine, expected)
 
     def _newcomer(self, job: Job) -> QueuedJob:
         """Return the job as it will compete: it is not planned, or was a moment ago."""

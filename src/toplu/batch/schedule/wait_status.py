@@ -14,9 +14,9 @@ from toplu.batch.schedule.wait_messages import (
     Reason,
 )
 from toplu.clock import timestamp
-from toplu.fleet.processes.supervisor import EngineState
 from toplu.job import Job, JobId
 from toplu.money import WORK_OF_PROMPT_TOKEN
+from toplu.replica import EngineState
 
 # Half of the time up or down before a request was measured, a tenth when many were.
 DOUBT_LEAST = 0.1
@@ -95,10 +95,10 @@ def _reason(job: Job, queued: QueuedJob, conditions: Conditions) -> Reason:
         return Reason.STORAGE
     if conditions.state not in (EngineState.READY, EngineState.IDLE):
         return Reason.ENGINE_DOWN
-    if queued.lanes:
-        return Reason.RUNNING
     if job.planned and not job.counts.pending:
         return Reason.FINISHING
+    if queued.lanes:
+        return Reason.RUNNING
     return Reason.QUEUED if job.planned or job.counts.total else Reason.PLANNING
 
 

@@ -8,8 +8,8 @@ STARTING ──▶ READY ──▶ DOWN ──▶ STARTING …
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from enum import StrEnum
 from typing import Generic
 
 import structlog
@@ -18,23 +18,13 @@ from toplu.clock import Clock
 from toplu.disk_faults import is_disk_fault
 from toplu.errors import Unavailable
 from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
+from toplu.replica import EngineState
 
 log = structlog.get_logger()
 
 BACKOFF_FIRST = timedelta(seconds=0.1)
 BACKOFF_LONGEST = timedelta(seconds=30)
 STEADY = timedelta(minutes=1)  # an engine that lived this long begins with a clean slate
-
-
-class EngineState(StrEnum):
-    """The state of an engine; the last two are final."""
-
-    IDLE = "IDLE"
-    STARTING = "STARTING"
-    READY = "READY"
-    DOWN = "DOWN"
-    GIVEN_UP = "GIVEN_UP"
-    STOPPED = "STOPPED"
 
 
 class EngineGivenUp(Unavailable):
@@ -56,12 +46,14 @@ class Supervisor(Generic[AnyEngine]):
         clock: Clock,
         start_attempts_max: int | None,  # None: it is never given up
         lazy: bool = False,
+        became: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.lazy = lazy
         self.state = EngineState.IDLE if lazy else EngineState.STARTING
         self.reason = ""  # why it is not ready, for people
         self._launch = launch
+        self._became = became  # called when the state has changed
         self._clock = clock
         self._start_attempts_max = start_attempts_max
         self._lacks_space = False  # so the last start failed, which passes: it is not given up
@@ -179,3 +171,4 @@ class Supervisor(Generic[AnyEngine]):
         self.reason = reason
         self._changed.set()
         self._changed = asyncio.Event()
+        self._became()

@@ -13,6 +13,7 @@ from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows import job_mapping, leases
+from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import StoredFile, is_file, replace_file
 from toplu.store.rows.ledger import insert_batch_entry
@@ -83,9 +84,14 @@ class JobRows:
         """
         return await self._database.write(lambda c: job_mapping.plan_job(c, job_id, cut, total, at))
 
-    async def competition(self, engine: str, now: datetime) -> Competition:
-        """Return the jobs that compete for the engine; see `store.rows.shares`."""
-        return await self._database.read(lambda c: read_competition(c, engine, now))
+    async def competition(
+        self, engine: str, now: datetime, besides: str | None = None
+    ) -> Competition:
+        """Return the jobs that compete for the engine; see `store.rows.shares`.
+
+        `besides` is a worker that knows by itself what its lanes are at.
+        """
+        return await self._database.read(lambda c: read_competition(c, engine, now, besides))
 
     async def lease_shard(
         self,
@@ -97,12 +103,14 @@ class JobRows:
         job: JobId | None = None,
         after: Shard | None = None,
         share: Share | None = None,
+        at_work: Sequence[AtWork] = (),
     ) -> Lease | None:
         """Lease a free shard of the job, or of the engine's oldest job that has one.
 
         It is the one behind `after`, if that one is free; else one far from what others hold.
         Free is what is not done and not leased, or leased until `now` at most. The job's first
-        lease sets it running. `share` is what the turn makes of that of the job's project.
+        lease sets it running. `share` is what the turn makes of that of the job's project,
+        `at_work` what the lease changes in what the owner's lanes are at.
         """
         return await self._database.write(
             lambda c: leases.lease_shard(
@@ -114,6 +122,7 @@ class JobRows:
                 wanted=job,
                 after=after,
                 share=share or Share(),
+                at_work=at_work,
             )
         )
 
@@ -125,13 +134,19 @@ class JobRows:
         """Let another worker have the shard at once; a lease that was lost changes nothing."""
         await self._database.write(lambda c: leases.give_back_lease(c, lease))
 
-    async def give_back_all_of_others(self, owner: str) -> int:
-        """End every lease of other owners; for the start, when every other owner is dead."""
-        return await self._database.write(lambda c: leases.give_back_all_of_others(c, owner))
+    async def record(
+        self, group: Sequence[Progress], at: datetime, at_work: Sequence[AtWork] = ()
+    ) -> list[Lease]:
+        """Write what leases achieved; return the leases that are lost, which changed nothing.
 
-    async def record(self, group: Sequence[Progress], at: datetime) -> list[Lease]:
-        """Write what leases achieved; return the leases that are lost, which changed nothing."""
-        return await self._database.write(lambda c: record_progress(c, group, at))
+        `at_work` is what has changed meanwhile in what the owner's lanes are at.
+        """
+
+        def write(connection: Connection) -> list[Lease]:
+            write_changes(connection, at_work)
+            return record_progress(connection, group, at)
+
+        return await self._database.write(write)
 
     async def shards(self, job_id: JobId) -> list[Shard]:
         """Return the job's shards in input order."""

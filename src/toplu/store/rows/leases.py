@@ -5,7 +5,7 @@ the epoch it was leased under, so a worker that was thought dead and comes back 
 Each function runs inside a transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from toplu.job import JobId, JobState, Lease, Shard, Share
+from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.job_mapping import (
     find_job,
     is_unfinished,
@@ -44,6 +45,7 @@ def lease_shard(
     wanted: JobId | None,
     after: Shard | None,
     share: Share,
+    at_work: Sequence[AtWork],
 ) -> Lease | None:
     """Lease a free shard; see `JobRows.lease_shard`."""
     free = and_(
@@ -60,19 +62,32 @@ def lease_shard(
     if job is None:
         return None
     number = _choose_shard(connection, job.id, free, after)
-    row = connection.execute(
-        select(shards).where(shards.c.job == job.id, shards.c.number == number)
-    ).one()
-    shard = shard_of(row)
-    shard = replace(shard, epoch=shard.epoch + 1)
-    connection.execute(
-        update(shards)
-        .where(shards.c.job == job.id, shards.c.number == shard.number)
-        .values(epoch=shard.epoch, owner=owner, lease_expires=expires)
-    )
+    is_it = and_(shards.c.job == job.id, shards.c.number == number)
+    shard = _take(connection, is_it, free, owner, expires)
+    if shard is None:
+        return None
     job = move_job(connection, job.id, JobState.RUNNING, now) or job
     begin_turn(connection, job, share)
+    write_changes(connection, at_work)
     return Lease(job=job, shard=shard, owner=owner, expires=expires)
+
+
+def _take(
+    connection: Connection,
+    is_it: ColumnElement[bool],
+    free: ColumnElement[bool],
+    owner: str,
+    expires: datetime,
+) -> Shard | None:
+    """Hold the shard, in its next epoch; None if another was faster."""
+    shard = shard_of(connection.execute(select(shards).where(is_it)).one())
+    # Two that chose at once are one behind the other here: the second finds it held.
+    taken = connection.execute(
+        update(shards)
+        .where(is_it, free, shards.c.epoch == shard.epoch)
+        .values(epoch=shard.epoch + 1, owner=owner, lease_expires=expires)
+    )
+    return replace(shard, epoch=shard.epoch + 1) if taken.rowcount else None
 
 
 def _choose_shard(
@@ -124,12 +139,16 @@ def give_back_lease(connection: Connection, lease: Lease) -> None:
     connection.execute(update(shards).where(_is_held(lease)).values(owner=None, lease_expires=None))
 
 
-def give_back_all_of_others(connection: Connection, owner: str) -> int:
-    """End every lease of other owners and return how many there were."""
+def owners_of_leases(connection: Connection) -> set[str]:
+    """Return who holds a shard, whether or not the lease has lapsed."""
+    query = select(shards.c.owner).where(shards.c.owner.is_not(None)).distinct()
+    return set(connection.scalars(query))
+
+
+def end_leases_of(connection: Connection, owners: Collection[str]) -> int:
+    """End every lease of the owners and return how many there were."""
     return connection.execute(
-        update(shards)
-        .where(shards.c.owner.is_not(None), shards.c.owner != owner)
-        .values(owner=None, lease_expires=None)
+        update(shards).where(shards.c.owner.in_(owners)).values(owner=None, lease_expires=None)
     ).rowcount
 
 

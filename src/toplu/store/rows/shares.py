@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from toplu.job import WORK_SCALE, Job, JobId, ProjectId, RequestCounts, Share
 from toplu.money import TOKENS, Usage
+from toplu.store.rows.at_work import read_lanes
 from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
 from toplu.store.rows.schema import Moment, jobs, shards, shares
 
@@ -62,9 +63,12 @@ class Competition:
 
     competitors: list[Competitor]
     shares: dict[ProjectId, Share]
+    lanes: dict[JobId, int]  # at work for each job, in all workers but the one that asks
 
 
-def read_competition(connection: Connection, engine: str, now: datetime) -> Competition:
+def read_competition(
+    connection: Connection, engine: str, now: datetime, besides: str | None = None
+) -> Competition:
     """Return the jobs of the engine that have shards, a bounded number, and the shares."""
     bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
     rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
@@ -83,7 +87,11 @@ def read_competition(connection: Connection, engine: str, now: datetime) -> Comp
         )
         for row in rows
     ]
-    return Competition(competitors=competitors, shares=_read_shares(connection, engine))
+    return Competition(
+        competitors=competitors,
+        shares=_read_shares(connection, engine),
+        lanes=read_lanes(connection, engine, besides),
+    )
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from support.batch.batch_world import PROJECT, BatchWorld, record, taken
+from support.store.rows import end_others
 from toplu.batch import paths
 from toplu.job import JobId, JobState
 from toplu.store.rows.files import FileRows
@@ -19,7 +20,7 @@ async def finish_shards(world: BatchWorld, count: int) -> None:
             for index in indexes[:2] if owner == "server-1" else indexes:
                 writer.add(shard, record(index))
             await writer.step()
-            await world.jobs.give_back_all_of_others("nobody")
+            await end_others(world.jobs, "nobody")
 
 
 async def test_results_stand_in_input_order_whatever_order_they_came_in(

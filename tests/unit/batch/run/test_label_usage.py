@@ -3,6 +3,7 @@
 import json
 
 from support.batch.batch_world import BatchWorld, result_of
+from support.store.rows import end_others
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.label_usage import sums_by_label
 from toplu.job import JobId, JobState, Method
@@ -33,7 +34,7 @@ async def test_labels_that_only_log_and_input_know_are_counted_once(world: Batch
     killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
     killed.append(world.results, [used(0, labels[0]), used(2, None)])
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
 
     again = await world.open_shard("server-2")
     writer = world.writer()

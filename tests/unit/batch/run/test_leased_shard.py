@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from support.batch.batch_world import PROJECT, BatchWorld, record
+from support.store.rows import end_others
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.job import JobId, JobState
 from toplu.money import Usage
@@ -21,7 +22,7 @@ async def test_tokens_that_only_the_log_knows_are_counted_once(world: BatchWorld
     killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
     killed.append(world.results, [used(0), record(1, succeeded=False)])
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     assert (await world.job("one")).usage == Usage()
 
     again = await world.open_shard("server-2")
@@ -39,14 +40,14 @@ async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted
 ) -> None:
     await world.planned_job("one", 4)
     stale = await world.open_shard("server-1")
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     second = await world.open_shard("server-2")
     writer = world.writer()
     writer.add(second, used(0))
     await writer.flush()
     # Thought dead, the first writes on, and answered more briefly what is counted already.
     stale.append(world.results, [replace(used(0), usage=Usage(prompt_tokens=1))])
-    await world.jobs.give_back_all_of_others("server-3")
+    await end_others(world.jobs, "server-3")
     third = await world.open_shard("server-3")
     assert third.usage == USED
     writer.note(third)
@@ -57,7 +58,7 @@ async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted
 async def test_a_stale_holder_adds_no_token(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     stale = await world.open_shard("server-1")
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     await world.open_shard("server-2")
     writer = world.writer()
     writer.add(stale, used(0))

@@ -7,6 +7,7 @@ import pytest
 
 from support.batch.batch_world import BatchWorld, record, taken
 from support.batch.held_blobs import HeldBlobs
+from support.store.rows import end_others
 from toplu.batch import paths
 from toplu.batch.loop import Wakeups
 from toplu.errors import Internal
@@ -100,7 +101,7 @@ async def test_a_shard_that_another_took_over_is_dropped_when_leases_are_renewed
     await world.planned_job("one", 5)  # two shards
     book = Book(world)
     lost = await book.shards.open(await book.lease())
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     assert await world.scheduler("server-2").lease_shard("echo", lane=0) is not None
     kept = await book.shards.open(await book.lease())
     assert lost is not None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.batch.batch_world import BatchWorld, answer_all
+from support.store.rows import end_others
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.errors import Unavailable
@@ -146,7 +147,7 @@ async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: B
     (records,) = [group async for group in requests.outcomes(shard.lease.job, duplicates, lane=0)]
     # Durable but for the last, which was torn off; the database never heard of them.
     shard.append(world.results, records[:2])
-    await world.jobs.give_back_all_of_others("nobody")
+    await end_others(world.jobs, "nobody")
     again = await world.open_shard()
     writer = world.writer()
     writer.note(again)

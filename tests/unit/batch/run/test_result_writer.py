@@ -9,6 +9,7 @@ import pytest
 
 from support.batch.batch_world import BatchWorld, record, taken
 from support.store.read_only import read_only
+from support.store.rows import end_others
 from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId, JobState
 from toplu.store.blobs.result_log import Record, ResultLog
@@ -33,7 +34,7 @@ async def test_the_next_holder_of_a_shard_runs_only_what_has_no_result(world: Ba
     for index in (0, 2):
         writer.add(shard, record(index))
     await writer.step()
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     assert taken(await world.open_shard("server-2")) == [1, 3]
 
 
@@ -43,7 +44,7 @@ async def test_a_result_in_the_log_counts_though_the_database_never_heard_of_it(
     await world.planned_job("one", 4)
     shard = await world.open_shard()
     shard.append(world.results, [record(index, succeeded=index != 3) for index in range(4)])
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     second = await world.open_shard("server-2")
     assert taken(second) == []
     writer = world.writer()
@@ -141,7 +142,7 @@ async def test_counts_that_could_not_be_written_are_written_with_the_next_step(
 async def test_a_stale_holder_changes_nothing_and_lets_go(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     stale = await world.open_shard("server-1")
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     current = await world.open_shard("server-2")
     writer = world.writer()
     for index in range(4):
@@ -161,13 +162,13 @@ async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
 ) -> None:
     await world.planned_job("one", 4)
     stale = await world.open_shard("server-1")
-    await world.jobs.give_back_all_of_others("server-2")
+    await end_others(world.jobs, "server-2")
     second = await world.open_shard("server-2")
     stale.append(world.results, [record(0, succeeded=True)])
     writer = world.writer()
     writer.add(second, record(0, succeeded=False))
     await writer.step()
-    await world.jobs.give_back_all_of_others("server-3")
+    await end_others(world.jobs, "server-3")
     third = await world.open_shard("server-3")
     for index in taken(third):
         writer.add(third, record(index))

@@ -11,8 +11,11 @@ from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
+from toplu.replica import EngineState, Replica
 from toplu.store.rows.jobs import Progress
 from toplu.store.rows.shares import Competitor
+from toplu.store.rows.workers import Report, Worker, WorkerRows
+from toplu.workers.roster import Roster
 
 A, B = ProjectId("a"), ProjectId("b")
 HOUR = timedelta(hours=1)
@@ -167,3 +170,34 @@ async def test_a_lane_keeps_its_turn_until_another_project_had_less(world: Batch
     )
     assert other is not None
     assert not await scheduler.keeps_turn(other), "project a had a whole shard more"
+
+
+async def test_the_lanes_of_every_worker_count_for_the_turn(world: BatchWorld) -> None:
+    await keep(world, "huge", 80, project=A)
+    await keep(world, "small", 80, project=B)
+    workers = [world.scheduler("server-1"), world.scheduler("server-2")]
+    taken = [(await lease(workers[lane % 2], lane // 2)).job.id for lane in range(6)]
+    assert sorted(taken) == ["huge", "huge", "huge", "small", "small", "small"]
+    candidates = await workers[0].candidates("echo", world.clock.now())
+    assert {it.job: it.lanes for it in candidates.jobs} == {"huge": 3, "small": 3}
+
+
+async def test_the_lanes_and_speeds_of_every_worker_are_the_engines(world: BatchWorld) -> None:
+    rows = WorkerRows(world.database)
+    now = world.clock.now()
+    for worker, lanes, speed in (("server-1", 9, 9.0), ("server-2", 3, 30.0)):
+        replica = Replica(
+            engine="echo",
+            state=EngineState.READY,
+            lanes=lanes,
+            window=2,
+            work_per_second=speed,
+        )
+        who = Worker(id=worker, started=now, seen=now)
+        await rows.report(Report(worker=who, replicas=[replica]))
+    speeds = Throughputs()
+    speeds.of("echo").work_per_second = 20.0
+    scheduler = scheduler_of(world, speeds, roster=Roster(clock=world.clock, rows=rows))
+    engine = (await scheduler.candidates("echo", now)).engine
+    # Its own are known better than what it reported.
+    assert (engine.lanes, engine.work_per_second) == (4, 50.0)

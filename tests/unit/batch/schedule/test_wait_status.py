@@ -11,8 +11,8 @@ from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine
 from toplu.batch.schedule.wait_messages import MESSAGES, Reason
 from toplu.batch.schedule.wait_status import Conditions, Queue, WaitStatus, wait_status
-from toplu.fleet.processes.supervisor import EngineState
 from toplu.job import InputForm, Job, JobId, ProjectId, RequestCounts
+from toplu.replica import EngineState
 
 READY = Conditions(state=EngineState.READY)
 JOB = Job(

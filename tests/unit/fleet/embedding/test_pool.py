@@ -11,7 +11,8 @@ from toplu.engines.echo.embedder import EchoEmbedder
 from toplu.errors import Internal, InvalidArgument, Unavailable
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.processes.launch import RunningEcho
-from toplu.fleet.processes.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
+from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.replica import EngineState
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 from toplu.wire.gemini.content import Content, Part
 from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse

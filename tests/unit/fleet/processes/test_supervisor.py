@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from support.fleet.scripted_engine import FakeClock, ScriptedEngine, captured_logs, eventually
-from toplu.fleet.processes.supervisor import EngineGivenUp, EngineState, EngineStopped, Supervisor
+from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.replica import EngineState
 
 SECOND = timedelta(seconds=1)
 NO_MODEL = ValueError("no such model")

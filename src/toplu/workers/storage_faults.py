@@ -1,4 +1,6 @@
-"""Remembers the jobs that cannot be written, for as long as the disk is full, say."""
+"""Remembers the jobs that this process cannot write, for as long as the disk is full, say."""
+
+from collections.abc import Mapping
 
 from toplu.job import JobId
 
@@ -11,9 +13,7 @@ class StorageFaults:
 
     def note(self, job: JobId, fault: Exception) -> None:
         """Take note that something of the job could not be written; it will be tried again."""
-        # The rest of a fault, such as a path, is for the operator.
-        reason = fault.strerror if isinstance(fault, OSError) else None
-        self._faults[job] = reason or "the log of the server has the error"
+        self._faults[job] = reason_of(fault)
 
     def clear(self, job: JobId) -> None:
         """Take note that the job was written, or is gone."""
@@ -22,3 +22,13 @@ class StorageFaults:
     def of(self, job: JobId) -> str | None:
         """Return what keeps the job from being written, if anything does."""
         return self._faults.get(job)
+
+    def all(self) -> Mapping[JobId, str]:
+        """Return what keeps each job from being written."""
+        return dict(self._faults)
+
+
+def reason_of(fault: Exception) -> str:
+    """Return what clients are told of a fault; the rest, such as a path, is for the operator."""
+    reason = fault.strerror if isinstance(fault, OSError) else None
+    return reason or "the log of the server has the error"

@@ -1,0 +1,1 @@
+"""The processes that work, as rows: each says what it is and does, and all read of all."""

@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.batch.batch_world import BatchWorld
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[BatchWorld]:
+    world = await BatchWorld.open(tmp_path)
+    yield world
+    await world.close()
