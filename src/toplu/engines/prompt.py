@@ -100,3 +100,6 @@ class Prompt:
     top_logprobs: int | None = None  # likeliest tokens of each step; None: not even the chosen
     kept_prefix: KeptPrefix | None = None
     attempt: int = 1  # of those that its form may take: the ones before broke it
+    # For servers that several share: whose it is, and whether somebody waits for the answer.
+    project: str | None = None
+    is_urgent: bool = True

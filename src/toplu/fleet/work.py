@@ -39,6 +39,7 @@ class Work(Generic[T]):
     resolve: Resolve | None = None  # None: it has no documents, or they are read
     cached: CachedPrefix | None = None  # stands before the request
     interactive: bool = True
+    project: str | None = None  # whose request it is
     label: str | None = None  # names the request in the log
     lane: int | None = None  # None: the emptiest
 

@@ -77,7 +77,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The use of a model's servers; the numbers are for each of them."""
 
-    # Requests at a time: begun with `first`, then as many as serve best, never more than `max`.
+    # Requests at a time: begun with `first`, then as many as serve best, never more than `max`;
+    # of a server that says how many wait there as many as keep its seats taken, from the start.
     requests_first: Positive = 16
     requests_max: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
     attempts_max: Positive = 5  # of one request whose answer does not arrive whole
@@ -87,6 +88,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     retry_after_seconds_max: Seconds = 300.0  # the longest `Retry-After` that is heeded
     failures_max: Positive = 3  # in a row, before a server is left alone for a while
     health_seconds: Seconds = 10.0  # between two looks at an idle server
+    load_seconds: Seconds = 1.0  # between two looks at the load of a server that has work
     response_bytes_max: Positive = 32 * MIB
 
     files_bytes_max: Positive = 14 * MIB  # that a request to a Gemini server names, together

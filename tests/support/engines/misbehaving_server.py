@@ -36,6 +36,8 @@ class MisbehavingServer:
         self.running = 0
         self.running_max = 0
         self.arrived = asyncio.Event()
+        self.load: Callable[[], str] | None = None  # as its /metrics tells it; None: it has none
+        self.load_looks = 0
 
     @property
     def url(self) -> str:
@@ -45,6 +47,7 @@ class MisbehavingServer:
         router.add_get("/v1/models", self._list_models)
         router.add_post("/v1/chat/completions", self.answer)
         router.add_post("/v1/embeddings", self.answer)
+        router.add_get("/metrics", self._tell_load)
 
     def text_of(self, body: dict[str, Any]) -> str:
         return "\n".join(body["input"]) if "input" in body else body["messages"][-1]["content"]
@@ -73,6 +76,10 @@ class MisbehavingServer:
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "the-model"}]})
+
+    async def _tell_load(self, _request: web.Request) -> web.Response:
+        self.load_looks += 1
+        return web.Response(status=404) if self.load is None else web.Response(text=self.load())
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -111,7 +111,7 @@ class World:
     async def answered(self, request: dict[str, Any], **options: Any) -> Answered:
         """Return the response to a request, as it is on the wire, with what it used."""
         asked = proto_json.read_value(GenerateContentRequest, request)
-        return await self.pool.run(Answer(request=asked, interactive=False, **options))
+        return await self.pool.run(Answer(request=asked, **{"interactive": False, **options}))
 
     async def stream(self, text: str, **fields: Any) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""

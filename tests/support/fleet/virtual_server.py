@@ -1,11 +1,14 @@
 """A server in virtual time: what it yields depends on how many requests it runs together."""
 
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from toplu.engines.http.load import ServerLoad, Software
 from toplu.fleet.remote.limiter import Limiter
+from toplu.fleet.remote.seats import Seats
 
 Yield = Callable[[int, float], float]  # of requests at a time, at a moment: tokens a second
 
@@ -91,3 +94,72 @@ class VirtualServer:
 def best_fixed(tokens_a_second: Yield, most: int, now: float = 0.0) -> float:
     """Return what the best limit yields that is never changed."""
     return max(tokens_a_second(level, now) for level in range(1, most + 1))
+
+
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class SeatedServer:
+    """Runs so many requests together, has the others wait, and says so each second.
+
+    What is to run never ends; `memory` is how many run without one of them being put back.
+    """
+
+    limiter: Seats
+    seats: int
+    seconds: float = 3.0  # of a request
+    memory: int = 10**6
+    others: int = 0  # requests of others that want a seat, too
+    seed: int = 0
+    now: float = 0.0
+    done: int = 0
+    preemptions: int = 0
+    in_flight: int = 0
+    waiting_most: int = 0  # since `run` was called
+    _ends: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    @property
+    def places(self) -> int:
+        """Return how many seats are left to us."""
+        return max(1, self.seats - self.others)
+
+    @property
+    def waiting(self) -> int:
+        return self.in_flight - len(self._ends)
+
+    def run(self, seconds: float) -> float:
+        """Serve for so long; return the share of the seats' time that was used."""
+        begun, used, self.waiting_most = self.now, 0.0, 0
+        while self.now < begun + seconds:
+            self._fill()
+            next_look = LOOK_SECONDS * (math.floor(self.now / LOOK_SECONDS + 1e-9) + 1)
+            ends_at = min(self._ends[0], next_look) if self._ends else next_look
+            used += len(self._ends) * (ends_at - self.now)
+            self.now = ends_at
+            if ends_at == next_look:
+                self._tell()
+            else:
+                heapq.heappop(self._ends)
+                self.done += 1
+                self.in_flight -= 1
+        return used / (self.places * (self.now - begun))
+
+    def _fill(self) -> None:
+        self.in_flight = max(self.in_flight, self.limiter.limit)
+        while self.waiting and len(self._ends) < self.places:
+            heapq.heappush(self._ends, self.now + self.seconds * self._random.uniform(0.5, 1.5))
+
+    def _tell(self) -> None:
+        self.preemptions += max(0, len(self._ends) - self.memory)
+        self.waiting_most = max(self.waiting_most, self.waiting)
+        load = ServerLoad(
+            software=Software.VLLM,
+            running=min(self.seats, len(self._ends) + self.others),
+            waiting=self.waiting,
+            preemptions=self.preemptions,
+        )
+        self.limiter.note(load, self.in_flight)

@@ -69,7 +69,10 @@ class GenerateApi:
         request = made.body
         made.check("GenerateContentRequest", request)
         work = Answer(
-            request=request, resolve=self._resolve(call), cached=await self._cached(made, request)
+            request=request,
+            resolve=self._resolve(call),
+            project=call.project,
+            cached=await self._cached(made, request),
         )
         run = partial(self._fleet.pool(made.model.name).run, work)
         answered = await made.metered(run, attrgetter("usage"), labels=request.labels)
@@ -92,7 +95,13 @@ class GenerateApi:
                 last = chunk
                 await listener(chunk)
 
-            work = Stream(request=request, listener=send, resolve=resolve, cached=cached)
+            work = Stream(
+                request=request,
+                listener=send,
+                resolve=resolve,
+                project=call.project,
+                cached=cached,
+            )
             try:
                 await while_connected(call.request, pool.run(work))
             finally:

@@ -101,6 +101,7 @@ class GenerationExecutor:
         work = Answer(
             request=request,
             resolve=self._attachments.of_project(project),
+            project=project,
             cached=await self._caches.of_request(request, project=project, model=model),
             interactive=False,
             label=label,

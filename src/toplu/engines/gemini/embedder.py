@@ -63,6 +63,9 @@ class GeminiEmbedder:
         """Return if the server is fit to be asked, or raise ServerFault."""
         await self._connection.check()
 
+    async def load(self) -> None:
+        """Return nothing: the API has no such figures."""
+
     async def embed(
         self, texts: Sequence[str], tasks: Sequence[TaskType | None] = ()
     ) -> list[Embedding]:

@@ -30,6 +30,9 @@ class GeminiRelay:
         """Return if the server is fit to be asked, or raise ServerFault."""
         await self._connection.check()
 
+    async def load(self) -> None:
+        """Return nothing: the API has no such figures."""
+
     async def generate(self, asked: RelayedRequest) -> FreeForm:
         """Return the response as the server gave it."""
         response = await self._connection.ask("generateContent", asked.body)

@@ -15,6 +15,7 @@ import msgspec
 from toplu.engines.embedder import Embedding
 from toplu.engines.http.connection import ServerConnection, lost
 from toplu.engines.http.context_overflow import read_overlength
+from toplu.engines.http.load import LoadReader, ServerLoad
 from toplu.engines.http.vectors import shared_out, unit_vector
 from toplu.engines.openai.connection import NamedModel, connect_openai
 from toplu.errors import Internal, InvalidArgument
@@ -51,6 +52,7 @@ class OpenaiEmbedder:
         self._connection = connection
         self._model = NamedModel(connection, server.model)
         self._dimensions = dimensions
+        self._load = LoadReader(connection)
 
     @classmethod
     def connect(
@@ -68,6 +70,10 @@ class OpenaiEmbedder:
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
         await self._model.check()
+
+    async def load(self) -> ServerLoad | None:
+        """Return the server's own figures, None if it has none."""
+        return await self._load.read()
 
     async def embed(
         self,

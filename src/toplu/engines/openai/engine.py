@@ -20,6 +20,8 @@ from toplu.engines.generation import BegunNote, Completion, Generation, Listener
 from toplu.engines.http.connection import ServerConnection, lost
 from toplu.engines.http.context_overflow import read_overlength
 from toplu.engines.http.fault import AnswerLost
+from toplu.engines.http.load import LoadReader, ServerLoad
+from toplu.engines.openai.cached_tokens import CachedTokens
 from toplu.engines.openai.call_list import read_list
 from toplu.engines.openai.connection import NamedModel, connect_openai
 from toplu.engines.openai.form_in_prompt import read_unheld
@@ -30,6 +32,7 @@ from toplu.engines.openai.request_body import (
     write_conversation,
     write_stream_options,
 )
+from toplu.engines.openai.request_marks import RequestMarks
 from toplu.engines.openai.token_counting import TokenCounter
 from toplu.engines.openai.ways import Calls, Form, Way, find_ways, usual_calls
 from toplu.engines.prompt import Prompt, Turn
@@ -75,6 +78,9 @@ class OpenaiEngine:
         self._remote = remote
         self._model = NamedModel(connection, server.model)
         self._counter = TokenCounter(connection)
+        self._load = LoadReader(connection)
+        self._marks = RequestMarks(connection.name)
+        self._cached_tokens = CachedTokens(connection.name)
         self._takes_tools = True  # as far as is known
 
     @classmethod
@@ -92,6 +98,13 @@ class OpenaiEngine:
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
         await self._model.check()
+
+    async def load(self) -> ServerLoad | None:
+        """Return the server's own figures, None if it has none."""
+        load = await self._load.read()
+        if load is not None:
+            self._cached_tokens.compare(load)
+        return load
 
     async def generate(
         self,
@@ -227,7 +240,10 @@ class OpenaiEngine:
     ) -> Reply:
         """Return the reply with its calls, in whichever form the server makes them."""
         functions = prompt.functions
-        reply = await self._ask(body, parts, text_listener(listener, functions))
+        marks = self._marks.write(prompt, self._load.software)
+        heard = text_listener(listener, functions)
+        reply = await self._marks.ask(lambda marked: self._ask(body | marked, parts, heard), marks)
+        self._cached_tokens.note(reply.usage)
         completion = reply.completion
         if functions is None:
             return reply

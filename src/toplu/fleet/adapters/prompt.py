@@ -130,6 +130,8 @@ class PromptAdapter:
     async def _ground(self, work: Work[Any]) -> Grounded:
         request = await _joined(work)
         prompt = await _read(read_prompt, request, self._model)
+        if self._model.is_remote:
+            prompt = replace(prompt, project=work.project, is_urgent=work.interactive)
         grounded = await self._grounder.ground(request, prompt, self._model)
         if work.cached is None:
             return grounded

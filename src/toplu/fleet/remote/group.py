@@ -84,7 +84,10 @@ class ServerGroup(Generic[AnyClient]):
         """Look at all servers, with new clients; raise EngineStartFailed if none is fit."""
         for server in self.servers:
             server.client = self._connect(_settings_of(self._model, server.name))
-        await asyncio.gather(*(server.look() for server in self.servers))
+        await asyncio.gather(
+            *(server.look() for server in self.servers),
+            *(server.read_load() for server in self.servers),
+        )
         if self._all_open:
             reason = self.reason
             await self.retire()
@@ -94,7 +97,11 @@ class ServerGroup(Generic[AnyClient]):
     async def watch(self) -> Death:
         """Look at the servers from time to time; return when none is fit."""
         async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(self._keep_looking(server)) for server in self.servers]
+            looks = [
+                group.create_task(keep(server))
+                for server in self.servers
+                for keep in (self._keep_looking, self._keep_reading)
+            ]
             while not self._all_open:
                 await self._changed.wait()
                 self._changed.clear()
@@ -158,6 +165,14 @@ class ServerGroup(Generic[AnyClient]):
             # Requests in flight show how a server is, unless it is one that is asked no more.
             if server.is_open or not server.in_flight:
                 await server.look()
+                self._tell()
+
+    async def _keep_reading(self, server: Server[AnyClient]) -> None:
+        """Follow the server's load while it has work of ours."""
+        while True:
+            await asyncio.sleep(self._model.remote.load_seconds)
+            if server.in_flight and not server.is_open:
+                await server.read_load()
                 self._tell()
 
     def _tell(self) -> None:

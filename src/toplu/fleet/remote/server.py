@@ -9,8 +9,10 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from toplu.engines.http.fault import AnswerLost, ServerAway, ServerBusy, ServerFault
+from toplu.engines.http.load import ServerLoad
 from toplu.fleet.remote.breaker import Breaker, BreakerState
 from toplu.fleet.remote.limiter import Limiter
+from toplu.fleet.remote.seats import Seats
 from toplu.settings.remote import RemoteSettings, ServerSettings
 
 log = structlog.get_logger()
@@ -25,6 +27,10 @@ class Client(Protocol):
 
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
+        ...
+
+    async def load(self) -> ServerLoad | None:
+        """Return the server's own figures, None if it has none or not in time."""
         ...
 
     async def retire(self) -> None:
@@ -56,9 +62,11 @@ class Server(Generic[AnyClient]):
         self.client: AnyClient | None = None
         self.reason = ""  # why it is not asked
         self.limiter = Limiter(first=remote.requests_first, most=remote.requests_max)
+        self.seats: Seats | None = None  # None: it does not say what it has to do
         self.breaker = Breaker(failures_max=remote.failures_max)
         self._log = log.bind(engine=model, server=self.name)
         self._now = now
+        self._requests_max = remote.requests_max
         self._opened = asyncio.Event()
         self._paused_until = 0.0
         self._refusals = 0  # in a row
@@ -74,7 +82,12 @@ class Server(Generic[AnyClient]):
             case BreakerState.HALF_OPEN:
                 return 1
             case BreakerState.CLOSED:
-                return 0 if self._now() < self._paused_until else self.limiter.limit
+                return 0 if self._now() < self._paused_until else self.limit
+
+    @property
+    def limit(self) -> int:
+        """Return how many requests it is asked at a time while it is well."""
+        return self.limiter.limit if self.seats is None else self.seats.limit
 
     @property
     def room(self) -> int:
@@ -104,8 +117,10 @@ class Server(Generic[AnyClient]):
         match fault:
             case ServerBusy(retry_seconds=retry_seconds):
                 self.limiter.overloaded(started=started, now=now)
+                if self.seats is not None:
+                    self.seats.refused()
                 self._pause(retry_seconds)
-                self._log.info("server_busy", reason=fault.message, limit=self.limiter.limit)
+                self._log.info("server_busy", reason=fault.message, limit=self.limit)
             case AnswerLost(overloaded=overloaded):
                 if overloaded:
                     self.limiter.overloaded(started=started, now=now)
@@ -132,6 +147,17 @@ class Server(Generic[AnyClient]):
             self._noticed(lambda: self.breaker.looked(self._now(), fit=False))
         else:
             self._noticed(lambda: self.breaker.looked(self._now(), fit=True))
+
+    async def read_load(self) -> None:
+        """Follow the server's own figures, if it has any."""
+        if self.client is None or (load := await self.client.load()) is None:
+            return
+        if self.seats is None:
+            self.seats = Seats(most=self._requests_max)
+            self._log.info(
+                "server_load_known", software=load.software, memory_tokens=load.memory_tokens
+            )
+        self.seats.note(load, self.in_flight)
 
     def _pause(self, retry_seconds: float | None) -> None:
         if retry_seconds is None:

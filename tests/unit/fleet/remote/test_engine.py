@@ -42,6 +42,9 @@ class Client:
             await listener(Piece(index=0, text="Hello.", prompt_tokens=10))
         return ANSWER
 
+    async def load(self) -> None:
+        pass
+
     async def retire(self) -> None:
         pass
 

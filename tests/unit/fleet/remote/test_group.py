@@ -35,6 +35,9 @@ class Client:
         if not self.fit:
             raise ServerAway("nobody listens")
 
+    async def load(self) -> None:
+        pass
+
     async def retire(self) -> None:
         pass
 
