@@ -28,7 +28,7 @@ AGAIN_MAX = 1
 @pytest_asyncio.fixture(loop_scope="module")
 async def engine(tmp_path: Path) -> AsyncIterator[LlamaCppEngine]:
     settings = Settings(data_dir=tmp_path, kept_prefix_bytes_max=TWO_PREFIXES_BYTES)
-    running = await launch_of(LLAMA_CPP, settings)()
+    running = await launch_of(LLAMA_CPP, settings, tmp_path / "prefixes")()
     assert isinstance(running.engine, LlamaCppEngine)
     yield running.engine
     await running.stop()

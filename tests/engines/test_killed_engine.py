@@ -32,7 +32,7 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
     settings = Settings(data_dir=tmp_path)
     supervisor = Supervisor(
         name="m",
-        launch=launch_of(LLAMA_CPP, settings),
+        launch=launch_of(LLAMA_CPP, settings, tmp_path),
         clock=SystemClock(),
         start_attempts_max=settings.engine_start_attempts_max,
     )

@@ -122,14 +122,14 @@ async def test_a_file_that_is_no_model_does_not_start(tmp_path: Path):
     path = tmp_path / "junk.gguf"
     path.write_bytes(b"junk")
     with pytest.raises(EngineStartFailed, match=r"(?s)exit code 1: .*invalid magic"):
-        await start_llama_cpp(LLAMA_CPP, path, Settings(data_dir=tmp_path))
+        await start_llama_cpp(LLAMA_CPP, path, Settings(), prefixes=tmp_path)
 
 
 async def test_a_child_that_is_not_ready_in_time_is_ended(tmp_path: Path):
     path = Settings().model_dir / "no-such-file.gguf"
     with pytest.raises(EngineStartFailed, match=r"not ready after 0\.001 seconds"):
         await start_llama_cpp(
-            LLAMA_CPP, path, Settings(data_dir=tmp_path, engine_start_seconds_max=0.001)
+            LLAMA_CPP, path, Settings(engine_start_seconds_max=0.001), prefixes=tmp_path
         )
 
 

@@ -127,4 +127,4 @@ async def test_a_chat_template_that_cannot_be_read_starts_no_engine(tmp_path: Pa
     model = changed(LLAMA_CPP, chat_template=str(tmp_path / "none.jinja"))
     path = next(Settings().model_dir.rglob("*.gguf"))
     with pytest.raises(EngineStartFailed, match=r"none\.jinja cannot be read"):
-        await start_llama_cpp(model, path, Settings())
+        await start_llama_cpp(model, path, Settings(), prefixes=tmp_path)

@@ -15,7 +15,7 @@ import toplu.store.rows
 from support.store.kept_folders import ARCHIVES, KeptFolder
 from toplu.errors import ConfigurationError
 from toplu.store.rows.database import Database
-from toplu.store.rows.upgrade import migrate
+from toplu.store.rows.upgrade import SchemaOlder, migrate
 
 Rows = dict[str, list[dict[str, Any]]]  # of each table
 
@@ -184,3 +184,11 @@ def test_a_migration_without_space_leaves_everything_as_it_was(old: Path) -> Non
         migrate(engine)
     engine.dispose()
     assert (schema_of(old), rows_of(old)) == (schema, rows)
+
+
+async def test_only_who_has_the_folder_alone_brings_it_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "toplu.db"
+    with pytest.raises(SchemaOlder, match=r"schema none.*toplu serve"):
+        await Database.open(path, upgrades=False)
+    await (await Database.open(path)).close()
+    await (await Database.open(path, upgrades=False)).close()

@@ -50,6 +50,10 @@ class Pipeline:
         self._drained = asyncio.Event()
         self.is_draining = False
 
+    async def end_dead(self) -> None:
+        """End at once what dead workers hold; somebody saw one die."""
+        await self._dead_workers.end()
+
     async def recover(self) -> None:
         """Put right what the last owner of the data folder left; before anything is accepted."""
         await self._dead_workers.end()
@@ -65,6 +69,7 @@ class Pipeline:
             loops.create_task(repeat(self._writer.step, self._writer.wakeup, "results"))
             loops.create_task(repeat(self._assembler.step, signals.complete, "assembler"))
             loops.create_task(repeat(self._janitor.step, signals.deleted, "janitor"))
+            loops.create_task(repeat(self._dead_workers.step, Wakeup(), "dead workers"))
             loops.create_task(repeat(self._heartbeat.step, signals.engine_changed, "heartbeat"))
             async with asyncio.TaskGroup() as runners:
                 for runner in self._runners:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from toplu.clock import Clock
@@ -35,11 +36,17 @@ class Fleet:
     """One supervised engine, and the pool that shares it, for each model of the catalogue."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, clock: Clock, grounder: Grounder
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        clock: Clock,
+        grounder: Grounder,
+        prefixes: Path,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._grounder = grounder
+        self._prefixes = prefixes
         self._when_changed: list[Callable[[], None]] = []
         self._supervisors: dict[str, Supervisor[Any]] = {}
         self._pools: dict[str, Pool[Any]] = {}
@@ -62,7 +69,7 @@ class Fleet:
             self._add_pool(model, launch_servers(servers), adapter, self._slots_of(model, servers))
         else:
             adapter = PromptAdapter(model, self._grounder)
-            self._add_pool(model, launch_of(model, self._settings), adapter)
+            self._add_pool(model, launch_of(model, self._settings, self._prefixes), adapter)
 
     def _slots_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
         return ServerSlots(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))

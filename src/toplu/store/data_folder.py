@@ -1,13 +1,14 @@
-"""The folder that holds everything a server keeps, and the lock that makes one server its owner.
+"""The folder that holds everything a server keeps, and the lock of those that use it.
 
 data/
-  server.lock     held by the server that runs
+  server.lock     held alone by a whole server, shared by processes that are parts of one
+  workers/        a file for each worker, locked while it lives; see `store.worker_lives`
   toplu.db        rows: projects, keys, files, uploads, jobs, shards
   search.db       passages of the documents that are searched
   blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
   uploads/        files that are still arriving
   results/        the result log: one append-only file for each lease of a shard
-  prefixes/       what engines computed of caches; emptied at each start and at the end
+  prefixes/       what each worker's engines computed of caches; emptied at its end
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toplu.errors import ConfigurationError
+from toplu.store.worker_lives import WorkerLives
 
 LOCK = "server.lock"
 PRIVATE_UMASK = 0o077
@@ -36,6 +38,7 @@ class DataFolder:
         self.uploads = root / "uploads"
         self.results = root / "results"
         self.prefixes = root / "prefixes"
+        self.lives = WorkerLives(root / "workers", self.prefixes)
 
     def create(self) -> None:
         """Make the folders, and make all that is in them readable by the owner alone.
@@ -70,25 +73,30 @@ class DataFolder:
     @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
         """Be the one server of this folder; the lock goes with the process, however it ends."""
-        with (self.root / LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError(
-                    f"data_dir {self.root}: is owned by another server that is running"
-                ) from None
+        with self._locked(fcntl.LOCK_EX):
             shutil.rmtree(self.prefixes, ignore_errors=True)
             try:
                 yield
             finally:
                 shutil.rmtree(self.prefixes, ignore_errors=True)
 
-    def new_prefix_folder(self, engine: str) -> Path:
-        """Return an empty folder, readable by the owner alone, for one life of an engine."""
-        folder = self.prefixes / engine
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder.resolve()
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Be a part of the server of this folder, beside others that say the same."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, way: int) -> Iterator[None]:
+        # Opened for appending, which leaves the file as it is for those that share it.
+        with (self.root / LOCK).open("a") as lock:
+            try:
+                fcntl.flock(lock, way | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(
+                    f"data_dir {self.root}: is owned by another server that is running"
+                ) from None
+            yield
 
 
 def _make_private(path: Path | os.DirEntry[str]) -> None:

@@ -9,13 +9,13 @@ from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
-from toplu.wiring.storage import open_folder, open_storage
+from toplu.wiring.storage import open_beside_a_server, open_folder
 
 
 @contextlib.asynccontextmanager
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
-    async with open_storage(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings)) as storage:
         yield Keys(clock=SystemClock(), issued=storage.keys)
 
 
@@ -30,7 +30,7 @@ class Books:
 @contextlib.asynccontextmanager
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
-    async with open_storage(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings)) as storage:
         clock = SystemClock()
         yield Books(
             ledger=Ledger(clock=clock, rows=storage.ledger),

@@ -33,6 +33,7 @@ class Server:
     ) -> None:
         parts = SharedParts.build(settings=settings, clock=clock, storage=storage)
         worker = Worker(parts, grounder)
+        self.worker_id = worker.id
         self.pipeline = worker.pipeline
         self.fleet = worker.fleet
         api = Api(
@@ -68,11 +69,12 @@ async def open_server(
                 grounder=Grounder(provider=provider, settings=settings.search),
                 any_key_until_first=any_key_until_first,
             )
-            await server.pipeline.recover()
-            try:
-                yield server
-            finally:
-                await server.pipeline.end()
+            with data.lives.hold(server.worker_id):
+                await server.pipeline.recover()
+                try:
+                    yield server
+                finally:
+                    await server.pipeline.end()
 
 
 @contextlib.asynccontextmanager

@@ -52,5 +52,5 @@ class SharedParts:
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
             faults=faults,
-            roster=Roster(clock=clock, rows=storage.workers),
+            roster=Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives),
         )

@@ -17,9 +17,11 @@ from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
 from toplu.store.rows.workers import WorkerRows
 from toplu.store.search_index import SearchIndex
+from toplu.store.worker_lives import WorkerLives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class Storage:
 
     blobs: Blobs
     results: ResultLog
+    lives: WorkerLives
     partial_files: PartialFiles
     caches: CacheRows
     files: FileRows
@@ -44,6 +47,7 @@ class Storage:
         return cls(
             blobs=DiskBlobs(data.blobs),
             results=ResultLog(data.results),
+            lives=data.lives,
             partial_files=PartialFiles(data.uploads),
             caches=CacheRows(database),
             files=FileRows(database),
@@ -64,9 +68,30 @@ def open_folder(settings: Settings) -> DataFolder:
 
 
 @contextlib.asynccontextmanager
-async def open_storage(data: DataFolder) -> AsyncIterator[Storage]:
-    """Yield what the folder holds, and close its database."""
-    database = await Database.open(data.database)
+async def open_storage(data: DataFolder, *, upgrades: bool = True) -> AsyncIterator[Storage]:
+    """Yield what the folder holds, and close its database.
+
+    `upgrades` brings the database up to date, which is for who holds the folder alone; SchemaOlder
+    is what the others meet.
+    """
+    database = await Database.open(data.database, upgrades=upgrades)
+    try:
+        yield Storage.of(data, database)
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def open_beside_a_server(data: DataFolder) -> AsyncIterator[Storage]:
+    """Yield what the folder holds, whether or not a server runs on it.
+
+    One that is not up to date is brought so, unless a server of another version uses it.
+    """
+    try:
+        database = await Database.open(data.database, upgrades=False)
+    except SchemaOlder:
+        with data.owned():
+            database = await Database.open(data.database)
     try:
         yield Storage.of(data, database)
     finally:

@@ -22,7 +22,7 @@ from toplu.workers.dead_workers import DeadWorkers
 from toplu.workers.heartbeat import Heartbeat
 from toplu.workers.lanes_at_work import LanesAtWork
 
-OWNER_LENGTH = 16
+ID_LENGTH = 16
 
 
 class Worker:
@@ -30,15 +30,16 @@ class Worker:
 
     def __init__(self, parts: SharedParts, grounder: Grounder) -> None:
         self._parts = parts
-        self.fleet = Fleet(parts.settings, parts.catalogue, parts.clock, grounder)
+        self.id = random_id(ID_LENGTH)  # the owner of its leases
+        prefixes = parts.storage.lives.prefixes_of(self.id)
+        self.fleet = Fleet(parts.settings, parts.catalogue, parts.clock, grounder, prefixes)
         self._attachments = Attachments(settings=parts.settings, library=parts.library)
         self._caches = self._cache_keeper()
         self.door = build_door(parts, self.fleet, self._attachments, self._caches)
-        owner = random_id(OWNER_LENGTH)
         self._speeds = Throughputs()
         self._windows: dict[str, int] = {}  # by model
-        self._at_work = LanesAtWork(owner)
-        self._scheduler = self._build_scheduler(owner)
+        self._at_work = LanesAtWork(self.id)
+        self._scheduler = self._build_scheduler()
         writer = ResultWriter(
             settings=parts.settings,
             clock=parts.clock,
@@ -59,23 +60,20 @@ class Worker:
             writer=writer,
             assembler=self._assembler(),
             janitor=self._janitor(),
-            heartbeat=self._heartbeat(owner),
+            heartbeat=self._heartbeat(),
             dead_workers=DeadWorkers(
-                rows=parts.storage.workers,
-                worker=owner,
-                # The folder is ours alone.
-                lives=lambda _: False,
+                rows=parts.storage.workers, lives=parts.storage.lives, worker=self.id
             ),
         )
         self.fleet.when_changed(parts.signals.engine_changed.set)
 
-    def _build_scheduler(self, owner: str) -> Scheduler:
+    def _build_scheduler(self) -> Scheduler:
         parts = self._parts
         return Scheduler(
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
-            owner=owner,
+            owner=self.id,
             speeds=self._speeds,
             weight_of=parts.quotas.weight_of,
             at_work=self._at_work,
@@ -140,12 +138,12 @@ class Worker:
         parts.signals.when_dropped(runner.drop_job)
         return runner
 
-    def _heartbeat(self, owner: str) -> Heartbeat:
+    def _heartbeat(self) -> Heartbeat:
         parts = self._parts
         return Heartbeat(
             clock=parts.clock,
             rows=parts.storage.workers,
-            worker=owner,
+            worker=self.id,
             replicas=self._replicas,
             at_work=self._at_work,
             faults=parts.faults,

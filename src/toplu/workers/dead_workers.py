@@ -1,26 +1,41 @@
-"""Finds the workers that are dead, and ends what they hold: leases, and what rows say of them."""
+"""Finds the workers that are dead, and ends what they hold: leases, rows, files."""
 
-from collections.abc import Callable
+import asyncio
+from datetime import timedelta
 
 import structlog
 
 from toplu.store.rows.workers import WorkerRows
+from toplu.store.worker_lives import WorkerLives
 
 log = structlog.get_logger()
 
+ROUND = timedelta(seconds=5)
+
 
 class DeadWorkers:
-    """Asked at a worker's start, when somebody saw a death, and now and then."""
+    """Looked for at a worker's start, when somebody saw a death, and every five seconds."""
 
-    def __init__(self, *, rows: WorkerRows, worker: str, lives: Callable[[str], bool]) -> None:
+    def __init__(self, *, rows: WorkerRows, lives: WorkerLives, worker: str) -> None:
         self._rows = rows
+        self._lives = lives
         self._worker = worker
-        self._lives = lives  # a worker, by its id
+
+    async def step(self) -> timedelta:
+        """Look once."""
+        await self.end()
+        return ROUND
 
     async def end(self) -> None:
         """End what dead workers hold: others may have it at once."""
-        # A worker lives before it holds anything, so that whoever is found dead now was so then.
-        owners = await self._rows.owners() - {self._worker}
-        if dead := sorted(owner for owner in owners if not self._lives(owner)):
+        # A worker lives before it holds anything: whoever holds and is found dead after, is.
+        owners = await self._rows.owners()
+        if dead := await asyncio.to_thread(self._dead, owners):
             leases = await self._rows.end(dead)
+            for worker in dead:
+                await asyncio.to_thread(self._lives.forget, worker)
             log.info("dead_workers_ended", workers=dead, leases=leases)
+
+    def _dead(self, owners: set[str]) -> list[str]:
+        known = (owners | self._lives.known()) - {self._worker}
+        return sorted(worker for worker in known if not self._lives.lives(worker))

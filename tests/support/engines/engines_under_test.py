@@ -146,7 +146,7 @@ async def remote_of(
 @asynccontextmanager
 async def launched(model: ModelSettings) -> AsyncIterator[EngineHandle]:
     with TemporaryDirectory() as folder:
-        running = await launch_of(model, Settings(data_dir=Path(folder)))()
+        running = await launch_of(model, Settings(), Path(folder))()
         try:
             yield running
         finally:

@@ -143,6 +143,7 @@ class ServerInTime:
             ),
             any_key_until_first=True,
         )
+        self._life = self.data.lives.begin(self.server.worker_id)
         while True:
             # A server that cannot begin ends, and whoever runs it starts it again.
             with contextlib.suppress(Exception):
@@ -194,4 +195,5 @@ class ServerInTime:
             _GRAVEYARD.append(task)
         _GRAVEYARD.append(self._loop)
         self._database._close()
+        self._life.close()
         asyncio.set_event_loop(None)

@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ BROKEN = ModelSettings(name="broken", engine="llama_cpp", source="path:/no/such.
 
 def a_fleet(*models: ModelSettings) -> Fleet:
     settings = Settings(models=models, engine_start_attempts_max=2)
-    return Fleet(settings, Catalogue(models), RestlessClock(), NO_GROUNDER)
+    return Fleet(settings, Catalogue(models), RestlessClock(), NO_GROUNDER, Path("unused"))
 
 
 async def test_every_model_of_the_catalogue_is_brought_up_or_given_up():

@@ -34,3 +34,16 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(ConfigurationError, match=r"cannot be used.*--data-dir"):
         DataFolder(tmp_path / "data").create()
+
+
+def test_a_whole_server_has_the_folder_alone_and_parts_of_one_share_it(tmp_path: Path) -> None:
+    first, second = DataFolder(tmp_path), DataFolder(tmp_path)
+    with first.owned():
+        for way in (second.owned, second.shared):
+            with pytest.raises(ConfigurationError, match="owned by another server"), way():
+                pass
+    refused = pytest.raises(ConfigurationError, match="owned by another server")
+    with first.shared(), second.shared(), refused, DataFolder(tmp_path).owned():
+        pass
+    with second.owned():
+        pass

@@ -49,8 +49,11 @@ class RunningEcho(Generic[AnyEcho]):
         await self.engine.close()
 
 
-def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
-    """Return what starts the engine of `model`, each call a new life."""
+def launch_of(model: ModelSettings, settings: Settings, prefixes: Path) -> Launch[Engine]:
+    """Return what starts the engine of `model`, each call a new life.
+
+    `prefixes` is the folder of what this process's engines compute of caches.
+    """
 
     async def launch() -> EngineHandle[Engine]:
         match model.engine:
@@ -61,7 +64,9 @@ def launch_of(model: ModelSettings, settings: Settings) -> Launch[Engine]:
                 projector_path = None
                 if (projector := projector_of(model)) is not None:
                     projector_path = await _find_model(projector, settings)
-                return await start_llama_cpp(model, path, settings, projector_path=projector_path)
+                return await start_llama_cpp(
+                    model, path, settings, prefixes=prefixes, projector_path=projector_path
+                )
             case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
             case "echo_embedder" | "onnx_embedder":

@@ -10,7 +10,7 @@ from toplu.engines.llama_cpp.child import ChildParameters, ChildReady
 from toplu.engines.llama_cpp.engine import LlamaCppEngine
 from toplu.fleet.processes.child import EnginePipes, WatchedChild, start_child
 from toplu.settings.server import ModelSettings, Settings
-from toplu.store.data_folder import DataFolder
+from toplu.store.worker_lives import new_prefix_folder
 
 CHILD_MODULE = "toplu.engines.llama_cpp.child"
 API_KEY_BYTES = 32
@@ -21,12 +21,12 @@ async def start_llama_cpp(
     model_path: Path,
     settings: Settings,
     *,
+    prefixes: Path,
     projector_path: Path | None = None,
 ) -> WatchedChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
-    data = DataFolder(settings.data_dir)
-    prefix_folder = await asyncio.to_thread(data.new_prefix_folder, model.name)
+    prefix_folder = await asyncio.to_thread(new_prefix_folder, prefixes / model.name)
     parameters = ChildParameters(
         model_path=str(model_path),
         projector_path=None if projector_path is None else str(projector_path),

@@ -39,16 +39,19 @@ class Database:
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
 
     @classmethod
-    async def open(cls, path: Path) -> "Database":
-        """Open the file, made or brought up to date as needed; its folder must exist."""
-        return await asyncio.to_thread(cls._open, path)
+    async def open(cls, path: Path, *, upgrades: bool = True) -> "Database":
+        """Open the file, made or brought up to date as needed; its folder must exist.
+
+        SchemaOlder: that was needed, and `upgrades` does not allow it.
+        """
+        return await asyncio.to_thread(cls._open, path, upgrades=upgrades)
 
     @classmethod
-    def _open(cls, path: Path) -> "Database":
+    def _open(cls, path: Path, *, upgrades: bool = True) -> "Database":
         writer = _connect(path, reads_only=False, pool_size=1)
         try:
             _use_write_ahead_log(writer, path)
-            migrate(writer)
+            migrate(writer, upgrades=upgrades)
         except BaseException:
             writer.dispose()
             raise

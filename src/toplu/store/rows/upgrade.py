@@ -28,10 +28,15 @@ COPIES_MAX = 2
 UNFINISHED = ".unfinished"
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
+class SchemaOlder(ConfigurationError):
+    """The tables are those of an older version, and others may be using them."""
+
+
+def migrate(engine: Engine, revision: str = "head", *, upgrades: bool = True) -> None:
     """Bring the tables up to a revision in one transaction, so that two processes take turns.
 
     ConfigurationError: a newer version wrote them, or there is no space; nothing has changed then.
+    SchemaOlder: they are not up to date, and `upgrades` does not allow it.
     """
     config = Config()
     scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
@@ -47,6 +52,12 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 f"(schema {', '.join(sorted(present - known))}); upgrade toplu to open it"
             )
         if present != set(scripts.get_heads()):
+            if not upgrades:
+                raise SchemaOlder(
+                    f"{engine.url.database}: written by an older version of toplu "
+                    f"(schema {', '.join(sorted(present)) or 'none'}); end what uses it and run "
+                    "`toplu serve` once, which brings it up to date"
+                )
             config.attributes["connection"] = connection
             _upgrade(connection, config, present, revision)
 
