@@ -159,3 +159,14 @@ class Share:
     weight: int = 1
     served: int = 0  # a counter of what was done for the project
     started: int = 0  # the lowest counter of those that waited when the project last had a turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """A number of answers, and what they used: what the next ones are expected to be like."""
+
+    answers: int = 0
+    usage: Usage = NO_TOKENS
+
+    def __add__(self, other: "Experience") -> "Experience":
+        return Experience(answers=self.answers + other.answers, usage=self.usage + other.usage)

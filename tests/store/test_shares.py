@@ -8,7 +8,7 @@ import pytest
 
 from support.fake_clock import FakeClock
 from support.store.rows import LEASE, a_job, keep_planned, lease, progress
-from toplu.job import WORK_SCALE, JobId, JobState, Lease, ProjectId, Share
+from toplu.job import WORK_SCALE, Experience, JobId, JobState, Lease, ProjectId, Share
 from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.rows import shares as shares_module
 from toplu.store.rows.jobs import JobRows
@@ -88,6 +88,35 @@ async def test_a_turn_never_takes_anything_off_a_share(jobs: JobRows, clock: Fak
     await leased(jobs, clock, share=Share(weight=2, served=10, started=5))
     share = (await jobs.competition("echo", clock.now())).shares[TEAM]
     assert share == Share(weight=2, served=100, started=90)
+
+
+async def test_a_project_has_the_experience_of_its_answers(jobs: JobRows, clock: FakeClock) -> None:
+    await keep_planned(jobs, a_job("one"), 10)
+    held = await leased(jobs, clock)
+    usage = Usage(prompt_tokens=100, cached_tokens=60, output_tokens=7)
+    # One has failed and one is a copy: neither was answered.
+    report = replace(progress(held, 4, 1), deduplicated=1, usage=usage)
+    for _ in range(2):
+        await jobs.record([report], clock.now())
+    known = (await jobs.competition("echo", clock.now())).experience
+    assert known == {TEAM: Experience(answers=3, usage=usage)}
+    assert (await jobs.competition("other", clock.now())).experience == {}
+
+
+async def test_the_last_answers_count_most_and_the_sums_stay_small(
+    jobs: JobRows, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares_module, "ANSWERS_MAX", 100)
+    await keep_planned(jobs, a_job("one"), 1000)
+    held = await leased(jobs, clock)
+    tokens = 0
+    for answers in range(1, 1001, 3):
+        tokens += 3 * (10 if answers < 500 else 30)
+        report = replace(progress(held, answers), usage=Usage(output_tokens=tokens))
+        await jobs.record([report], clock.now())
+    known = (await jobs.competition("echo", clock.now())).experience[TEAM]
+    assert known.answers <= 100
+    assert known.usage.output_tokens / known.answers == pytest.approx(30, rel=0.1)
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from toplu.batch.schedule.estimate import work_left
+from toplu.batch.schedule.estimate import NOTHING_KNOWN, Foreseen, work_left
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
-from toplu.job import Job, JobId, ProjectId
+from toplu.job import Experience, Job, JobId, ProjectId
 from toplu.replica import Capacity
 from toplu.store.rows.shares import Competition, Competitor
 
@@ -56,12 +56,16 @@ async def candidates_of(
     """Return all that the policy asks about. `target` is the time that a job ought to take."""
     projects = {competitor.project for competitor in competition.competitors}
     weights = {project: await weight_of(project) for project in projects}
+    known = competition.experience
+    engine = NOTHING_KNOWN.knowing(sum(known.values(), Experience()))
+    expected = {project: engine.knowing(known.get(project, Experience())) for project in projects}
     return Candidates(
         jobs=[
             queued_job(
                 competitor,
                 target=target,
                 waits=competitor.waits,
+                expected=expected[competitor.project],
                 lanes=load.busy.get(competitor.id, 0) + competition.lanes.get(competitor.id, 0),
             )
             for competitor in competition.competitors
@@ -73,9 +77,17 @@ async def candidates_of(
 
 
 def queued_job(
-    job: Competitor | Job, *, target: timedelta, waits: bool, lanes: int = 0
+    job: Competitor | Job,
+    *,
+    target: timedelta,
+    waits: bool,
+    lanes: int = 0,
+    expected: Foreseen = NOTHING_KNOWN,
 ) -> QueuedJob:
-    """Return the job as the policy sees it; so many lanes work for it."""
+    """Return the job as the policy sees it; so many lanes work for it.
+
+    `expected` is what its requests are taken for before one is finished.
+    """
     return QueuedJob(
         job=job.id,
         project=job.project,
@@ -83,7 +95,7 @@ def queued_job(
         created=job.created,
         target=min(job.created + target, job.expires),
         expires=job.expires,
-        work=work_left(job),
+        work=work_left(job, expected),
         lanes=lanes,
         waits=waits,
     )

@@ -21,7 +21,7 @@ from toplu.replica import EngineState
 # Half of the time up or down before a request was measured, a tenth when many were.
 DOUBT_LEAST = 0.1
 DOUBT_AT_FIRST = 0.4
-DOUBT_HALVES_AFTER = 8  # requests, as in `estimate.work_left`
+DOUBT_HALVES_AFTER = 8  # requests
 LONGEST = timedelta(days=3650)  # beyond it a time says nothing
 
 

@@ -224,6 +224,11 @@ shares = Table(
     Column("weight", BigInteger, nullable=False),
     Column("served", BigInteger, nullable=False),
     Column("started", BigInteger, nullable=False),
+    # So many of its last answers, and what they used.
+    Column("answers", BigInteger, nullable=False, server_default="0"),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
 )
 
 ledger = Table(

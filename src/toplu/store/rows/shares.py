@@ -1,8 +1,9 @@
-"""The projects that compete for an engine, and the share that each has had of it.
+"""The projects that compete for an engine, the share that each has had of it, and its experience.
 
 A share is a counter that only grows: with each lease it is raised to where the project begins,
 and with each group of results by the work of these, in the transaction that counts them, so that
-work is charged once, whichever server did it. Each function runs inside a transaction.
+work is charged once, whichever server did it. With it goes what the answers used: the sums of the
+last of them, halved whenever they are many. Each function runs inside a transaction.
 """
 
 import functools
@@ -12,11 +13,15 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Row,
     Select,
+    Update,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -25,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from toplu.job import WORK_SCALE, Job, JobId, ProjectId, RequestCounts, Share
+from toplu.job import WORK_SCALE, Experience, Job, JobId, ProjectId, RequestCounts, Share
 from toplu.money import TOKENS, Usage
 from toplu.store.rows.at_work import read_lanes
 from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
@@ -34,6 +39,9 @@ from toplu.store.rows.schema import Moment, jobs, shards, shares
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768
 OLDEST_MAX = 256
+# Of an experience: a project that changes its ways is known anew after so many.
+ANSWERS_MAX = 2048
+EXPERIENCED_TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
 # What a competitor is made of.
 COLUMNS = (
     *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
@@ -63,6 +71,7 @@ class Competition:
 
     competitors: list[Competitor]
     shares: dict[ProjectId, Share]
+    experience: dict[ProjectId, Experience]
     lanes: dict[JobId, int]  # at work for each job, in all workers but the one that asks
 
 
@@ -87,9 +96,11 @@ def read_competition(
         )
         for row in rows
     ]
+    known = connection.execute(select(shares).where(shares.c.engine == engine)).all()
     return Competition(
         competitors=competitors,
-        shares=_read_shares(connection, engine),
+        shares={ProjectId(row.project): _share_of(row) for row in known},
+        experience={ProjectId(row.project): _experience_of(row) for row in known},
         lanes=read_lanes(connection, engine, besides),
     )
 
@@ -148,12 +159,37 @@ def begin_turn(connection: Connection, job: Job, share: Share) -> None:
     )
 
 
-def charge(connection: Connection, job: Job, work: int) -> None:
-    """Add work that was done for the job to the share of its project."""
+def charge(connection: Connection, job: Job, work: int, gained: Experience) -> None:
+    """Add work that was done for the job to the share of its project, and the answers it gained."""
     connection.execute(
+        _charge(),
+        {
+            "of_engine": job.engine,
+            "of_project": job.project,
+            "work": work * WORK_SCALE,
+            "more_answers": gained.answers,
+            "answers_max": ANSWERS_MAX,
+            **{f"more_{name}": getattr(gained.usage, name) for name in EXPERIENCED_TOKENS},
+        },
+    )
+
+
+@functools.cache
+def _charge() -> Update:
+    both = {
+        name: shares.c[name] + bindparam(f"more_{name}")
+        for name in ("answers", *EXPERIENCED_TOKENS)
+    }
+    are_many = both["answers"] > bindparam("answers_max")
+    return (
         update(shares)
-        .where(_is_of(job))
-        .values(served=shares.c.served + work * WORK_SCALE // shares.c.weight)
+        .where(
+            shares.c.engine == bindparam("of_engine"), shares.c.project == bindparam("of_project")
+        )
+        .values(
+            served=shares.c.served + bindparam("work", type_=BigInteger) // shares.c.weight,
+            **{name: case((are_many, sums // 2), else_=sums) for name, sums in both.items()},
+        )
     )
 
 
@@ -161,9 +197,12 @@ def _is_of(job: Job) -> ColumnElement[bool]:
     return and_(shares.c.engine == job.engine, shares.c.project == job.project)
 
 
-def _read_shares(connection: Connection, engine: str) -> dict[ProjectId, Share]:
-    rows = connection.execute(select(shares).where(shares.c.engine == engine))
-    return {
-        ProjectId(row.project): Share(weight=row.weight, served=row.served, started=row.started)
-        for row in rows
-    }
+def _share_of(row: Row[Any]) -> Share:
+    return Share(weight=row.weight, served=row.served, started=row.started)
+
+
+def _experience_of(row: Row[Any]) -> Experience:
+    return Experience(
+        answers=row.answers,
+        usage=Usage(**{name: getattr(row, name) for name in EXPERIENCED_TOKENS}),
+    )

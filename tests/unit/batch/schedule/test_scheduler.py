@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from support.batch.batch_world import BatchWorld, line_of
-from toplu.batch.schedule.estimate import work_left
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.jobs import Progress
-from toplu.store.rows.shares import Competitor
 from toplu.store.rows.workers import Report, Worker, WorkerRows
 from toplu.workers.roster import Roster
 
@@ -45,15 +43,6 @@ async def lease(scheduler: Scheduler, lane: int = 0) -> Lease:
     held = await scheduler.lease_shard("echo", lane)
     assert held is not None
     return held
-
-
-async def find(world: BatchWorld, name: str) -> Competitor:
-    found = [
-        it
-        for it in (await world.jobs.competition("echo", world.clock.now())).competitors
-        if it.id == name
-    ]
-    return found[0]
 
 
 async def finish(world: BatchWorld, held: Lease, tokens: int = 10) -> None:
@@ -140,7 +129,8 @@ async def test_what_is_nearly_late_goes_first_once_the_speed_is_known(world: Bat
     speed = speeds.of("echo")
     speed.begin(world.clock.now())
     world.clock.advance(timedelta(minutes=1))
-    left = work_left(await find(world, "old"))
+    known = (await scheduler.candidates("echo", world.clock.now())).jobs
+    left = next(it.work for it in known if it.job == "old")
     tokens = round(left / (3.6 * 3600) * 60 / WORK_OF_OUTPUT_TOKEN)
     speed.add(Usage(output_tokens=tokens), world.clock.now())
     assert speed.work_per_second == pytest.approx(left / (3.6 * 3600), rel=0.03)
