@@ -28,6 +28,7 @@ import server_limit
 import server_limit_http
 import structured_decoding
 import tiny_job
+import vllm_batches
 from sizes import Size
 from targets import Target, at_least, at_most
 
@@ -194,6 +195,20 @@ BENCHMARKS = (
         title="start of the command line over the bare interpreter",
         measure=command_start.measure,
         targets={"help_over_bare": at_most(10.0)},
+    ),
+    Benchmark(
+        name="B19",
+        title="a batch on a real vLLM, beside a plain client on lines in order",
+        measure=vllm_batches.measure,
+        targets={
+            "ample_toplu_over_sorted_by_seconds": at_least(0.95),
+            "ample_toplu_over_script_by_seconds": at_least(1.0),
+            "short_toplu_over_sorted_by_seconds": at_least(0.95),
+            "short_toplu_over_script_by_seconds": at_least(1.0),
+            "short_toplu_reused_of_the_bound": at_least(0.9),
+            "unshared_toplu_over_sorted_by_seconds": at_least(0.98),
+        },
+        is_selected=False,
     ),
     Benchmark(
         name="idle-connections",

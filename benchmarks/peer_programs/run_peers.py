@@ -49,9 +49,16 @@ def started(program: str, *arguments: str, python: Path) -> Iterator[tuple[str, 
         process.wait(START_SECONDS_MAX)
 
 
-def run_script(address: str, bodies: list[dict[str, Any]], *, in_flight: int) -> Figures:
+def run_script(
+    address: str,
+    bodies: list[dict[str, Any]],
+    *,
+    in_flight: int,
+    model: str = "openai/any",
+    python: Path = PYTHON,
+) -> Figures:
     """Run the asyncio script."""
-    return _run("script.py", address, "openai/any", bodies, in_flight)
+    return _run("script.py", address, model, bodies, in_flight, python=python)
 
 
 @contextlib.contextmanager
@@ -98,11 +105,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 def _run(
-    program: str, address: str, model: str, bodies: list[dict[str, Any]], how_many: int
+    program: str,
+    address: str,
+    model: str,
+    bodies: list[dict[str, Any]],
+    how_many: int,
+    *,
+    python: Path = PYTHON,
 ) -> Figures:
     with _in_a_file(bodies) as path:
         done = subprocess.run(
-            [str(PYTHON), str(HERE / program), address, model, path, str(how_many)],
+            [str(python), str(HERE / program), address, model, path, str(how_many)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=RUN_SECONDS_MAX,

@@ -15,15 +15,15 @@ STOP_SECONDS = 60
 @contextmanager
 def running_program(
     command: Sequence[str], *, health_url: str, log: Path, environment: Mapping[str, str]
-) -> Iterator[None]:
-    """Run the command while the block does, which begins when the URL is healthy."""
+) -> Iterator[int]:
+    """Run the command while the block does, which begins when the URL is healthy; yield its id."""
     variables = clean_environment() | environment
     variables.pop("PYTHONPATH", None)  # it has packages of its own
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=output)
     try:
         eventually(lambda: _is_healthy(health_url, process, log))
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)

@@ -40,12 +40,12 @@ def server(request: pytest.FixtureRequest) -> LocalServer:
 
 @contextmanager
 def _before_vllm(folder: Path, *options: str) -> Iterator[LocalServer]:
-    with running_vllm(folder, *options) as url:
+    with running_vllm(folder, *options) as vllm:
         model = ModelSettings(
             name="smol",
             aliases=("gemini-*",),
             engine="openai_server",
-            servers=(ServerSettings(url=url, model=MODEL),),
+            servers=(ServerSettings(url=f"{vllm.url}/v1", model=MODEL),),
             context_tokens=CONTEXT_TOKENS,
             output_tokens_max=512,
         )

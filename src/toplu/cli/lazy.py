@@ -22,7 +22,7 @@ HELP = {
     "batches": "Work with the batches of a running server.",
     "watch": "Show what batches wait for until they end.",
     "keys": "Make, list and revoke API keys.",
-    "models": "List the catalogue and fetch model files.",
+    "models": "List the catalogue, fetch model files and ask models.",
     "search": "Add, list and remove documents to search in.",
     "projects": "Show projects and change their tiers.",
     "usage": "Show tokens and cost by project, model and day.",

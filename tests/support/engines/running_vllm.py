@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,17 @@ ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RunningVllm:
+    """A server that answers."""
+
+    url: str  # without `/v1`
+    pid: int
+
+
 @contextmanager
-def running_vllm(folder: Path, *options: str) -> Iterator[str]:
-    """Yield the URL of its API, with `/v1`."""
+def running_vllm(folder: Path, *options: str) -> Iterator[RunningVllm]:
+    """Yield a server; what the options say goes before what is usual here."""
     if not (HOME / "ready").exists():
         pytest.fail("vLLM is missing: make .vllm/ready")
     port = free_port()
@@ -56,5 +65,5 @@ def running_vllm(folder: Path, *options: str) -> Iterator[str]:
         health_url=f"{url}/health",
         log=folder / "vllm.log",
         environment=ENVIRONMENT,
-    ):
-        yield f"{url}/v1"
+    ) as pid:
+        yield RunningVllm(url, pid)

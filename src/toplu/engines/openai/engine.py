@@ -76,10 +76,10 @@ class OpenaiEngine:
     ) -> None:
         self._connection = connection
         self._remote = remote
-        self._model = NamedModel(connection, server.model)
-        self._counter = TokenCounter(connection)
-        self._load = LoadReader(connection)
-        self._marks = RequestMarks(connection.name)
+        self.model = NamedModel(connection, server.model)
+        self.counter = TokenCounter(connection)
+        self.figures = LoadReader(connection)
+        self.marks = RequestMarks(connection.name)
         self._cached_tokens = CachedTokens(connection.name)
         self._takes_tools = True  # as far as is known
 
@@ -97,11 +97,11 @@ class OpenaiEngine:
 
     async def check(self) -> None:
         """Return if the server is fit to be asked, or raise ServerFault."""
-        await self._model.check()
+        await self.model.check()
 
     async def load(self) -> ServerLoad | None:
         """Return the server's own figures, None if it has none."""
-        load = await self._load.read()
+        load = await self.figures.read()
         if load is not None:
             self._cached_tokens.compare(load)
         return load
@@ -131,13 +131,13 @@ class OpenaiEngine:
     ) -> int:
         conversation = write_conversation(turns, functions, self._calls)
         async with self._connection.deadline():
-            return await self._counter.count(await self._model.name(), conversation)
+            return await self.counter.count(await self.model.name(), conversation)
 
     async def count_prefix(self, prompt: Prompt) -> int:
         conversation = write_conversation(prompt.turns, prompt.functions, self._calls)
         asked = conversation | {"add_generation_prompt": False}
         async with self._connection.deadline():
-            return await self._counter.count(await self._model.name(), asked)
+            return await self.counter.count(await self.model.name(), asked)
 
     async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
         pass  # a server keeps what it computed as it likes
@@ -169,7 +169,7 @@ class OpenaiEngine:
         forwarder = Forwarder(listener)
         for way in find_ways(prompt, self._remote, takes_tools=self._takes_tools):
             try:
-                reply = await self._in_way(way, prompt, index, seed, forwarder.listener)
+                reply = await self.in_way(way, prompt, index, seed, forwarder.listener)
             except InvalidArgument as error:
                 refusal = refusal or error
                 is_too_long = isinstance(error, TooLong) and not way.form_in_prompt
@@ -197,9 +197,10 @@ class OpenaiEngine:
             self._takes_tools = False
             log.info("server_takes_no_tools", server=self._connection.name, reason=refusal.message)
 
-    async def _in_way(
+    async def in_way(
         self, way: Way, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
+        """Return a candidate that is asked for in this way."""
         structure = prompt.structure
         # A candidate in quotes that are none of it comes without them.
         is_quoted = structure is not None and structure.bare and way.form is not Form.GRAMMAR
@@ -217,7 +218,7 @@ class OpenaiEngine:
         self, way: Way, prompt: Prompt, index: int, seed: int, listener: Listener | None
     ) -> Reply:
         parts = ReplyParts(index=index, top_logprobs=prompt.top_logprobs or 0)
-        body = write_body(prompt, await self._model.name(), seed, self._remote, way)
+        body = write_body(prompt, await self.model.name(), seed, self._remote, way)
         try:
             return await self._called(way, prompt, body, parts, listener)
         except InvalidArgument as refusal:
@@ -240,9 +241,9 @@ class OpenaiEngine:
     ) -> Reply:
         """Return the reply with its calls, in whichever form the server makes them."""
         functions = prompt.functions
-        marks = self._marks.write(prompt, self._load.software)
+        marks = self.marks.write(prompt, self.figures.software)
         heard = text_listener(listener, functions)
-        reply = await self._marks.ask(lambda marked: self._ask(body | marked, parts, heard), marks)
+        reply = await self.marks.ask(lambda marked: self._ask(body | marked, parts, heard), marks)
         self._cached_tokens.note(reply.usage)
         completion = reply.completion
         if functions is None:

@@ -43,7 +43,12 @@ class TokenCounter:
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
-        self._ways = [self._by_llama_cpp, self._by_vllm, self._by_answer]
+        self.way = ""  # as the table names it: the one that counted last
+        self._ways = {
+            "/chat/completions/input_tokens": self._by_llama_cpp,
+            "/tokenize": self._by_vllm,
+            "an answer of one token": self._by_answer,
+        }
 
     async def count(self, model: str, conversation: dict[str, Any]) -> int:
         """Return the number of tokens of the filled chat template."""
@@ -51,15 +56,17 @@ class TokenCounter:
         *others, last = self._ways
         for way in others:
             try:
-                count = await way(asked)
+                count = await self._ways[way](asked)
             except UnknownWay:
-                self._ways.remove(way)
+                del self._ways[way]
             except InvalidArgument:
                 # It reads this path in another way, or the next way finds the same.
                 continue
             else:
+                self.way = way
                 return count
-        return await last(asked)
+        self.way = last
+        return await self._ways[last](asked)
 
     async def _by_llama_cpp(self, asked: dict[str, Any]) -> int:
         return (await self._ask("/chat/completions/input_tokens", asked, InputTokens)).input_tokens
