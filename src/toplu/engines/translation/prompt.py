@@ -192,7 +192,7 @@ def _part_violations(content: Content, role: Role, path: str) -> Iterator[FieldV
                 f"{path}.parts[{index}].data",
                 "required oneof field 'data' must have one initialized field",
             )
-        elif part.text is not None and not _is_unicode(part.text):
+        elif part.text is not None and not is_unicode(part.text):
             yield _violation(f"{path}.parts[{index}].text", "text has half a surrogate pair")
         for field, reason in history.part_violations(part, role):
             yield _violation(f"{path}.parts[{index}].{field}", reason)
@@ -218,7 +218,7 @@ def _config_violations(config: GenerationConfig, bounds: SchemaBounds) -> Iterat
             "generation_config.stop_sequences",
             f"there must be at most {STOP_SEQUENCES_MAX} stop sequences.",
         )
-    if not all(stop and _is_unicode(stop) for stop in stops):
+    if not all(stop and is_unicode(stop) for stop in stops):
         yield _violation(
             "generation_config.stop_sequences", "a stop sequence must be text that is not empty."
         )
@@ -231,7 +231,10 @@ def _config_violations(config: GenerationConfig, bounds: SchemaBounds) -> Iterat
         yield _violation(path, reason)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether the text can be written; half a surrogate pair cannot."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -16,6 +16,7 @@ from toplu.engines.translation.answer import prompt_details, text_tokens, write_
 from toplu.engines.translation.answer_chunks import AnswerChunks
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.engines.translation.prompt import read_prefix, read_prompt, read_turns
+from toplu.fleet.adapters.frames import Frames
 from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.fleet.work import (
     Answer,
@@ -49,6 +50,7 @@ class PromptAdapter:
     def __init__(self, model: ModelSettings, grounder: Grounder) -> None:
         self._model = model
         self._grounder = grounder
+        self._frames = Frames()
         self._attempts_max = model.remote.structured_attempts_max or model.structure_attempts_max
 
     async def read(self, work: Work[Any]) -> Attempt[Engine, Any]:
@@ -129,7 +131,10 @@ class PromptAdapter:
 
     async def _ground(self, work: Work[Any]) -> Grounded:
         request = await _joined(work)
-        prompt = await _read(read_prompt, request, self._model)
+        prompt = self._frames.find(request)
+        if prompt is None:
+            prompt = await _read(read_prompt, request, self._model)
+            self._frames.keep(request, prompt)
         if self._model.is_remote:
             prompt = replace(prompt, project=work.project, is_urgent=work.interactive)
         grounded = await self._grounder.ground(request, prompt, self._model)
