@@ -78,6 +78,7 @@ class Api:
             blobs=parts.storage.blobs,
             quotas=parts.quotas,
             created=parts.signals.created,
+            planned=parts.signals.planned,
         )
 
     def _routes(self) -> list[BaseRoute]:

@@ -116,6 +116,7 @@ class BatchWorld:
                 settings=self.settings, clock=self.clock, rows=ProjectRows(self.database)
             ),
             created=Wakeup(),
+            planned=lambda: None,
         )
 
     def lookup(self) -> Lookup:

@@ -1,6 +1,6 @@
 """The last step of hop 2: what has its input kept becomes a job, if its project has room for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,8 +9,10 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import Wakeup
+from toplu.batch.plan.ordering import PlanRules
+from toplu.batch.plan.planner import plan_at_creation
 from toplu.clock import Clock, random_id
-from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts
+from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts, Shard
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -60,7 +62,9 @@ class Admission:
         blobs: Blobs,
         quotas: Quotas,
         created: Wakeup,
+        planned: Callable[[], None],
     ) -> None:
+        self._settings = settings
         self._prices = {model.name: settings.prices_of(model) for model in settings.models}
         self._life = timedelta(seconds=settings.job_life_seconds)
         self._clock = clock
@@ -68,6 +72,7 @@ class Admission:
         self._blobs = blobs
         self._quotas = quotas
         self._created = created  # set when there is a job to plan
+        self._planned = planned  # called when there are shards to lease
 
     @asynccontextmanager
     async def keeping_input(self, job: JobId) -> AsyncIterator[None]:
@@ -81,8 +86,28 @@ class Admission:
 
     async def admit(self, it: Candidate) -> Job:
         """Return the PENDING job, durable with its input; if it is refused, the input goes."""
+        async with self.keeping_input(it.id):
+            rules = PlanRules.of(self._settings, it)
+            shards = await plan_at_creation(self._blobs, rules, it.id, size_bytes=it.size_bytes)
+            job = self._job_of(it, shards)
+            tier = await self._quotas.tier_of(job.project)
+            await self._jobs.create(
+                job,
+                unfinished_max=await self._quotas.concurrent_batches_max(job.project),
+                enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
+                cut=shards,
+            )
+        log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
+        if job.planned:
+            log.info("job_planned", job=job.id, shards=len(shards), whole=True)
+            self._planned()
+        else:
+            self._created.set()
+        return job
+
+    def _job_of(self, it: Candidate, shards: list[Shard]) -> Job:
         now = self._clock.now()
-        job = Job(
+        return Job(
             id=it.id,
             project=it.project,
             model=it.model,
@@ -92,7 +117,8 @@ class Admission:
             input_form=it.input_form,
             input_file=it.input_file,
             input_sha256=it.input_sha256,
-            counts=RequestCounts(total=it.total),
+            counts=RequestCounts(total=sum(shard.count for shard in shards) or it.total),
+            planned=bool(shards),
             prices=self._prices[it.engine],
             priority=it.priority,
             tokens_estimate=-(-it.size_bytes // BYTES_OF_A_TOKEN),
@@ -101,13 +127,3 @@ class Admission:
             expires=now + self._life,
             retry_of=it.retry_of,
         )
-        async with self.keeping_input(job.id):
-            tier = await self._quotas.tier_of(job.project)
-            await self._jobs.create(
-                job,
-                unfinished_max=await self._quotas.concurrent_batches_max(job.project),
-                enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
-            )
-        log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
-        self._created.set()
-        return job

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 import msgspec
 
@@ -28,7 +28,7 @@ from toplu.batch.plan.sort_key import (
     unique_digest,
 )
 from toplu.errors import InvalidArgument
-from toplu.job import Job, Method
+from toplu.job import Method
 from toplu.settings.model import ModelSettings
 from toplu.settings.server import Deduplication, Settings
 from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
@@ -50,6 +50,19 @@ END = b"\x00"
 PLACE = struct.Struct(">IQII")
 
 
+class Planned(Protocol):
+    """The parts of a job that its plan depends on."""
+
+    @property
+    def method(self) -> Method: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def engine(self) -> str: ...
+
+
 class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules that a plan follows, beside the input."""
 
@@ -63,8 +76,8 @@ class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
     shard_bytes_max: int
 
     @classmethod
-    def of(cls, settings: Settings, job: Job) -> Self:
-        """Return the rules for a job."""
+    def of(cls, settings: Settings, job: Planned) -> Self:
+        """Return the rules for a job, be it only about to be one."""
         return cls(
             method=job.method,
             batch_model=job.model,

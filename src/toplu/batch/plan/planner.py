@@ -4,7 +4,8 @@
           └─ large ──▶ order of its first requests ──▶ begun ──▶ whole order, in a child ──▶ planned
 
 `Planner` takes what nobody began to plan and never takes long; `Orderer` plans the rest of what
-it began. Lines that are no requests are planned too: they become error results.
+it began. A job that is very small is planned as it is created, and neither sees it. Lines that are
+no requests are planned too: they become error results.
 """
 
 import asyncio
@@ -30,7 +31,28 @@ from toplu.workers.storage_faults import StorageFaults
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
+# Input so short is planned while its client waits: it takes less time than to come back to it.
+AT_CREATION_BYTES_MAX = 64 * 1024
 GONE = "The input of the batch is gone."
+
+
+async def plan_at_creation(
+    blobs: Blobs, rules: PlanRules, job: JobId, *, size_bytes: int
+) -> list[Shard]:
+    """Return the shards of a very small job whose input is kept, once its order is durable.
+
+    None: it is the planner's, which also fails a job whose input is wrong as a whole.
+    """
+    if size_bytes > AT_CREATION_BYTES_MAX:
+        return []
+    try:
+        head = await asyncio.to_thread(plan_head, blobs.local(paths.input_lines(job)), rules)
+    except InvalidArgument:
+        return []
+    if not (head.is_whole and head.shards):
+        return []
+    await blobs.put(paths.order(job), _one(head.order))
+    return _number(job, head.shards)
 
 
 class Planner:

@@ -8,6 +8,7 @@ a whole before the state moves, so a crash in between only writes it again.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import structlog
@@ -27,6 +28,7 @@ from toplu.workers.storage_faults import StorageFaults
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
+IN_MEMORY_MAX = 4096  # results whose places need no file
 RESULT_MIME_TYPE = "application/jsonl"
 
 
@@ -107,15 +109,19 @@ class Assembler:
             await self._blobs.delete(paths.input_lines(job.id))
 
     async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
-        async with self._blobs.workshop() as folder:
-            with Placements(folder / "placements", job.counts.total) as placements:
-                for shard in await self._jobs.shards(job.id):
-                    segments = await self._jobs.segments(job.id, shard.number)
-                    await asyncio.to_thread(self._place, placements, shard, segments)
-                pieces = placements.output(self._results, job.id)
-                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                    digest.update(piece)
-                    yield piece
+        total = job.counts.total
+        async with AsyncExitStack() as held:
+            path = None
+            if total > IN_MEMORY_MAX:
+                path = await held.enter_async_context(self._blobs.workshop()) / "placements"
+            placements = held.enter_context(Placements(path, total))
+            for shard in await self._jobs.shards(job.id):
+                segments = await self._jobs.segments(job.id, shard.number)
+                await asyncio.to_thread(self._place, placements, shard, segments)
+            pieces = placements.output(self._results, job.id)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                digest.update(piece)
+                yield piece
 
     def _place(self, placements: Placements, shard: Shard, segments: list[Segment]) -> None:
         """Put down where the shard's results lie."""

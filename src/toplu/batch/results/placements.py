@@ -1,14 +1,15 @@
-"""The place of each request's result, on disk: a fixed-size record each, in input order.
+"""The place of each request's result: a fixed-size record each, in input order.
 
     record i:  shard u32 │ epoch u32 │ offset u64 │ length u32        little endian
 
 Results lie in the result log as they came, shard by shard. The records are written while the
 segments are scanned, and read back from the first to the last: memory is bounded by one shard and
-by one span of the output, whatever the size of the job.
+by one span of the output, whatever the size of the job. They are on disk, those of a small job in
+memory.
 """
 
+import io
 import itertools
-import os
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -49,12 +50,16 @@ def entries_of(
 
 
 class Placements:
-    """The records of one job, in a file of their own."""
+    """The records of one job, in a file of their own; `path` is None where that is in memory."""
 
-    def __init__(self, path: Path, total: int) -> None:
+    def __init__(self, path: Path | None, total: int) -> None:
         self._total = total
-        self._file = path.open("x+b", buffering=0)
-        self._file.truncate(total * RECORD.size)
+        self._file: io.FileIO | io.BytesIO
+        if path is None:
+            self._file = io.BytesIO(bytes(total * RECORD.size))
+        else:
+            self._file = io.FileIO(path, "x+")
+            self._file.truncate(total * RECORD.size)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +69,6 @@ class Placements:
 
     def put(self, shard: int, entries: dict[int, tuple[int, Entry]]) -> None:
         """Put down where the results of a shard lie; the keys are the indexes of its requests."""
-        descriptor = self._file.fileno()
         # Neighbours are written together.
         indexes = sorted(entries)
         for _, run in itertools.groupby(enumerate(indexes), key=lambda pair: pair[1] - pair[0]):
@@ -73,16 +77,25 @@ class Placements:
                 RECORD.pack(shard, epoch, entry.offset, entry.length)
                 for epoch, entry in (entries[index] for index in together)
             )
-            _write_all(descriptor, records, together[0] * RECORD.size)
+            self._write_all(records, together[0] * RECORD.size)
+
+    def _write_all(self, data: bytes, offset: int) -> None:
+        """Write all of the data: a disk that becomes full takes a part of it before it fails."""
+        self._file.seek(offset)
+        rest = memoryview(data)
+        while rest:
+            written = self._file.write(rest)
+            assert written is not None, "it is no pipe"
+            rest = rest[written:]
 
     def _spans(self) -> Iterator[list[Placement]]:
         """Yield the placements in input order, as many at a time as results go into memory."""
-        descriptor = self._file.fileno()
         span: list[Placement] = []
         size_bytes = 0
         for first in range(0, self._total, RECORDS_AT_ONCE):
             count = min(RECORDS_AT_ONCE, self._total - first)
-            records = os.pread(descriptor, count * RECORD.size, first * RECORD.size)
+            self._file.seek(first * RECORD.size)
+            records = self._file.read(count * RECORD.size)
             for index, fields in enumerate(RECORD.iter_unpack(records), start=first):
                 placement = Placement(index, *fields)
                 if not placement.epoch:
@@ -117,14 +130,6 @@ class Placements:
                 jsonl.with_number(line, placement.index + 1) + b"\n"
                 for placement, line in zip(span, lines, strict=True)
             )
-
-
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """Write all of the data: a disk that becomes full takes a part of it before it fails."""
-    rest = memoryview(data)
-    while rest:
-        written = os.pwrite(descriptor, rest, offset)
-        rest, offset = rest[written:], offset + written
 
 
 def _read(results: ResultLog, job: JobId, span: list[Placement]) -> list[bytes]:

@@ -66,8 +66,14 @@ class LeasedShard:
         This is the whole of crash recovery: a result that is in the log, whether or not the
         database had heard of it, is not computed again.
         """
-        sealed, finished = await asyncio.to_thread(_read_finished, lease.shard, results)
+        sealed: tuple[Segment, ...] = ()
+        finished: dict[int, Entry] = {}
+        if lease.shard.epoch > 1:
+            sealed, finished = await asyncio.to_thread(_read_finished, lease.shard, results)
         lines = await order.read_shard(blobs, lease.shard, settings.line_bytes_max)
+        labels = LabelSums()
+        if finished:
+            labels = await asyncio.to_thread(sums_by_label, lease.job.method, lines, finished)
         return cls(
             lease,
             _unfinished(lines, finished),
@@ -75,7 +81,7 @@ class LeasedShard:
             failed=sum(not entry.succeeded for entry in finished.values()),
             deduplicated=sum(entry.is_copy for entry in finished.values()),
             usage=total(entry.usage for entry in finished.values()),
-            labels=await asyncio.to_thread(sums_by_label, lease.job.method, lines, finished),
+            labels=labels,
             share_cache=share_cache,
         )
 

@@ -93,7 +93,8 @@ class ResultLog:
         """
         path = self._path(job, shard, epoch)
         data = b"".join(_pack(record) for record in records)
-        with self._open_for_append(path, is_first=at == 0) as file:
+        is_first = at == 0
+        with self._open_for_append(path, is_first=is_first) as file:
             size_bytes = os.fstat(file.fileno()).st_size
             assert size_bytes >= at, "committed results are never cut off"
             if size_bytes > at:
@@ -105,6 +106,10 @@ class ResultLog:
                 # Half a record would hide what is appended behind it.
                 os.ftruncate(file.fileno(), at)
                 raise
+        if is_first:
+            # Behind the content: to sync that has most often made the names durable with it.
+            sync_folder(path.parent)
+            sync_folder(self._root)
         return at + len(data)
 
     def scan(self, job: JobId, shard: int, epoch: int, limit_bytes: int | None = None) -> Scan:
@@ -166,12 +171,9 @@ class ResultLog:
             return
 
     def _open_for_append(self, path: Path, *, is_first: bool) -> BinaryIO:
-        if is_first and not path.exists():
-            if not path.parent.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                sync_folder(self._root)
+        if is_first:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-            sync_folder(path.parent)
         return path.open("r+b", buffering=0)
 
     def _folder(self, job: JobId) -> Path:

@@ -1,6 +1,6 @@
 """Jobs and shards as rows, and the moves of a job; each function runs inside a transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -187,7 +187,7 @@ def plan_job(
     )
     if not planned.rowcount:
         return False
-    _insert_shards(connection, job_id, cut)
+    insert_shards(connection, job_id, cut)
     assert _requests_in_shards(connection, job_id) == total, "the shards hold all requests"
     if not total:
         # No shard will ever be leased, and it is the first lease that sets a job running.
@@ -210,7 +210,7 @@ def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: date
     )
     if not begun.rowcount:
         return False
-    _insert_shards(connection, job_id, cut)
+    insert_shards(connection, job_id, cut)
     return True
 
 
@@ -219,7 +219,8 @@ def _requests_in_shards(connection: Connection, job_id: JobId) -> int:
     return int(connection.execute(count).scalar_one())
 
 
-def _insert_shards(connection: Connection, job_id: JobId, cut: list[Shard]) -> None:
+def insert_shards(connection: Connection, job_id: JobId, cut: Sequence[Shard]) -> None:
+    """Add shards of the job."""
     assert all(shard.job == job_id and shard.epoch == 0 for shard in cut), (
         "the shards are untouched"
     )

@@ -35,15 +35,23 @@ class JobRows:
         self._database = database
 
     async def create(
-        self, job: Job, unfinished_max: int, enqueued_tokens_max: int | None = None
+        self,
+        job: Job,
+        unfinished_max: int,
+        enqueued_tokens_max: int | None = None,
+        cut: Sequence[Shard] = (),
     ) -> None:
         """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
 
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
+        `cut` are the shards of a job that is planned already, and of no other.
         """
-        await self._database.write(
-            lambda c: job_mapping.insert_job(c, job, unfinished_max, enqueued_tokens_max)
-        )
+
+        def insert(connection: Connection) -> None:
+            job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
+            job_mapping.insert_shards(connection, job.id, cut)
+
+        await self._database.write(insert)
 
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
         return await self._find(jobs.c.project == project, jobs.c.id == job_id)

@@ -6,6 +6,7 @@ import pytest
 from support.batch.batch_world import PROJECT, BatchWorld, record, taken
 from support.store.rows import end_others
 from toplu.batch import paths
+from toplu.batch.results import assembler
 from toplu.job import JobId, JobState
 from toplu.store.rows.files import FileRows
 
@@ -23,9 +24,11 @@ async def finish_shards(world: BatchWorld, count: int) -> None:
             await end_others(world.jobs, "nobody")
 
 
+@pytest.mark.parametrize("in_memory_max", [0, 12])
 async def test_results_stand_in_input_order_whatever_order_they_came_in(
-    world: BatchWorld,
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch, in_memory_max: int
 ) -> None:
+    monkeypatch.setattr(assembler, "IN_MEMORY_MAX", in_memory_max)
     await world.planned_job("one", 12)
     await finish_shards(world, 3)
     await world.assembler().step()
@@ -77,12 +80,12 @@ async def test_a_job_that_cannot_be_assembled_does_not_hold_up_the_next(
     segment = next((tmp_path / "results" / "one").glob("*.log"))
     content = segment.read_bytes()
     segment.write_bytes(b"")
-    assembler = world.assembler()
-    await assembler.step()
-    await assembler.step()
+    assembling = world.assembler()
+    await assembling.step()
+    await assembling.step()
     assert (await world.job("two")).state is JobState.SUCCEEDED
     assert (await world.job("one")).state is JobState.RUNNING
     segment.write_bytes(content)
-    await assembler.step()
-    await assembler.step()
+    await assembling.step()
+    await assembling.step()
     assert (await world.job("one")).state is JobState.SUCCEEDED

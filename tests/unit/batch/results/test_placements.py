@@ -1,8 +1,9 @@
 """Placements: results are read back in input order, wherever they lie."""
 
-import os
+import io
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,16 +23,21 @@ def put_all(made: Placements, log: ResultLog, shard: int, epochs: int) -> None:
     made.put(shard, entries)
 
 
+@pytest.mark.parametrize("name", ["placements", None])
 @pytest.mark.parametrize(("records_at_once", "output_bytes"), [(7, 10**6), (1000, 50), (3, 1)])
 def test_results_are_read_in_input_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records_at_once: int, output_bytes: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    records_at_once: int,
+    output_bytes: int,
+    name: str | None,
 ) -> None:
     monkeypatch.setattr(placements, "RECORDS_AT_ONCE", records_at_once)
     monkeypatch.setattr(placements, "OUTPUT_BYTES", output_bytes)
     log = ResultLog(tmp_path / "results")
     indexes = list(range(60))
     random.Random(3).shuffle(indexes)
-    with Placements(tmp_path / "placements", 60) as made:
+    with Placements(None if name is None else tmp_path / name, 60) as made:
         for shard in range(6):
             own = indexes[10 * shard : 10 * shard + 10]
             for epoch, part in ((1, own[:4]), (2, own[4:])):
@@ -60,12 +66,12 @@ def test_a_write_that_takes_only_a_part_is_gone_on_with(
     log = ResultLog(tmp_path / "results")
     records = [Record(index=index, succeeded=True, payload=b"%d" % index) for index in range(9)]
     log.append(JOB, 0, 1, records, at=0)
-    write = os.pwrite
 
-    def write_a_part(descriptor: int, data: memoryview, offset: int) -> int:
-        return write(descriptor, data[:7], offset)
+    class Filling(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:7])
 
-    monkeypatch.setattr(os, "pwrite", write_a_part)
+    monkeypatch.setattr(io, "FileIO", Filling)
     with Placements(tmp_path / "placements", 9) as made:
         put_all(made, log, 0, 1)
         lines = b"".join(made.output(log, JOB)).splitlines()
