@@ -39,7 +39,7 @@ from toplu.store.rows.schema import Moment, jobs, shards, shares
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768
 OLDEST_MAX = 256
-# Of an experience: a project that changes its ways is known anew after so many.
+# Of an experience: a project that changes its ways is known again after so many.
 ANSWERS_MAX = 2048
 EXPERIENCED_TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
 # What a competitor is made of.
