@@ -6,11 +6,21 @@ from datetime import timedelta
 import pytest
 
 from support.fake_clock import NOON, FakeClock
-from support.store.rows import PROJECT, a_file, a_job, keep_planned, lease, progress, some_shards
+from support.store.rows import (
+    PROJECT,
+    a_file,
+    a_job,
+    due,
+    keep_planned,
+    lease,
+    progress,
+    some_shards,
+)
 from toplu.errors import RequestError, ResourceExhausted
 from toplu.job import MOVES, JobId, JobState, ProjectId
 from toplu.store.rows.files import FileRows, FileSource
 from toplu.store.rows.jobs import JobRows, PageMark
+from toplu.store.rows.steps import StepKind
 
 ONE = JobId("one")
 LATER = NOON + timedelta(minutes=5)
@@ -68,7 +78,7 @@ async def test_the_oldest_unplanned_job_is_planned_first(jobs: JobRows) -> None:
     await jobs.create(a_job("old", minutes=1), unfinished_max=9)
     await jobs.create(a_job("oldest", minutes=0), unfinished_max=9)
     await jobs.move(JobId("oldest"), JobState.CANCELLED, NOON)
-    found = await jobs.next_unplanned(begun=False)
+    found = await due(jobs, StepKind.PLAN)
     assert found is not None
     assert found.id == "old"
     shards = some_shards("old", 3, 2)
@@ -77,7 +87,7 @@ async def test_the_oldest_unplanned_job_is_planned_first(jobs: JobRows) -> None:
     planned = await jobs.find(PROJECT, JobId("old"))
     assert planned is not None
     assert (planned.planned, planned.counts.total, planned.updated) == (True, 5, LATER)
-    found = await jobs.next_unplanned(begun=False)
+    found = await due(jobs, StepKind.PLAN)
     assert found is not None
     assert found.id == "young"
 
@@ -95,11 +105,11 @@ async def test_a_plan_comes_too_late_for_a_job_that_is_final_gone_or_planned(job
 
 async def test_a_job_without_requests_is_complete_at_once(jobs: JobRows) -> None:
     await keep_planned(jobs, a_job())
-    complete = await jobs.next_complete()
+    complete = await due(jobs, StepKind.ASSEMBLE)
     assert complete is not None
     assert complete.state is JobState.RUNNING
     assert await jobs.succeed(ONE, LATER) is not None
-    assert await jobs.next_complete() is None
+    assert await due(jobs, StepKind.ASSEMBLE) is None
 
 
 async def test_a_job_is_complete_when_its_last_shard_is(jobs: JobRows, clock: FakeClock) -> None:
@@ -107,11 +117,11 @@ async def test_a_job_is_complete_when_its_last_shard_is(jobs: JobRows, clock: Fa
     first = await lease(jobs, clock)
     assert first is not None
     assert await jobs.record([progress(first, 2)], LATER) == []
-    assert await jobs.next_complete() is None
+    assert await due(jobs, StepKind.ASSEMBLE) is None
     second = await lease(jobs, clock)
     assert second is not None
     assert await jobs.record([progress(second, 0, 1)], LATER) == []
-    complete = await jobs.next_complete()
+    complete = await due(jobs, StepKind.ASSEMBLE)
     assert complete is not None
     assert (complete.counts.succeeded, complete.counts.failed) == (2, 1)
 

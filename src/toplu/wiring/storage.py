@@ -17,6 +17,7 @@ from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.steps import StepRows
 from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
 from toplu.store.rows.workers import WorkerRows
@@ -38,6 +39,7 @@ class Storage:
     keys: KeyRows
     ledger: LedgerRows
     projects: ProjectRows
+    steps: StepRows
     uploads: UploadSessions
     workers: WorkerRows
 
@@ -55,6 +57,7 @@ class Storage:
             keys=KeyRows(database),
             ledger=LedgerRows(database),
             projects=ProjectRows(database),
+            steps=StepRows(database),
             uploads=UploadSessions(database),
             workers=WorkerRows(database),
         )

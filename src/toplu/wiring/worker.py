@@ -21,6 +21,7 @@ from toplu.wiring.shared_parts import SharedParts
 from toplu.workers.dead_workers import DeadWorkers
 from toplu.workers.heartbeat import Heartbeat
 from toplu.workers.lanes_at_work import LanesAtWork
+from toplu.workers.steps import Steps
 
 ID_LENGTH = 16
 
@@ -39,6 +40,7 @@ class Worker:
         self._speeds = Throughputs()
         self._windows: dict[str, int] = {}  # by model
         self._at_work = LanesAtWork(self.id)
+        self._steps = self._build_steps()
         self._scheduler = self._build_scheduler()
         writer = ResultWriter(
             settings=parts.settings,
@@ -66,6 +68,12 @@ class Worker:
             ),
         )
         self.fleet.when_changed(parts.signals.engine_changed.set)
+
+    def _build_steps(self) -> Steps:
+        parts = self._parts
+        return Steps(
+            clock=parts.clock, rows=parts.storage.steps, worker=self.id, faults=parts.faults
+        )
 
     def _build_scheduler(self) -> Scheduler:
         parts = self._parts
@@ -97,6 +105,7 @@ class Worker:
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
+            steps=self._steps,
             blobs=parts.storage.blobs,
             planned=parts.signals.planned,
             begun=parts.signals.begun,
@@ -109,6 +118,7 @@ class Worker:
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
+            steps=self._steps,
             blobs=parts.storage.blobs,
             planned=parts.signals.planned,
             drop_job=parts.signals.dropped,
@@ -170,6 +180,7 @@ class Worker:
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
+            steps=self._steps,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
             faults=parts.faults,

@@ -33,7 +33,9 @@ from toplu.store.blobs.result_log import Record, ResultLog
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.steps import StepKind, StepRows
 from toplu.wire.gemini.content import GenerateContentResponse, UsageMetadata
+from toplu.workers.steps import Steps
 from toplu.workers.storage_faults import StorageFaults
 
 PROJECT = ProjectId("team-a")
@@ -73,22 +75,33 @@ class BatchWorld:
     async def close(self) -> None:
         await self.database.close()
 
-    def planner(self) -> Planner:
+    def steps(self, worker: str = "server-1") -> Steps:
+        return Steps(
+            clock=self.clock, rows=StepRows(self.database), worker=worker, faults=self.faults
+        )
+
+    async def due(self, kind: StepKind, worker: str = "server-1") -> Job | None:
+        """Return the oldest job that is due for the step and that the worker may take."""
+        return await StepRows(self.database).next(kind, worker, self.clock.now())
+
+    def planner(self, worker: str = "server-1") -> Planner:
         return Planner(
             settings=self.settings,
             clock=self.clock,
             jobs=self.jobs,
+            steps=self.steps(worker),
             blobs=self.blobs,
             planned=lambda: None,
             begun=Wakeup(),
             faults=self.faults,
         )
 
-    def orderer(self) -> Orderer:
+    def orderer(self, worker: str = "server-1") -> Orderer:
         return Orderer(
             settings=self.settings,
             clock=self.clock,
             jobs=self.jobs,
+            steps=self.steps(worker),
             blobs=self.blobs,
             planned=lambda: None,
             drop_job=self.dropped.append,
@@ -131,11 +144,12 @@ class BatchWorld:
             lookup=self.lookup(),
         )
 
-    def assembler(self) -> Assembler:
+    def assembler(self, worker: str = "server-1") -> Assembler:
         return Assembler(
             settings=self.settings,
             clock=self.clock,
             jobs=self.jobs,
+            steps=self.steps(worker),
             blobs=self.blobs,
             results=self.results,
             faults=self.faults,

@@ -9,6 +9,7 @@ from toplu.money import Usage
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows, Progress
+from toplu.store.rows.steps import StepKind, StepRows
 from toplu.store.rows.workers import WorkerRows
 
 PROJECT = ProjectId("team-a")
@@ -68,6 +69,11 @@ async def lease(
 ) -> Lease | None:
     now = clock.now()
     return await jobs.lease_shard(engine="echo", owner=owner, now=now, expires=now + LEASE, **wish)
+
+
+async def due(jobs: JobRows, kind: StepKind, owner: str = "server-1") -> Job | None:
+    """Return the oldest job that is due for the step and whose step nobody else has."""
+    return await StepRows(jobs._database).next(kind, owner, NOON)
 
 
 async def end_others(jobs: JobRows, owner: str) -> int:

@@ -26,6 +26,7 @@ from toplu.job import Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.steps import StepKind, Steps
 from toplu.workers.storage_faults import StorageFaults
 
 log = structlog.get_logger()
@@ -64,6 +65,7 @@ class Planner:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
+        steps: Steps,
         blobs: Blobs,
         planned: Callable[[], None],
         begun: Wakeup,
@@ -73,13 +75,14 @@ class Planner:
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
+        self._steps = steps
         self._blobs = blobs
         self._planned = planned  # called when there are shards to lease
         self._begun = begun  # set when there is a job to go on with
 
     async def step(self) -> timedelta:
         """Plan one job, or begin to."""
-        job = await self._jobs.next_unplanned(begun=False)
+        job = await self._steps.take(StepKind.PLAN)
         if job is None:
             return IDLE
         try:
@@ -94,6 +97,7 @@ class Planner:
             # The others wait as well: what this one needs of the disk is as little as they need.
             log.warning("planning_failed", job=job.id, reason=fault.strerror)
             self._faults.note(job.id, fault)
+            await self._steps.give_back(StepKind.PLAN, job.id)
             return AFTER_A_FAULT
         return AT_ONCE
 
@@ -127,6 +131,7 @@ class Orderer:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
+        steps: Steps,
         blobs: Blobs,
         planned: Callable[[], None],
         drop_job: Callable[[JobId], None],
@@ -136,6 +141,7 @@ class Orderer:
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
+        self._steps = steps
         self._blobs = blobs
         self._planned = planned
         self._drop_job = drop_job
@@ -144,7 +150,7 @@ class Orderer:
 
     async def step(self) -> timedelta:
         """Plan the rest of one job."""
-        job = await self._jobs.next_unplanned(begun=True, except_for=self._put_aside)
+        job = await self._steps.take(StepKind.ORDER, self._put_aside)
         if job is None:
             # What was put aside is tried again, after a pause.
             self._put_aside.clear()
@@ -171,6 +177,7 @@ class Orderer:
                 log.exception("ordering_failed", job=job.id)
                 self._faults.note(job.id, fault)
                 self._put_aside.add(job.id)
+                await self._steps.give_back(StepKind.ORDER, job.id)
         return AT_ONCE
 
     def drop_job(self, job: JobId) -> None:

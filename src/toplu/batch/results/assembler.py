@@ -23,6 +23,7 @@ from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows
+from toplu.workers.steps import StepKind, Steps
 from toplu.workers.storage_faults import StorageFaults
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ class Assembler:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
+        steps: Steps,
         blobs: Blobs,
         results: ResultLog,
         faults: StorageFaults | None = None,
@@ -48,6 +50,7 @@ class Assembler:
         self._faults = faults or StorageFaults()
         self._clock = clock
         self._jobs = jobs
+        self._steps = steps
         self._blobs = blobs
         self._results = results
         self._result_life = timedelta(seconds=settings.result_life_seconds)
@@ -55,7 +58,7 @@ class Assembler:
 
     async def step(self) -> timedelta:
         """Finish one job."""
-        job = await self._jobs.next_complete(except_for=self._put_aside)
+        job = await self._steps.take(StepKind.ASSEMBLE, self._put_aside)
         if job is None:
             # What was put aside is tried again, after a pause.
             self._put_aside.clear()
@@ -68,6 +71,7 @@ class Assembler:
             log.exception("assembly_failed", job=job.id)
             self._faults.note(job.id, fault)
             self._put_aside.add(job.id)
+            await self._steps.give_back(StepKind.ASSEMBLE, job.id)
         return AT_ONCE
 
     async def _finish(self, job: Job) -> None:

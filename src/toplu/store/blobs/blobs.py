@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -234,7 +234,7 @@ def _list_folders(folder: Path) -> list[str]:
 
 
 def _remove_tree(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
+    while folder.exists():
+        # Another process may remove it as well: what it took first is not found, and is gone.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)

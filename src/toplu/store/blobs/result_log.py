@@ -12,6 +12,7 @@ a file may be torn: reading stops there, and what was committed lies before it. 
 blocks; callers run it in a thread.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -165,10 +166,11 @@ class ResultLog:
 
     def delete_job(self, job: JobId) -> None:
         """Remove all results of the job; idempotent."""
-        try:
-            shutil.rmtree(self._folder(job))
-        except FileNotFoundError:
-            return
+        folder = self._folder(job)
+        while folder.exists():
+            # Another process may remove it as well: what it took first is not found, and is gone.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(folder)
 
     def _open_for_append(self, path: Path, *, is_first: bool) -> BinaryIO:
         if is_first:

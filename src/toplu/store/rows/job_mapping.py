@@ -35,6 +35,7 @@ from toplu.money import TOKENS, Prices, Usage
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import link_retry
 from toplu.store.rows.schema import jobs, shards
+from toplu.store.rows.step_holds import end_steps
 
 RETRY_SECONDS = 60  # a batch ends when it ends; asking more often than this is no use
 UNFINISHED_STATES = sorted(UNFINISHED)
@@ -187,6 +188,7 @@ def plan_job(
     )
     if not planned.rowcount:
         return False
+    end_steps(connection, job_id)
     insert_shards(connection, job_id, cut)
     assert _requests_in_shards(connection, job_id) == total, "the shards hold all requests"
     if not total:
@@ -210,6 +212,7 @@ def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: date
     )
     if not begun.rowcount:
         return False
+    end_steps(connection, job_id)
     insert_shards(connection, job_id, cut)
     return True
 
@@ -280,5 +283,6 @@ def move_job(
     job = find_job(connection, jobs.c.id == job_id)
     assert job is not None, "it has just been moved"
     if target.is_final:
+        end_steps(connection, job_id)
         insert_batch_entry(connection, job, at)
     return job

@@ -4,10 +4,10 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 `forget`, and what was running for it finds its leases lost.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
@@ -22,6 +22,7 @@ from toplu.store.rows.progress import Progress, record_progress
 from toplu.store.rows.retries import unlink_retry
 from toplu.store.rows.schema import files, jobs, label_sums, segments, shards
 from toplu.store.rows.shares import Competition, read_competition
+from toplu.store.rows.step_holds import end_steps
 
 __all__ = ["JobRows", "PageMark", "Progress"]
 
@@ -65,18 +66,6 @@ class JobRows:
             ]
         )
 
-    async def next_unplanned(
-        self, *, begun: bool, except_for: Collection[JobId] = ()
-    ) -> Job | None:
-        """Return the oldest unfinished job that is not planned, and begun or not."""
-        has_shards = exists().where(shards.c.job == jobs.c.id)
-        return await self._find(
-            job_mapping.is_unfinished(),
-            jobs.c.planned.is_(False),
-            jobs.c.id.not_in(except_for),
-            has_shards if begun else ~has_shards,
-        )
-
     async def begin_plan(self, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
         """Keep the first shards of a job, to be leased while the rest is planned.
 
@@ -88,7 +77,7 @@ class JobRows:
     async def plan(self, job_id: JobId, cut: list[Shard], total: int, at: datetime) -> bool:
         """Keep the shards, or those behind the first; False if final, gone or planned already.
 
-        A job without any request starts running here, so that `next_complete` finds it.
+        A job without any request starts running here, so that it is found complete.
         """
         return await self._database.write(lambda c: job_mapping.plan_job(c, job_id, cut, total, at))
 
@@ -171,16 +160,6 @@ class JobRows:
         query = query.order_by(segments.c.shard, segments.c.epoch)
         return await self._database.read(
             lambda c: [Segment(**row._asdict()) for row in c.execute(query)]
-        )
-
-    async def next_complete(self, except_for: Collection[JobId] = ()) -> Job | None:
-        """Return the oldest running job of which every shard is done."""
-        undone = exists().where(shards.c.job == jobs.c.id, shards.c.done.is_(False))
-        return await self._find(
-            jobs.c.state == JobState.RUNNING,
-            jobs.c.planned.is_(True),
-            jobs.c.id.not_in(except_for),
-            ~undone,
         )
 
     async def move(
@@ -291,4 +270,5 @@ def _forget(connection: Connection, job_id: JobId) -> None:
     connection.execute(delete(segments).where(segments.c.job == job_id))
     connection.execute(delete(label_sums).where(label_sums.c.job == job_id))
     connection.execute(delete(shards).where(shards.c.job == job_id))
+    end_steps(connection, job_id)
     connection.execute(delete(jobs).where(jobs.c.id == job_id))

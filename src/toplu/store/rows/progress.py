@@ -20,6 +20,8 @@ from toplu.store.rows.label_sums import keep_sums
 from toplu.store.rows.leases import give_back_lease, key_of, read_held
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import charge
+from toplu.store.rows.step_holds import StepKind, hold_step
+from toplu.store.rows.steps import is_complete
 
 OUTCOMES = ("succeeded", "failed", "deduplicated")
 COUNTERS = (*OUTCOMES, *TOKENS)
@@ -50,6 +52,7 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
         connection.execute(_shard_update(), [gain.values() for gain in gains])
         for job, of_job in groupby(sorted(gains, key=_job_of), key=_job_of):
             _write_job(connection, job, list(of_job), at)
+    _begin_assembly(connection, gains, at)
     for gain in gains:
         if gain.progress.labels is not None:
             keep_sums(connection, gain.progress.lease.shard, gain.progress.labels)
@@ -58,6 +61,14 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
         for segment in gain.progress.segments:
             _write_segment(connection, gain.progress.lease, segment)
     return [progress.lease for progress in group if key_of(progress.lease) not in held]
+
+
+def _begin_assembly(connection: Connection, gains: Sequence["_Gain"], at: datetime) -> None:
+    """Have the worker that wrote the last result of a job assemble it."""
+    last = {gain.after.job: gain.progress.lease.owner for gain in gains if gain.after.is_done}
+    for job, owner in last.items():
+        if is_complete(connection, job):
+            hold_step(connection, StepKind.ASSEMBLE, job, owner, at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,17 @@ at_work = Table(
     Index("at_work_of_engine", "engine"),
 )
 
+steps = Table(
+    "steps",
+    metadata,
+    # Who takes a step of a job; see `store.rows.step_holds`.
+    Column("job", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("owner", WORKER, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index("steps_of_owner", "owner"),
+)
+
 faults = Table(
     "faults",
     metadata,

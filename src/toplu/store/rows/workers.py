@@ -12,6 +12,7 @@ from toplu.replica import EngineState, Replica
 from toplu.store.rows.at_work import AtWork
 from toplu.store.rows.database import Database
 from toplu.store.rows.leases import end_leases_of, owners_of_leases
+from toplu.store.rows.step_holds import end_steps_of, owners_of_steps, prolong_steps
 from toplu.store.rows.worker_tables import at_work, faults, replicas, workers
 
 __all__ = ["AtWork"]
@@ -44,7 +45,7 @@ class WorkerRows:
         self._database = database
 
     async def report(self, report: Report) -> None:
-        """Replace all that is known of the worker."""
+        """Replace all that is known of the worker, and keep its steps from lapsing."""
         await self._database.write(lambda c: _write(c, report))
 
     async def reports(self) -> list[Report]:
@@ -78,6 +79,7 @@ def _write(connection: Connection, report: Report) -> None:
     for table, values in rows.items():
         if values:
             connection.execute(insert(table), values)
+    prolong_steps(connection, report.worker.id, report.worker.seen)
 
 
 def _forget(connection: Connection, ids: Collection[str]) -> None:
@@ -115,9 +117,10 @@ def _replica_of(row: dict[str, Any]) -> Replica:
 
 def _owners(connection: Connection) -> set[str]:
     reported = {row.id for row in connection.execute(select(workers.c.id))}
-    return reported | owners_of_leases(connection)
+    return reported | owners_of_leases(connection) | owners_of_steps(connection)
 
 
 def _end(connection: Connection, dead: Collection[str]) -> int:
     _forget(connection, dead)
+    end_steps_of(connection, dead)
     return end_leases_of(connection, dead)

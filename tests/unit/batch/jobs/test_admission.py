@@ -11,6 +11,7 @@ from toplu.batch.jobs.admission import Candidate, new_job_id
 from toplu.batch.plan import planner
 from toplu.job import InputForm, Job, JobState, Method
 from toplu.settings.model import ModelSettings
+from toplu.store.rows.steps import StepKind
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_a_very_small_job_can_be_leased_as_soon_as_it_is_there(world: Batc
     job = await admitted(world, [line_of(0), b"no request", line_of(2)])
     assert (job.state, job.planned, job.counts.total) == (JobState.PENDING, True, 3)
     assert await world.job(job.id) == job
-    assert await world.jobs.next_unplanned(begun=False) is None
+    assert await world.due(StepKind.PLAN) is None
     indexes = []
     for _ in await world.jobs.shards(job.id):
         shard = await world.open_shard()

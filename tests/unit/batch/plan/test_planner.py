@@ -22,6 +22,7 @@ from toplu.batch.plan.order import RequestLine, read_shard
 from toplu.batch.plan.ordering_process import OrderingFailed
 from toplu.job import JobId, JobState
 from toplu.settings.server import ModelSettings, Settings
+from toplu.store.rows.steps import StepKind
 
 ONE = JobId("one")
 
@@ -250,6 +251,11 @@ async def test_a_job_that_cannot_be_planned_for_want_of_space_waits_for_it(
 ) -> None:
     await world.keep_job("one", [line_of(0)])
     planner = world.planner()
+    async with read_only(world.database):
+        with pytest.raises(OSError, match="Read-only file system"):
+            await planner.step()
+    assert world.faults.of(ONE) == "Read-only file system"
+    assert await world.steps().take(StepKind.PLAN) is not None
     async with read_only(world.database):
         assert await planner.step() == AFTER_A_FAULT
     assert world.faults.of(ONE) == "Read-only file system"

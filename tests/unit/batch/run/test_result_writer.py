@@ -13,6 +13,7 @@ from support.store.rows import end_others
 from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId, JobState
 from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.rows.steps import StepKind
 
 
 async def test_a_group_is_counted_once_it_is_durable(world: BatchWorld) -> None:
@@ -52,7 +53,7 @@ async def test_a_result_in_the_log_counts_though_the_database_never_heard_of_it(
     await writer.step()
     counts = (await world.job("one")).counts
     assert (counts.succeeded, counts.failed) == (3, 1)
-    assert await world.jobs.next_complete() is not None
+    assert await world.due(StepKind.ASSEMBLE, "server-2") is not None
 
 
 class FullDisk(ResultLog):
@@ -153,7 +154,7 @@ async def test_a_stale_holder_changes_nothing_and_lets_go(world: BatchWorld) -> 
     for index in taken(current):
         writer.add(current, record(index))
     await writer.step()
-    await world.assembler().step()
+    await world.assembler("server-2").step()
     assert [line["succeeded"] for line in await world.output("one")] == [True] * 4
 
 
@@ -175,7 +176,7 @@ async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
     await writer.step()
     counts = (await world.job("one")).counts
     assert (counts.succeeded, counts.failed) == (3, 1)
-    await world.assembler().step()
+    await world.assembler("server-3").step()
     assert [line["succeeded"] for line in await world.output("one")] == [False, True, True, True]
 
 

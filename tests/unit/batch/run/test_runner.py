@@ -21,6 +21,7 @@ from toplu.fleet.pool import EngineGivenUp
 from toplu.fleet.work import Answered
 from toplu.job import JobId, JobState, Lease
 from toplu.store.blobs.result_log import ResultLog
+from toplu.store.rows.steps import StepKind
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.content import (
     GenerateContentRequest,
@@ -238,7 +239,7 @@ async def test_a_disk_that_cannot_be_read_is_no_outcome_of_a_request(world: Batc
         while not rooms.pool.faults:
             await world.jobs.known()
         rooms.pool.fault = None
-        while await world.jobs.next_complete() is None:
+        while await world.due(StepKind.ASSEMBLE) is None:
             # The lease lapses, and the shard comes round again.
             world.clock.advance(timedelta(minutes=2))
             rooms.runner.wake()
