@@ -1,11 +1,11 @@
 """Every engine's promise of functions: whole calls of what is allowed, with valid arguments."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from support.engines.engines_under_test import (

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from support.engines.engines_under_test import LANES, LLAMA_CPP, a_prompt
 from support.waiting import PATIENCE_SECONDS

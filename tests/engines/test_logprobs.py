@@ -1,9 +1,9 @@
 """The log-probabilities that every engine returns for the tokens of its answer."""
 
 import math
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from support.engines.engines_under_test import a_prompt, structure_of
 from toplu.engines.generation import Piece

@@ -1,11 +1,11 @@
 """The promises of every engine that sees images, whatever reads them inside it."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from support.engines.engines_under_test import GONE, LLAMA_CPP, a_prompt, launched
 from support.image_files import BLUE, GREEN, RED, image_of

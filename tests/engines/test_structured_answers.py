@@ -1,12 +1,13 @@
 """A grammar leaves llama.cpp as it is: lanes, prefixes and the engine itself."""
 
 import asyncio
+import dataclasses
 import json
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from support.engines.engines_under_test import a_prompt, structure_of
 from support.structured.structured_cases import CASES
@@ -70,7 +71,7 @@ async def test_an_answer_of_a_grammar_that_llama_cpp_cannot_read_is_found_out(
     good = asking("Who?", PERSON)
     assert good.structure is not None
     for rule in ("missing", '"a', "%json {"):
-        bad = replace(good, structure=replace(good.structure, rule=rule))
+        bad = replace(good, structure=dataclasses.replace(good.structure, rule=rule))
         generation = await generate_valid(running_llama_cpp.engine, bad, 0, None, attempts_max=2)
         (completion,) = generation.completions
         assert completion.hit_token_limit or completion.violation

@@ -1,10 +1,10 @@
 """The promises of models that think: thoughts first, counted apart, within the budget."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from support.engines.engines_under_test import LLAMA_CPP, a_prompt, structure_of

@@ -3,12 +3,12 @@
 import errno
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from toplu.job import JobId
 from toplu.money import TOKENS, Usage

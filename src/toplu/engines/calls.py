@@ -7,6 +7,8 @@ tools, toolConfig ──▶ Functions ──▶ engine ──▶ FunctionCall �
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from toplu.structured.structure import Structure
 
 Arguments = dict[str, Any]
@@ -22,8 +24,7 @@ class Function:
     arguments: Structure  # the same
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Functions:
+class Functions(msgspec.Struct, frozen=True, kw_only=True):
     """The functions of a request, one at least, and which calls an answer may have.
 
     An answer calls allowed functions alone, with arguments that `parameters` allow, and at most
@@ -36,8 +37,7 @@ class Functions:
     rules: str  # of the symbol `answer` in the form of `engines.functions.text_format`, in Lark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionCall:
+class FunctionCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call that the model asks for."""
 
     name: str
@@ -45,8 +45,7 @@ class FunctionCall:
     id: str | None = None  # None: in an answer, from an engine that gives none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionResult:
+class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a call, as the client gives it."""
 
     name: str

@@ -1,7 +1,9 @@
 """The generation that an engine answers with: whole, or piece by piece while it is made."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from toplu.engines.calls import FunctionCall
 
@@ -23,8 +25,7 @@ class DecodingStep:
     likeliest: tuple[TokenLogprob, ...]  # the likeliest first; the chosen may not be among them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """One candidate answer: text, then calls."""
 
     text: str
@@ -39,8 +40,7 @@ class Completion:
     violation: str = ""  # what of its form a finished answer breaks; empty: nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """The answers of one prompt, and the tokens that they took."""
 
     completions: tuple[Completion, ...]
@@ -57,12 +57,13 @@ class Generation:
         """Return the same with nobody's thoughts in words; their tokens still count."""
         if not any(completion.thoughts for completion in self.completions):
             return self
-        silent = (replace(completion, thoughts="") for completion in self.completions)
-        return replace(self, completions=tuple(silent))
+        silent = (
+            msgspec.structs.replace(completion, thoughts="") for completion in self.completions
+        )
+        return msgspec.structs.replace(self, completions=tuple(silent))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """Some text of one candidate, as it comes; never empty."""
 
     index: int  # of the candidate: they come one after another

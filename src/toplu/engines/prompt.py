@@ -1,7 +1,10 @@
 """The prompt that an engine is asked: a conversation, and how to go on with it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.calls import FunctionCall, FunctionResult, Functions
 from toplu.structured.structure import Structure
@@ -19,8 +22,7 @@ class Image:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One message of the conversation that the model's own chat template is filled with.
 
     A turn of the assistant may end in calls. The next turn is then the user's, and begins with
@@ -55,8 +57,7 @@ class Turn:
         return replace(self, content=content if self.images else text + self.text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """The rules for drawing tokens; nothing is left to an engine's defaults."""
 
     temperature: float
@@ -87,8 +88,7 @@ class KeptPrefix:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation, how to draw the tokens of its answer, and the form that holds it."""
 
     turns: tuple[Turn, ...]

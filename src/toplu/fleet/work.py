@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Self, TypeVar
 
+import msgspec
+
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.money import NO_TOKENS, Usage
 from toplu.settings.model import ModelSettings
@@ -51,8 +53,7 @@ class Work(Generic[T]):
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """The response to one request, and what it used: its price is not that of all its usage."""
 
     response: Response

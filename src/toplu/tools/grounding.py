@@ -11,7 +11,10 @@ import asyncio
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import DeadlineExceeded
@@ -35,8 +38,7 @@ class Evidence:
     pages: tuple[Page, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grounded:
+class Grounded(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt as the engine gets it, with what was put into it."""
 
     prompt: Prompt

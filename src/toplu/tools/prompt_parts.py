@@ -4,8 +4,6 @@ Engines count a prompt as a whole. The parts are counted beside it, before the a
 that every chunk of it can have them.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from toplu.engines.engine import Engine
@@ -15,8 +13,7 @@ from toplu.tools.grounding import Grounded
 from toplu.wire.gemini.content import GenerateContentResponse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptParts:
+class PromptParts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts about a prompt beside its length."""
 
     asked_tokens: int | None  # without what was found; None if nothing was

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import and_, select, true
 
 from support.simulation import faults

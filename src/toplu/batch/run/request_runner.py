@@ -8,10 +8,11 @@ say nothing about the request.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from toplu.batch.line_formats import FORMS
 from toplu.batch.plan.order import RequestLine
@@ -36,8 +37,7 @@ READ_IN_THREAD_FROM_BYTES = 64 * 1024
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
     """One line as it was read: its request, and the fault if it is not to be answered."""
 
     index: int  # within the job

@@ -2,8 +2,9 @@
 
 import base64
 import itertools
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from toplu.engines.prompt import Image, Turn
 

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.calls import FunctionCall, FunctionResult, Functions
 from toplu.engines.chat.messages import write_messages

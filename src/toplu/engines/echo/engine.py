@@ -16,8 +16,9 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache, partial
+
+from msgspec.structs import replace
 
 from toplu.engines.calls import CALLS_MAX, Function, FunctionCall, Functions
 from toplu.engines.engine import EngineDied

@@ -8,7 +8,8 @@ import itertools
 import json
 from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from toplu.engines.calls import FunctionCall, FunctionResult
 from toplu.engines.prompt import Image, Role, Turn

@@ -9,8 +9,9 @@ Let me see.          text
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from toplu.engines.calls import FunctionCall, Functions
 from toplu.engines.functions.text_format import CALL, CALL_END

@@ -4,8 +4,9 @@
 """
 
 import json
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from toplu.engines.calls import CALLS_MAX, Function, FunctionCall, Functions
 from toplu.engines.generation import Completion

@@ -6,11 +6,11 @@ It asks for an answer of some form; whether the answer has it is for the caller 
 import json
 import re
 import secrets
-from dataclasses import replace
 from typing import Any, Self
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from toplu.engines.calls import Functions
 from toplu.engines.chat.messages import with_images_twice

@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from toplu.engines.generation import Completion
 from toplu.engines.prompt import Turn

@@ -1,8 +1,7 @@
 """The encode step of a streamed answer: the response in parts that differ in nothing but time."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from toplu import clock
 from toplu.engines.generation import Completion, Generation, Piece

@@ -1,10 +1,11 @@
 """Puts the contents of a cache before a request."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.generation import Generation
 from toplu.engines.prompt import KeptPrefix, Prompt, Turn

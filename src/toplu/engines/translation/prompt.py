@@ -7,10 +7,10 @@ Unimplemented.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from operator import attrgetter
 
 import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.calls import Functions
 from toplu.engines.functions import declarations, history

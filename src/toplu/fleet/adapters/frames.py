@@ -6,10 +6,10 @@ its bytes, and a request in it whose contents are texts, of the user and the mod
 no further rule. Every other request is read by all rules, see `engines.translation.prompt`.
 """
 
-from dataclasses import replace
 from operator import attrgetter
 
 import msgspec
+from msgspec.structs import replace
 
 from toplu.engines.prompt import Prompt, Role, Turn
 from toplu.engines.translation.prompt import is_unicode

@@ -4,9 +4,10 @@ decode ──▶ search ──▶ generate ──▶ validate ──▶ encode
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from toplu.engines.calls import Functions
 from toplu.engines.engine import Engine

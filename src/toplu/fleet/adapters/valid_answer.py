@@ -5,7 +5,7 @@ generate ──▶ validate ──▶ answer
    └── another seed, the violation named
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from toplu.engines.engine import Engine
 from toplu.engines.generation import Completion, Generation, Listener

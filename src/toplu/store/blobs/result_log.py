@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from toplu.job import JobId
 from toplu.labels import Labels
 from toplu.money import NO_TOKENS, TOKENS, Usage
@@ -35,8 +37,7 @@ CHECKED = struct.Struct("<IIBIII")  # the header without the checksum itself
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One request's outcome."""
 
     index: int  # of the request within its job

@@ -7,7 +7,6 @@ requests are written as lines too, so that both kinds of job share one path.
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -26,8 +25,7 @@ R = TypeVar("R", GenerateContentRequest, EmbedContentRequest)
 _FIRST_KEY = re.compile(rb"""\s*\{\s*["']?key["']?\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9]+)""")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLine(Generic[R]):
+class BatchLine(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     """One request, with what the client knows it by."""
 
     key: Key

@@ -1,9 +1,9 @@
 """A receipt is counted again, and says so if what it finds does not agree."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import update
 
 from support.batch.batch_world import BatchWorld, result_of, taken

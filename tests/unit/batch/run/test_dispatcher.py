@@ -1,10 +1,10 @@
 """The dispatcher gives each lane work while there is any, and ends its turn when others wait."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from support.batch.batch_world import BatchWorld, line_of, record
 from support.batch.lanes_world import asked

@@ -1,6 +1,6 @@
 """Token sums follow the log of results, so that no crash loses a token or counts it twice."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from support.batch.batch_world import PROJECT, BatchWorld, record
 from support.store.rows import end_others

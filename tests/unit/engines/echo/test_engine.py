@@ -1,7 +1,7 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from support.engines.function_cases import functions_of
 from support.waiting import PATIENCE_SECONDS

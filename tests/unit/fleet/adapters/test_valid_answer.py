@@ -1,9 +1,9 @@
 """A finished answer is proved, asked for again within the bound, and never passed off as valid."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from support.engines.engines_under_test import a_prompt, structure_of
 from support.engines.function_cases import functions_of
