@@ -21,8 +21,8 @@ from toplu.store.blobs.blobs import Blobs
 RECORD = struct.Struct(">IQIIIB")
 
 
-class OrderEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One request in the order."""
+class OrderEntry(msgspec.Struct, frozen=True, gc=False):
+    """One request in the order: a msgspec struct, for a job has millions of them."""
 
     index: int  # within the job, from 0
     offset: int  # of its line in the input
@@ -65,15 +65,8 @@ def pack(places: Iterable[OrderEntry]) -> bytes:
 def unpack(records: bytes) -> list[OrderEntry]:
     """Return the places of the records."""
     return [
-        OrderEntry(
-            index=index,
-            offset=offset,
-            length=length,
-            number=number,
-            shared_bytes=shared,
-            is_duplicate=bool(duplicate),
-        )
-        for index, offset, length, number, shared, duplicate in RECORD.iter_unpack(records)
+        OrderEntry(index, offset, length, number, shared, bool(is_duplicate))
+        for index, offset, length, number, shared, is_duplicate in RECORD.iter_unpack(records)
     ]
 
 

@@ -6,6 +6,8 @@ Blocking, and pure but for the files it is given: the planner calls it in a thre
 input, and `batch.plan.ordering_child` in a process of its own for more.
 """
 
+import itertools
+import operator
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -48,6 +50,9 @@ HEAD_REQUESTS_MAX = 4096
 # order of the keys.
 END = b"\x00"
 PLACE = struct.Struct(">IQII")
+PLACE_PART = slice(-PLACE.size, None)
+DIGEST_PART = slice(-PLACE.size - DIGEST_BYTES, -PLACE.size)
+KEY_PART = slice(None, -PLACE.size - DIGEST_BYTES - len(END))
 
 
 class Planned(Protocol):
@@ -135,6 +140,7 @@ class Ordering:
     def __init__(self, rules: PlanRules, sorter: ExternalSort, first: int = 0) -> None:
         self._rules = rules
         self._sorter = sorter
+        self._read_request = FORMS[rules.method].read_request
         self._first = first
         self.total = first  # requests of the job so far, those before `first` included
 
@@ -151,7 +157,7 @@ class Ordering:
         rules = self._rules
         if line is not None:
             try:
-                request = FORMS[rules.method].read(line, span.number).request
+                request = self._read_request(line, span.number)
             except InvalidArgument:
                 pass  # it gets its error when its turn comes
             else:
@@ -165,34 +171,33 @@ class Ordering:
                 return key_of(request), digest
         return UNREADABLE, unique_digest(self.total)
 
-    def places(self) -> Iterator[OrderEntry]:
-        """Yield the places in the order of execution; once, after the last line."""
+    def places(self) -> Iterator[list[OrderEntry]]:
+        """Yield the places in the order of execution, some at a time; once, after the last line."""
         last_key, last_digest = b"", b""
-        tail = len(END) + DIGEST_BYTES + PLACE.size
-        for item in self._sorter.in_order():
-            key = item[:-tail]
-            digest = item[-tail + len(END) : -PLACE.size]
-            index, offset, length, number = PLACE.unpack(item[-PLACE.size :])
-            yield OrderEntry(
-                index=index,
-                offset=offset,
-                length=length,
-                number=number,
-                shared_bytes=shared_bytes(last_key, key),
-                is_duplicate=digest == last_digest,
-            )
-            last_key, last_digest = key, digest
+        for items in self._sorter.in_order():
+            keys = [item[KEY_PART] for item in items]
+            digests = [item[DIGEST_PART] for item in items]
+            places = PLACE.iter_unpack(b"".join([item[PLACE_PART] for item in items]))
+            shares = map(shared_bytes, itertools.chain((last_key,), keys), keys)
+            duplicates = map(operator.eq, itertools.chain((last_digest,), digests), digests)
+            last_key, last_digest = keys[-1], digests[-1]
+            yield [
+                OrderEntry(index, offset, length, number, shared, is_duplicate)
+                for (index, offset, length, number), shared, is_duplicate in zip(
+                    places, shares, duplicates, strict=False
+                )
+            ]
 
 
 def cut(
-    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[OrderEntry], None]
+    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[bytes], object]
 ) -> list[int]:
-    """Write each place in order; return the sizes of the shards."""
+    """Write the records of the places in order; return the sizes of the shards."""
 
     def written() -> Iterator[OrderEntry]:
-        for place in ordering.places():
-            write(place)
-            yield place
+        for places in ordering.places():
+            write(pack(places))
+            yield from places
 
     return list(cut_shards(written(), rules.bounds(ordering.total - first)))
 
@@ -230,6 +235,6 @@ def plan_head(path: Path, rules: PlanRules) -> Head:
     ordering = Ordering(rules, ExternalSort())
     for span, line in lines:
         ordering.add(span, line)
-    places: list[OrderEntry] = []
-    shards = cut(ordering, 0, rules, places.append)
-    return Head(order=pack(places), shards=shards, is_whole=is_whole)
+    records: list[bytes] = []
+    shards = cut(ordering, 0, rules, records.append)
+    return Head(order=b"".join(records), shards=shards, is_whole=is_whole)

@@ -17,13 +17,11 @@ from pathlib import Path
 import msgspec
 
 from toplu.batch.plan.external_sort import ExternalSort
-from toplu.batch.plan.order import OrderEntry, pack
 from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
 from toplu.child_process import exit_with_parent
 from toplu.errors import InvalidArgument
 
 SORTER_BYTES = 48 * 1024 * 1024
-PLACES_AT_ONCE = 4096
 NICENESS = 10  # requests that run are more urgent than the order of those to come
 
 
@@ -63,16 +61,7 @@ def plan_input(task: OrderingTask) -> OrderingAnswer:
         if task.head_path is not None:
             with Path(task.head_path).open("rb") as head:
                 shutil.copyfileobj(head, order)
-        places: list[OrderEntry] = []
-
-        def write(place: OrderEntry) -> None:
-            places.append(place)
-            if len(places) == PLACES_AT_ONCE:
-                order.write(pack(places))
-                places.clear()
-
-        shards = cut(ordering, task.head_count, rules, write)
-        order.write(pack(places))
+        shards = cut(ordering, task.head_count, rules, order.write)
     return OrderingAnswer(total=ordering.total, shards=shards)
 
 

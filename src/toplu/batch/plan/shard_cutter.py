@@ -56,14 +56,13 @@ def cut_shards(places: Iterable[OrderEntry], bounds: ShardBounds) -> Iterator[in
     """
     waiting: list[OrderEntry] = []
     work = size_bytes = 0
+    longest, requests_max, bytes_max = bounds.longest, bounds.requests_max, bounds.bytes_max
     for place in places:
         waiting.append(place)
         work += not place.is_duplicate
         size_bytes += place.length
         while len(waiting) > 1 and (
-            work > bounds.longest
-            or len(waiting) > bounds.requests_max
-            or size_bytes > bounds.bytes_max
+            work > longest or len(waiting) > requests_max or size_bytes > bytes_max
         ):
             count = _best_cut(waiting, bounds)
             yield count
@@ -78,14 +77,14 @@ def _best_cut(waiting: Sequence[OrderEntry], bounds: ShardBounds) -> int:
     """Return how many of those that wait make a shard; there are two at least, and one is left."""
     choices: list[tuple[bool, int, int, int]] = []
     work = size_bytes = 0
+    longest, requests_max, bytes_max = bounds.longest, bounds.requests_max, bounds.bytes_max
+    half = bounds.requests // 2
     for count, (last, following) in enumerate(itertools.pairwise(waiting), start=1):
         work += not last.is_duplicate
         size_bytes += last.length
-        if choices and (
-            work > bounds.longest or count > bounds.requests_max or size_bytes > bounds.bytes_max
-        ):
+        if choices and (work > longest or count > requests_max or size_bytes > bytes_max):
             break
-        if work <= bounds.requests // 2:
+        if work <= half:
             choices = []  # what is shorter is wanted only where the bounds leave no choice
         grains = following.shared_bytes // GRAIN_BYTES
         choices.append((following.is_duplicate, grains, abs(work - bounds.requests), count))

@@ -8,7 +8,6 @@ with which they share most. How an answer is sampled is not part of it.
 """
 
 import hashlib
-from collections.abc import Iterator
 
 import msgspec
 
@@ -33,19 +32,16 @@ def key_of(request: GenerateContentRequest | EmbedContentRequest) -> bytes:
     if isinstance(request, EmbedContentRequest):
         text = _told(request.content) if request.content is not None else ""
         return _bounded(text.encode())
-    return _bounded("".join(_pieces(request)).encode())
-
-
-def _pieces(request: GenerateContentRequest) -> Iterator[str]:
     # A field is led by a byte of its own, so that the end of one is never inside another.
+    pieces = []
     if request.cached_content is not None:
-        yield f"\x01{request.cached_content}"
+        pieces.append(f"\x01{request.cached_content}")
     if request.system_instruction is not None:
-        yield f"\x02{_told(request.system_instruction)}"
+        pieces.append(f"\x02{_told(request.system_instruction)}")
     if request.tools:
-        yield f"\x03{_encoder.encode(request.tools).decode()}"
-    for content in request.contents or ():
-        yield f"\x04{content.role or 'user'}\x05{_told(content)}"
+        pieces.append(f"\x03{_encoder.encode(request.tools).decode()}")
+    pieces += [f"\x04{it.role or 'user'}\x05{_told(it)}" for it in request.contents or ()]
+    return _bounded("".join(pieces).encode())
 
 
 def _told(content: Content) -> str:
@@ -76,18 +72,13 @@ def _bounded(key: bytes) -> bytes:
 
 def shared_bytes(one: bytes, other: bytes) -> int:
     """Return how many bytes of their prompts two keys have in common, at least and about."""
-    low, high = 0, min(len(one), len(other))
-    if one[:high] == other[:high]:
-        low = high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    if low < KEY_BYTES_MAX:
-        return low
-    return KEY_BYTES_MAX << ((low - KEY_BYTES_MAX) // DEPTH_BYTES)
+    length = min(len(one), len(other))
+    # As numbers: the first byte in which they differ is the highest that is left of both.
+    differing = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
+    shared = length - (differing.bit_length() + 7) // 8
+    if shared < KEY_BYTES_MAX:
+        return shared
+    return KEY_BYTES_MAX << ((shared - KEY_BYTES_MAX) // DEPTH_BYTES)
 
 
 def digest_of(
@@ -124,7 +115,7 @@ def _is_deterministic(
 ) -> bool:
     if isinstance(request, EmbedContentRequest):
         return True
-    if not all(tool.only_declares for tool in request.tools or ()):
+    if request.tools and not all(tool.only_declares for tool in request.tools):
         return False  # what a tool finds may have changed
     config = request.generation_config
     temperature = None if config is None else config.temperature

@@ -16,7 +16,7 @@ from toplu.wire.gemini import lenient_json, message, proto_json
 from toplu.wire.gemini.batch import InlinedRequest
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
-from toplu.wire.gemini.labels import check_labels
+from toplu.wire.gemini.labels import check_labels, labels_of
 from toplu.wire.gemini.message import FreeForm, Message, Response
 
 Key = str | int | float | None
@@ -99,6 +99,17 @@ class LineForm(Generic[R]):
         except InvalidArgument as error:
             raise InvalidArgument(f"Error on line {number}: {error.message}") from error
         return read
+
+    def read_request(self, line: bytes, number: int) -> R:
+        """Return the request on the line, without what the client knows it by; raises as `read`."""
+        if not lenient_json.is_too_deep(line):
+            try:
+                request: R | None = self._keyed_decoder.decode(line).request
+            except proto_json.REFUSALS:
+                request = None
+            if request is not None and labels_of(request) is None:
+                return request
+        return self.read(line, number).request
 
     def _read_typed(self, line: bytes) -> BatchLine[R] | None:
         try:
