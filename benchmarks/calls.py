@@ -24,9 +24,12 @@ def gemini_call(port: int, line: dict[str, Any], seconds_max: float) -> tuple[li
     return times, last["usageMetadata"]["candidatesTokenCount"]
 
 
-def openai_call(address: str, line: dict[str, Any], seconds_max: float) -> tuple[list[float], int]:
+def openai_call(
+    address: str, line: dict[str, Any], seconds_max: float, *, model: str | None = None
+) -> tuple[list[float], int]:
     """Ask an OpenAI-compatible server."""
     body = job_arms.body(line) | {"stream": True, "stream_options": {"include_usage": True}}
+    body |= {} if model is None else {"model": model}
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds_max)
     headers = {"Content-Type": "application/json"}

@@ -29,6 +29,7 @@ import server_limit_http
 import structured_decoding
 import tiny_job
 import vllm_batches
+import vllm_calls
 from sizes import Size
 from targets import Target, at_least, at_most
 
@@ -207,6 +208,16 @@ BENCHMARKS = (
             "short_toplu_over_script_by_seconds": at_least(1.0),
             "short_toplu_reused_of_the_bound": at_least(0.9),
             "unshared_toplu_over_sorted_by_seconds": at_least(0.98),
+        },
+        is_selected=False,
+    ),
+    Benchmark(
+        name="B20",
+        title="interactive calls beside a batch on a real vLLM",
+        measure=vllm_calls.measure,
+        targets={
+            "first_token_ratio": at_most(1.3),
+            "batch_over_the_rest": at_least(0.85),
         },
         is_selected=False,
     ),

@@ -36,7 +36,6 @@ BLOCK_TOKENS = 128  # of vLLM on a CPU
 SHORT_BLOCKS = 48
 TURNS = {Size.TINY: 1, Size.SELECTION: 1, Size.FULL: 2}
 SECONDS_MAX = 60
-ANSWER_TOKENS = 8
 WORDS = ("river", "stone", "garden", "winter", "letter", "market", "engine", "window", "forest")
 CONFIG = """
 [[models]]
@@ -57,6 +56,7 @@ class Load:
     each: int
     shared_words: int = 600
     own_words: int = 16
+    answer_tokens: int = 8
 
     def lines(self, seed: int) -> Lines:
         """Return the lines in order."""
@@ -73,7 +73,7 @@ class Load:
                             "contents": [{"parts": [{"text": text}]}],
                             "generationConfig": {
                                 "temperature": 0,
-                                "maxOutputTokens": ANSWER_TOKENS,
+                                "maxOutputTokens": self.answer_tokens,
                             },
                         },
                     }
@@ -184,6 +184,8 @@ def counters(vllm: RunningVllm) -> Figures:
     return {
         "from_cache": total("prefix_cache_hits_total"),
         "put_back": total("num_preemptions_total"),
+        "running": total("num_requests_running"),
+        "written": total("generation_tokens_total"),
         "vllm_cpu_seconds": run_peers.cpu_seconds(vllm.pid),
     }
 

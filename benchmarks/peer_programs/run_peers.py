@@ -62,10 +62,17 @@ def run_script(
 
 
 @contextlib.contextmanager
-def script_at_work(address: str, bodies: list[dict[str, Any]], *, in_flight: int) -> Iterator[None]:
+def script_at_work(
+    address: str,
+    bodies: list[dict[str, Any]],
+    *,
+    in_flight: int,
+    model: str = "openai/any",
+    python: Path = PYTHON,
+) -> Iterator[None]:
     """Have the asyncio script ask while the body runs, and end it wherever it is."""
     with _in_a_file(bodies) as path:
-        command = [str(PYTHON), str(HERE / "script.py"), address, "openai/any", path]
+        command = [str(python), str(HERE / "script.py"), address, model, path]
         process = subprocess.Popen(
             [*command, str(in_flight)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

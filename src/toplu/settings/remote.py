@@ -11,7 +11,7 @@ import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.settings.address import address_fault
-from toplu.settings.bounds import MIB, Positive, Seconds
+from toplu.settings.bounds import MIB, Fraction, Positive, Seconds
 
 HIDDEN = "…"
 API_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*/?$", re.ASCII)
@@ -88,6 +88,10 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     retry_after_seconds_max: Seconds = 300.0  # the longest `Retry-After` that is heeded
     failures_max: Positive = 3  # in a row, before a server is left alone for a while
     health_seconds: Seconds = 10.0  # between two looks at an idle server
+    # Requests of batches beside interactive calls: as many as make a token take so many times as
+    # long as beside one, found out of servers that tell their load, or this part of all.
+    interactive_slowdown_max: Annotated[float, msgspec.Meta(ge=1, le=100)] = 1.3
+    interactive_share: Fraction | None = None
     load_seconds: Seconds = 1.0  # between two looks at the load of a server that has work
     response_bytes_max: Positive = 32 * MIB
 

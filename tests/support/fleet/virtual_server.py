@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from toplu.engines.http.load import ServerLoad, Software
+from toplu.fleet.remote.batch_seats import BatchSeats, step_sample
 from toplu.fleet.remote.limiter import Limiter
 from toplu.fleet.remote.seats import Seats
+from toplu.settings.remote import RemoteSettings
 
 Yield = Callable[[int, float], float]  # of requests at a time, at a moment: tokens a second
 
@@ -163,3 +165,78 @@ class SeatedServer:
             preemptions=self.preemptions,
         )
         self.limiter.note(load, self.in_flight)
+
+
+@dataclass
+class SteppedServer:
+    """Runs batches at whatever `seats` allow, and a call now and then, a step for a token.
+
+    A step takes `fixed` seconds and `each` for every request in it.
+    """
+
+    fixed: float
+    each: float
+    capacity: int = 32
+    answer_tokens: int = 24
+    now: float = 0.0
+    tokens: int = 0  # of batches
+    steps: int = 0
+    step_seconds: float = 0.0
+    _left: list[int] = field(default_factory=list)  # tokens of each request of a batch
+    _before: ServerLoad | None = None
+    _looked_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.seats = BatchSeats(RemoteSettings(), now=lambda: self.now)
+        self._random = random.Random(0)
+
+    def beside(self, seats: int) -> float:
+        """Return the seconds of a step of a call and so many of a batch."""
+        return self.fixed + self.each * (1 + seats)
+
+    @property
+    def running(self) -> int:
+        return len(self._left)
+
+    def run(self, seconds: float) -> None:
+        """Work on batches alone."""
+        ends_at = self.now + seconds
+        while self.now < ends_at:
+            self._step(calls=0)
+
+    def call(self, tokens: int = 8) -> float:
+        """Answer a call beside the batches; return the mean seconds of its tokens."""
+        begun = self.now
+        self.seats.call_came()
+        if self.seats.is_far_over(self.running, 1):
+            del self._left[self.seats.limit(self.capacity, 1) :]
+        for _ in range(tokens):
+            self._step(calls=1)
+        self.seats.call_went()
+        return (self.now - begun) / tokens
+
+    def _step(self, *, calls: int) -> None:
+        while self.running < self.seats.limit(self.capacity - calls, 1):
+            self._left.append(self._random.randrange(1, 2 * self.answer_tokens))
+        running = self.running + calls
+        seconds = self.fixed + self.each * running
+        self.now += seconds
+        self.tokens += self.running
+        self.steps += running
+        self.step_seconds += seconds * running
+        self._left = [left - 1 for left in self._left if left > 1]
+        if self.now >= self._looked_at + LOOK_SECONDS:
+            self._looked_at = self.now
+            self._tell(running)
+
+    def _tell(self, running: int) -> None:
+        load = ServerLoad(
+            software=Software.VLLM,
+            running=running,
+            waiting=0,
+            steps=self.steps,
+            step_seconds=self.step_seconds,
+        )
+        if self._before is not None and (sample := step_sample(self._before, load)) is not None:
+            self.seats.costs.note(sample)
+        self._before = load

@@ -8,6 +8,7 @@
 | memory      | labels of cache_config_info      | max_total_num_tokens   | -                   |
 | preemptions | num_preemptions_total            | -                      | -                   |
 | from cache  | prefix_cache_hits_total          | cached_tokens_total    | -                   |
+| steps       | inter_token_latency_seconds      | the same               | -                   |
 
 Names begin with `vllm:`, `sglang:` or `llamacpp:`. SGLang says nothing without `--enable-metrics`,
 llama.cpp without `--metrics`. Of a server that is several engines the sums count.
@@ -34,7 +35,9 @@ MEMORY = "max_total_num_tokens"
 PREEMPTIONS = "num_preemptions_total"
 FROM_CACHE = ("prefix_cache_hits_total", "cached_tokens_total")
 CONFIGURATION = "cache_config_info"
-WANTED = {*RUNNING, *WAITING, *MEMORY_USED, MEMORY, PREEMPTIONS, *FROM_CACHE, CONFIGURATION}
+STEPS, STEP_SECONDS = "inter_token_latency_seconds_count", "inter_token_latency_seconds_sum"
+GAUGES = {*RUNNING, *WAITING, *MEMORY_USED, MEMORY, CONFIGURATION}
+WANTED = {*GAUGES, PREEMPTIONS, *FROM_CACHE, STEPS, STEP_SECONDS}
 
 
 class Software(StrEnum):
@@ -57,6 +60,8 @@ class ServerLoad:
     keeps_prefixes: bool | None = None
     preemptions: int = 0  # requests that were put back for want of memory, since the start
     tokens_from_cache: int = 0  # since the start
+    steps: int = 0  # from a token of an answer to its next, of all answers since the start
+    step_seconds: float = 0.0  # of all of them together
 
 
 def read_load(text: str) -> ServerLoad | None:
@@ -93,6 +98,8 @@ def read_load(text: str) -> ServerLoad | None:
         keeps_prefixes="True" in keeps if keeps else None,
         preemptions=total(PREEMPTIONS) or 0,
         tokens_from_cache=total(*FROM_CACHE) or 0,
+        steps=total(STEPS) or 0,
+        step_seconds=sum(figures.get(STEP_SECONDS, ())),
     )
 
 

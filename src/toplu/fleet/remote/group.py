@@ -18,6 +18,7 @@ from toplu.engines.http.fault import ServerBusy, ServerFault
 from toplu.errors import TopluError
 from toplu.fleet.processes.engine_handle import Death, EngineStartFailed
 from toplu.fleet.remote.affinity import PromptHead, choose
+from toplu.fleet.remote.batch_seats import BatchSeats
 from toplu.fleet.remote.server import AnyClient, Server
 from toplu.settings.model import ModelSettings
 from toplu.settings.remote import ServerSettings
@@ -49,6 +50,7 @@ class ServerGroup(Generic[AnyClient]):
         self.servers: Sequence[Server[AnyClient]] = [
             Server(server, model.remote, model=model.name, now=now) for server in model.servers
         ]
+        self.batch_seats = BatchSeats(model.remote, now=now)
         self.on_room: Callable[[], None] = lambda: None  # called when there may be room
         self._changed = asyncio.Event()
 
@@ -60,6 +62,15 @@ class ServerGroup(Generic[AnyClient]):
     def capacity(self) -> int:
         """Return how many requests may be on their way, those on closed ways among them."""
         return sum(max(server.capacity, server.in_flight) for server in self.servers)
+
+    @property
+    def batch_capacity(self) -> int:
+        """Return how many of them may be of batches; fewer while interactive calls come."""
+        return self.batch_seats.limit(self.capacity, self._servers_asked)
+
+    def is_far_over(self, seats: int) -> bool:
+        """Return whether so many requests of batches are far too many beside a call."""
+        return self.batch_seats.is_far_over(seats, self._servers_asked)
 
     @property
     def capacity_max(self) -> int:
@@ -145,6 +156,10 @@ class ServerGroup(Generic[AnyClient]):
             self._tell()
 
     @property
+    def _servers_asked(self) -> int:
+        return max(1, sum(server.capacity > 0 for server in self.servers))
+
+    @property
     def _all_open(self) -> bool:
         return all(server.is_open for server in self.servers)
 
@@ -172,7 +187,8 @@ class ServerGroup(Generic[AnyClient]):
         while True:
             await asyncio.sleep(self._model.remote.load_seconds)
             if server.in_flight and not server.is_open:
-                await server.read_load()
+                if (sample := await server.read_load()) is not None:
+                    self.batch_seats.costs.note(sample)
                 self._tell()
 
     def _tell(self) -> None:

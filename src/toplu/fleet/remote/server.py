@@ -10,6 +10,7 @@ import structlog
 
 from toplu.engines.http.fault import AnswerLost, ServerAway, ServerBusy, ServerFault
 from toplu.engines.http.load import ServerLoad
+from toplu.fleet.remote.batch_seats import StepSample, step_sample
 from toplu.fleet.remote.breaker import Breaker, BreakerState
 from toplu.fleet.remote.limiter import Limiter
 from toplu.fleet.remote.seats import Seats
@@ -70,6 +71,7 @@ class Server(Generic[AnyClient]):
         self._opened = asyncio.Event()
         self._paused_until = 0.0
         self._refusals = 0  # in a row
+        self._load: ServerLoad | None = None  # as it was read last
         # Jitter, no secret.
         self._random = random.Random()  # noqa: S311
 
@@ -148,16 +150,18 @@ class Server(Generic[AnyClient]):
         else:
             self._noticed(lambda: self.breaker.looked(self._now(), fit=True))
 
-    async def read_load(self) -> None:
-        """Follow the server's own figures, if it has any."""
+    async def read_load(self) -> StepSample | None:
+        """Follow the server's own figures, if it has any; return what its last steps took."""
         if self.client is None or (load := await self.client.load()) is None:
-            return
+            return None
         if self.seats is None:
             self.seats = Seats(most=self._requests_max)
             self._log.info(
                 "server_load_known", software=load.software, memory_tokens=load.memory_tokens
             )
         self.seats.note(load, self.in_flight)
+        before, self._load = self._load, load
+        return None if before is None else step_sample(before, load)
 
     def _pause(self, retry_seconds: float | None) -> None:
         if retry_seconds is None:

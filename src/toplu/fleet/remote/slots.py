@@ -1,8 +1,9 @@
 """The queue before a remote engine: as many requests pass as its servers answer best.
 
 Interactive calls go before those of batches, and a part of the limit is kept for them while they
-come. One that finds no room preempts the batch call that began last. The limit moves with what
-the servers yield, and is nothing while all of them are busy or away.
+come, and of batches there are no more than let calls be quick. One that finds no room preempts the
+batch call that began last. The limit moves with what the servers yield, and is nothing while all of
+them are busy or away.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ class ServerSlots:
         group.on_room = self._admit
         self._reserve = reserve
         self._inside: list[Claim] = []  # the oldest first
+        self._of_batches = 0  # of those
         self._leaving: set[Claim] = set()  # preempted, and still inside
         self._waiting: list[Claim] = []  # by their turn
         self._alarm: asyncio.TimerHandle | None = None
@@ -50,15 +52,21 @@ class ServerSlots:
         return HeldSlot(claim, self._enter, self._leave)
 
     async def _enter(self, claim: Claim) -> int:
-        if claim.interactive and claim.takes_lane and self._reserve is not None:
-            self._reserve.note_arrival()
+        if claim.interactive and claim.takes_lane:
+            self._group.batch_seats.call_came()
+            if self._reserve is not None:
+                self._reserve.note_arrival()
+            self._make_quiet()
         return await claim.wait_among(self._waiting, self._admit)
 
     def _leave(self, claim: Claim) -> None:
+        if claim.interactive and claim.takes_lane:
+            self._group.batch_seats.call_went()
         if claim in self._waiting:
             self._waiting.remove(claim)
         elif claim in self._inside:
             self._inside.remove(claim)
+            self._of_batches -= not claim.interactive
             self._leaving.discard(claim)
             if claim.interactive and claim.takes_lane and self._reserve is not None:
                 assert claim.begun_at is not None, "it was inside"
@@ -68,14 +76,17 @@ class ServerSlots:
     def _admit(self) -> None:
         capacity = self._group.capacity
         reserved = 0 if self._reserve is None else self._reserve.slots(max(0, capacity - 1))
+        of_batches = self._group.batch_capacity
         calls_waiting = 0
         for claim in list(self._waiting):
             is_first = claim.interactive or claim.insists
-            if len(self._inside) < (capacity if is_first else capacity - reserved):
+            has_room = len(self._inside) < (capacity if is_first else capacity - reserved)
+            if has_room and (claim.interactive or self._of_batches < of_batches):
                 self._waiting.remove(claim)
                 if claim.place_on(claim.lane or 0):
                     claim.begun_at = self._group.now()
                     self._inside.append(claim)
+                    self._of_batches += not claim.interactive
             elif not is_first:
                 break
             else:
@@ -84,6 +95,18 @@ class ServerSlots:
             self._preempt(calls_waiting)
         if self._waiting:
             self._set_alarm()
+
+    def _make_quiet(self) -> None:
+        """Break off what is far too much beside a call, so that it need not wait for its end."""
+        staying = [
+            claim for claim in self._inside if not (claim.interactive or claim in self._leaving)
+        ]
+        if not self._group.is_far_over(len(staying)):
+            return
+        for claim in reversed(staying[self._group.batch_capacity :]):
+            if not claim.insists:
+                self._leaving.add(claim)
+                claim.preempt()
 
     def _preempt(self, calls: int) -> None:
         """Make so many batch calls leave; a server would not have two calls in one slot."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.lanes.claim import Claim, Preempted
 from toplu.fleet.lanes.reserve import Reserve
+from toplu.fleet.remote.batch_seats import BatchSeats, StepSample
 from toplu.fleet.remote.slots import ServerSlots
+from toplu.settings.remote import RemoteSettings
 
 
 class Group:
@@ -18,7 +20,15 @@ class Group:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.batch_seats = BatchSeats(RemoteSettings(), now=self.now)
         self.on_room: Callable[[], None] = lambda: None
+
+    @property
+    def batch_capacity(self) -> int:
+        return self.batch_seats.limit(self.capacity, 1)
+
+    def is_far_over(self, seats: int) -> bool:
+        return self.batch_seats.is_far_over(seats, 1)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -105,3 +115,30 @@ async def test_with_no_room_at_all_nobody_is_broken_off() -> None:
         callers.all_go()
         callers.gate._group.capacity = 1
         callers.gate._group.on_room()
+
+
+async def test_batches_leave_at_once_where_they_make_calls_far_too_slow() -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+        callers = Callers(tasks, 8)
+        costs = callers.gate._group.batch_seats.costs
+        costs.note(StepSample(1, 1.1))
+        costs.note(StepSample(8, 8.1))
+        await callers.come(*"abcdef")
+        assert len(callers.inside) == 6
+        await callers.come("now", interactive=True)
+        assert callers.inside == {"a", "now"}
+        await callers.go("a")
+        assert callers.inside == {"b", "now"}, "one of a batch is always there"
+        callers.all_go()
+
+
+async def test_batches_stay_where_their_steps_cost_hardly_more() -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+        callers = Callers(tasks, 8)
+        costs = callers.gate._group.batch_seats.costs
+        costs.note(StepSample(1, 1.0))
+        costs.note(StepSample(8, 1.1))
+        await callers.come(*"abcdef")
+        await callers.come("now", interactive=True)
+        assert callers.inside == {*"abcdef", "now"}
+        callers.all_go()
