@@ -123,7 +123,9 @@ BENCHMARKS = (
             "late_feasible_sizes_known": at_most(0.0),
             "late_feasible_sizes_off_by_30_percent": at_most(0.0),
             "late_over_optimum_sizes_known": at_most(1.2),
-            "late_over_optimum_sizes_off_by_30_percent": at_most(1.2),
+            "late_over_optimum_sizes_off_by_30_percent": at_most(1.15),
+            "late_feasible_sizes_learnt": at_most(0.0),
+            "late_over_optimum_sizes_learnt": at_most(1.15),
         },
     ),
     Benchmark(

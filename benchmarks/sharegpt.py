@@ -24,13 +24,17 @@ TOKENS_MAX = 1024
 
 def answer_tokens(seed: int, count: int) -> list[int]:
     """Return the lengths of so many answers of the model, drawn from all of them."""
+    return random.Random(seed).sample(all_answer_tokens(), count)
+
+
+def all_answer_tokens() -> list[int]:
+    """Return the lengths of all answers."""
     kept = Path(platformdirs.user_cache_dir("toplu")) / "benchmarks" / "sharegpt-lengths.json"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(_fetch()), encoding="utf-8")
     lengths = json.loads(kept.read_text(encoding="utf-8"))
-    drawn = random.Random(seed).sample(lengths, count)
-    return [max(1, min(length // CHARACTERS_OF_A_TOKEN, TOKENS_MAX)) for length in drawn]
+    return [max(1, min(length // CHARACTERS_OF_A_TOKEN, TOKENS_MAX)) for length in lengths]
 
 
 def _fetch() -> list[int]:

@@ -161,6 +161,10 @@ class Share:
     started: int = 0  # the lowest counter of those that waited when the project last had a turn
 
 
+# So many say what a job is like; a huge one says no more of the next than a small one.
+ANSWERS_OF_A_JOB = 64
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experience:
     """A number of answers, and what they used: what the next ones are expected to be like."""
@@ -168,5 +172,22 @@ class Experience:
     answers: int = 0
     usage: Usage = NO_TOKENS
 
+    @classmethod
+    def of(cls, counts: RequestCounts, usage: Usage) -> "Experience":
+        """Return that of one job, as far as it has come."""
+        answers = counts.succeeded - counts.deduplicated
+        return cls(answers=answers, usage=usage).remembered(ANSWERS_OF_A_JOB)
+
     def __add__(self, other: "Experience") -> "Experience":
         return Experience(answers=self.answers + other.answers, usage=self.usage + other.usage)
+
+    def remembered(self, answers_max: int) -> "Experience":
+        """Return the same means, as if there had been no more answers than that."""
+        if self.answers <= answers_max:
+            return self
+        usage = Usage(
+            prompt_tokens=self.usage.prompt_tokens * answers_max // self.answers,
+            cached_tokens=self.usage.cached_tokens * answers_max // self.answers,
+            output_tokens=self.usage.output_tokens * answers_max // self.answers,
+        )
+        return Experience(answers=answers_max, usage=usage)

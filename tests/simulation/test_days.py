@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.simulation.days import a_mix, fewest_late
+from support.simulation.days import Estimate, a_mix, fewest_late, guessed, learnt
 from support.simulation.lanes_in_time import tokens_of_lanes
 from support.simulation.makespan import bound, conversations, in_turn
 from support.simulation.peers import fair_only, fifo
@@ -32,6 +32,18 @@ def test_in_overload_no_more_are_late_than_must_be(seed: int) -> None:
     assert late(ours, a_mix(seed, 1.2)) <= 1.2 * optimum
     assert late(fifo, a_mix(seed, 1.2)) > 2 * optimum, "the mix is a hard one"
     assert late(fair_only, a_mix(seed, 1.2)) > 2 * optimum
+
+
+@pytest.mark.parametrize("known", [guessed, learnt])
+def test_sizes_that_are_found_out_on_the_way_make_nobody_late(known: Estimate) -> None:
+    loads = known(a_mix(0, 0.8, 0.2), conversations(seed=0, count=1000), 0.3)
+    assert late(ours, loads) == 0
+
+
+def test_sizes_that_are_found_out_on_the_way_cost_few_their_deadline_in_overload() -> None:
+    loads = a_mix(2, 1.2)
+    estimated = guessed(loads, conversations(seed=0, count=1000), 0.3)
+    assert late(ours, estimated) <= 1.2 * fewest_late(loads)
 
 
 @pytest.mark.parametrize("huge_seconds", [60_000.0, 80_000.0, 500_000.0])

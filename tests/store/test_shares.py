@@ -8,8 +8,18 @@ import pytest
 
 from support.fake_clock import FakeClock
 from support.store.rows import LEASE, a_job, keep_planned, lease, progress
-from toplu.job import WORK_SCALE, Experience, JobId, JobState, Lease, ProjectId, Share
+from toplu.job import (
+    ANSWERS_OF_A_JOB,
+    WORK_SCALE,
+    Experience,
+    JobId,
+    JobState,
+    Lease,
+    ProjectId,
+    Share,
+)
 from toplu.money import WORK_OF_REQUEST, Usage
+from toplu.store.rows import experience as experience_module
 from toplu.store.rows import shares as shares_module
 from toplu.store.rows.jobs import JobRows
 
@@ -90,33 +100,51 @@ async def test_a_turn_never_takes_anything_off_a_share(jobs: JobRows, clock: Fak
     assert share == Share(weight=2, served=100, started=90)
 
 
-async def test_a_project_has_the_experience_of_its_answers(jobs: JobRows, clock: FakeClock) -> None:
-    await keep_planned(jobs, a_job("one"), 10)
+async def ended(jobs: JobRows, clock: FakeClock, name: str, count: int, usage: Usage) -> None:
+    """Run a job of which one request fails, and one has a copy of another one's answer."""
+    await keep_planned(jobs, a_job(name), count)
     held = await leased(jobs, clock)
+    report = replace(progress(held, count - 1, 1), deduplicated=1, usage=usage)
+    await jobs.record([report], clock.now())
+    assert await jobs.move(JobId(name), JobState.FAILED, clock.now())
+
+
+async def experience(jobs: JobRows, clock: FakeClock) -> Experience | None:
+    return (await jobs.competition("echo", clock.now())).experience.get(TEAM)
+
+
+async def test_a_job_that_ends_is_added_to_the_experience_with_its_project(
+    jobs: JobRows, clock: FakeClock
+) -> None:
     usage = Usage(prompt_tokens=100, cached_tokens=60, output_tokens=7)
-    # One has failed and one is a copy: neither was answered.
-    report = replace(progress(held, 4, 1), deduplicated=1, usage=usage)
-    for _ in range(2):
-        await jobs.record([report], clock.now())
-    known = (await jobs.competition("echo", clock.now())).experience
-    assert known == {TEAM: Experience(answers=3, usage=usage)}
+    await ended(jobs, clock, "one", 5, usage)
+    assert await experience(jobs, clock) == Experience(answers=3, usage=usage)
+    await ended(jobs, clock, "two", 5, usage)
+    assert await experience(jobs, clock) == Experience(answers=6, usage=usage + usage)
     assert (await jobs.competition("other", clock.now())).experience == {}
 
 
-async def test_the_last_answers_count_most_and_the_sums_stay_small(
+async def test_a_huge_job_says_no_more_of_a_project_than_others(
+    jobs: JobRows, clock: FakeClock
+) -> None:
+    await ended(jobs, clock, "huge", 100_002, Usage(output_tokens=100_000 * 10))
+    await ended(jobs, clock, "small", 102, Usage(output_tokens=100 * 30))
+    known = await experience(jobs, clock)
+    assert known is not None
+    assert known.usage.output_tokens / known.answers == pytest.approx(20, rel=0.01)
+
+
+async def test_the_last_jobs_say_most_of_a_project(
     jobs: JobRows, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shares_module, "ANSWERS_MAX", 100)
-    await keep_planned(jobs, a_job("one"), 1000)
-    held = await leased(jobs, clock)
-    tokens = 0
-    for answers in range(1, 1001, 3):
-        tokens += 3 * (10 if answers < 500 else 30)
-        report = replace(progress(held, answers), usage=Usage(output_tokens=tokens))
-        await jobs.record([report], clock.now())
-    known = (await jobs.competition("echo", clock.now())).experience[TEAM]
-    assert known.answers <= 100
-    assert known.usage.output_tokens / known.answers == pytest.approx(30, rel=0.1)
+    monkeypatch.setattr(experience_module, "ANSWERS_MAX", 3 * ANSWERS_OF_A_JOB)
+    for number in range(12):
+        tokens = 10 if number < 6 else 30
+        await ended(jobs, clock, f"job-{number}", 102, Usage(output_tokens=100 * tokens))
+    known = await experience(jobs, clock)
+    assert known is not None
+    assert known.answers == 3 * ANSWERS_OF_A_JOB
+    assert 25 < known.usage.output_tokens / known.answers < 30
 
 
 @pytest.fixture

@@ -2,15 +2,21 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import mean
 
-from support.simulation.virtual_engine import DAY, Load
+from support.simulation.answers_in_time import Answers
+from support.simulation.virtual_engine import DAY, TOKENS_PER_SECOND, Load
+
+# Makes loads of known sizes to loads of answers: of these lengths, so far apart from each other.
+Estimate = Callable[[Sequence[Load], Sequence[int], float], list[Load]]
 
 PROJECTS = 8
 DAY_SECONDS = DAY.total_seconds()
 
 
-def a_mix(seed: int, rho: float, days: float = 1.0, doubt: float = 0.0) -> list[Load]:
+def a_mix(seed: int, rho: float, days: float = 1.0) -> list[Load]:
     """Return jobs that come within `days` and ask for `rho` of what can be done by the last target.
 
     Sizes are spread from minutes to half a day, as batches are; a few projects send most.
@@ -27,11 +33,54 @@ def a_mix(seed: int, rho: float, days: float = 1.0, doubt: float = 0.0) -> list[
                 project=f"project-{project}",
                 arrives=chance.uniform(0, days * DAY_SECONDS),
                 seconds=max(seconds, 1.0),
-                doubt=math.exp(chance.gauss(0, doubt)),
+                surprise=chance.gauss(0, 1),
             )
         )
         wanted -= seconds
     return loads
+
+
+def guessed(loads: Sequence[Load], lengths: Sequence[int], spread: float) -> list[Load]:
+    """Return the loads, each of requests with answers as long as those, in tokens.
+
+    Before one is finished, their mean length is known to a factor of e^±spread.
+    """
+    drawn = [_lengths(load, lengths, 1.0) for load in loads]
+    return [
+        replace(
+            load,
+            answers=Answers(
+                answers, load.seconds, mean(answers) * math.exp(spread * load.surprise)
+            ),
+        )
+        for load, answers in zip(loads, drawn, strict=True)
+    ]
+
+
+def learnt(loads: Sequence[Load], lengths: Sequence[int], spread: float) -> list[Load]:
+    """Return the same, but nothing is known of a load except how others of its project are.
+
+    The answers of a load are all longer or all shorter than those, by a factor of e^±spread.
+    """
+    return [
+        replace(
+            load,
+            answers=Answers(
+                _lengths(load, lengths, math.exp(spread * load.surprise)), load.seconds, None
+            ),
+        )
+        for load in loads
+    ]
+
+
+def _lengths(load: Load, lengths: Sequence[int], factor: float) -> list[int]:
+    chance = random.Random(load.name)
+    left = max(1, round(load.seconds * TOKENS_PER_SECOND))
+    drawn: list[int] = []
+    while left > 0:
+        drawn.append(min(max(1, round(factor * chance.choice(lengths))), left))
+        left -= drawn[-1]
+    return drawn
 
 
 def fewest_late(loads: Sequence[Load]) -> int:

@@ -12,12 +12,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from support.fake_clock import NOON
+from support.simulation.answers_in_time import Answers, Piece, work_of
+from toplu.batch.schedule.estimate import Expectations, work_left
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine, NextJob, QueuedJob
-from toplu.job import WORK_SCALE, JobId, ProjectId, Share
+from toplu.job import WORK_SCALE, Experience, JobId, ProjectId, Share
+from toplu.store.rows.experience import ANSWERS_MAX
 
 DAY = timedelta(hours=24)
-WORK_PER_SECOND = 1000.0
+TOKENS_PER_SECOND = 320.0  # of answers, all lanes together: eight that write 40 each
+WORK_PER_SECOND = work_of(TOKENS_PER_SECOND)
 EPSILON = 1e-6
 
 
@@ -31,7 +35,8 @@ class Load:
     seconds: float
     priority: int = 0
     smallest_seconds: float = 0.0  # of one request, which no lane leaves unfinished
-    doubt: float = 1.0  # the estimate of the work over the work
+    surprise: float = 0.0  # how far its answers are from those of others, in sigmas
+    answers: Answers | None = None  # None: everybody knows how much work is left
     left: float = 0.0  # not yet taken by a lane
     running: float = 0.0  # taken, as of the beginning of each quantum
     lanes: int = 0
@@ -64,6 +69,35 @@ class Scene:
     loads: list[Load]  # that have come and have not ended
     shares: dict[str, Share]
     weights: dict[str, int]
+    experience: dict[ProjectId, Experience]  # with loads that have ended
+
+    def work_left(self) -> dict[str, float]:
+        """Return what is known of the work that is left of each load."""
+        rows = {
+            load.name: load.answers.as_competitor(
+                JobId(load.name), ProjectId(load.project), self.now, self.lanes
+            )
+            for load in self.loads
+            if load.answers is not None
+        }
+        expectations = Expectations(self.experience, rows.values())
+        known = {load.name: (load.left + load.running) * WORK_PER_SECOND for load in self.loads}
+        return known | {
+            load.name: work_left(
+                rows[load.name], load.answers.guess or expectations.of(ProjectId(load.project))
+            )
+            for load in self.loads
+            if load.answers is not None
+        }
+
+    def note_end(self, load: Load) -> None:
+        """Take leave of a load that has ended, by the rules of `store.rows.experience`."""
+        self.loads.remove(load)
+        if load.answers is not None:
+            project = ProjectId(load.project)
+            row = load.answers.as_competitor(JobId(load.name), project, self.now, self.lanes)
+            both = self.experience.get(project, Experience()) + Experience.of(row.counts, row.usage)
+            self.experience[project] = both.remembered(ANSWERS_MAX)
 
     def waiting(self) -> list[Load]:
         return [load for load in self.loads if load.left > EPSILON]
@@ -90,7 +124,8 @@ def ours(scene: Scene) -> Load | None:
         work_per_second=WORK_PER_SECOND,
         quantum_seconds=scene.quantum_seconds,
     )
-    jobs = [_queued_job(load) for load in scene.loads]
+    work = scene.work_left()
+    jobs = [_queued_job(load, work[load.name]) for load in scene.loads]
     chosen = Candidates(jobs=jobs, shares=shares, engine=engine, now=moment(scene.now)).next_job()
     if chosen is None:
         return None
@@ -98,11 +133,7 @@ def ours(scene: Scene) -> Load | None:
     return next(load for load in scene.loads if load.name == chosen.job)
 
 
-def _queued_job(load: Load) -> QueuedJob:
-    unfinished = load.left + load.running
-    done = 1 - unfinished / load.seconds
-    # An estimate comes true as the job goes on.
-    doubt = load.doubt + (1 - load.doubt) * done
+def _queued_job(load: Load, work: float) -> QueuedJob:
     return QueuedJob(
         job=JobId(load.name),
         project=ProjectId(load.project),
@@ -110,7 +141,7 @@ def _queued_job(load: Load) -> QueuedJob:
         created=moment(load.arrives),
         target=moment(load.target),
         expires=moment(load.arrives) + 2 * DAY,
-        work=unfinished * doubt * WORK_PER_SECOND,
+        work=work,
         lanes=load.lanes,
         waits=load.left > EPSILON,
     )
@@ -166,9 +197,10 @@ class VirtualEngine:
             loads=[],
             shares={},
             weights=self.weights,
+            experience={},
         )
         served: dict[str, float] = {}
-        busy: list[tuple[float, int, Load, float]] = []  # ends, sequence, load, seconds of work
+        busy: list[tuple[float, int, Load, Piece]] = []  # ends, sequence, load, its part
         sequence = 0
         while coming or busy:
             ends = busy[0][0] if busy else float("inf")
@@ -179,27 +211,30 @@ class VirtualEngine:
             while coming and coming[-1].arrives <= scene.now:
                 scene.loads.append(coming.pop())
             while busy and busy[0][0] <= scene.now:
-                _, _, load, seconds = heapq.heappop(busy)
-                self._release(scene, load, seconds, served)
+                _, _, load, piece = heapq.heappop(busy)
+                self._release(scene, load, piece, served)
             while len(busy) < self.lanes and (taken := self.policy(scene)) is not None:
-                seconds = self._take(taken)
+                piece = self._take(taken, scene.now)
                 sequence += 1
-                ends = scene.now + seconds * self.lanes
-                heapq.heappush(busy, (ends, sequence, taken, seconds))
+                ends = scene.now + piece.seconds * self.lanes
+                heapq.heappush(busy, (ends, sequence, taken, piece))
             if self.watched:
                 self.gap.look({load.project for load in scene.waiting()}, served)
         return list(loads)
 
-    def _take(self, load: Load) -> float:
-        """Give a lane a part of the load; return it in seconds of the whole engine."""
+    def _take(self, load: Load, now: float) -> Piece:
+        """Give a lane a part of the load."""
         seconds = max(self.quantum_seconds / self.lanes, load.smallest_seconds)
         seconds = min(load.left, seconds)
         load.left -= seconds
         load.running += seconds
         load.lanes += 1
-        return seconds
+        return Piece(0.0, seconds, now) if load.answers is None else load.answers.take(seconds, now)
 
-    def _release(self, scene: Scene, load: Load, seconds: float, served: dict[str, float]) -> None:
+    def _release(self, scene: Scene, load: Load, piece: Piece, served: dict[str, float]) -> None:
+        if load.answers is not None:
+            load.answers.end(piece)
+        seconds = piece.seconds
         load.running -= seconds
         load.lanes -= 1
         weight = self.weights.get(load.project, 1)
@@ -211,4 +246,4 @@ class VirtualEngine:
         )
         if load.left <= EPSILON and load.lanes == 0:
             load.ended = scene.now
-            scene.loads.remove(load)
+            scene.note_end(load)

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from toplu.batch.schedule.estimate import NOTHING_KNOWN, Foreseen, work_left
+from toplu.batch.schedule.estimate import NOTHING_KNOWN, Expectations, Foreseen, work_left
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
-from toplu.job import Experience, Job, JobId, ProjectId
+from toplu.job import Job, JobId, ProjectId
 from toplu.replica import Capacity
 from toplu.store.rows.shares import Competition, Competitor
 
@@ -56,9 +56,8 @@ async def candidates_of(
     """Return all that the policy asks about. `target` is the time that a job ought to take."""
     projects = {competitor.project for competitor in competition.competitors}
     weights = {project: await weight_of(project) for project in projects}
-    known = competition.experience
-    engine = NOTHING_KNOWN.knowing(sum(known.values(), Experience()))
-    expected = {project: engine.knowing(known.get(project, Experience())) for project in projects}
+    expectations = Expectations(competition.experience, competition.competitors)
+    expected = {project: expectations.of(project) for project in projects}
     return Candidates(
         jobs=[
             queued_job(

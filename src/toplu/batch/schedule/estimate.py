@@ -7,9 +7,10 @@ credibility of Bühlmann (Experience rating and credibility, ASTIN Bulletin 4, 1
 in rows: any server has the same estimate, and a restart changes none. Pure.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from toplu.job import Experience, Job
+from toplu.job import ANSWERS_OF_A_JOB, Experience, Job, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN
 from toplu.store.rows.shares import Competitor
 
@@ -17,6 +18,8 @@ OUTPUT_TOKENS_GUESSED = 64  # of an answer, before one has come
 # So many answers that were measured: how much answers of one kind vary over how much kinds do.
 # ShareGPT's lengths vary by 0.66 of their mean, and the means of jobs by about a third of theirs.
 GUESS_COUNTS_AS = 4
+# What the jobs of all projects are like counts as one job of the project.
+JOBS_COUNT_AS = ANSWERS_OF_A_JOB
 SHARE_OF_LAST = 0.05  # of the last answer in the mean length, once there are many
 
 
@@ -41,17 +44,16 @@ class Foreseen:
     output_tokens: float = OUTPUT_TOKENS_GUESSED
     work_of_prompt_token: float = WORK_OF_PROMPT_TOKEN  # less where much of a prompt is cached
 
-    def knowing(self, experience: Experience) -> "Foreseen":
-        """Return the means after so many answers of the kind."""
+    def knowing(self, experience: Experience, counts_as: float) -> "Foreseen":
+        """Return the means after so many answers of the kind; see `credible`."""
         answers, usage = experience.answers, experience.usage
         if not answers:
             return self
         output = usage.output_tokens
-        prompt_work = usage.work - WORK_OF_OUTPUT_TOKEN * output
-        prompt = max(1, usage.prompt_tokens)
+        reading = (usage.work - WORK_OF_OUTPUT_TOKEN * output) / max(1, usage.prompt_tokens)
         return Foreseen(
-            output_tokens=credible(self.output_tokens, output / answers, answers),
-            work_of_prompt_token=credible(self.work_of_prompt_token, prompt_work / prompt, answers),
+            output_tokens=credible(self.output_tokens, output / answers, answers, counts_as),
+            work_of_prompt_token=credible(self.work_of_prompt_token, reading, answers, counts_as),
         )
 
     def work_of(self, prompt_tokens: float) -> float:
@@ -63,9 +65,35 @@ class Foreseen:
 NOTHING_KNOWN = Foreseen()
 
 
-def credible(guess: float, measured: float, count: float) -> float:
-    """Return the mean to reckon with: the guess, corrected by the mean of what was measured."""
-    return guess + count / (count + GUESS_COUNTS_AS) * (measured - guess)
+def credible(guess: float, measured: float, count: float, counts_as: float) -> float:
+    """Return the mean to reckon with: the guess, corrected by the mean of what was measured.
+
+    The guess counts as so many that were measured: how much these vary, over how much a guess is
+    wrong by, both squared.
+    """
+    return guess + count / (count + counts_as) * (measured - guess)
+
+
+class Expectations:
+    """The requests of each project of an engine, as they are expected to be.
+
+    `ended` is the experience with jobs that have ended; those that are unfinished add theirs.
+    """
+
+    def __init__(
+        self, ended: Mapping[ProjectId, Experience], unfinished: Iterable[Competitor]
+    ) -> None:
+        self._known = dict(ended)
+        for job in unfinished:
+            if job.counts.succeeded:
+                gained = Experience.of(job.counts, job.usage)
+                self._known[job.project] = self._known.get(job.project, Experience()) + gained
+        everybody = sum(self._known.values(), Experience())
+        self._engine = NOTHING_KNOWN.knowing(everybody, GUESS_COUNTS_AS)
+
+    def of(self, project: ProjectId) -> Foreseen:
+        """Return what a request of the project is expected to be like."""
+        return self._engine.knowing(self._known.get(project, Experience()), JOBS_COUNT_AS)
 
 
 def work_left(job: Job | Competitor, expected: Foreseen = NOTHING_KNOWN) -> float:
@@ -76,5 +104,5 @@ def work_left(job: Job | Competitor, expected: Foreseen = NOTHING_KNOWN) -> floa
     each = expected.work_of(job.tokens_estimate / counts.total)
     done = counts.succeeded + counts.failed
     if done:
-        each = credible(each, job.usage.work / done, done)
+        each = credible(each, job.usage.work / done, done, GUESS_COUNTS_AS)
     return counts.pending * each

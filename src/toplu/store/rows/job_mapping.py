@@ -32,6 +32,7 @@ from toplu.job import (
     sources_of,
 )
 from toplu.money import TOKENS, Prices, Usage
+from toplu.store.rows.experience import learn_from
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import link_retry
 from toplu.store.rows.schema import jobs, shards
@@ -285,4 +286,5 @@ def move_job(
     if target.is_final:
         end_steps(connection, job_id)
         insert_batch_entry(connection, job, at)
+        learn_from(connection, job)
     return job

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, insert, update
 
-from toplu.job import Experience, JobId, Lease, Shard
+from toplu.job import JobId, Lease, Shard
 from toplu.money import TOKENS, WORK_OF_REQUEST, Usage, total
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.label_sums import keep_sums
@@ -141,12 +141,7 @@ def _write_job(connection: Connection, job: JobId, gains: Sequence[_Gain], at: d
     }
     connection.execute(_job_update(), {"of_job": job, "updated": at, **values})
     outcomes = succeeded + failed
-    charge(
-        connection,
-        gains[0].progress.lease.job,
-        used.work + outcomes * WORK_OF_REQUEST,
-        Experience(answers=succeeded - deduplicated, usage=used),
-    )
+    charge(connection, gains[0].progress.lease.job, used.work + outcomes * WORK_OF_REQUEST)
 
 
 @functools.cache

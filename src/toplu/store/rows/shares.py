@@ -2,8 +2,8 @@
 
 A share is a counter that only grows: with each lease it is raised to where the project begins,
 and with each group of results by the work of these, in the transaction that counts them, so that
-work is charged once, whichever server did it. With it goes what the answers used: the sums of the
-last of them, halved whenever they are many. Each function runs inside a transaction.
+work is charged once, whichever server did it. The experience is what answers of the project's ended
+jobs used (`store.rows.experience`). Each function runs inside a transaction.
 """
 
 import functools
@@ -13,15 +13,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Row,
     Select,
-    Update,
     and_,
     bindparam,
-    case,
     exists,
     func,
     insert,
@@ -33,15 +30,13 @@ from sqlalchemy import (
 from toplu.job import WORK_SCALE, Experience, Job, JobId, ProjectId, RequestCounts, Share
 from toplu.money import TOKENS, Usage
 from toplu.store.rows.at_work import read_lanes
+from toplu.store.rows.experience import experience_of
 from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
 from toplu.store.rows.schema import Moment, jobs, shards, shares
 
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768
 OLDEST_MAX = 256
-# Of an experience: a project that changes its ways is known again after so many.
-ANSWERS_MAX = 2048
-EXPERIENCED_TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
 # What a competitor is made of.
 COLUMNS = (
     *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
@@ -71,7 +66,7 @@ class Competition:
 
     competitors: list[Competitor]
     shares: dict[ProjectId, Share]
-    experience: dict[ProjectId, Experience]
+    experience: dict[ProjectId, Experience]  # of jobs that have ended
     lanes: dict[JobId, int]  # at work for each job, in all workers but the one that asks
 
 
@@ -100,7 +95,7 @@ def read_competition(
     return Competition(
         competitors=competitors,
         shares={ProjectId(row.project): _share_of(row) for row in known},
-        experience={ProjectId(row.project): _experience_of(row) for row in known},
+        experience={ProjectId(row.project): experience_of(row) for row in known},
         lanes=read_lanes(connection, engine, besides),
     )
 
@@ -159,37 +154,12 @@ def begin_turn(connection: Connection, job: Job, share: Share) -> None:
     )
 
 
-def charge(connection: Connection, job: Job, work: int, gained: Experience) -> None:
-    """Add work that was done for the job to the share of its project, and the answers it gained."""
+def charge(connection: Connection, job: Job, work: int) -> None:
+    """Add work that was done for the job to the share of its project."""
     connection.execute(
-        _charge(),
-        {
-            "of_engine": job.engine,
-            "of_project": job.project,
-            "work": work * WORK_SCALE,
-            "more_answers": gained.answers,
-            "answers_max": ANSWERS_MAX,
-            **{f"more_{name}": getattr(gained.usage, name) for name in EXPERIENCED_TOKENS},
-        },
-    )
-
-
-@functools.cache
-def _charge() -> Update:
-    both = {
-        name: shares.c[name] + bindparam(f"more_{name}")
-        for name in ("answers", *EXPERIENCED_TOKENS)
-    }
-    are_many = both["answers"] > bindparam("answers_max")
-    return (
         update(shares)
-        .where(
-            shares.c.engine == bindparam("of_engine"), shares.c.project == bindparam("of_project")
-        )
-        .values(
-            served=shares.c.served + bindparam("work", type_=BigInteger) // shares.c.weight,
-            **{name: case((are_many, sums // 2), else_=sums) for name, sums in both.items()},
-        )
+        .where(_is_of(job))
+        .values(served=shares.c.served + work * WORK_SCALE // shares.c.weight)
     )
 
 
@@ -199,10 +169,3 @@ def _is_of(job: Job) -> ColumnElement[bool]:
 
 def _share_of(row: Row[Any]) -> Share:
     return Share(weight=row.weight, served=row.served, started=row.started)
-
-
-def _experience_of(row: Row[Any]) -> Experience:
-    return Experience(
-        answers=row.answers,
-        usage=Usage(**{name: getattr(row, name) for name in EXPERIENCED_TOKENS}),
-    )
