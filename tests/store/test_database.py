@@ -231,3 +231,13 @@ async def test_a_database_that_another_process_writes_to_is_busy(
         assert caught.value.errno == errno.EBUSY
     await database.write(lambda c: add_key(c, "one"))
     assert await database.read(key_names) == ["one"]
+
+
+async def test_only_what_is_synced_is_durable_at_once(database: Database) -> None:
+    def level(connection: Connection) -> int | None:
+        return connection.scalar(text("PRAGMA synchronous"))
+
+    full, normal = 2, 1
+    assert await database.write(level) == full
+    assert await database.write(level, is_synced=False) == normal
+    assert await database.write(level) == full

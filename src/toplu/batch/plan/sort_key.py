@@ -94,8 +94,8 @@ def digest_of(
     `batch_model` is the name that the batch asked for: a request that names it asks for the same
     as one that names none. The digest of any other request is its own.
     """
-    if deduplication == "never" or not (
-        deduplication == "all" or _is_deterministic(request, model)
+    if deduplication == "never" or (
+        deduplication != "all" and not _is_deterministic(request, model)
     ):
         return unique_digest(index)
     if isinstance(request, GenerateContentRequest) and request.labels is not None:

@@ -9,6 +9,7 @@ restart. Which of this worker's lanes works for which job is known in memory, of
 import asyncio
 import math
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,6 +29,16 @@ log = structlog.get_logger()
 
 # Another worker may take what was chosen before it is leased.
 CHOICES_MAX = 8
+
+
+@dataclass(slots=True)
+class _Looks:
+    """The looks of one engine's lanes for work, which are numbered from 1."""
+
+    # One lane after another: the next is to see what the one before has taken.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: int = 0
+    vain: int = 0  # the last one that found nothing
 
 
 class Scheduler:
@@ -59,8 +70,7 @@ class Scheduler:
         self._roster = roster
         self._pending: dict[str, float] = {}  # requests of each engine's jobs
         self._presses: dict[str, bool] = {}  # whether a deadline did when a lane last asked
-        # One lane after another: the next is to see what the one before has taken.
-        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._looks: defaultdict[str, _Looks] = defaultdict(_Looks)  # by engine
 
     @property
     def renewal(self) -> timedelta:
@@ -72,8 +82,16 @@ class Scheduler:
 
         `after` is the lease that the lane worked under last.
         """
-        async with self._asking[engine]:
-            lease = await self._lease_chosen(engine, lane, after)
+        looks = self._looks[engine]
+        looked_before = looks.begun
+        async with looks.turn:
+            # What began after this lane asked has seen all that it would see.
+            lease = None
+            if looks.vain <= looked_before:
+                looks.begun += 1
+                lease = await self._lease_chosen(engine, lane, after)
+                if lease is None:
+                    looks.vain = looks.begun
         now = self._clock.now()
         if lease is None:
             self._speeds.of(engine).end(now)

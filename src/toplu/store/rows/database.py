@@ -34,6 +34,7 @@ class Database:
 
     def __init__(self, writer: Engine, reader: Engine) -> None:
         self._writer = writer
+        self._unsynced_writer = writer.execution_options(is_synced=False)  # the same connection
         self._reader = reader
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
@@ -61,14 +62,18 @@ class Database:
         """Return what `work` returns; it sees one moment of the database and changes nothing."""
         return await _run(self._reading, self._reader, work)
 
-    async def write(self, work: Callable[[Connection], Result]) -> Result:
+    async def write(
+        self, work: Callable[[Connection], Result], *, is_synced: bool = True
+    ) -> Result:
         """Return what `work` returns, once it is durable; if it raises, nothing has changed.
 
         A caller that is cancelled leaves its transaction running to the end. A disk that is full
-        or broken raises OSError, as files do.
+        or broken raises OSError, as files do. What is not synced survives the end of the process,
+        but the machine's only once the next one is that is: it is for what can be found out again.
         """
         try:
-            return await _run(self._writing, self._writer, work)
+            writer = self._writer if is_synced else self._unsynced_writer
+            return await _run(self._writing, writer, work)
         except OperationalError as error:
             if (fault := disk_faults.of_sqlite(error.orig)) is None:
                 raise
@@ -108,12 +113,15 @@ def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:
         # Python's own driver would begin transactions late and commit some early: we begin.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
+        if not reads_only:
+            is_synced = connection.get_execution_options().get("is_synced", True)
+            level = "FULL" if is_synced else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
         connection.exec_driver_sql(begin)
 
     return engine

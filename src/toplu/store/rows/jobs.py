@@ -136,14 +136,16 @@ class JobRows:
     ) -> list[Lease]:
         """Write what leases achieved; return the leases that are lost, which changed nothing.
 
-        `at_work` is what has changed meanwhile in what the owner's lanes are at.
+        It is not synced: counts follow the result log, which is, and from which the next holder of
+        a shard reads them again. `at_work` is what has changed meanwhile in what the owner's lanes
+        are at.
         """
 
         def write(connection: Connection) -> list[Lease]:
             write_changes(connection, at_work)
             return record_progress(connection, group, at)
 
-        return await self._database.write(write)
+        return await self._database.write(write, is_synced=False)
 
     async def shards(self, job_id: JobId) -> list[Shard]:
         """Return the job's shards in input order."""

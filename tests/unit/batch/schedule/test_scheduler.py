@@ -1,7 +1,9 @@
 """The scheduler over the real store: whose shard a lane gets, and what is remembered of it."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from toplu.job import JobId, Lease, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, Usage
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.jobs import Progress
+from toplu.store.rows.shares import Competition
 from toplu.store.rows.workers import Report, Worker, WorkerRows
 from toplu.workers.roster import Roster
 
@@ -191,3 +194,25 @@ async def test_the_lanes_and_speeds_of_every_worker_are_the_engines(world: Batch
     engine = (await scheduler.candidates("echo", now)).engine
     # Its own are known better than what it reported.
     assert (engine.lanes, engine.work_per_second) == (4, 50.0)
+
+
+async def test_lanes_that_ask_together_find_out_together_that_nothing_waits(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(world, "one", count=1)
+    scheduler = scheduler_of(world)
+    competition = world.jobs.competition
+    looks = 0
+
+    async def counted(*given: Any, **named: Any) -> Competition:
+        nonlocal looks
+        looks += 1
+        return await competition(*given, **named)
+
+    monkeypatch.setattr(world.jobs, "competition", counted)
+    leases = await asyncio.gather(*(scheduler.lease_shard("echo", lane) for lane in range(4)))
+    assert sum(lease is not None for lease in leases) == 1
+    assert looks == 2
+    # A later question is a look of its own, for there may be something by now.
+    await keep(world, "two", count=1)
+    assert await scheduler.lease_shard("echo", 1) is not None
