@@ -78,7 +78,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The use of a model's servers; the numbers are for each of them."""
 
     # Requests at a time: begun with `first`, then as many as serve best, never more than `max`;
-    # of a server that says how many wait there as many as keep its seats taken, from the start.
+    # of a server that says how many wait there as many as keep its seats taken, at first 64.
     requests_first: Positive = 16
     requests_max: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
     attempts_max: Positive = 5  # of one request whose answer does not arrive whole

@@ -1,9 +1,9 @@
 """Keeps a server's seats taken that says how many requests run there and how many wait.
 
 All that a server runs together is its seats, which no server tells: its own limit, and what its
-memory holds of the work at hand. But where all are taken, requests wait. So it is given as many
-as it may have at first, and then as many as keep a few waiting there: none is missed when one
-that runs ends, and a call that comes has few before it.
+memory holds of the work at hand. But where all are taken, requests wait. So it is given more than a
+small job has at first, and then as many as keep a few waiting there: none is missed when one that
+runs ends, and a call that comes has few before it.
 
     waiting  0 ──── half ──── kept ────▶         fewer than half: more are asked, if all that may
              more  │   as it is  │  fewer        be were; more than kept: so many fewer
@@ -16,6 +16,7 @@ import math
 
 from toplu.engines.http.load import ServerLoad
 
+FIRST = 64  # a slow server answers so many before any of them has waited for too long
 KEPT_SHARE, KEPT_MIN = 1 / 8, 2  # of those that run, how many are to wait
 GROWTH_SHARE = 1 / 2  # of the limit, with each look that finds none waiting
 CUT = 0.6  # of the limit, where the server refuses
@@ -26,8 +27,8 @@ LOOKS_HELD = 10  # after that
 class Seats:
     """The limit of one server, from its load."""
 
-    def __init__(self, *, most: int) -> None:
-        self.limit = most
+    def __init__(self, *, first: int, most: int) -> None:
+        self.limit = min(max(first, FIRST), most)
         self._most = most
         self._preemptions: int | None = None  # as of the last look
         self._held = 0  # looks until more may be asked

@@ -67,7 +67,7 @@ class Server(Generic[AnyClient]):
         self.breaker = Breaker(failures_max=remote.failures_max)
         self._log = log.bind(engine=model, server=self.name)
         self._now = now
-        self._requests_max = remote.requests_max
+        self._requests_first, self._requests_max = remote.requests_first, remote.requests_max
         self._opened = asyncio.Event()
         self._paused_until = 0.0
         self._refusals = 0  # in a row
@@ -155,7 +155,7 @@ class Server(Generic[AnyClient]):
         if self.client is None or (load := await self.client.load()) is None:
             return None
         if self.seats is None:
-            self.seats = Seats(most=self._requests_max)
+            self.seats = Seats(first=self._requests_first, most=self._requests_max)
             self._log.info(
                 "server_load_known", software=load.software, memory_tokens=load.memory_tokens
             )
