@@ -215,6 +215,14 @@ def test_a_function_that_names_no_argument_has_none(
         assert all(call.arguments == {} for call in said_by(functions.rules, seed).calls)
 
 
+@pytest.mark.parametrize("name", ["f" * 128, "a.b:c-d_0", "_"])
+def test_names_may_be_as_long_and_as_odd_as_the_rule_says(name: str):
+    request = proto_json.read_value(GenerateContentRequest, declaring({"name": name}))
+    assert list(function_violations(request, SchemaBounds())) == []
+    functions = functions_of([{"name": name}], mode="ANY")
+    assert {call.name for call in said_by(functions.rules, seed=1).calls} == {name}
+
+
 def test_any_names_of_arguments_are_any_names():
     schema = {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1}
     functions = functions_of([F | {"parametersJsonSchema": schema}], mode="ANY")
