@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
@@ -141,6 +142,12 @@ class Ordering:
         self._rules = rules
         self._sorter = sorter
         self._read_request = FORMS[rules.method].read_request
+        self._digest_of = partial(
+            digest_of,
+            batch_model=rules.batch_model,
+            model=rules.model,
+            deduplication=rules.deduplication,
+        )
         self._first = first
         self.total = first  # requests of the job so far, those before `first` included
 
@@ -148,28 +155,18 @@ class Ordering:
         """Take the next line."""
         if self.total == self._rules.requests_max:
             raise InvalidArgument(f"A batch may have {self._rules.requests_max} requests at most.")
-        key, digest = self._key(span, line)
-        place = PLACE.pack(self.total, span.offset, span.length, span.number)
-        self._sorter.add(b"".join((key, END, digest, place)))
-        self.total += 1
-
-    def _key(self, span: LineSpan, line: bytes | None) -> tuple[bytes, bytes]:
-        rules = self._rules
+        key, digest = UNREADABLE, None
         if line is not None:
             try:
                 request = self._read_request(line, span.number)
             except InvalidArgument:
                 pass  # it gets its error when its turn comes
             else:
-                digest = digest_of(
-                    request,
-                    self.total,
-                    batch_model=rules.batch_model,
-                    model=rules.model,
-                    deduplication=rules.deduplication,
-                )
-                return key_of(request), digest
-        return UNREADABLE, unique_digest(self.total)
+                key, digest = key_of(request), self._digest_of(request)
+        digest = digest or unique_digest(self.total)
+        place = PLACE.pack(self.total, span.offset, span.length, span.number)
+        self._sorter.add(b"".join((key, END, digest, place)))
+        self.total += 1
 
     def places(self) -> Iterator[list[OrderEntry]]:
         """Yield the places in the order of execution, some at a time; once, after the last line."""
@@ -178,7 +175,7 @@ class Ordering:
             keys = [item[KEY_PART] for item in items]
             digests = [item[DIGEST_PART] for item in items]
             places = PLACE.iter_unpack(b"".join([item[PLACE_PART] for item in items]))
-            shares = map(shared_bytes, itertools.chain((last_key,), keys), keys)
+            shares = shared_bytes(last_key, keys)
             duplicates = map(operator.eq, itertools.chain((last_digest,), digests), digests)
             last_key, last_digest = keys[-1], digests[-1]
             yield [

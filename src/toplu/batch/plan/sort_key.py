@@ -8,6 +8,7 @@ with which they share most. How an answer is sampled is not part of it.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -70,34 +71,44 @@ def _bounded(key: bytes) -> bytes:
     return key[:KEY_BYTES_MAX] + b"".join(depths)
 
 
-def shared_bytes(one: bytes, other: bytes) -> int:
-    """Return how many bytes of their prompts two keys have in common, at least and about."""
-    length = min(len(one), len(other))
+def shared_bytes(before: bytes, keys: Iterable[bytes]) -> Iterator[int]:
+    """Yield how many bytes of their prompts each key and the one before it have in common.
+
+    At least and about; the first follows `before`.
+    """
     # As numbers: the first byte in which they differ is the highest that is left of both.
-    differing = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
-    shared = length - (differing.bit_length() + 7) // 8
-    if shared < KEY_BYTES_MAX:
-        return shared
-    return KEY_BYTES_MAX << ((shared - KEY_BYTES_MAX) // DEPTH_BYTES)
+    last_number, last_length = int.from_bytes(before), len(before)
+    for key in keys:
+        number, length = int.from_bytes(key), len(key)
+        if length >= last_length:
+            shorter = last_length
+            differing = (number >> 8 * (length - shorter)) ^ last_number
+        else:
+            shorter = length
+            differing = number ^ (last_number >> 8 * (last_length - shorter))
+        shared = shorter - (differing.bit_length() + 7) // 8
+        if shared >= KEY_BYTES_MAX:
+            shared = KEY_BYTES_MAX << ((shared - KEY_BYTES_MAX) // DEPTH_BYTES)
+        yield shared
+        last_number, last_length = number, length
 
 
 def digest_of(
     request: GenerateContentRequest | EmbedContentRequest,
-    index: int,
     *,
     batch_model: str,
     model: ModelSettings | None,
     deduplication: Deduplication,
-) -> bytes:
+) -> bytes | None:
     """Return what duplicates have in common: requests that one answer is right for.
 
     `batch_model` is the name that the batch asked for: a request that names it asks for the same
-    as one that names none. The digest of any other request is its own.
+    as one that names none. None: no answer but its own is right for the request.
     """
-    if deduplication == "never" or (
-        deduplication != "all" and not _is_deterministic(request, model)
-    ):
-        return unique_digest(index)
+    if deduplication == "never":
+        return None
+    if deduplication != "all" and not _is_deterministic(request, model):
+        return None
     if isinstance(request, GenerateContentRequest) and request.labels is not None:
         request = msgspec.structs.replace(request, labels=None)  # they are counted, not answered
     if request.model is not None and request.model.removeprefix("models/") == batch_model:
