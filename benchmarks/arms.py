@@ -92,7 +92,7 @@ def token_counts(responses: Sequence[dict[str, Any]]) -> Figures:
 def cpu_seconds(server: Server) -> float:
     """Return what the server and its engines have used since they started."""
     total = 0
-    for pid in (server.pid, *server.child_pids()):
+    for pid in (*server.pids, *server.child_pids()):
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
         total += int(fields[11]) + int(fields[12])  # utime and stime
     return total / CLOCK_TICKS

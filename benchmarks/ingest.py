@@ -140,8 +140,11 @@ def wait_for_the_order(server: Server) -> int:
 
 def cpu_with_children(server: Server) -> float:
     """Return what the server has used, with the children that have ended."""
-    stat = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii")
-    return sum(int(field) for field in stat.rsplit(")", 1)[1].split()[11:15]) / CLOCK_TICKS
+    total = 0
+    for pid in server.pids:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        total += sum(int(field) for field in fields[11:15])
+    return total / CLOCK_TICKS
 
 
 if __name__ == "__main__":

@@ -258,3 +258,10 @@ class RequestTimeout(DeadlineExceeded):
 
 class ConfigurationError(Exception):
     """A setting or the environment makes starting impossible; the message is for the operator."""
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the error, or the first one of a group, however deep it lies."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,46 +48,53 @@ MOMENTS = {
 }
 MOMENT_SECONDS = 3.0  # a moment that does not come is not waited for any longer
 START_KILLED = 0.1  # the share of starts that are killed as well
-ENGINE_KILLED = 0.4  # the share of kills that are of an engine
+# The shares of kills: of an engine, of one of the server's processes, and of all by the supervisor.
+VICTIMS = {"engine": 0.3, "worker": 0.3, "api": 0.1, "supervisor": 0.3}
 
 
-def test_nothing_is_lost_and_nothing_twice(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_is_lost_and_nothing_twice(
+    tmp_path: Path, request: pytest.FixtureRequest, workers: int
+) -> None:
     rounds, seed = request.config.getoption("--rounds"), request.config.getoption("--seed")
     plan = random.Random(seed)
     witness, up = Witness(), threading.Event()
-    lives: list[list[str]] = []  # the log of each
-    with started_server(tmp_path, config=CONFIG, log_level="debug") as server:
+    kills: Counter[str] = Counter()
+    settings = {"log_level": "debug", "workers": workers}
+    with started_server(tmp_path, config=CONFIG, **settings) as server:
         up.set()
         client = Client(server, witness, up, seed)
         client.start()
-        born = 0
         for _ in range(rounds):
             name, most = plan.choice(list(MOMENTS.items()))
             server.wait_for_more(name, plan.randint(1, most), MOMENT_SECONDS)
-            if plan.random() < ENGINE_KILLED:
-                _kill_an_engine(server, plan)
-                continue
-            up.clear()
-            server.kill()
-            lives.append(server.log_lines[born:])
-            born = len(server.log_lines)
-            while plan.random() < START_KILLED:
-                server.start(wait_until_ready=False)
-                server.kill()
-                lives.append(server.log_lines[born:])
-                born = len(server.log_lines)
-            server.start()
-            up.set()
+            (victim,) = plan.choices(list(VICTIMS), list(VICTIMS.values()))
+            kills[victim] += 1
+            if victim == "supervisor":
+                up.clear()
+                _kill_all(server, plan)
+                up.set()
+            else:
+                _kill_one(server, plan, victim)
         client.stop()
         witness.check(server)
-        lives.append(server.log_lines[born:])
-        repeated = check_repeats(lives)
-        print(f"{rounds} rounds, {len(lives) - 1} kills of the server, {repeated} repeated")
+        repeated = check_repeats(server.log_lines)
+        print(f"{rounds} rounds, {workers} workers, kills {dict(kills)}, {repeated} repeated")
 
 
-def _kill_an_engine(server: Server, plan: random.Random) -> None:
-    engines = server.child_pids()
-    if engines:
+def _kill_all(server: Server, plan: random.Random) -> None:
+    """Kill the supervisor, with which all others end, and start another one."""
+    server.kill()
+    while plan.random() < START_KILLED:
+        server.start(wait_until_ready=False)
+        server.kill()
+    server.start()
+
+
+def _kill_one(server: Server, plan: random.Random, victim: str) -> None:
+    """Kill a process, which comes back by itself."""
+    pids = server.child_pids() if victim == "engine" else server.processes(victim)
+    if pids:
         # It may have ended by itself in between.
         with suppress(ProcessLookupError):
-            os.kill(plan.choice(engines), signal.SIGKILL)
+            os.kill(plan.choice(pids), signal.SIGKILL)

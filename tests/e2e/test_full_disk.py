@@ -23,6 +23,7 @@ from support.jobs import (
     upload,
 )
 from support.model_tables import echo_model
+from support.processes import children_of
 from support.server import TOPLU, Reply, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS, eventually
 from support.writing_calls import CONFIG, FLASH, WritingCalls, saying
@@ -48,7 +49,7 @@ def test_every_call_that_writes_says_so_and_succeeds_when_there_is_space(tmp_pat
     with started_server(tmp_path, config=CONFIG, drain_seconds=0) as server:
         calls = WritingCalls(server)
         made = calls.all()
-        with full_disk(server.pid):
+        with full_disk(server.pids):
             for what, call in made.items():
                 check_says_storage(call(), what)
             listed = server.call("GET", "/v1beta/batches")
@@ -90,11 +91,11 @@ def test_a_running_batch_waits_for_space_and_goes_on(tmp_path: Path) -> None:
         lines = long_questions(REQUESTS)
         file = upload(server, json_lines(lines))
         # Neither a shard's results nor those of the batch fit: it cannot end before there is space.
-        with full_disk(server.pid, 2 * MIB):
+        with full_disk(server.pids, 2 * MIB):
             name = create_job_from(server, file)
             wait_for_storage(server, name)
             promised = server.call("GET", f"/v1beta/{name}:results").body.splitlines()
-            with full_disk(server.pid):
+            with full_disk(server.pids):
                 check_says_storage(server.call("GET", f"/v1beta/{name}:results"), "results")
         check_answers(server, name, lines)
         after = server.call("GET", f"/v1beta/{name}:results").body.splitlines()
@@ -110,9 +111,9 @@ def test_a_batch_that_is_planned_on_a_full_disk_waits_too(
         lines = long_questions(count, size_bytes)
         file = upload(server, json_lines(lines))
         # Whether it is planned, ordered, run or assembled when the disk is full is all the same.
-        with full_disk(server.pid, 2 * MIB):
+        with full_disk(server.pids, 2 * MIB):
             name = create_job_from(server, file)
-            with full_disk(server.pid):
+            with full_disk(server.pids):
                 wait_for_storage(server, name)
         check_answers(server, name, lines)
 
@@ -121,10 +122,10 @@ def test_a_server_on_a_full_disk_stops_in_order_and_its_work_goes_on(tmp_path: P
     with started_server(tmp_path, config=echo_model(lanes=2), drain_seconds=1) as server:
         lines = long_questions(REQUESTS)
         file = upload(server, json_lines(lines))
-        with full_disk(server.pid, 2 * MIB):
+        with full_disk(server.pids, 2 * MIB):
             name = create_job_from(server, file)
             wait_for_storage(server, name)
-            with full_disk(server.pid):
+            with full_disk(server.pids):
                 server.ask_to_stop()
                 assert server.wait_for_exit() == 0, server.log_tail()
         server.start()
@@ -138,7 +139,7 @@ def test_an_upload_that_fills_the_disk_leaves_it_as_it_was(tmp_path: Path) -> No
         def send() -> Reply:
             return server.call("POST", "/upload/v1beta/files", bytes(8 * MIB), headers=headers)
 
-        with full_disk(server.pid, 2 * MIB):
+        with full_disk(server.pids, 2 * MIB):
             check_says_storage(send(), "an upload larger than the disk")
             assert list((server.data_dir / "uploads").iterdir()) == []
         assert send().status == 200
@@ -167,7 +168,7 @@ def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
 
         ready = eventually(lambda: events("server_ready"))[0]
         server.port = int(ready.split("127.0.0.1:")[1].split('"')[0])
-        with full_disk(process.pid):
+        with full_disk([process.pid, *children_of(process.pid)]):
             for _ in range(3):
                 check_says_storage(
                     server.call("POST", f"{FLASH}:generateContent", saying("Hello.")), "generate"

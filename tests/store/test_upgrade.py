@@ -188,7 +188,7 @@ def test_a_migration_without_space_leaves_everything_as_it_was(old: Path) -> Non
 
 async def test_only_who_has_the_folder_alone_brings_it_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "toplu.db"
-    with pytest.raises(SchemaOlder, match=r"schema none.*toplu serve"):
+    with pytest.raises(SchemaOlder, match=r"schema none.*toplu migrate"):
         await Database.open(path, upgrades=False)
     await (await Database.open(path)).close()
     await (await Database.open(path, upgrades=False)).close()

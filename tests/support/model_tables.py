@@ -27,9 +27,11 @@ def quick_embedder() -> str:
     return model_table(DEFAULT_EMBEDDER, threads=1)
 
 
-def echo_model(*, name: str = "echo", lanes: int = 4, **echo: Any) -> str:
+def echo_model(*, name: str = "echo", lanes: int = 4, replicas: int = 1, **echo: Any) -> str:
     """Return the table of an echo model that answers to every Gemini name."""
-    model = ModelSettings(name=name, aliases=("gemini-*",), engine="echo", lanes=lanes)
+    model = ModelSettings(
+        name=name, aliases=("gemini-*",), engine="echo", lanes=lanes, replicas=replicas
+    )
     return model_table(model, echo=echo)
 
 

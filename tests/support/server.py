@@ -9,7 +9,6 @@ Every wait is bounded, and a wait that fails prints the end of the server's log.
 import http.client
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from support.log_events import matching
 from support.ports import free_port
+from support.processes import children_of, command_of, memory_peak_of
 from support.waiting import PATIENCE_SECONDS
 
 TOPLU = Path(sys.executable).with_name("toplu")
@@ -101,7 +102,7 @@ class Server:
         return self
 
     def _is_ready(self) -> bool:
-        given_up = _matching(self.log_lines[self._run_begins :], "engine_given_up", {})
+        given_up = matching(self.log_lines[self._run_begins :], "engine_given_up", {})
         assert not given_up, f"an engine was given up\n{self.log_tail()}"
         return self.call("GET", "/readyz").status == http.HTTPStatus.OK
 
@@ -168,7 +169,7 @@ class Server:
 
     def events(self, name: str, **fields: Any) -> list[dict[str, Any]]:
         """Return the logged events of that name and those fields, of every run."""
-        return _matching(self.log_lines, name, fields)
+        return matching(self.log_lines, name, fields)
 
     def wait_for_event(self, name: str, seconds: float, **fields: Any) -> dict[str, Any]:
         """Return the first such event of the present run, waiting for it if need be."""
@@ -176,7 +177,7 @@ class Server:
         seen = self._run_begins
         with self._changed:
             while True:
-                found = _matching(self.log_lines[seen:], name, fields)
+                found = matching(self.log_lines[seen:], name, fields)
                 if found:
                     return found[0]
                 seen = len(self.log_lines)
@@ -194,7 +195,7 @@ class Server:
         with self._changed:
             while count > 0 and (remaining := deadline - time.monotonic()) > 0:
                 self._changed.wait(remaining)
-                count -= len(_matching(self.log_lines[seen:], name, {}))
+                count -= len(matching(self.log_lines[seen:], name, {}))
                 seen = len(self.log_lines)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -245,22 +246,38 @@ class Server:
         finally:
             connection.close()
 
-    # What it is made of
+    # Its processes
+
+    def processes(self, role: str) -> list[int]:
+        """Return the processes of the server in that role: `api` or `worker`."""
+        return [pid for pid in children_of(self.pid) if command_of(pid)[-1:] == [role]]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the server: the supervisor, those that answer and those that work."""
+        return [self.pid, *self.processes("api"), *self.processes("worker")]
 
     def child_pids(self) -> list[int]:
-        """Return the processes that the server started itself, the engines."""
-        return [
-            int(child)
-            for task in Path(f"/proc/{self.pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
+        """Return what the server's processes have started: engines, readers of documents."""
+        ours = self.pids
+        return [child for pid in ours for child in children_of(pid) if child not in ours]
+
+    def kill_process(self, role: str) -> None:
+        """Kill -9 a process in that role, and return when another one is ready in its place."""
+        seen = len(self.log_lines)
+        os.kill(self.processes(role)[0], signal.SIGKILL)
+
+        def is_back() -> bool:
+            return any(
+                event["name"].startswith(role)
+                for event in matching(self.log_lines[seen:], "process_ready", {})
+            )
+
+        self.wait_until(is_back, PATIENCE_SECONDS, f"another {role}")
 
     def memory_peak_bytes(self) -> int:
-        """Return the largest resident set that the server process has had, without its children."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found is not None, "the server process has no memory"
-        return int(found[1]) * 1024
+        """Return the largest resident set that a process of the server's has had."""
+        return max(memory_peak_of(pid) for pid in self.pids)
 
 
 @contextmanager
@@ -280,17 +297,3 @@ def clean_environment(settings: dict[str, str] | None = None) -> dict[str, str]:
     # A server that may keep its compiled modules starts in a third of the time.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {f"TOPLU_{name.upper()}": value for name, value in (settings or {}).items()}
-
-
-def _matching(lines: list[str], name: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for line in lines:
-        if f'"{name}"' not in line:
-            continue
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # a child's own words, or a traceback
-        if event.get("event") == name and fields.items() <= event.items():
-            found.append(event)
-    return found

@@ -50,21 +50,6 @@ class Janitor:
         self._results = results
         self._drop_job = drop_job
 
-    async def recover(self) -> None:
-        """Clear what a crash left half-made; for the start, before anything is accepted."""
-        await self._blobs.forget_unfinished()
-        known = await self._jobs.known()
-        for name in await self._blobs.folders(paths.JOBS):
-            # The input of a create call that did not come to its row was never accepted.
-            if name not in known:
-                log.info("unaccepted_input_removed", job=name)
-                await self._blobs.delete_folder(paths.folder(JobId(name)))
-        for job in await asyncio.to_thread(self._results.jobs):
-            # A group that was being written while its job was deleted came after the clearing.
-            if job not in known:
-                log.info("results_without_job_removed", job=job)
-                await asyncio.to_thread(self._results.delete_job, job)
-
     async def step(self) -> timedelta:
         """Make one round."""
         now = self._clock.now()

@@ -55,9 +55,8 @@ class Pipeline:
         await self._dead_workers.end()
 
     async def recover(self) -> None:
-        """Put right what the last owner of the data folder left; before anything is accepted."""
+        """End what workers hold that are dead."""
         await self._dead_workers.end()
-        await self._janitor.recover()
 
     async def work(self) -> None:
         """Run engines, runners and loops until cancelled."""

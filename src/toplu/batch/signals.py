@@ -3,6 +3,7 @@
     created ──▶ planner     begun ──▶ orderer     planned ──▶ runners
     complete ──▶ assembler                        deleted ──▶ janitor
     dropped ──▶ all that work for the job         engine_changed ──▶ heartbeat
+    reported ──▶ all that read who is there
 
 Each step would find its work anyway; a signal only spares the wait. It is heard in every process of
 the data folder.
@@ -48,8 +49,13 @@ class Signals:
         self.complete = Signal("complete", ring)
         self.deleted = Signal("deleted", ring)
         self.engine_changed = Wakeup()  # of this process alone: the others read it in rows
+        self._when_reported: list[Callable[[], None]] = []
         self._when_planned: list[Callable[[], None]] = []
         self._when_dropped: list[Callable[[JobId], None]] = []
+
+    def when_reported(self, listener: Callable[[], None]) -> None:
+        """Have the listener called when a worker has written what it is and does."""
+        self._when_reported.append(listener)
 
     def when_planned(self, listener: Callable[[], None]) -> None:
         """Have the listener called when there are shards to lease."""
@@ -58,6 +64,11 @@ class Signals:
     def when_dropped(self, listener: Callable[[JobId], None]) -> None:
         """Have the listener called when a job has become final or is gone."""
         self._when_dropped.append(listener)
+
+    def reported(self) -> None:
+        """Have all read again who is there: a worker has written what it is and does."""
+        self.hear("reported")
+        self._ring("reported")
 
     def planned(self) -> None:
         """There are shards to lease."""
@@ -76,6 +87,9 @@ class Signals:
             case "created" | "begun" | "complete" | "deleted":
                 heard: Signal = getattr(self, signal)
                 heard.hear()
+            case "reported":
+                for listen in self._when_reported:
+                    listen()
             case "planned":
                 for listen in self._when_planned:
                     listen()

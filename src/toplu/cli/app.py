@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from toplu.cli.lazy import LazyGroup
-from toplu.errors import ConfigurationError, TopluError
+from toplu.errors import ConfigurationError, TopluError, first_of
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -25,20 +25,16 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds everything.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that work; 0: one process does everything.")
+    ] = None,
 ) -> None:
     """Run the server until it is told to stop."""
-    import asyncio
-
-    import uvloop
-
-    from toplu.cli.logs import configure_logs
-    from toplu.cli.serve import serve as run_server
+    from toplu.serving.serve import run_server
     from toplu.settings.load import load
 
-    settings = load(config, overrides={"host": host, "port": port, "data_dir": data_dir})
-    configure_logs(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_server(settings))
+    given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers}
+    run_server(load(config, overrides=given))
 
 
 @app.command()
@@ -54,23 +50,17 @@ def main() -> None:
     try:
         app()
     except* (ConfigurationError, TopluError) as group:
-        sys.stderr.write(f"toplu: {_first_of(group)}\n")
+        sys.stderr.write(f"toplu: {first_of(group)}\n")
         sys.exit(2)
     except* OSError as faults:
         from toplu.disk_faults import is_disk_fault
 
-        fault = _first_of(faults)
+        fault = first_of(faults)
         if not is_disk_fault(fault):
             raise
         where = fault.filename or "the data folder"
         sys.stderr.write(f"toplu: {where}: cannot be written: {fault.strerror}\n")
         sys.exit(2)
-
-
-def _first_of(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 if __name__ == "__main__":

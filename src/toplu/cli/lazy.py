@@ -9,6 +9,9 @@ from typer.core import TyperGroup
 
 # The module and the name in it of a Typer application, or of the function of one command.
 LAZY = {
+    "api": "toplu.cli.processes:api",
+    "worker": "toplu.cli.processes:worker",
+    "migrate": "toplu.cli.processes:migrate",
     "batches": "toplu.cli.batches:app",
     "watch": "toplu.cli.batches:watch",
     "keys": "toplu.cli.keys:app",
@@ -19,6 +22,9 @@ LAZY = {
 }
 # The same words as the commands' own help, which is not imported for a list of them.
 HELP = {
+    "api": "Answer calls, beside workers that are run by themselves.",
+    "worker": "Work on batches and calls, beside an api that is run by itself.",
+    "migrate": "Bring a data folder up to date for this version, while nothing runs on it.",
     "batches": "Work with the batches of a running server.",
     "watch": "Show what batches wait for until they end.",
     "keys": "Make, list and revoke API keys.",

@@ -49,8 +49,8 @@ def ask_models(
     config: ConfigOption = None,
 ) -> None:
     """Ask each model, and show what was found out; exit status 1 if one does not answer."""
-    from toplu.cli.logs import configure_logs
     from toplu.cli.model_findings import Finding, findings_of
+    from toplu.serving.logs import configure_logs
     from toplu.settings.load import load
 
     settings = load(config)

@@ -78,6 +78,11 @@ def _check_engine(model: ModelSettings) -> None:
         )
     if model.engine == "gemini_server":
         check_gemini_servers(model.name, model.servers, model.remote)
+    if model.is_remote and model.replicas > len(model.servers):
+        raise ConfigurationError(
+            f"models: {model.name}: its {len(model.servers)} servers cannot be dealt into "
+            f"{model.replicas} replicas; set replicas to {len(model.servers)} at most"
+        )
 
 
 def _check_tiers(settings: Settings) -> None:

@@ -71,6 +71,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     output_tokens_max: Positive = 1024
     dimensions: Positive = 384  # of an embedding model's vectors; it has groups, not lanes
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    # Engines of its own kind, each with so many lanes, for as many workers to own; of servers:
+    # the parts that they are dealt into.
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     # llama.cpp decodes so many tokens in one step, for all lanes: it is how long one prompt holds
     # up the answers of the others, and how long a request that was cancelled goes on.
     batch_tokens: Annotated[int, msgspec.Meta(ge=32, le=16384)] = 512

@@ -158,6 +158,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kept_prefix_bytes_max: Positive = 4 * GIB  # on disk, what an engine computed of caches
 
     # Running
+    # Processes that work, beside the one that answers calls; 0: one process does both.
+    workers: Annotated[int, msgspec.Meta(ge=0, le=8)] = 1
     shard_requests_max: Positive = 1024
     shard_bytes_max: Positive = 8 * MIB
     lease_seconds: Seconds = 60.0

@@ -3,6 +3,8 @@
 data/
   server.lock     held alone by a whole server, shared by processes that are parts of one
   workers/        a file for each worker, locked while it lives; see `store.worker_lives`
+  replicas/       a file for each replica of a model, locked by its owner; see `store.replica_locks`
+  run/            sockets of the processes; see `serving.sockets.socket_folder`
   toplu.db        rows: projects, keys, files, uploads, jobs, shards
   search.db       passages of the documents that are searched
   blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
@@ -16,14 +18,18 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from toplu.errors import ConfigurationError
 from toplu.store.worker_lives import WorkerLives
 
 LOCK = "server.lock"
 PRIVATE_UMASK = 0o077
+ENDING_SECONDS = 3.0  # the processes of a server that was killed may take to be gone
+LOOK_SECONDS = 0.02
 OF_A_FILE_SYSTEM = frozenset({"lost+found"})  # the root of a volume has it
 
 
@@ -38,6 +44,7 @@ class DataFolder:
         self.uploads = root / "uploads"
         self.results = root / "results"
         self.prefixes = root / "prefixes"
+        self.replicas = root / "replicas"
         self.lives = WorkerLives(root / "workers", self.prefixes)
 
     def create(self) -> None:
@@ -71,12 +78,12 @@ class DataFolder:
             )
 
     @contextlib.contextmanager
-    def owned(self) -> Iterator[None]:
+    def owned(self) -> Iterator[TextIO]:
         """Be the one server of this folder; the lock goes with the process, however it ends."""
-        with self._locked(fcntl.LOCK_EX):
+        with self._locked(fcntl.LOCK_EX) as lock:
             shutil.rmtree(self.prefixes, ignore_errors=True)
             try:
-                yield
+                yield lock
             finally:
                 shutil.rmtree(self.prefixes, ignore_errors=True)
 
@@ -87,16 +94,25 @@ class DataFolder:
             yield
 
     @contextlib.contextmanager
-    def _locked(self, way: int) -> Iterator[None]:
+    def _locked(self, way: int) -> Iterator[TextIO]:
         # Opened for appending, which leaves the file as it is for those that share it.
         with (self.root / LOCK).open("a") as lock:
-            try:
-                fcntl.flock(lock, way | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError(
-                    f"data_dir {self.root}: is owned by another server that is running"
-                ) from None
-            yield
+            deadline = time.monotonic() + ENDING_SECONDS
+            while not _try_lock(lock, way):
+                if time.monotonic() > deadline:
+                    raise ConfigurationError(
+                        f"data_dir {self.root}: is owned by another server that is running"
+                    )
+                time.sleep(LOOK_SECONDS)
+            yield lock
+
+
+def _try_lock(lock: TextIO, way: int) -> bool:
+    try:
+        fcntl.flock(lock, way | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _make_private(path: Path | os.DirEntry[str]) -> None:

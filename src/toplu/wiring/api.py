@@ -5,6 +5,7 @@ from collections.abc import Callable
 from starlette.routing import BaseRoute
 
 from toplu.api.app import build_router, protect
+from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini import docs_page, unserved
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
 from toplu.api.gemini.batches import BatchesApi
@@ -14,7 +15,6 @@ from toplu.api.gemini.forwarded_calls import ForwardedCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
-from toplu.api.http.doors import Doors
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
 from toplu.api.http.identity import KeyIdentity

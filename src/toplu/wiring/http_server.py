@@ -8,12 +8,14 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from toplu.api.doors.connections import DoorConnection
 from toplu.api.http.connections import Connection, Connections
 from toplu.settings.server import Settings
 
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 10
+DOOR_IDLE_SECONDS = 3600
 # A connection may have a file beside it: an upload, a download.
 FILES_PER_CONNECTION = 2
 FILES_OF_THE_REST = 256  # the database, engines, jobs
@@ -32,6 +34,26 @@ def http_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+def door_config(app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's settings for a worker's door, whose only client is the front door.
+
+    It is the client that closes idle connections: one that the server closes could have a call on
+    its way.
+    """
+    return uvicorn.Config(
+        app,
+        http=DoorConnection,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_keep_alive=DOOR_IDLE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

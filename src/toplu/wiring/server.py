@@ -2,21 +2,18 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
-from toplu.api.http.doors import OwnDoor
-from toplu.clock import Clock, SystemClock
-from toplu.settings.server import SearchSettings, Settings
-from toplu.store.data_folder import DataFolder
-from toplu.store.search_index import SearchIndex
+from toplu.api.doors.forwarded_call import OwnDoor
+from toplu.batch.recovery import clear_unfinished
+from toplu.clock import Clock, SystemClock, random_id
+from toplu.settings.replicas import owned_alone
+from toplu.settings.server import Settings
 from toplu.tools.grounding import Grounder
-from toplu.tools.local_index import LocalIndex
-from toplu.tools.search import RememberingSearch, SearchProvider
-from toplu.tools.searxng import SearxngSearch
 from toplu.wiring.api import Api
+from toplu.wiring.search import open_grounder
 from toplu.wiring.shared_parts import SharedParts
 from toplu.wiring.storage import Storage, open_folder, open_storage
-from toplu.wiring.worker import Worker
+from toplu.wiring.worker import ID_LENGTH, Worker
 
 
 class Server:
@@ -32,7 +29,8 @@ class Server:
         any_key_until_first: bool,
     ) -> None:
         parts = SharedParts.build(settings=settings, clock=clock, storage=storage)
-        worker = Worker(parts, grounder)
+        models = owned_alone(settings.models)
+        worker = Worker(parts, grounder, worker_id=random_id(ID_LENGTH), models=models)
         self.worker_id = worker.id
         self.pipeline = worker.pipeline
         self.fleet = worker.fleet
@@ -48,6 +46,13 @@ class Server:
         self.ledger = api.ledger
         self.wait_reasons = api.wait_reasons
         self.quotas = parts.quotas
+        self._storage = storage
+
+    async def recover(self) -> None:
+        """Put right what the last owner of the data folder left; before anything is accepted."""
+        storage = self._storage
+        await clear_unfinished(storage.blobs, storage.jobs, storage.results)
+        await self.pipeline.recover()
 
 
 @contextlib.asynccontextmanager
@@ -60,37 +65,18 @@ async def open_server(
     with data.owned():
         async with (
             open_storage(data) as storage,
-            _open_search(settings.search, data, clock) as provider,
+            open_grounder(settings, data, clock) as grounder,
         ):
             server = Server(
                 settings=settings,
                 clock=clock,
                 storage=storage,
-                grounder=Grounder(provider=provider, settings=settings.search),
+                grounder=grounder,
                 any_key_until_first=any_key_until_first,
             )
             with data.lives.hold(server.worker_id):
-                await server.pipeline.recover()
+                await server.recover()
                 try:
                     yield server
                 finally:
                     await server.pipeline.end()
-
-
-@contextlib.asynccontextmanager
-async def _open_search(
-    settings: SearchSettings, data: DataFolder, clock: Clock
-) -> AsyncIterator[SearchProvider]:
-    provider: SearchProvider
-    if settings.provider == "local":
-        provider = LocalIndex(SearchIndex(data.search))
-    else:
-        assert settings.url is not None, "the settings have been checked"
-        provider = RememberingSearch(
-            SearxngSearch(settings.url),
-            clock=clock,
-            life=timedelta(seconds=settings.cache_seconds),
-            entries_max=settings.cache_entries_max,
-        )
-    async with contextlib.aclosing(provider):
-        yield provider

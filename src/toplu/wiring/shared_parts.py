@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from toplu.batch.signals import Signals
+from toplu.batch.signals import Ring, Signals, ring_nobody
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.files.library import Library
@@ -31,9 +31,13 @@ class SharedParts:
     roster: Roster
 
     @classmethod
-    def build(cls, *, settings: Settings, clock: Clock, storage: Storage) -> Self:
-        """Return the parts, none of them started."""
-        signals = Signals()
+    def build(
+        cls, *, settings: Settings, clock: Clock, storage: Storage, ring: Ring = ring_nobody
+    ) -> Self:
+        """Return the parts, none of them started; `ring` has other processes hear signals."""
+        signals = Signals(ring)
+        roster = Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)
+        signals.when_reported(roster.forget)
         faults = StorageFaults()
         signals.when_dropped(faults.clear)
         return cls(
@@ -52,5 +56,5 @@ class SharedParts:
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
             faults=faults,
-            roster=Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives),
+            roster=roster,
         )

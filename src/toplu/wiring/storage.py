@@ -29,6 +29,7 @@ from toplu.store.worker_lives import WorkerLives
 class Storage:
     """Everything durable, each part by its own contract."""
 
+    database: Database  # that has the rows
     blobs: Blobs
     results: ResultLog
     lives: WorkerLives
@@ -47,6 +48,7 @@ class Storage:
     def of(cls, data: DataFolder, database: Database) -> Self:
         """Return the parts of the folder, whose rows are in the database."""
         return cls(
+            database=database,
             blobs=DiskBlobs(data.blobs),
             results=ResultLog(data.results),
             lives=data.lives,

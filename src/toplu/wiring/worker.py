@@ -1,5 +1,9 @@
 """Builds the side of a server that works: engines, the pipeline, and the door to the engines."""
 
+from collections.abc import Sequence
+
+import msgspec
+
 from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
 from toplu.batch.plan.planner import Orderer, Planner
@@ -10,9 +14,9 @@ from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.caches.keeper import CacheKeeper
-from toplu.clock import random_id
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
+from toplu.models.catalogue import Catalogue
 from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
 from toplu.tools.grounding import Grounder
@@ -29,11 +33,21 @@ ID_LENGTH = 16
 class Worker:
     """The engines, the pipeline that keeps them busy, and the door at which they are called."""
 
-    def __init__(self, parts: SharedParts, grounder: Grounder) -> None:
+    def __init__(
+        self,
+        parts: SharedParts,
+        grounder: Grounder,
+        *,
+        worker_id: str,
+        models: Sequence[ModelSettings],
+        door_path: str | None = None,
+    ) -> None:
         self._parts = parts
-        self.id = random_id(ID_LENGTH)  # the owner of its leases
-        prefixes = parts.storage.lives.prefixes_of(self.id)
-        self.fleet = Fleet(parts.settings, parts.catalogue, parts.clock, grounder, prefixes)
+        self.id = worker_id  # the owner of its leases
+        self._models = models  # that have replicas here
+        self._door_path = door_path  # of the socket, if others may come to the door
+        prefixes = parts.storage.lives.prefixes_of(worker_id)
+        self.fleet = Fleet(parts.settings, Catalogue(models), parts.clock, grounder, prefixes)
         self._attachments = Attachments(settings=parts.settings, library=parts.library)
         self._caches = self._cache_keeper()
         self.door = build_door(parts, self.fleet, self._attachments, self._caches)
@@ -42,7 +56,12 @@ class Worker:
         self._at_work = LanesAtWork(self.id)
         self._steps = self._build_steps()
         self._scheduler = self._build_scheduler()
-        writer = ResultWriter(
+        self.pipeline = self._pipeline(self._writer())
+        self.fleet.when_changed(parts.signals.engine_changed.set)
+
+    def _writer(self) -> ResultWriter:
+        parts = self._parts
+        return ResultWriter(
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
@@ -52,13 +71,16 @@ class Worker:
             faults=parts.faults,
             at_work=self._at_work,
         )
-        self.pipeline = Pipeline(
+
+    def _pipeline(self, writer: ResultWriter) -> Pipeline:
+        parts = self._parts
+        return Pipeline(
             drain_seconds=parts.settings.drain_seconds,
             signals=parts.signals,
             fleet=self.fleet,
             planner=self._planner(),
             orderer=self._orderer(),
-            runners=[self._runner(model, writer) for model in parts.settings.models],
+            runners=[self._runner(model, writer) for model in self._models],
             writer=writer,
             assembler=self._assembler(),
             janitor=self._janitor(),
@@ -67,7 +89,6 @@ class Worker:
                 rows=parts.storage.workers, lives=parts.storage.lives, worker=self.id
             ),
         )
-        self.fleet.when_changed(parts.signals.engine_changed.set)
 
     def _build_steps(self) -> Steps:
         parts = self._parts
@@ -78,7 +99,7 @@ class Worker:
     def _build_scheduler(self) -> Scheduler:
         parts = self._parts
         return Scheduler(
-            settings=parts.settings,
+            settings=msgspec.structs.replace(parts.settings, models=tuple(self._models)),
             clock=parts.clock,
             jobs=parts.storage.jobs,
             owner=self.id,
@@ -157,7 +178,8 @@ class Worker:
             replicas=self._replicas,
             at_work=self._at_work,
             faults=parts.faults,
-            written=parts.roster.forget,
+            written=parts.signals.reported,
+            door=self._door_path,
         )
 
     def _replicas(self) -> list[Replica]:
@@ -171,7 +193,7 @@ class Worker:
                 window=self._windows[model.name],
                 work_per_second=self._speeds.of(model.name).work_per_second,
             )
-            for model in self._parts.settings.models
+            for model in self._models
         ]
 
     def _assembler(self) -> Assembler:

@@ -1,60 +1,67 @@
 """Compares the requests that ran again after a kill with those that may, by the server's log.
 
-A request may be started a second time only if it was in flight when the server was killed, or its
+A request may be started a second time only if it was in flight when its worker was killed, or its
 result was still to be made durable. Results are written in groups, one after another: what was
 answered before the last group but one that was written belongs to a group that was written.
 """
 
 import json
-from collections import Counter
-from dataclasses import dataclass
+from collections import defaultdict
+from typing import Any
 
 Request = tuple[str, int]  # job and index
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """The requests in the log of one life of the server."""
-
-    started: Counter[Request]
-    may_repeat: set[Request]  # not known to be durable when it was killed
+TOLD = ('"request_started"', '"request_finished"', '"results_written"', '"process_started"')
 
 
-def read_run(log_lines: list[str]) -> Run:
-    """Read the log of one life, up to its kill."""
-    started: Counter[Request] = Counter()
-    in_flight: set[Request] = set()
-    groups: list[set[Request]] = [set(), set()]  # answered since the last write, and before it
-    for line in log_lines:
-        if '"request_' not in line and '"results_written"' not in line:
-            continue
-        event = json.loads(line)
+class _Life:
+    """The requests of one life of a worker."""
+
+    def __init__(self) -> None:
+        self._in_flight: set[Request] = set()
+        # Answered since the last write, and before it.
+        self._groups: list[set[Request]] = [set(), set()]
+
+    def follow(self, event: dict[str, Any]) -> None:
         match event["event"]:
             case "request_started":
-                request = (event["job"], event["index"])
-                started[request] += 1
-                in_flight.add(request)
+                self._in_flight.add(_request_of(event))
             case "request_finished":
-                request = (event["job"], event["index"])
-                in_flight.discard(request)
-                groups[-1].add(request)
+                self._in_flight.discard(_request_of(event))
+                self._groups[-1].add(_request_of(event))
             case "results_written":
-                groups = [groups[-1], set()]
-    return Run(started=started, may_repeat=in_flight.union(*groups))
+                self._groups = [self._groups[-1], set()]
+
+    @property
+    def may_repeat(self) -> set[Request]:
+        """Requests that are not known to be durable at this moment."""
+        return self._in_flight.union(*self._groups)
 
 
-def check_repeats(lives: list[list[str]]) -> int:
-    """Return how many requests ran again; each of them was allowed to."""
+def check_repeats(log_lines: list[str]) -> int:
+    """Return how many requests ran again; each of them was allowed to, once for each kill."""
     repeated = 0
-    may_start: set[Request] | None = None
     seen: set[Request] = set()
-    for log_lines in lives:
-        run = read_run(log_lines)
-        assert all(count == 1 for count in run.started.values()), run.started.most_common(1)
-        again = run.started.keys() & seen
-        assert may_start is None or again <= may_start, f"repeated: {again - may_start}"
-        repeated += len(again)
-        seen |= run.started.keys()
-        # What was allowed to repeat and has not yet is still allowed to.
-        may_start = run.may_repeat | ((may_start or set()) - run.started.keys())
+    may_start: set[Request] = set()
+    lives: defaultdict[str, _Life] = defaultdict(_Life)  # by the name of the process
+    for line in log_lines:
+        if not any(words in line for words in TOLD):
+            continue
+        event = json.loads(line)
+        if event["event"] == "process_started":
+            # Whoever had the name before has ended.
+            may_start |= lives.pop(event["name"], _Life()).may_repeat
+            continue
+        if event["event"] == "request_started":
+            request = _request_of(event)
+            if request in seen:
+                assert request in may_start, f"repeated: {request}"
+                repeated += 1
+            seen.add(request)
+            may_start.discard(request)
+        lives[event["process"]].follow(event)
     return repeated
+
+
+def _request_of(event: dict[str, Any]) -> Request:
+    return event["job"], event["index"]

@@ -10,11 +10,11 @@ from functools import partial
 from starlette.responses import Response
 from starlette.routing import Route
 
+from toplu.api.doors.forwarded_call import Doors, ForwardedCall
 from toplu.api.gemini.cache_creation import named_model
 from toplu.api.gemini.generate import STREAM_FORMS
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.gemini.stream import in_its_form
-from toplu.api.http.doors import Doors, ForwardedCall
+from toplu.api.gemini.stream import end_of_broken, in_its_form
 from toplu.api.http.gate import Call, Gate, read_body
 from toplu.settings.server import Settings
 from toplu.wire.gemini import proto_json
@@ -53,7 +53,9 @@ class ForwardedCalls:
         """Have the method of the model in the URL answered."""
         model = self._names.require(call.path("model"), version=call.version, method=method)
         body = await read_body(call.request, self._body_bytes_max)
-        return ForwardedCall(self._doors.of(model.name, body), call.project, body)
+        doors = await self._doors.of(model.name, body)
+        end_of = partial(end_of_broken, call.request) if method == STREAM else None
+        return ForwardedCall(doors, call.project, body, end_of=end_of)
 
     async def create_cache(self, call: Call) -> Response:
         """Have the contents of the body kept by a worker with the model that the body names."""
@@ -62,4 +64,4 @@ class ForwardedCalls:
         name = named_model(cache)
         method = "createCachedContent"
         model = self._names.require(name, version=call.version, method=method)
-        return ForwardedCall(self._doors.of(model.name, body), call.project, body)
+        return ForwardedCall(await self._doors.of(model.name, body), call.project, body)

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from toplu.api.http.error_responses import body_of, failure_of, render
 from toplu.api.http.gate import Endpoint
 from toplu.api.http.responses import CONTENT_TYPE
-from toplu.errors import Cancelled
+from toplu.errors import Cancelled, TopluError
 from toplu.wire.gemini import message
 
 HTTP_OK = 200
@@ -67,6 +67,12 @@ def in_its_form(endpoint: Endpoint) -> Endpoint:
             return await render(request, error, in_list=_form_of(request) is LIST)
 
     return answer
+
+
+def end_of_broken(request: Request, error: TopluError) -> bytes:
+    """Return what ends a stream that is broken off between two chunks."""
+    form = _form_of(request)
+    return form.before_next + message.write(body_of(error)) + form.after_each + form.at_end
 
 
 class StreamedAnswer(Response):

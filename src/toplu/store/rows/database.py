@@ -32,7 +32,9 @@ Result = TypeVar("Result")
 class Database:
     """Runs functions of a connection, each inside one transaction of its own."""
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
+    def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
+        self.path = path
+        self.commits = 0  # of this process
         self._writer = writer
         self._unsynced_writer = writer.execution_options(is_synced=False)  # the same connection
         self._reader = reader
@@ -56,7 +58,7 @@ class Database:
         except BaseException:
             writer.dispose()
             raise
-        return cls(writer, _connect(path, reads_only=True, pool_size=READERS))
+        return cls(path, writer, _connect(path, reads_only=True, pool_size=READERS))
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Return what `work` returns; it sees one moment of the database and changes nothing."""
@@ -73,11 +75,13 @@ class Database:
         """
         try:
             writer = self._writer if is_synced else self._unsynced_writer
-            return await _run(self._writing, writer, work)
+            result = await _run(self._writing, writer, work)
         except OperationalError as error:
             if (fault := disk_faults.of_sqlite(error.orig)) is None:
                 raise
             raise fault from error
+        self.commits += 1
+        return result
 
     async def close(self) -> None:
         """Finish what is running and close the file."""

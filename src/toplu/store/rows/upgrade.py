@@ -56,7 +56,7 @@ def migrate(engine: Engine, revision: str = "head", *, upgrades: bool = True) ->
                 raise SchemaOlder(
                     f"{engine.url.database}: written by an older version of toplu "
                     f"(schema {', '.join(sorted(present)) or 'none'}); end what uses it and run "
-                    "`toplu serve` once, which brings it up to date"
+                    "`toplu migrate`, which brings it up to date"
                 )
             config.attributes["connection"] = connection
             _upgrade(connection, config, present, revision)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from toplu.job import JobId
 from toplu.replica import EngineState, Replica
@@ -16,6 +16,8 @@ from toplu.store.rows.step_holds import end_steps_of, owners_of_steps, prolong_s
 from toplu.store.rows.worker_tables import at_work, faults, replicas, workers
 
 __all__ = ["AtWork"]
+
+NOBODY = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +64,13 @@ class WorkerRows:
 
     async def touch(self) -> None:
         """Write what changes nothing; raise the OSError that keeps anything from being written."""
-        await self._database.write(
-            lambda c: c.execute(update(workers).values(seen=workers.c.seen)).close()
-        )
+        await self._database.write(_touch)
+
+
+def _touch(connection: Connection) -> None:
+    # A value that is the same again would not be written at all.
+    connection.execute(insert(faults).values(worker=NOBODY, job=NOBODY, reason=""))
+    connection.execute(delete(faults).where(faults.c.worker == NOBODY))
 
 
 def _write(connection: Connection, report: Report) -> None:

@@ -2,16 +2,19 @@
 
 import logging
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
-from toplu.cli.log_stream import LogStream
+from toplu.serving.log_stream import LogStream
 from toplu.settings.server import Settings
 
 
-def configure_logs(settings: Settings) -> None:
-    """Send every log, those of libraries too, through one formatter."""
+def configure_logs(settings: Settings, *, process: str | None = None) -> None:
+    """Send every log, those of libraries too, through one formatter.
+
+    `process` names the one of a server's processes that this is.
+    """
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
@@ -19,6 +22,7 @@ def configure_logs(settings: Settings) -> None:
     )
     stream = LogStream(sys.stderr.fileno())
     shared: list[structlog.types.Processor] = [
+        *([] if process is None else [_naming(process)]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -41,3 +45,11 @@ def configure_logs(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def _naming(process: str) -> structlog.types.Processor:
+    def add_process(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        event["process"] = process
+        return event
+
+    return add_process

@@ -2,20 +2,23 @@
 
     client ──▶ front door ── the call, with its project ──▶ a worker's door ──▶ its engines
 
-In one process that is the worker's own application; else `api.http.socket_door` stands for it.
+In one process that is the worker's own application; else `api.doors.socket_door` stands for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import urlencode
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from toplu.api.http.identity import PROJECT_HEADER
-from toplu.errors import NoWorker
+from toplu.errors import Cancelled, Internal, NoWorker, TopluError
 from toplu.job import ProjectId
+
+log = structlog.get_logger()
 
 # All that a worker needs to know of a call's headers.
 PASSED_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"user-agent"})
@@ -27,11 +30,15 @@ class DoorClosed(Exception):
     """Nobody answers at the door, and nothing of an answer has come: the call may go elsewhere."""
 
 
+class DoorBroke(Exception):
+    """The worker ended in the middle of its answer."""
+
+
 class Doors(Protocol):
     """Finds the doors of the workers that have a model."""
 
-    def of(self, engine: str, body: bytes) -> Iterator[ASGIApp]:
-        """Yield the doors at which a call may be answered, the best one first.
+    async def of(self, engine: str, body: bytes) -> Sequence[ASGIApp]:
+        """Return the doors at which a call may be answered, the best one first.
 
         Calls whose bodies begin alike come to the same door, where their prefix is kept.
         """
@@ -44,17 +51,29 @@ class OwnDoor:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    def of(self, engine: str, body: bytes) -> Iterator[ASGIApp]:  # noqa: ARG002  # there is one
-        yield self._app
+    async def of(self, engine: str, body: bytes) -> Sequence[ASGIApp]:  # noqa: ARG002  # one
+        return [self._app]
+
+
+# What ends an answer that is broken off, if there is an end that its readers understand.
+EndOf = Callable[[TopluError], bytes]
 
 
 class ForwardedCall(Response):
     """A call that a worker answers; the answer goes to the client as it comes."""
 
-    def __init__(self, doors: Iterator[ASGIApp], project: ProjectId, body: bytes) -> None:
+    def __init__(
+        self,
+        doors: Sequence[ASGIApp],
+        project: ProjectId,
+        body: bytes,
+        *,
+        end_of: EndOf | None = None,
+    ) -> None:
         self._doors = doors
         self._project = project
         self._body = body
+        self._end_of = end_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the first door gives that is open; NoWorker if all are closed."""
@@ -64,8 +83,19 @@ class ForwardedCall(Response):
                 await door(passed, _Replayed(self._body, receive).receive, send)
             except DoorClosed:
                 continue
+            except DoorBroke:
+                await self._break_off(send)
+            except Cancelled:
+                pass  # nobody is there to read an end
             return
         raise NoWorker("No worker with this model is up at the moment. Please try again later.")
+
+    async def _break_off(self, send: Send) -> None:
+        """End a stream with an error; the connection of any other answer is broken off."""
+        log.warning("answer_broken_off", reason="the worker has ended")
+        if self._end_of is not None:
+            end = self._end_of(Internal("The worker that answered has ended. Please try again."))
+            await send({"type": "http.response.body", "body": end, "more_body": False})
 
 
 class _Replayed:

@@ -1,13 +1,12 @@
 """The front door hands a call on: with its project, without its key, to the first door open."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from toplu.api.http.doors import DoorClosed, ForwardedCall
+from toplu.api.doors.forwarded_call import DoorClosed, ForwardedCall
 from toplu.api.http.identity import PROJECT_HEADER, ForwardedIdentity
 from toplu.errors import NoWorker, PermissionDenied
 from toplu.job import ProjectId
@@ -53,8 +52,7 @@ async def forward(*doors: ASGIApp) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    each: Iterator[ASGIApp] = iter(doors)
-    await ForwardedCall(each, PROJECT, b"{}")(SCOPE, receive, send)
+    await ForwardedCall(doors, PROJECT, b"{}")(SCOPE, receive, send)
     return sent
 
 

@@ -1,0 +1,76 @@
+"""The process that answers calls: the front door, and no engine."""
+
+import asyncio
+import contextlib
+import gc
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from toplu.api.doors.worker_doors import WorkerDoors
+from toplu.clock import SystemClock, random_id
+from toplu.serving.http import HttpServer
+from toplu.serving.sockets.bell import Bell
+from toplu.serving.sockets.socket_folder import socket_folder
+from toplu.serving.stop_signals import StopSignals
+from toplu.settings.hosts import is_loopback
+from toplu.settings.server import Settings
+from toplu.store.data_folder import DataFolder
+from toplu.wiring.api import Api
+from toplu.wiring.http_server import http_config
+from toplu.wiring.shared_parts import SharedParts
+from toplu.wiring.storage import open_storage
+
+log = structlog.get_logger()
+
+NAME_LENGTH = 16
+
+
+async def run_api(
+    settings: Settings,
+    listener: socket.socket,
+    signals: StopSignals,
+    *,
+    is_draining: Callable[[], bool] = lambda: False,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer calls on the listening socket until a signal ends it.
+
+    `ready` is called when calls are answered.
+    """
+    async with open_api(settings, is_draining) as api:
+        freeze()
+        http = HttpServer(http_config(api.app, settings))
+        async with asyncio.TaskGroup() as tasks:
+            answering = tasks.create_task(http.serve(sockets=[listener]))
+            await http.listening.wait()
+            ready()
+            await signals.wait()
+            http.should_exit = True
+            await answering
+
+
+@contextlib.asynccontextmanager
+async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> AsyncIterator[Api]:
+    """Yield the side that answers calls, over a data folder that is prepared."""
+    bell = Bell(socket_folder(settings.data_dir), random_id(NAME_LENGTH))
+    async with open_storage(DataFolder(settings.data_dir), upgrades=False) as storage:
+        parts = SharedParts.build(
+            settings=settings, clock=SystemClock(), storage=storage, ring=bell.ring
+        )
+        doors = WorkerDoors(parts.roster)
+        with contextlib.closing(bell), bell.listening(parts.signals.hear):
+            async with contextlib.aclosing(doors):
+                yield Api(
+                    parts,
+                    doors=doors,
+                    is_draining=is_draining,
+                    any_key_until_first=is_loopback(settings.host),
+                )
+
+
+def freeze() -> None:
+    """Have what is loaded by now stay: to search it for garbage would hold up every call."""
+    gc.collect()
+    gc.freeze()

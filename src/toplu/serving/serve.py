@@ -1,0 +1,22 @@
+"""Runs a server as its settings say: several processes, or one."""
+
+import asyncio
+
+from toplu.serving.logs import configure_logs
+from toplu.settings.server import Settings
+
+
+def run_server(settings: Settings) -> None:
+    """Run until a signal ends it."""
+    configure_logs(settings)
+    if settings.workers:
+        from toplu.serving.supervision.supervisor import supervise
+
+        asyncio.run(supervise(settings))
+        return
+    import uvloop
+
+    from toplu.serving.one_process import serve_in_one_process
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_in_one_process(settings))

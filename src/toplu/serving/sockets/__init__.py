@@ -1,0 +1,1 @@
+"""Sockets: the port, and those between the processes of one data folder."""

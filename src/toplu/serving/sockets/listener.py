@@ -1,0 +1,40 @@
+"""The socket on which a server listens, with a word for whoever chose a port in use."""
+
+import errno
+import socket
+
+from toplu.errors import ConfigurationError
+from toplu.settings.server import Settings
+
+CONNECTIONS_WAITING_MAX = 2048
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a listening socket, or raise ConfigurationError that says what is in the way."""
+    try:
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(CONNECTIONS_WAITING_MAX)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{_mend(error)}"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{named}:{port}"
+
+
+def _mend(error: OSError) -> str:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return "; choose another port with --port, 0 for any that is free"
+    return "; choose another address with --host"

@@ -1,0 +1,50 @@
+"""A process of the supervisor: it reads its order, and does its work until it is told to end."""
+
+import asyncio
+import socket
+import sys
+
+import uvloop
+
+from toplu.errors import ConfigurationError, first_of
+from toplu.serving.api_process import run_api
+from toplu.serving.logs import configure_logs
+from toplu.serving.stop_signals import StopSignals
+from toplu.serving.supervision.parent import Parent
+from toplu.serving.worker_process import run_worker
+
+
+def main() -> None:
+    """Run one process; why it cannot begin is for the supervisor to say."""
+    parent = Parent()
+    configure_logs(parent.order.settings, process=parent.order.name)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(parent))
+    except* ConfigurationError as refusals:
+        parent.tell_refusal(str(first_of(refusals)))
+        sys.exit(2)
+
+
+async def _run(parent: Parent) -> None:
+    order, signals = parent.order, StopSignals(is_child=True)
+    draining = asyncio.Event()
+    parent.listen(asyncio.get_running_loop(), draining.set)
+    if order.role == "worker":
+        ready = parent.tell_ready
+        await run_worker(order.settings, order.replicas, signals, ready=ready)
+        return
+    assert order.listener is not None, "the supervisor has the port"
+    with socket.socket(fileno=order.listener) as listener:
+        listener.setblocking(False)
+        await run_api(
+            order.settings,
+            listener,
+            signals,
+            is_draining=draining.is_set,
+            ready=parent.tell_ready,
+        )
+
+
+if __name__ == "__main__":
+    main()

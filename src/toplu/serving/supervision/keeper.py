@@ -1,0 +1,95 @@
+"""Keeps one process of a server alive: starts it, watches it, and starts it again."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from toplu.clock import Clock
+from toplu.errors import ConfigurationError
+from toplu.serving.supervision.orders import Order
+from toplu.serving.supervision.process import Process, ProcessDied
+
+log = structlog.get_logger()
+
+BACKOFF_FIRST = timedelta(seconds=0.1)
+BACKOFF_LONGEST = timedelta(seconds=30)
+STEADY = timedelta(minutes=1)  # one that lived this long begins with a clean slate
+
+
+class Keeper:
+    """One process after another, by the same order."""
+
+    def __init__(self, order: Order, descriptors: Sequence[int], clock: Clock) -> None:
+        self.name = order.name
+        self._order = order
+        self._descriptors = descriptors
+        self._clock = clock
+        self._process: Process | None = None
+        self._is_ending = False
+        self._ready = asyncio.Event()
+
+    async def wait_until_ready(self) -> None:
+        """Return when the process was ready for the first time."""
+        await self._ready.wait()
+
+    async def run(self) -> None:
+        """Keep a process alive until told to end.
+
+        ConfigurationError: the first one refused to begin, and so would all others.
+        """
+        backoff = BACKOFF_FIRST
+        while not self._is_ending:
+            born = self._clock.now()
+            await self._live()
+            if self._is_ending:
+                return
+            if self._clock.now() - born >= STEADY:
+                backoff = BACKOFF_FIRST
+            await self._clock.sleep(backoff)
+            backoff = min(2 * backoff, BACKOFF_LONGEST)
+
+    async def _live(self) -> None:
+        self._process = process = await Process.start(self._order, self._descriptors)
+        log.info("process_started", name=self.name, pid=process.pid)
+        reason = None
+        try:
+            await process.wait_until_ready()
+            log.info("process_ready", name=self.name, pid=process.pid)
+            self._ready.set()
+        except ProcessDied:
+            reason = "it ended before it was ready"
+        except ConfigurationError as error:
+            if not self._ready.is_set():
+                raise
+            reason = str(error)
+        finally:
+            code = await self._wait(process)
+            level = log.info if self._is_ending and not code else log.warning
+            level("process_ended", name=self.name, pid=process.pid, exit_code=code, reason=reason)
+
+    async def _wait(self, process: Process) -> int:
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+
+    def drain(self) -> None:
+        """Tell the process that the server is about to end."""
+        if self._process is not None:
+            self._process.drain()
+
+    def ask_to_end(self) -> None:
+        """Have the process end in good order, and start none after it."""
+        self._is_ending = True
+        if self._process is not None:
+            self._process.ask_to_end()
+
+    def kill(self) -> None:
+        """End the process at once, and start none after it."""
+        self._is_ending = True
+        if self._process is not None:
+            self._process.kill()

@@ -1,0 +1,123 @@
+"""A process that works: engines, the pipeline, and a door on a Unix socket."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from toplu.batch.signals import Signals
+from toplu.clock import SystemClock, random_id
+from toplu.serving.api_process import freeze
+from toplu.serving.draining import drain
+from toplu.serving.http import HttpServer
+from toplu.serving.sockets.bell import Bell
+from toplu.serving.sockets.socket_folder import socket_folder
+from toplu.serving.stop_signals import StopSignals
+from toplu.serving.watch import watch
+from toplu.settings.replicas import Replicas, owned
+from toplu.settings.server import Settings
+from toplu.store.data_folder import DataFolder
+from toplu.store.rows.changes import Changes
+from toplu.wiring.http_server import door_config
+from toplu.wiring.search import open_grounder
+from toplu.wiring.shared_parts import SharedParts
+from toplu.wiring.storage import open_storage
+from toplu.wiring.worker import ID_LENGTH, Worker
+
+log = structlog.get_logger()
+
+DOOR_SUFFIX = ".door"
+CALLS_WAITING_MAX = 2048
+
+
+async def run_worker(
+    settings: Settings,
+    replicas: Replicas,
+    signals: StopSignals,
+    *,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Work until a signal ends it: the first drains, the second ends the wait for what runs.
+
+    `ready` is called when the work begins.
+    """
+    async with open_worker(settings, replicas) as opened:
+        worker, door = opened.worker, opened.door
+        freeze()
+        http = HttpServer(door_config(worker.door))
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(worker.pipeline.work())
+            watching = tasks.create_task(watch(opened.changes, opened.signals))
+            answering = tasks.create_task(http.serve(sockets=[door]))
+            await http.listening.wait()
+            ready()
+            await signals.wait()
+            log.info("worker_draining")
+            await drain(worker.pipeline, signals)
+            http.should_exit = True
+            await answering
+            working.cancel()
+            watching.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWorker:
+    """A side that works, and what it hears of other processes by."""
+
+    worker: Worker
+    door: socket.socket  # listens
+    signals: Signals
+    changes: Changes
+
+
+@contextlib.asynccontextmanager
+async def open_worker(settings: Settings, replicas: Replicas) -> AsyncIterator[OpenWorker]:
+    """Yield a side that works, over a data folder that is prepared."""
+    data, clock = DataFolder(settings.data_dir), SystemClock()
+    worker_id = random_id(ID_LENGTH)
+    folder = socket_folder(settings.data_dir)
+    bell = Bell(folder, worker_id)
+    door = folder / f"{worker_id}{DOOR_SUFFIX}"
+    async with (
+        open_storage(data, upgrades=False) as storage,
+        open_grounder(settings, data, clock) as grounder,
+    ):
+        parts = SharedParts.build(settings=settings, clock=clock, storage=storage, ring=bell.ring)
+        worker = Worker(
+            parts,
+            grounder,
+            worker_id=worker_id,
+            models=owned(settings.models, replicas),
+            door_path=str(door),
+        )
+        with (
+            data.lives.hold(worker_id),
+            contextlib.closing(bell),
+            _listening(door) as listener,
+            bell.listening(parts.signals.hear),
+            contextlib.closing(Changes(storage.database)) as changes,
+        ):
+            await worker.pipeline.recover()
+            try:
+                yield OpenWorker(
+                    worker=worker, door=listener, signals=parts.signals, changes=changes
+                )
+            finally:
+                await worker.pipeline.end()
+
+
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(CALLS_WAITING_MAX)
+        listener.setblocking(False)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""Looks at processes through /proc."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started; none if it has ended."""
+    found = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def memory_peak_of(pid: int) -> int:
+    """Return the largest resident set that a process has had, without its children."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None, "the process has no memory"
+    return int(found[1]) * 1024
+
+
+def command_of(pid: int) -> list[str]:
+    """Return the command line of a process; nothing if it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")[:-1]
+    return []
