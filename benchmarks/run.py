@@ -30,6 +30,7 @@ import structured_decoding
 import tiny_job
 import vllm_batches
 import vllm_calls
+import worker_scaling
 from sizes import Size
 from targets import Target, at_least, at_most
 
@@ -161,13 +162,22 @@ BENCHMARKS = (
         name="B14",
         title="polling beside a large job",
         measure=polling.measure,
-        targets={"busy_p99_ms": at_most(10.0)},
+        targets={
+            "two_processes_busy_p99_ms": at_most(10.0),
+            "two_processes_many_p99_ms": at_most(10.0),
+        },
     ),
     Benchmark(
         name="B15",
         title="a batch of one request over the call",
         measure=tiny_job.measure,
         targets={"batch_over_call": at_most(1.05)},
+    ),
+    Benchmark(
+        name="B16",
+        title="a second worker",
+        measure=worker_scaling.measure,
+        targets={"two_over_one": at_least(1.7)},
     ),
     Benchmark(
         name="embeddings",

@@ -1,6 +1,7 @@
 """Keeps one process of a server alive: starts it, watches it, and starts it again."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ class Keeper:
         self._descriptors = descriptors
         self._clock = clock
         self._process: Process | None = None
-        self._is_ending = False
+        self._ending = asyncio.Event()
         self._ready = asyncio.Event()
 
     async def wait_until_ready(self) -> None:
@@ -40,19 +41,19 @@ class Keeper:
         ConfigurationError: the first one refused to begin, and so would all others.
         """
         backoff = BACKOFF_FIRST
-        while not self._is_ending:
+        while not self._ending.is_set():
             born = self._clock.now()
             await self._live()
-            if self._is_ending:
-                return
             if self._clock.now() - born >= STEADY:
                 backoff = BACKOFF_FIRST
-            await self._clock.sleep(backoff)
+            await self._pause(backoff)
             backoff = min(2 * backoff, BACKOFF_LONGEST)
 
     async def _live(self) -> None:
         self._process = process = await Process.start(self._order, self._descriptors)
         log.info("process_started", name=self.name, pid=process.pid)
+        if self._ending.is_set():
+            process.ask_to_end()
         reason = None
         try:
             await process.wait_until_ready()
@@ -66,8 +67,14 @@ class Keeper:
             reason = str(error)
         finally:
             code = await self._wait(process)
-            level = log.info if self._is_ending and not code else log.warning
+            level = log.info if self._ending.is_set() and not code else log.warning
             level("process_ended", name=self.name, pid=process.pid, exit_code=code, reason=reason)
+
+    async def _pause(self, longest: timedelta) -> None:
+        """Wait before the next life, if there is to be one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest.total_seconds()):
+                await self._ending.wait()
 
     async def _wait(self, process: Process) -> int:
         try:
@@ -84,12 +91,12 @@ class Keeper:
 
     def ask_to_end(self) -> None:
         """Have the process end in good order, and start none after it."""
-        self._is_ending = True
+        self._ending.set()
         if self._process is not None:
             self._process.ask_to_end()
 
     def kill(self) -> None:
         """End the process at once, and start none after it."""
-        self._is_ending = True
+        self._ending.set()
         if self._process is not None:
             self._process.kill()
