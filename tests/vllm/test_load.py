@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from google import genai
 
 from support.api.local_server import LocalServer, client_of
 from support.engines.running_vllm import MODEL, RunningVllm
@@ -110,8 +111,8 @@ def test_a_batch_reuses_what_its_lines_share(plain: LocalServer, plain_vllm: Run
     random.Random(1).shuffle(texts)
     config = {"temperature": 0, "maxOutputTokens": 2}
     lines = [{"contents": text, "config": config} for text in texts]
-    before, tokens = _reused(plain_vllm), _tokens_of(plain, passage(1000 * seed))
     client = client_of(plain)
+    before, tokens = _reused(plain_vllm), _tokens_of(client, passage(1000 * seed))
     job = client.batches.create(model="gemini-2.5-flash", src=lines)  # type: ignore[arg-type]
     eventually(lambda: client.batches.get(name=str(job.name)).done)
     shared = tokens // BLOCK_TOKENS * BLOCK_TOKENS - BLOCK_TOKENS
@@ -126,7 +127,7 @@ def _reused(vllm: RunningVllm) -> int:
     return asyncio.run(read())
 
 
-def _tokens_of(server: LocalServer, text: str) -> int:
-    counted = client_of(server).models.count_tokens(model="gemini-2.5-flash", contents=text)
+def _tokens_of(client: genai.Client, text: str) -> int:
+    counted = client.models.count_tokens(model="gemini-2.5-flash", contents=text)
     assert counted.total_tokens is not None
     return counted.total_tokens
