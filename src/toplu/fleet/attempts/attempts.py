@@ -9,7 +9,7 @@ whole a bounded number of times. So is what is preempted: an attempt that ends s
 and so is not recorded, counted or charged.
 """
 
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -86,18 +86,28 @@ class Attempts(Generic[AnyEngine]):
         wait: WaitBudget | None,
         budget: AttemptBudget,
     ) -> T:
-        """Make one attempt on a lane of a ready engine; report the engine if it dies of it."""
+        """Make one attempt on a lane of a ready engine."""
+        passage = self._quarantine.pass_through(alone=budget.crashes > 0)
+        if wait is None:
+            async with passage, self._slots.slot(claim) as lane:
+                return await self._ask(attempt, await self._supervisor.ready(), lane, budget)
+        # The patience is with the waiting alone, which ends before what is held does.
         async with AsyncExitStack() as held:
-            async with self._wait_limits.wait(wait) if wait else nullcontext():
-                alone = budget.crashes > 0
-                await held.enter_async_context(self._quarantine.pass_through(alone=alone))
+            async with self._wait_limits.wait(wait):
+                await held.enter_async_context(passage)
                 lane = await held.enter_async_context(self._slots.slot(claim))
                 engine = await self._supervisor.ready()
-            if alone:
-                budget.log().info("request_runs_alone", crashes=budget.crashes)
-            try:
-                return await attempt(engine, lane)
-            except EngineDied:
-                # Before the slot is free, so that nobody else is sent to the dead engine.
-                self._supervisor.report_death(engine)
-                raise
+            return await self._ask(attempt, engine, lane, budget)
+
+    async def _ask(
+        self, attempt: Attempt[AnyEngine, T], engine: AnyEngine, lane: int, budget: AttemptBudget
+    ) -> T:
+        """Ask the engine; report it if it dies of it."""
+        if budget.crashes:
+            budget.log().info("request_runs_alone", crashes=budget.crashes)
+        try:
+            return await attempt(engine, lane)
+        except EngineDied:
+            # Before the slot is free, so that nobody else is sent to the dead engine.
+            self._supervisor.report_death(engine)
+            raise

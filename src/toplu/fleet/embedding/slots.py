@@ -22,8 +22,8 @@ class GroupSlots:
     def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         return HeldSlot(claim, self._take, self._release)
 
-    async def _take(self, claim: Claim) -> int:
-        return await claim.wait_among(self._waiting, self._admit)
+    async def _take(self, claim: Claim) -> None:
+        await claim.wait_among(self._waiting, self._admit)
 
     def _release(self, claim: Claim) -> None:
         if claim in self._waiting:

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from types import TracebackType
+from typing import Any
 
 _numbers = itertools.count()
 
@@ -34,11 +35,13 @@ class Claim:
         self.takes_lane = takes_lane
         self.preemptions = 0  # of work that had begun
         self.begun_at: float | None = None  # when the engine began with it, where it has a slot
+        self.placed_on: int | None = None  # the lane of the slot that it has
         self._preemptions_max = preemptions_max
         self._number = next(_numbers)
-        self._placed: asyncio.Future[int] | None = None
+        self._placed: asyncio.Future[None] | None = None  # while it waits
         self._preempted = False
-        self._scope: asyncio.Timeout | None = None
+        self._task: asyncio.Task[Any] | None = None  # that works on the slot
+        self._stopped = False  # the task is cancelled, and not by anybody else
 
     @property
     def insists(self) -> bool:
@@ -50,56 +53,66 @@ class Claim:
         """By what claims that wait are sorted; the older goes first, also when it comes back."""
         return not self.insists, not self.interactive, self._number
 
-    async def wait_among(self, waiting: list["Claim"], admit: Callable[[], None]) -> int:
-        """Return the lane, once `admit` has taken the claim from among those that wait."""
-        self._preempted = False
-        self.begun_at = None
+    async def wait_among(self, waiting: list["Claim"], admit: Callable[[], None]) -> None:
+        """Return once `admit` has taken the claim from among those that wait, and placed it."""
         self._placed = asyncio.get_running_loop().create_future()
         bisect.insort(waiting, self, key=attrgetter("turn"))
         admit()
-        return await self._placed
+        await self._placed
 
     def place_on(self, lane: int) -> bool:
         """Give the request its lane, unless it has gone away."""
-        assert self._placed is not None, "it waits"
-        # The future of a cancelled call is done before the call itself learns of it.
-        if self._placed.done():
-            return False
-        self._placed.set_result(lane)
+        if self._placed is not None:
+            # The future of a cancelled call is done before the call itself learns of it.
+            if self._placed.done():
+                return False
+            self._placed.set_result(None)
+        self.placed_on = lane
         return True
 
     def preempt(self) -> None:
         """Stop what the request does on its slot, which another is to have."""
         self._preempted = True
         self.preemptions += self.begun_at is not None
-        if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        self.placed_on = None
+        # Soon, for it may be the request's own end that makes room; what is finished stands.
+        asyncio.get_running_loop().call_soon(self._stop)
 
-    async def begin(self) -> None:
-        """Hold the slot until `end`; Preempted if another has it already."""
-        if self._preempted:
+    def _stop(self) -> None:
+        if self._preempted and self._task is not None and not self._stopped:
+            self._stopped = True
+            self._task.cancel()
+
+    def begin(self) -> int:
+        """Have the present task work on the slot until `end`, and return the lane.
+
+        Preempted if another has the slot already.
+        """
+        if self.placed_on is None:
             raise Preempted
-        self._scope = asyncio.timeout(None)
-        await self._scope.__aenter__()
+        self._task = asyncio.current_task()
+        return self.placed_on
 
-    async def end(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self, error: BaseException | None) -> None:
         """Say how the work on the slot ended; Preempted if that was why.
 
         What it has finished by then stands.
         """
-        scope, self._scope = self._scope, None
-        assert scope is not None, "it has begun"
-        try:
-            await scope.__aexit__(kind, error, trace)
-        except TimeoutError as timeout:
-            raise Preempted from timeout
-        if scope.expired() and isinstance(error, TimeoutError):
+        task, self._task = self._task, None
+        assert task is not None, "it has begun"
+        if not self._stopped:
+            return
+        self._stopped = False
+        others = task.uncancel()  # who cancelled it as well, and not for the slot
+        if not others and isinstance(error, asyncio.CancelledError | TimeoutError):
             raise Preempted from error
+
+    def forget(self) -> None:
+        """Be as before the slot."""
+        self.placed_on = None
+        self.begun_at = None
+        self._placed = None
+        self._preempted = False
 
 
 class HeldSlot:
@@ -112,7 +125,7 @@ class HeldSlot:
     def __init__(
         self,
         claim: Claim,
-        take: Callable[[Claim], Awaitable[int]],
+        take: Callable[[Claim], Awaitable[None]],
         release: Callable[[Claim], None],
     ) -> None:
         self._claim = claim
@@ -121,12 +134,11 @@ class HeldSlot:
 
     async def __aenter__(self) -> int:
         try:
-            lane = await self._take(self._claim)
-            await self._claim.begin()
+            await self._take(self._claim)
+            return self._claim.begin()
         except BaseException:
-            self._release(self._claim)
+            self._leave()
             raise
-        return lane
 
     async def __aexit__(
         self,
@@ -135,6 +147,10 @@ class HeldSlot:
         trace: TracebackType | None,
     ) -> None:
         try:
-            await self._claim.end(kind, error, trace)
+            self._claim.end(error)
         finally:
-            self._release(self._claim)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._release(self._claim)
+        self._claim.forget()

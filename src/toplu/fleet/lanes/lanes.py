@@ -92,24 +92,29 @@ class Lanes:
         async with self._counts:
             yield 0
 
-    async def _take(self, claim: Claim) -> int:
+    async def _take(self, claim: Claim) -> None:
         if claim.interactive and self._reserve is not None:
             self._reserve.note_arrival()
-        return await claim.wait_among(self._waiting, self._admit)
+        lane = None if self._waiting else self._lane_for(claim)
+        if lane is None:
+            await claim.wait_among(self._waiting, self._admit)
+        else:
+            self._put(claim, lane)
 
     def _release(self, claim: Claim) -> None:
         if claim in self._waiting:
             self._waiting.remove(claim)
             return
-        for claims in self._on:
-            if claim in claims:
-                claims.remove(claim)
-                if claims and claims[0].begun_at is None:
-                    claims[0].begun_at = self._now()
-                if claim.interactive and self._reserve is not None:
-                    assert claim.begun_at is not None, "an interactive call waits on no lane"
-                    self._reserve.note_service(self._now() - claim.begun_at)
-        self._admit()
+        if claim.placed_on is not None:
+            claims = self._on[claim.placed_on]
+            claims.remove(claim)
+            if claims and claims[0].begun_at is None:
+                claims[0].begun_at = self._now()
+            if claim.interactive and self._reserve is not None:
+                assert claim.begun_at is not None, "an interactive call waits on no lane"
+                self._reserve.note_service(self._now() - claim.begun_at)
+        if self._waiting:
+            self._admit()
 
     def _admit(self) -> None:
         """Give slots to those that wait, as far as there are any."""
@@ -117,7 +122,7 @@ class Lanes:
         for claim in list(self._waiting):
             if calls_wait and not (claim.interactive or claim.insists):
                 return
-            lane = self._lane_for_call() if claim.interactive else self._lane_for_batch(claim)
+            lane = self._lane_for(claim)
             if lane is not None:
                 self._waiting.remove(claim)
                 self._put(claim, lane)
@@ -134,6 +139,9 @@ class Lanes:
         if not claims:
             claim.begun_at = self._now()
         claims.append(claim)
+
+    def _lane_for(self, claim: Claim) -> int | None:
+        return self._lane_for_call() if claim.interactive else self._lane_for_batch(claim)
 
     def _lane_for_call(self) -> int | None:
         return min(self._preemptible_lanes(), key=self._loss, default=None)

@@ -7,8 +7,7 @@ Entry is first come, first served, so that no stream of others keeps a suspect w
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 
 class Quarantine:
@@ -19,16 +18,12 @@ class Quarantine:
         self._inside = 0
         self._closed = False  # a suspect is alone inside
 
-    @asynccontextmanager
-    async def pass_through(self, *, alone: bool) -> AsyncIterator[None]:
-        """Hold a slot, with nobody else inside if `alone`."""
-        await self._enter(alone=alone)
-        try:
-            yield
-        finally:
-            self._leave()
+    def pass_through(self, *, alone: bool) -> "Passage":
+        """Return a stay inside, with nobody else if `alone`."""
+        return Passage(self, alone=alone)
 
-    async def _enter(self, *, alone: bool) -> None:
+    async def enter(self, *, alone: bool) -> None:
+        """Return when inside, which is until `leave`."""
         if not self._waiting and self._has_room(alone=alone):
             self._admit(alone=alone)
             return
@@ -39,14 +34,15 @@ class Quarantine:
             await admitted
         except asyncio.CancelledError:
             if admitted.done() and not admitted.cancelled():
-                self._leave()
+                self.leave()
             else:
                 if entry in self._waiting:
                     self._waiting.remove(entry)
                 self._admit_waiting()
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Let others in."""
         self._inside -= 1
         self._closed = False
         self._admit_waiting()
@@ -65,3 +61,22 @@ class Quarantine:
             if not admitted.done():
                 self._admit(alone=alone)
                 admitted.set_result(None)
+
+
+class Passage:
+    """A stay in the quarantine while the body runs, and the wait for it; no generator, as slots."""
+
+    def __init__(self, quarantine: Quarantine, *, alone: bool) -> None:
+        self._quarantine = quarantine
+        self._alone = alone
+
+    async def __aenter__(self) -> None:
+        await self._quarantine.enter(alone=self._alone)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._quarantine.leave()

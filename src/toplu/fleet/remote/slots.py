@@ -51,13 +51,13 @@ class ServerSlots:
         """Hold a slot; the lane means nothing to the servers."""
         return HeldSlot(claim, self._enter, self._leave)
 
-    async def _enter(self, claim: Claim) -> int:
+    async def _enter(self, claim: Claim) -> None:
         if claim.interactive and claim.takes_lane:
             self._group.batch_seats.call_came()
             if self._reserve is not None:
                 self._reserve.note_arrival()
             self._make_quiet()
-        return await claim.wait_among(self._waiting, self._admit)
+        await claim.wait_among(self._waiting, self._admit)
 
     def _leave(self, claim: Claim) -> None:
         if claim.interactive and claim.takes_lane:
