@@ -1,7 +1,8 @@
 """One lane of an engine at work: it takes requests of its span and keeps its slots full.
 
-    take → read → answer → write → add      one task for duplicates, `window` of them at a time
+    take → read → answer → write → add      in a loop: a hand, of which there are at most `window`
 
+A hand that begins a request leaves another one behind, which looks for the next as long as any may.
 When its span has no request left to start, the next one is found while the last answers are
 still coming: a lane never idles between shards or jobs. One that is reserved for interactive calls
 takes nothing, and what it had is done on the others.
@@ -10,6 +11,7 @@ takes nothing, and what it had is done on the others.
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -52,8 +54,10 @@ class LaneWorker:
         self._writer = writer
         # With one lane there is no other that may be free first.
         self._is_one_behind = window == SLOTS_PER_LANE and has_peers
-        self._slots = asyncio.Semaphore(window)
-        self._outstanding = 0
+        self._window = window
+        self._hands = 0
+        self._outstanding = 0  # requests that hands have
+        self._looking = asyncio.Lock()  # one hand at a time looks for a request
         self._wakeup = wakeup
         self._assignment: Assignment | None = None
         self._after: Lease | None = None  # the one that it worked under last
@@ -61,28 +65,35 @@ class LaneWorker:
 
     async def run(self) -> None:
         """Take and answer until drained; returns when the last request in flight is answered."""
-        async with asyncio.TaskGroup() as requests:
-            while True:
-                await self._writer.wait_for_room()
-                await self._slots.acquire()
-                taken = await self._next_request()
-                if taken is None:
-                    return
-                assignment, duplicates = taken
-                self._outstanding += 1
-                task = requests.create_task(self._answer(assignment, duplicates))
-                assignment.shard.started(task)
-                task.add_done_callback(self._ended)
+        async with asyncio.TaskGroup() as hands:
+            self._add_hand(hands)
 
     def drain(self) -> None:
         """Start nothing more."""
         self._draining = True
         self._wakeup.set()
 
-    def _ended(self, _: "asyncio.Task[None]") -> None:
-        self._outstanding -= 1
-        self._slots.release()
-        self._wakeup.set()
+    def _add_hand(self, hands: asyncio.TaskGroup) -> None:
+        self._hands += 1
+        hands.create_task(self._work(hands))
+
+    async def _work(self, hands: asyncio.TaskGroup) -> None:
+        """Take requests and answer them, one after another, until drained."""
+        while (taken := await self._wait_for_request()) is not None:
+            self._outstanding += 1
+            if self._outstanding == self._hands < self._window:
+                self._add_hand(hands)
+            await self._answer(*taken)
+            self._outstanding -= 1
+            self._wakeup.set()
+            # An engine that answers at once would leave nobody else a turn.
+            await asyncio.sleep(0)
+
+    async def _wait_for_request(self) -> tuple[Assignment, tuple[RequestLine, ...]] | None:
+        async with self._looking:
+            if not self._writer.has_room:
+                await self._writer.wait_for_room()
+            return await self._next_request()
 
     async def _next_request(self) -> tuple[Assignment, tuple[RequestLine, ...]] | None:
         while not self._draining:
@@ -135,21 +146,12 @@ class LaneWorker:
     async def _answer(self, assignment: Assignment, duplicates: tuple[RequestLine, ...]) -> None:
         """Give each request its one outcome, unless the shard is dropped meanwhile."""
         shard = assignment.shard
-
-        def note_read() -> None:
-            if assignment.span.note_read(duplicates[0]):
-                self._wakeup.set()
-
         try:
-            async for records in self._requests.outcomes(
-                shard.lease.job, duplicates, lane=self._lane, begun=note_read
-            ):
-                if shard.dropped:
-                    return
-                self._dispatcher.note_answer(records[0].usage.output_tokens)
-                # Together, so that what asks the same is durable together.
-                for record in records:
-                    self._writer.add(shard, record)
+            await self._add_outcomes(assignment, duplicates)
+        except asyncio.CancelledError:
+            # With its shard, unless somebody else wants the hand to end as well.
+            if not shard.stopped or _present_task().uncancel():
+                raise
         except EngineGivenUp as error:
             if not shard.dropped:
                 await self._shards.give_up(shard, error)
@@ -161,5 +163,33 @@ class LaneWorker:
         except EngineStopped:
             # The fleet ends. What was not answered runs in the next life of the server.
             self.drain()
+
+    async def _add_outcomes(
+        self, assignment: Assignment, duplicates: tuple[RequestLine, ...]
+    ) -> None:
+        shard, task = assignment.shard, _present_task()
+
+        def note_read() -> None:
+            if assignment.span.note_read(duplicates[0]):
+                self._wakeup.set()
+
+        shard.started(task)
+        try:
+            async for records in self._requests.outcomes(
+                shard.lease.job, duplicates, lane=self._lane, begun=note_read
+            ):
+                if shard.dropped:
+                    return
+                self._dispatcher.note_answer(records[0].usage.output_tokens)
+                # Together, so that what asks the same is durable together.
+                for record in records:
+                    self._writer.add(shard, record)
         finally:
+            shard.ended(task)
             note_read()
+
+
+def _present_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine runs in a task"
+    return task

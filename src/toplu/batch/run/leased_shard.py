@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ class LeasedShard:
         self.lease = lease
         span = LeaderFirstSpan(lines) if share_cache else Span(lines)
         self.spans = [span]  # what is left to start, of each lane that helps
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._sealed = sealed  # segments of earlier epochs, up to where they are valid
         self._committed_bytes = 0  # of this epoch's own segment
         self.failed = failed  # durable outcomes, those of earlier epochs included
@@ -47,6 +48,7 @@ class LeasedShard:
         self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
         self.labels = labels  # the same by the labels of their requests
+        self.stopped = False
         self.dropped = False
         self._left = 0  # requests that were not started when it was released
         self._settled: Callable[[], None] | None = None
@@ -105,10 +107,13 @@ class LeasedShard:
         """The number of requests that are still to be started."""
         return sum(len(span) for span in self.spans)
 
-    def started(self, task: asyncio.Task[None]) -> None:
-        """Remember the task that answers a request, so that `drop` can stop it."""
+    def started(self, task: asyncio.Task[Any]) -> None:
+        """Remember the task that answers a request, until it `ended`: `stop` cancels it."""
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+
+    def ended(self, task: asyncio.Task[Any]) -> None:
+        """Let the task do something else."""
+        self._running.discard(task)
 
     def append(self, results: ResultLog, records: list[Record]) -> None:
         """Make outcomes durable; blocking, and nothing has changed if it raises."""
@@ -175,7 +180,10 @@ class LeasedShard:
         """Stop everything that runs and start nothing more; what is answered is kept."""
         for span in self.spans:
             span.clear()
-        for task in self._running:
+        self.stopped = True
+        # Each of them once, whoever stops it again.
+        running, self._running = self._running, set()
+        for task in running:
             task.cancel()
 
     def drop(self) -> None:
