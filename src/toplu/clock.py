@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import string
-import threading
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,8 +13,7 @@ _CHARACTER_OF_BYTE = (LOWER_ALPHANUMERIC * 8)[:256].encode("ascii")
 _UNUSED_BYTES = bytes(range(256 - 256 % len(LOWER_ALPHANUMERIC), 256))
 # At a time: each draw lets another thread run, and waits until that one lets go.
 DRAWN_BYTES = 8192
-_drawn = bytearray()
-_drawing = threading.Lock()
+_drawn: defaultdict[int, list[str]] = defaultdict(list)  # by their length
 
 
 class Clock(Protocol):
@@ -41,13 +40,14 @@ class SystemClock:
 
 def random_id(length: int) -> str:
     """Return `length` unguessable characters of `[a-z0-9]`."""
-    with _drawing:
-        while len(_drawn) < length:
-            drawn = secrets.token_bytes(DRAWN_BYTES)
-            _drawn.extend(drawn.translate(_CHARACTER_OF_BYTE, _UNUSED_BYTES))
-        characters = bytes(_drawn[-length:])
-        del _drawn[-length:]
-    return characters.decode("ascii")
+    ids = _drawn[length]
+    while True:
+        try:
+            return ids.pop()  # in one step, whatever other threads do
+        except IndexError:
+            drawn = secrets.token_bytes(max(DRAWN_BYTES, 2 * length))
+            text = drawn.translate(_CHARACTER_OF_BYTE, _UNUSED_BYTES).decode("ascii")
+            ids.extend(text[at : at + length] for at in range(0, len(text) - length + 1, length))
 
 
 def timestamp(moment: datetime) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 
 UNITS = 10**12  # of which one whole of the currency is made
 DECIMALS = 5
@@ -102,7 +103,7 @@ NO_TOKENS = Usage()
 def total(usages: Iterable[Usage]) -> Usage:
     """Return what all of them used."""
     usages = list(usages)
-    return Usage(**{name: sum(getattr(usage, name) for usage in usages) for name in TOKENS})
+    return Usage(**{name: sum(map(attrgetter(name), usages)) for name in TOKENS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

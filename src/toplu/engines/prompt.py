@@ -47,6 +47,8 @@ class Turn(msgspec.Struct, frozen=True):
     @property
     def images(self) -> tuple[Image, ...]:
         """Return all images."""
+        if isinstance(self.content, str):
+            return ()
         return tuple(part for part in self.parts if isinstance(part, Image))
 
     def after(self, text: str) -> "Turn":

@@ -89,7 +89,8 @@ class Pool(Generic[AnyEngine]):
             request = await self.read_documents(
                 work.request, work.resolve, interactive=work.interactive
             )
-            work = replace(work, request=request)
+            if request is not work.request:
+                work = replace(work, request=request)
         result = await self._attempts.run(work, await self._adapter.read(work))
         if isinstance(work, Stream) and result is not None:
             await work.send(result)

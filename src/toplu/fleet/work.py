@@ -16,7 +16,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 import msgspec
 
 from toplu.engines.translation.cached_prefix import CachedPrefix
-from toplu.money import NO_TOKENS, Usage
+from toplu.money import Usage
 from toplu.settings.model import ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.message import Response
@@ -60,9 +60,10 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage  # as the response has it, with what of it was discarded
 
     @classmethod
-    def of(cls, response: Response, *, discarded: Usage = NO_TOKENS) -> Self:
+    def of(cls, response: Response, *, discarded: Usage | None = None) -> Self:
         """Return the response with its usage; attempts before it may have been discarded."""
-        return cls(response=response, usage=usage_of(response).discarding(discarded))
+        usage = usage_of(response)
+        return cls(response=response, usage=usage.discarding(discarded) if discarded else usage)
 
 
 @dataclass(kw_only=True, eq=False)

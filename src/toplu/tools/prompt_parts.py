@@ -20,9 +20,14 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True):
     image_tokens: int | None  # None if the engine does not know
 
 
+PLAIN = PromptParts(asked_tokens=None, image_tokens=0)
+
+
 async def count_parts(grounded: Grounded, engine: Engine) -> PromptParts:
     """Return the parts of the prompt; without pages and images nothing has to be counted."""
     found = grounded.evidence is not None and grounded.evidence.pages
+    if not found and not _has_images(grounded.prompt.turns):
+        return PLAIN
     return PromptParts(
         asked_tokens=(
             await engine.count_tokens(grounded.asked, grounded.prompt.functions) if found else None
@@ -33,9 +38,11 @@ async def count_parts(grounded: Grounded, engine: Engine) -> PromptParts:
 
 async def count_image_tokens(turns: tuple[Turn, ...], engine: Engine) -> int | None:
     """Return how many tokens the images of the turns make; None if the engine does not know."""
-    if not any(turn.images for turn in turns):
-        return 0
-    return await engine.count_image_tokens(turns)
+    return await engine.count_image_tokens(turns) if _has_images(turns) else 0
+
+
+def _has_images(turns: tuple[Turn, ...]) -> bool:
+    return any([turn.images for turn in turns])  # noqa: C419  # a generator costs more than a turn
 
 
 def part_usage(response: GenerateContentResponse, parts: PromptParts) -> GenerateContentResponse:

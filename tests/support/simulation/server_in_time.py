@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import secrets
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,7 +105,7 @@ class ServerInTime:
             mock.patch.object(wiring_storage, "ResultLog", FaultyLog),
             mock.patch.object(wiring_storage, "DiskBlobs", FaultyBlobs),
             mock.patch.object(secrets, "token_bytes", self.chance.randbytes),
-            mock.patch.object(clock, "_drawn", bytearray()),
+            mock.patch.object(clock, "_drawn", defaultdict(list)),
             mock.patch.object(toplu.batch.plan.planner, "plan_in_child", plan),
             mock.patch.object(ordering, "WHOLE_BYTES", self._whole_bytes),
             mock.patch.object(ordering, "WHOLE_REQUESTS", 0),

@@ -54,6 +54,7 @@ class RequestRunner:
     def __init__(self, executor: Executor, settings: Settings) -> None:
         self._executor = executor
         self._settings = settings
+        self._log = log.bind()  # a logger that is not bound is bound again with each line
 
     async def outcomes(
         self,
@@ -69,7 +70,7 @@ class RequestRunner:
         is the first. `begun` is as for `Executor.answer`.
         """
         for place, line in enumerate(duplicates):
-            log.debug("request_started", job=job.id, index=line.index, lane=lane)
+            self._log.debug("request_started", job=job.id, index=line.index, lane=lane)
             read = await self._read(job, line)
             outcome = read.fault or await self._answer(job, read, lane, begun)
             others = duplicates[place + 1 :]
@@ -81,7 +82,7 @@ class RequestRunner:
             ):
                 copies = await asyncio.to_thread(self._copies, job, others, outcome.response)
             records = [_record(read, outcome), *copies]
-            _log_finished(job, records)
+            self._log_finished(job, records)
             yield records
             if copies:
                 return
@@ -141,6 +142,16 @@ class RequestRunner:
             return True
         return await self._executor.may_copy(request, project=job.project, model=job.model)
 
+    def _log_finished(self, job: Job, records: Sequence[Record]) -> None:
+        for record in records:
+            self._log.debug(
+                "request_finished",
+                job=job.id,
+                index=record.index,
+                succeeded=record.succeeded,
+                is_copy=record.is_copy,
+            )
+
     def _copies(
         self, job: Job, duplicates: Sequence[RequestLine], response: Response
     ) -> list[Record]:
@@ -175,14 +186,3 @@ def _record(read: _Read, outcome: Answered | RequestError) -> Record:
         usage=outcome.usage if isinstance(outcome, Answered) else NO_TOKENS,
         labels=read.labels,
     )
-
-
-def _log_finished(job: Job, records: Sequence[Record]) -> None:
-    for record in records:
-        log.debug(
-            "request_finished",
-            job=job.id,
-            index=record.index,
-            succeeded=record.succeeded,
-            is_copy=record.is_copy,
-        )

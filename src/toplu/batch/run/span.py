@@ -35,13 +35,13 @@ class Span:
 
         There is nothing when all are started, or none may be.
         """
-        if place is None:
-            place = next((place for place, _ in self.startable()), 0)
-        self._lines.rotate(-place)
-        duplicates: list[RequestLine] = []
-        while self._lines and (not duplicates or self._lines[0].group == duplicates[0].group):
+        if not self._lines:
+            return ()
+        self._lines.rotate(-(place or 0))
+        duplicates = [self._lines.popleft()]
+        while self._lines and self._lines[0].group == duplicates[0].group:
             duplicates.append(self._lines.popleft())
-        self._lines.rotate(place)
+        self._lines.rotate(place or 0)
         return tuple(duplicates)
 
     def note_read(self, line: RequestLine) -> bool:  # noqa: ARG002  # nobody waits for it here

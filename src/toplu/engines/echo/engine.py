@@ -145,6 +145,8 @@ def _sample(structure: Structure) -> str:
 
 
 def _said(turn: Turn) -> str:
+    if isinstance(turn.content, str) and turn.content:
+        return turn.content
     text = "\n".join(
         f"<{part.media_type}:{part.width}x{part.height}>" if isinstance(part, Image) else part
         for part in turn.parts

@@ -66,14 +66,16 @@ def _finish_reason(completion: Completion) -> FinishReason:
 
 def _usage(generation: Generation) -> UsageMetadata:
     """Return the tokens of all attempts together."""
-    every = [each for attempt in generation.attempts for each in attempt.completions]
-    answer_tokens = sum(completion.tokens for completion in every)
-    thought_tokens = sum(completion.thought_tokens for completion in every)
-    prompt_tokens = sum(attempt.prompt_tokens for attempt in generation.attempts)
-    cached_tokens = sum(attempt.cached_tokens for attempt in generation.attempts) or None
+    prompt_tokens = cached_tokens = answer_tokens = thought_tokens = 0
+    for attempt in generation.attempts:
+        prompt_tokens += attempt.prompt_tokens
+        cached_tokens += attempt.cached_tokens
+        for completion in attempt.completions:
+            answer_tokens += completion.tokens
+            thought_tokens += completion.thought_tokens
     return UsageMetadata(
         prompt_token_count=prompt_tokens,
-        cached_content_token_count=cached_tokens,
+        cached_content_token_count=cached_tokens or None,
         candidates_token_count=answer_tokens,
         thoughts_token_count=thought_tokens or None,
         total_token_count=prompt_tokens + thought_tokens + answer_tokens,

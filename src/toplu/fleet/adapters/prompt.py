@@ -153,8 +153,10 @@ async def _joined(work: Work[Any]) -> GenerateContentRequest:
     return work.cached.before(work.request)
 
 
-def _discarded(generation: Generation) -> Usage:
-    """Return what attempts used whose answers nobody reads."""
+def _discarded(generation: Generation) -> Usage | None:
+    """Return what attempts used whose answers nobody reads; None: there are none."""
+    if not generation.discarded:
+        return None
     return total(
         Usage(
             prompt_tokens=attempt.prompt_tokens,

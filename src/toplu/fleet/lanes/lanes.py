@@ -80,7 +80,7 @@ class Lanes:
 
     def is_reserved(self, lane: int) -> bool:
         # The last ones, so that the first keep the prefixes that batches left there.
-        return lane >= self._open_lanes()
+        return self._reserve is not None and self._reserve.is_kept and lane >= self._open_lanes()
 
     def slot(self, claim: Claim) -> AbstractAsyncContextManager[int]:
         if not claim.takes_lane:

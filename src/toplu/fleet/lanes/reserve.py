@@ -30,6 +30,11 @@ class Reserve:
         self._rate = 0.0  # calls per second, as of then
         self._service_seconds: float | None = None  # of a call, in the mean
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there may be slots to keep free: a call was seen."""
+        return self._arrived_at is not None
+
     def note_arrival(self) -> None:
         """Note a call that is to have a slot."""
         self._rate = self._present_rate() + 1 / self._seconds

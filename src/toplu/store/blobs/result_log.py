@@ -197,9 +197,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _pack(record: Record) -> bytes:
-    used = [getattr(record.usage, name) for name in TOKENS]
-    tokens, discarded = used[:3], used[3:]
-    payload = record.payload
+    used, payload = record.usage, record.payload
+    tokens = (used.prompt_tokens, used.cached_tokens, used.output_tokens)
+    discarded = (
+        used.discarded_prompt_tokens,
+        used.discarded_cached_tokens,
+        used.discarded_output_tokens,
+    )
     outcome = (COPY if record.is_copy else RESPONSE) if record.succeeded else ERROR
     if any(discarded):
         outcome += WITH_DISCARDED
