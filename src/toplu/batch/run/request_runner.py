@@ -69,8 +69,9 @@ class RequestRunner:
         The first one's response is right for all. If it has none, or may not be copied, the next
         is the first. `begun` is as for `Executor.answer`.
         """
+        log = self._log
         for place, line in enumerate(duplicates):
-            self._log.debug("request_started", job=job.id, index=line.index, lane=lane)
+            log.debug("request_started", job=job.id, index=line.index, lane=lane)
             read = await self._read(job, line)
             outcome = read.fault or await self._answer(job, read, lane, begun)
             others = duplicates[place + 1 :]
@@ -143,8 +144,9 @@ class RequestRunner:
         return await self._executor.may_copy(request, project=job.project, model=job.model)
 
     def _log_finished(self, job: Job, records: Sequence[Record]) -> None:
+        log = self._log
         for record in records:
-            self._log.debug(
+            log.debug(
                 "request_finished",
                 job=job.id,
                 index=record.index,

@@ -1,4 +1,4 @@
-"""What a preemption does to the task that works on the slot, and what it leaves alone."""
+"""A preemption stops the work on the slot, unless that ends of itself, and nothing else."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
