@@ -39,3 +39,11 @@ def files(database: Database) -> FileRows:
 @pytest.fixture(params=["disk"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     return {"disk": DiskBlobs}[request.param](tmp_path / "blobs")
+
+
+@pytest.fixture
+async def both(database: Database, tmp_path: Path) -> AsyncIterator[list[Database]]:
+    """Two connections to one database, as two processes have them."""
+    other = await Database.open(tmp_path / "toplu.db")
+    yield [database, other]
+    await other.close()

@@ -26,7 +26,7 @@ LABEL_LENGTH_MAX = 200
 PROJECT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 REMEMBERED_MAX = 4096
-REMEMBERED_FOR = timedelta(seconds=2)  # as long as a key may outlive its revocation elsewhere
+REMEMBERED_FOR = timedelta(seconds=1)  # as long as a key may outlive its revocation elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Keys:
         return found[0]
 
     async def project_of(self, key: str) -> ProjectId | None:
-        """Return whose key it is; None if it is not valid, or was revoked two seconds ago."""
+        """Return whose key it is; None if it is not valid, or was revoked a second ago."""
         if len(key) > KEY_LENGTH_MAX:
             return None
         digest = _hash(key)
