@@ -40,6 +40,11 @@ def test_what_must_hold_does_in_every_history() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_must_hold_does_with_two_processes_of_which_one_is_killed_at_a_time() -> None:
+    done = simulate("--seeds", str(SEEDS), "--processes", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_seed_is_the_same_history_twice() -> None:
     first, second = simulate("--seed", "5"), simulate("--seed", "5")
     assert first.stdout == second.stdout

@@ -1,4 +1,8 @@
-"""Fair shares and deadlines hold in the whole server, not in its policy alone."""
+"""Fair shares and deadlines hold in the whole server, not in its policy alone.
+
+So they do where the lanes are divided among two workers, which see in rows alone what the other is
+at: off by at most what is in flight, which is a quantum of each lane.
+"""
 
 import pytest
 
@@ -14,23 +18,27 @@ def job(
     return {"project": project, "requests": requests, "tokens": tokens, "arrives": arrives}
 
 
-def test_a_small_job_beside_a_huge_one_takes_twice_its_time_at_most() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_small_job_beside_a_huge_one_takes_twice_its_time_at_most(workers: int) -> None:
     requests = 80
     (alone,) = seconds_of([job("small", requests)], until=200.0)
-    huge, beside = seconds_of([job("huge", 1200), job("small", requests, 30.0)], until=200.0)
+    huge, beside = seconds_of(
+        [job("huge", 1200), job("small", requests, 30.0)], until=200.0, workers=workers
+    )
     assert alone >= requests / LANES
     assert huge is None
     # A quantum, of which the other has the lanes when it comes.
     assert beside <= 2 * alone + QUANTUM_SECONDS
 
 
-def test_who_came_first_has_no_more_than_its_share() -> None:
-    one, two = seconds_of([job("one", 400), job("two", 400, 5.0)], until=1000.0)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_came_first_has_no_more_than_its_share(workers: int) -> None:
+    one, two = seconds_of([job("one", 400), job("two", 400, 5.0)], until=1000.0, workers=workers)
     assert abs(one - two) <= 2 * QUANTUM_SECONDS
 
 
-@pytest.mark.parametrize("comes_first", ["it", "huge"])
-def test_a_deadline_that_presses_is_met_beside_a_huge_job(comes_first: str) -> None:
+@pytest.mark.parametrize(("comes_first", "workers"), [("it", 1), ("huge", 1), ("huge", 2)])
+def test_a_deadline_that_presses_is_met_beside_a_huge_job(comes_first: str, workers: int) -> None:
     target, each = 1200.0, 4
     # More than half of the engine, its fair share: with that alone it would take 1.4 times as long.
     requests = {"it": int(0.7 * target * LANES / each), "huge": 1500}
@@ -42,6 +50,7 @@ def test_a_deadline_that_presses_is_met_beside_a_huge_job(comes_first: str) -> N
         ],
         until=1300.0,
         target=target,
+        workers=workers,
     )
     assert took[order.index("huge")] is None
     assert took[order.index("it")] <= target

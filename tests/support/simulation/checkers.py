@@ -164,6 +164,13 @@ def rows_of_jobs(data: DataFolder) -> list[sqlite3.Row]:
         return list(database.execute("SELECT * FROM jobs"))
 
 
+def owners_of(data: DataFolder) -> list[str]:
+    """Return who holds a shard or a step."""
+    with _reading(data.database) as database:
+        query = "SELECT owner FROM shards WHERE owner IS NOT NULL UNION SELECT owner FROM steps"
+        return [row["owner"] for row in database.execute(query)]
+
+
 class _reading:  # noqa: N801  # used as a statement
     """A connection that only reads, closed at the end."""
 

@@ -53,11 +53,14 @@ class Executions:
 
         `over` are the jobs that have ended.
         """
-        for text, when in self._answered.items():
+        for text, when in list(self._answered.items()):
             places = [place for place in self._places.get(text, ()) if place[0] not in over]
             is_kept = self._durable.issuperset(places)
             if not is_kept and not self.writes_fail and when < self._now() - GROUP_SECONDS:
                 raise Violated(f"{text!r} was answered {self._now() - when:.1f} s ago and is lost")
+            if not is_kept:
+                # It runs again, once its lease has ended: another kill is not to blame.
+                del self._answered[text]
 
 
 def text_of(line: bytes) -> str | None:

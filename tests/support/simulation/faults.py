@@ -23,6 +23,8 @@ from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import Record, ResultLog
 from toplu.store.rows.database import Database
 
+SLOW_CHILD_SECONDS = 30.0
+
 
 @dataclass
 class Weather:
@@ -36,6 +38,7 @@ class Weather:
     torn_write: float = 0.0
     database_busy: float = 0.0
     child_crash: float = 0.0
+    child_slow: float = 0.0
     log: list[str] = field(default_factory=list)
 
     @classmethod
@@ -59,7 +62,8 @@ class Weather:
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         self.engine_crash = self.engine_error = self.engine_hang = 0.0
-        self.disk_full = self.torn_write = self.database_busy = self.child_crash = 0.0
+        self.disk_full = self.torn_write = self.database_busy = 0.0
+        self.child_crash = self.child_slow = 0.0
 
     def strikes(self, fault: str) -> bool:
         """Return whether the fault happens at this call."""
@@ -172,14 +176,16 @@ class FaultyDatabase(Database):
 
     weather: Weather
 
-    async def write(self, deed: Callable[[Connection], Any]) -> Any:
+    async def write(self, deed: Callable[[Connection], Any], *, is_synced: bool = True) -> Any:
         if self.weather.strikes("database_busy"):
             raise OSError(errno.EBUSY, "Device or resource busy")
-        return await super().write(deed)
+        return await super().write(deed, is_synced=is_synced)
 
 
 async def planned_in_loop(weather: Weather, task: OrderingTask) -> OrderingAnswer:
     """Order a job as the child process does, at a moment that the loop decides."""
     if weather.strikes("child_crash"):
         raise OrderingFailed("The planning process ended.")
+    if weather.strikes("child_slow"):
+        await asyncio.sleep(SLOW_CHILD_SECONDS)
     return await asyncio.to_thread(plan_input, task)

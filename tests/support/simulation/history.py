@@ -26,12 +26,14 @@ from support.simulation.faults import Weather
 from support.simulation.plot import PROJECTS, WORD_KINDS, Plot
 from support.simulation.server_in_time import ServerInTime
 from support.simulation.watched_leases import leases_watched
+from support.simulation.watched_steps import check_owners, steps_watched
 from toplu.store.blobs.result_log import HEADER
 
 STEPS = 60
 STEP_SECONDS_MAX = 6.0
 CLEAR_SECONDS = 4000.0  # within which everything ends once nothing goes wrong any more
 CLEAR_STEP_SECONDS = 20.0
+RESTART = 0.3  # the probability, at each step, that a process which was killed comes back
 JOBS_MAX = 5
 LINES_MAX = 20
 LONG_LINES_MAX = 45
@@ -59,8 +61,13 @@ class History:
         for fault, likely in self.plot.weather.items():
             setattr(self.weather, fault, likely)
         self.server = ServerInTime(
-            self.folder, random.Random(self.seed + 2), self.weather, shard_requests_max=8
+            self.folder,
+            random.Random(self.seed + 2),
+            self.weather,
+            shard_requests_max=8,
+            processes=self.plot.processes,
         )
+        self.dead: list[int] = []  # processes that are not started again yet
         self.projects = PROJECTS[: self.plot.projects or self.chance.randint(1, len(PROJECTS))]
         self.jump = self.plot.jump_of(self.chance)
         self.checker = Checker(self.server.data)
@@ -72,7 +79,7 @@ class History:
 
     def run(self) -> None:
         """Raise Violated if something that must hold did not."""
-        with self.server.simulated(), leases_watched():
+        with self.server.simulated(), leases_watched(), steps_watched(self.server):
             self.server.begin_life()
             wanted = self.chance.randint(1, JOBS_MAX)
             for step in range(STEPS):
@@ -82,6 +89,8 @@ class History:
                 self._pass(self.chance.uniform(0.01, STEP_SECONDS_MAX))
             self.weather.clear()
             self.note("the sky clears")
+            while self.dead:
+                self._restart()
             self._finish()
 
     def note(self, what: str) -> None:
@@ -92,8 +101,11 @@ class History:
     def _pass(self, seconds: float) -> None:
         self.server.pass_time(seconds)
         self.checker.look()
+        check_owners(self.server)
 
     def _disturb(self) -> None:
+        if self.dead and self.chance.random() < RESTART:
+            self._restart()
         if self.chance.random() < self.plot.kill:
             self._kill()
         elif self.chance.random() < self.jump:
@@ -109,9 +121,21 @@ class History:
         self.note(f"killed at {self.server.clock_seconds:.3f}")
         over = {row["id"] for row in rows_of_jobs(self.server.data) if row["state"] in FINAL}
         self.server.executions.look_at_kill(over)
-        self.server.kill()
+        if self.plot.processes == 1:
+            self.server.kill()
+            self._tear_logs()
+            self.server.begin_life()
+            return
+        while len(self.dead) >= self.plot.processes - 1:
+            self._restart()
+        living = [it for it in range(self.plot.processes) if it not in self.dead]
+        self.dead.append(self.chance.choice(living))
+        self.server.kill(self.dead[-1])
         self._tear_logs()
-        self.server.begin_life()
+
+    def _restart(self) -> None:
+        self.note("one is started again")
+        self.server.begin_life(self.dead.pop(0))
 
     def _tear_logs(self) -> None:
         """Leave at the end of a file what a disk may leave there that was not made sure."""

@@ -1,15 +1,16 @@
 """Bugs put in on purpose: a simulation that does not find them would find no others either."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import and_, select, true
+from sqlalchemy import and_, select, true, update
 
 from support.simulation import faults
 from support.simulation.faults import RooflineEngine
@@ -22,9 +23,10 @@ from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.fleet.attempts import attempts
 from toplu.store.blobs import result_log
-from toplu.store.rows import leases, progress
+from toplu.store.rows import leases, progress, steps
 from toplu.store.rows.job_mapping import shard_of
 from toplu.store.rows.schema import shards
+from toplu.workers.dead_workers import DeadWorkers
 
 Bug = Callable[[], AbstractContextManager[Any]]
 
@@ -168,6 +170,42 @@ def the_head_is_ordered_twice() -> AbstractContextManager[Any]:
     return mock.patch.object(faults, "plan_input", forgetful)
 
 
+def choices_are_not_guarded() -> AbstractContextManager[Any]:
+    """Two choose a shard before either has taken it, and the second takes it too."""
+    choose = leases._choose_shard
+    chosen: dict[str, int] = {}
+
+    def choose_of_late(connection: Any, job: Any, *more: Any) -> int:
+        before = chosen.get(job)
+        chosen[job] = choose(connection, job, *more)
+        return chosen[job] if before is None else before
+
+    def take(connection: Any, is_it: Any, _: Any, owner: str, expires: Any) -> Any:
+        shard = shard_of(connection.execute(select(shards).where(is_it)).one())
+        epoch = shard.epoch + 1
+        values = {"epoch": epoch, "owner": owner, "lease_expires": expires}
+        connection.execute(update(shards).where(is_it).values(values))
+        return dataclasses.replace(shard, epoch=epoch)
+
+    return mock.patch.multiple(leases, _choose_shard=choose_of_late, _take=take)
+
+
+def steps_are_not_held() -> AbstractContextManager[Any]:
+    is_held = steps.is_held_by_another
+
+    def is_held_no_more(job: Any, kind: Any, owner: str, now: datetime) -> Any:
+        return is_held(job, kind, owner, now + timedelta(days=1))
+
+    return mock.patch.object(steps, "is_held_by_another", is_held_no_more)
+
+
+def the_dead_keep_what_they_hold() -> AbstractContextManager[Any]:
+    async def leave(_: DeadWorkers) -> None:
+        return
+
+    return mock.patch.object(DeadWorkers, "end", leave)
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -186,6 +224,9 @@ BUGS: dict[str, Bug] = {
         preempted_requests_fail,
         results_are_written_late,
         the_head_is_ordered_twice,
+        choices_are_not_guarded,
+        steps_are_not_held,
+        the_dead_keep_what_they_hold,
     )
 }
 
@@ -200,5 +241,17 @@ PLOTS: dict[str, Plot] = {
     "preempted_requests_count_twice": Plot(ask=0.7, duplicate=0.0, kill=0.0, clear=True),
     "preempted_requests_fail": Plot(ask=0.7, clear=True),
     "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),
+    "choices_are_not_guarded": Plot(processes=2, jump=0.0),
+    "steps_are_not_held": Plot(
+        processes=2, jump=0.0, long=1.0, clear=True, weather={"child_slow": 0.7}
+    ),
+    "the_dead_keep_what_they_hold": Plot(
+        processes=2,
+        kill=0.3,
+        jump=0.0,
+        duplicate=0.0,
+        clear=True,
+        weather={"engine_hang": 0.2},
+    ),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }

@@ -19,6 +19,7 @@ class Plot:
     duplicate: float = 0.15  # of a line: it asks what one before it asks
     long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole
     projects: int | None = None
+    processes: int = 1  # on the one data folder; of several, one is killed at a time
     weather: dict[str, float] = field(default_factory=dict)  # in place of what the seed says
     clear: bool = False  # nothing fails by itself
 

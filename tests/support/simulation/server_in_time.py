@@ -29,8 +29,7 @@ from support.simulation.faults import (
     Weather,
     planned_in_loop,
 )
-from support.simulation.virtual_loop import VirtualLoop
-from support.store.migrated import put_migrated
+from support.simulation.life_in_time import LifeInTime
 from toplu import clock
 from toplu.batch.plan import ordering
 from toplu.fleet.processes import launch
@@ -38,23 +37,17 @@ from toplu.job import ProjectId
 from toplu.settings.model import ModelSettings
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
-from toplu.store.search_index import SearchIndex
-from toplu.tools.grounding import Grounder
-from toplu.tools.local_index import LocalIndex
 from toplu.wiring import storage as wiring_storage
 from toplu.wiring.server import Server
-from toplu.wiring.storage import Storage
 
 T = TypeVar("T")
 
 WHOLE_BYTES = 2000  # longer input is ordered as a large one is
-
-# What a killed server leaves is never looked at again, nor may it run when it is collected.
-_GRAVEYARD: list[Any] = []
+MOMENT_SECONDS_MAX = 0.2  # by which one process may be ahead of another
 
 
 class ServerInTime:
-    """One data folder and the lives of the servers on it."""
+    """One data folder and the lives of the processes on it, each of which calls and works."""
 
     def __init__(
         self,
@@ -65,6 +58,7 @@ class ServerInTime:
         *,
         lanes: int = 4,
         whole_bytes: int = WHOLE_BYTES,
+        processes: int = 1,
         **changes: Any,
     ) -> None:
         model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes)
@@ -80,12 +74,10 @@ class ServerInTime:
         self.executions = Executions(lambda: self.clock_seconds)
         self._keys: dict[str, str] = {}  # by project
         self._deeds: list[Awaitable[None]] = []  # to be begun
-        self._doing: list[asyncio.Future[None]] = []
-        self.lives = 0
         self._now = 0.0
-        self._loop: VirtualLoop | None = None
-        self.server: Server | None = None
-        self._database: FaultyDatabase | None = None
+        self._lives: dict[int, LifeInTime] = {}  # of processes, by their place
+        self._processes = processes
+        self.killed: dict[str, float] = {}  # workers, and when
 
     @contextlib.contextmanager
     def simulated(self) -> Iterator[None]:
@@ -116,7 +108,20 @@ class ServerInTime:
     @property
     def clock_seconds(self) -> float:
         """The time that the simulation has been going on."""
-        return self._now if self._loop is None else self._loop.now
+        return max([self._now, *(life.loop.now for life in self._lives.values())])
+
+    @property
+    def server(self) -> Server:
+        """One of the processes, any that lives."""
+        return self._any().server
+
+    def _any(self) -> LifeInTime:
+        lives = list(self._lives.values())
+        return lives[0] if len(lives) == 1 else self.chance.choice(lives)
+
+    def _here(self) -> LifeInTime:
+        loop = asyncio.get_running_loop()
+        return next(life for life in self._lives.values() if life.loop is loop)
 
     def _note_start(self, text: str) -> None:
         try:
@@ -125,76 +130,57 @@ class ServerInTime:
             # The server would make it the outcome of that request.
             self.report(str(violation))
 
-    def begin_life(self) -> None:
-        """Start the server, as after a kill."""
-        self.lives += 1
-        self._loop = VirtualLoop(self.chance, self._now)
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._open())
-
-    async def _open(self) -> None:
-        put_migrated(self.data.database)
-        self._database = await FaultyDatabase.open(self.data.database)  # type: ignore[assignment]
-        self.server = Server(
-            settings=self.settings,
-            clock=self.clock,
-            storage=Storage.of(self.data, self._database),
-            grounder=Grounder(
-                provider=LocalIndex(SearchIndex(self.data.search)), settings=self.settings.search
-            ),
-            any_key_until_first=True,
-        )
-        self._life = self.data.lives.begin(self.server.worker_id)
-        while True:
-            # A server that cannot begin ends, and whoever runs it starts it again.
-            with contextlib.suppress(Exception):
-                await self.server.pipeline.recover()
-                break
-        self._working = asyncio.ensure_future(self.server.pipeline.work())
+    def begin_life(self, place: int | None = None) -> None:
+        """Start a process, or all of them, as after a kill."""
+        for each in range(self._processes) if place is None else [place]:
+            self._lives[each] = LifeInTime(
+                self.settings,
+                self.clock,
+                self.data,
+                self.chance,
+                self.clock_seconds,
+                is_alone=self._processes == 1,
+            )
 
     async def api(self, project: str) -> ProjectApi:
-        """Return the API as the project finds it."""
-        assert self.server is not None
+        """Return the API as the project finds it, of the process that asks."""
+        server = self._here().server
         if project not in self._keys:
-            self._keys[project] = await self.server.keys.create(ProjectId(project), "simulated")
-        return ProjectApi(self.server.app, self._keys[project])
+            self._keys[project] = await server.keys.create(ProjectId(project), "simulated")
+        return ProjectApi(server.app, self._keys[project])
 
     def report(self, violation: str) -> None:
         """Have the history end with it after this step."""
-        assert self._loop is not None
-        self._loop.broken.append(Violated(violation))
+        self._here().report(violation)
 
     def begin(self, deed: Awaitable[None]) -> None:
         """Have something done while time passes; it ends with this life, if not before."""
         self._deeds.append(deed)
 
     def pass_time(self, seconds: float, do: Callable[[], Awaitable[T]] | None = None) -> T | None:
-        """Let the server live for so long, doing something meanwhile if told to."""
-        assert self._loop is not None
-
-        async def meanwhile() -> T | None:
-            result = None if do is None else await do()
-            while self._deeds:
-                self._doing.append(asyncio.ensure_future(self._deeds.pop()))
-            await asyncio.wait([self._working], timeout=seconds)
-            if self._working.done():
-                self._working.result()
-            return result
-
-        result = self._loop.run_until_complete(meanwhile())
-        if self._loop.broken:
-            raise Violated(str(self._loop.broken[0])) from self._loop.broken[0]
+        """Let the processes live for so long, one of them doing something if told to."""
+        end = self.clock_seconds + seconds
+        first = self._any()
+        if len(self._lives) == 1:
+            return first.pass_time_until(end, do, self._deeds)
+        result = first.pass_time_until(self.clock_seconds, do, self._deeds)
+        while (now := self.clock_seconds) < end:
+            # Each lives for a moment, in any order, and so never far ahead of another.
+            moment = min(end, now + self.chance.uniform(0.01, MOMENT_SECONDS_MAX))
+            lives = list(self._lives.values())
+            self.chance.shuffle(lives)
+            for life in lives:
+                life.pass_time_until(moment)
         return result
 
-    def kill(self) -> None:
-        """End the life between two steps of the loop."""
-        assert self._loop is not None
-        assert self._database is not None
-        self._now = self._loop.now
-        for task in asyncio.all_tasks(self._loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            _GRAVEYARD.append(task)
-        _GRAVEYARD.append(self._loop)
-        self._database._close()
-        self._life.close()
-        asyncio.set_event_loop(None)
+    def kill(self, place: int | None = None) -> None:
+        """End a process, or all of them."""
+        self._now = self.clock_seconds
+        for each in list(self._lives) if place is None else [place]:
+            life = self._lives.pop(each)
+            self.killed[life.server.worker_id] = self._now
+            life.kill()
+
+    def lives_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether the loop is that of a process that lives."""
+        return any(life.loop is loop for life in self._lives.values())

@@ -21,12 +21,15 @@ from support.simulation.planted_bugs import BUGS, PLOTS
 from support.simulation.plot import Plot
 
 
-def first_violation(seeds: range, bug: str | None = None, *, told: bool = False) -> int | None:
+def first_violation(
+    seeds: range, bug: str | None = None, *, processes: int = 1, told: bool = False
+) -> int | None:
     """Return the first seed whose history goes wrong, after saying how."""
     for seed in seeds:
         planted = BUGS[bug]() if bug else contextlib.nullcontext()
         with tempfile.TemporaryDirectory() as folder, planted:
-            history = History(seed, Path(folder), PLOTS.get(bug or "", Plot()), told)
+            plot = PLOTS.get(bug or "", Plot(processes=processes))
+            history = History(seed, Path(folder), plot, told)
             try:
                 history.run()
             except Violated as violation:
@@ -42,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, help="one history, told as it goes")
     parser.add_argument("--seeds", type=int, default=20, help="so many histories")
+    parser.add_argument("--processes", type=int, default=1, help="that work on one data folder")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--bug", choices=sorted(BUGS))
     parser.add_argument("--log", action="store_true", help="with the server's own log")
@@ -52,7 +56,8 @@ def main() -> int:
     seeds = (
         range(given.seed, given.seed + 1) if one else range(given.first, given.first + given.seeds)
     )
-    return 1 if first_violation(seeds, given.bug, told=one) is not None else 0
+    violated = first_violation(seeds, given.bug, processes=given.processes, told=one)
+    return 1 if violated is not None else 0
 
 
 if __name__ == "__main__":

@@ -23,12 +23,19 @@ LANES = 4
 STEP_SECONDS = 5.0
 
 
-def seconds_of(jobs: Sequence[dict[str, Any]], until: float, target: float = 86_400.0) -> Any:
-    """Return for each job how long it took; None: it was not done by `until`."""
-    return ask(__file__, jobs=list(jobs), until=until, target=target)
+def seconds_of(
+    jobs: Sequence[dict[str, Any]], until: float, target: float = 86_400.0, workers: int = 1
+) -> Any:
+    """Return for each job how long it took; None: it was not done by `until`.
+
+    The lanes are divided among so many workers.
+    """
+    return ask(__file__, jobs=list(jobs), until=until, target=target, workers=workers)
 
 
-def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> list[float | None]:
+def _seconds(
+    jobs: Sequence[dict[str, Any]], until: float, target: float, workers: int
+) -> list[float | None]:
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         server = ServerInTime(
@@ -36,7 +43,8 @@ def _seconds(jobs: Sequence[dict[str, Any]], until: float, target: float) -> lis
             chance,
             Weather(chance=chance),
             SteadyEngine,
-            lanes=LANES,
+            lanes=LANES // workers,
+            processes=workers,
             shard_requests_max=16,
             job_target_seconds=target,
         )
