@@ -193,6 +193,7 @@ def test_a_lazy_engine_starts_when_it_is_first_asked(server: LocalServer) -> Non
         assert embed(http).status_code == 200
         assert _ready(http) == {
             "status": "ready",
+            "workers": 1,
             "engines": {"echo": "READY", "words": "READY"},
         }
 

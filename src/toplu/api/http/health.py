@@ -48,6 +48,7 @@ class Health:
         )
         body: dict[str, Any] = {
             "status": "draining" if draining else "ready" if ready else "starting",
+            "workers": len(present.workers),
             "engines": engines,
         }
         if reasons := present.reasons():
