@@ -129,7 +129,7 @@ async def test_a_graph_that_has_no_space_on_disk_is_a_fault_of_the_disk(
     weights: Path, tmp_path: Path
 ):
     settings = Settings(model_dir=tmp_path / "models")
-    with full_disk(os.getpid()), pytest.raises(OSError, match="File too large") as caught:
+    with full_disk([os.getpid()]), pytest.raises(OSError, match="File too large") as caught:
         await start_embedder(MINILM, weights, settings)  # a child has the limit of its parent
     assert is_disk_fault(caught.value)
     running = await start_embedder(MINILM, weights, settings)

@@ -130,7 +130,7 @@ async def test_the_default_models_are_pulled(tmp_path: Path, model: ModelSetting
 
 
 async def test_a_fetch_that_has_no_space_on_disk_is_a_fault_of_the_disk(settings: Settings):
-    with full_disk(os.getpid()), pytest.raises(OSError, match="File too large") as caught:
+    with full_disk([os.getpid()]), pytest.raises(OSError, match="File too large") as caught:
         await pull(a_model(), settings)
     assert is_disk_fault(caught.value)
     assert files_in(settings.model_dir) == []
