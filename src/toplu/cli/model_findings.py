@@ -7,9 +7,11 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from toplu.engines.engine import Engine
 from toplu.engines.gemini.embedder import GeminiEmbedder

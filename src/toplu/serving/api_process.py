@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -10,6 +9,7 @@ import structlog
 
 from toplu.api.doors.worker_doors import WorkerDoors
 from toplu.clock import SystemClock, random_id
+from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.bell import Bell
 from toplu.serving.sockets.socket_folder import socket_folder
@@ -68,9 +68,3 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
                     is_draining=is_draining,
                     any_key_until_first=is_loopback(settings.host),
                 )
-
-
-def freeze() -> None:
-    """Have what is loaded by now stay: to search it for garbage would hold up every call."""
-    gc.collect()
-    gc.freeze()

@@ -5,8 +5,8 @@ import asyncio
 import structlog
 
 from toplu.models.file_checks import check_files
-from toplu.serving.api_process import freeze
 from toplu.serving.draining import drain
+from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.listener import bind, url_of
 from toplu.serving.stop_signals import StopSignals

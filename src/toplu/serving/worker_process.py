@@ -11,8 +11,8 @@ import structlog
 
 from toplu.batch.signals import Signals
 from toplu.clock import SystemClock, random_id
-from toplu.serving.api_process import freeze
 from toplu.serving.draining import drain
+from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.bell import Bell
 from toplu.serving.sockets.socket_folder import socket_folder

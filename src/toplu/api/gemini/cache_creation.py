@@ -5,12 +5,11 @@ from functools import partial
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gemini.caches import cache_resource
+from toplu.api.gemini.caches import cache_resource, named_model
 from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.http.gate import Call, Gate
 from toplu.caches.keeper import CacheKeeper
 from toplu.caches.library import StoredCache
-from toplu.caches.violations import violation
 from toplu.money import Usage
 from toplu.wire.gemini.cached_content import CachedContent
 
@@ -34,13 +33,6 @@ class CacheCreationApi:
         work = partial(self._caches.create, call.project, made.name, made.model, made.body)
         cache = await made.metered(work, _usage)
         return await made.respond(cache_resource(cache))
-
-
-def named_model(body: CachedContent) -> str:
-    """Return the name of the model, without `models/`, or raise InvalidArgument."""
-    if not body.model:
-        raise violation("model", "model is not specified")
-    return body.model.removeprefix("models/")
 
 
 def _usage(cache: StoredCache) -> Usage:

@@ -81,6 +81,13 @@ class CachesApi:
         return await json_response(call.request, {})
 
 
+def named_model(body: CachedContent) -> str:
+    """Return the name of the model, without `models/`, or raise InvalidArgument."""
+    if not body.model:
+        raise violation("model", "model is not specified")
+    return body.model.removeprefix("models/")
+
+
 def cache_resource(cache: StoredCache) -> CachedContent:
     """Return what clients see of the cache."""
     return CachedContent(

@@ -11,10 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.doors.forwarded_call import Doors, ForwardedCall
-from toplu.api.gemini.cache_creation import named_model
-from toplu.api.gemini.generate import STREAM_FORMS
+from toplu.api.gemini.caches import named_model
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.gemini.stream import end_of_broken, in_its_form
+from toplu.api.gemini.stream import STREAM_FORMS, end_of_broken, in_its_form
 from toplu.api.http.gate import Call, Gate, read_body
 from toplu.settings.server import Settings
 from toplu.wire.gemini import proto_json

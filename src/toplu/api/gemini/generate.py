@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls
-from toplu.api.gemini.stream import StreamedAnswer, in_its_form
+from toplu.api.gemini.stream import STREAM_FORMS, StreamedAnswer, in_its_form
 from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call, Gate
 from toplu.caches.keeper import CacheKeeper
@@ -22,8 +22,6 @@ from toplu.wire.gemini.content import (
 )
 from toplu.wire.gemini.message import Response as Chunk
 from toplu.wire.gemini.token_usage import usage_of
-
-STREAM_FORMS = frozenset({"json", "sse"})
 
 
 class GenerateApi:

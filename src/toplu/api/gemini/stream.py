@@ -24,6 +24,7 @@ from toplu.errors import Cancelled, TopluError
 from toplu.wire.gemini import message
 
 HTTP_OK = 200
+STREAM_FORMS = frozenset({"json", "sse"})  # values of `alt`
 
 Listener = Callable[[Any], Awaitable[None]]
 # Tells every chunk in turn, or raises Cancelled if the client went away.

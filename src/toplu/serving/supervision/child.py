@@ -7,11 +7,9 @@ import sys
 import uvloop
 
 from toplu.errors import ConfigurationError, first_of
-from toplu.serving.api_process import run_api
 from toplu.serving.logs import configure_logs
 from toplu.serving.stop_signals import StopSignals
 from toplu.serving.supervision.parent import Parent
-from toplu.serving.worker_process import run_worker
 
 
 def main() -> None:
@@ -30,10 +28,15 @@ async def _run(parent: Parent) -> None:
     order, signals = parent.order, StopSignals(is_child=True)
     draining = asyncio.Event()
     parent.listen(asyncio.get_running_loop(), draining.set)
+    # Each imports the half that it is.
     if order.role == "worker":
+        from toplu.serving.worker_process import run_worker
+
         ready = parent.tell_ready
         await run_worker(order.settings, order.replicas, signals, ready=ready)
         return
+    from toplu.serving.api_process import run_api
+
     assert order.listener is not None, "the supervisor has the port"
     with socket.socket(fileno=order.listener) as listener:
         listener.setblocking(False)

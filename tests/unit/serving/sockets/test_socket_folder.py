@@ -36,6 +36,7 @@ def test_a_folder_that_others_may_enter_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATH_BYTES_MAX", len(str(tmp_path)) + 100)
-    (tmp_path / "run").mkdir(mode=0o755)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o755)
     with pytest.raises(ConfigurationError, match="not a folder of this user's alone"):
         socket_folder(tmp_path)
