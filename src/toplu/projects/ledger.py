@@ -5,6 +5,7 @@ The entry of a batch is not made here: it is written in the transaction that end
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from toplu.clock import Clock, random_id
 from toplu.errors import Unavailable
@@ -12,6 +13,7 @@ from toplu.job import ProjectId
 from toplu.labels import Labels, LabelSums
 from toplu.money import Kind, Prices, Usage
 from toplu.store.rows.ledger import LabelTotal, LedgerEntry, LedgerRows, Total
+from toplu.store.rows.rates import Debit, take_off
 
 __all__ = ["LabelTotal", "Ledger", "Total"]
 
@@ -21,6 +23,7 @@ ENTRY_ID_LENGTH = 34
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     entry: LedgerEntry
+    debit: Debit | None
     outcome: asyncio.Future[Exception | None]
 
 
@@ -42,8 +45,12 @@ class Ledger:
         usage: Usage,
         prices: Prices,
         labels: Labels | None = None,
+        debit: Debit | None = None,
     ) -> None:
-        """Write one interactive call; durable when this returns, and only then."""
+        """Write one interactive call; durable when this returns, and only then.
+
+        The debit is taken off the project's rate in the same transaction.
+        """
         sums = LabelSums()
         sums.count(labels, usage, requests=requests)
         entry = LedgerEntry.of(
@@ -57,7 +64,7 @@ class Ledger:
             prices=prices,
             labels=sums,
         )
-        waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(entry, debit, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         async with self._writing:
             # Whoever came first has written all that waited for it.
@@ -96,7 +103,9 @@ class Ledger:
         group, self._waiting = self._waiting, []
         failure: Exception | None = Unavailable("The server is stopping.")
         try:
-            await self._rows.add([waiting.entry for waiting in group])
+            debits = [waiting.debit for waiting in group if waiting.debit is not None]
+            beside = partial(take_off, debits=debits, now=self._clock.now) if debits else None
+            await self._rows.add([waiting.entry for waiting in group], beside)
             failure = None
         except Exception as error:  # noqa: BLE001  # each caller raises it
             failure = error

@@ -7,8 +7,9 @@ from toplu.labels import Labels
 from toplu.money import Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
-from toplu.projects.rates import Rates
+from toplu.projects.rates import Ask, Bucket, Rates
 from toplu.settings.server import ModelSettings, Settings
+from toplu.store.rows.rates import RateRows
 
 REQUESTS = "generate_content_requests_per_minute"
 TOKENS = "generate_content_tokens_per_minute"
@@ -17,22 +18,38 @@ TOKENS = "generate_content_tokens_per_minute"
 class Meter:
     """Admits interactive calls and charges for them."""
 
-    def __init__(self, *, settings: Settings, clock: Clock, quotas: Quotas, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        quotas: Quotas,
+        ledger: Ledger,
+        rates: RateRows,
+    ) -> None:
         self._settings = settings
         self._quotas = quotas
         self._ledger = ledger
-        self._rates = Rates(clock=clock)
+        self._rates = Rates(clock=clock, rows=rates)
 
     async def admit(self, project: ProjectId, model: ModelSettings, *, requests: int = 1) -> None:
         """Count the requests of a call, or raise ResourceExhausted, which counts nothing."""
         tier = await self._quotas.tier_of(project)
+        asks = []
         if (limit := tier.requests_per_minute) is not None:
             # More requests in one call than a minute allows: the bucket must be full.
-            self._check(REQUESTS, project, model, limit, min(requests, limit))
+            bucket = Bucket(project, model.name, REQUESTS, limit)
+            asks.append(Ask(bucket, needed=min(requests, limit), amount=requests))
         if (limit := tier.tokens_per_minute) is not None:
-            self._check(TOKENS, project, model, limit, 1)
-        if (limit := tier.requests_per_minute) is not None:
-            self._rates.take((REQUESTS, project, model.name), limit, requests)
+            asks.append(Ask(Bucket(project, model.name, TOKENS, limit), needed=1, amount=0))
+        if asks and (refusal := await self._rates.admit(asks)) is not None:
+            raise ResourceExhausted.of_quota(
+                refusal.bucket.kind,
+                refusal.bucket.per_minute,
+                "the project has used up what a minute allows.",
+                model=model.name,
+                retry_seconds=refusal.seconds,
+            )
 
     async def charge(
         self,
@@ -45,22 +62,16 @@ class Meter:
     ) -> None:
         """Take the tokens off the project's rate and enter the call into the ledger."""
         tier = await self._quotas.tier_of(project)
+        debit = None
         if (limit := tier.tokens_per_minute) is not None:
-            self._rates.take((TOKENS, project, model.name), limit, usage.total_tokens)
-        prices = self._settings.prices_of(model)
+            bucket = Bucket(project, model.name, TOKENS, limit)
+            debit = self._rates.use(bucket, usage.total_tokens)
         await self._ledger.enter(
-            project, model.name, requests=requests, usage=usage, prices=prices, labels=labels
+            project,
+            model.name,
+            requests=requests,
+            usage=usage,
+            prices=self._settings.prices_of(model),
+            labels=labels,
+            debit=debit,
         )
-
-    def _check(
-        self, quota: str, project: ProjectId, model: ModelSettings, limit: int, amount: int
-    ) -> None:
-        seconds = self._rates.seconds_until((quota, project, model.name), limit, amount)
-        if seconds:
-            raise ResourceExhausted.of_quota(
-                quota,
-                limit,
-                "the project has used up what a minute allows.",
-                model=model.name,
-                retry_seconds=seconds,
-            )

@@ -27,7 +27,13 @@ def build_door(
     calls = ModelCalls(
         settings=settings,
         names=ModelNames(parts.catalogue),
-        meter=Meter(settings=settings, clock=parts.clock, quotas=parts.quotas, ledger=ledger),
+        meter=Meter(
+            settings=settings,
+            clock=parts.clock,
+            quotas=parts.quotas,
+            ledger=ledger,
+            rates=parts.storage.rates,
+        ),
     )
     generate = GenerateApi(
         calls=calls,

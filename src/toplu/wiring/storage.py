@@ -17,6 +17,7 @@ from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.rates import RateRows
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
@@ -40,6 +41,7 @@ class Storage:
     keys: KeyRows
     ledger: LedgerRows
     projects: ProjectRows
+    rates: RateRows
     steps: StepRows
     uploads: UploadSessions
     workers: WorkerRows
@@ -59,6 +61,7 @@ class Storage:
             keys=KeyRows(database),
             ledger=LedgerRows(database),
             projects=ProjectRows(database),
+            rates=RateRows(database),
             steps=StepRows(database),
             uploads=UploadSessions(database),
             workers=WorkerRows(database),

@@ -50,7 +50,7 @@ async def test_a_call_that_could_not_be_entered_fails_and_the_next_one_does_not(
 ) -> None:
     ledger = ledger_of(database)
 
-    async def fail(_self: LedgerRows, _entries: object) -> None:
+    async def fail(_self: LedgerRows, *_given: object) -> None:
         raise OSError("no space left")
 
     with monkeypatch.context() as broken:
@@ -68,7 +68,7 @@ async def test_a_writer_that_is_cancelled_leaves_nobody_waiting(
     ledger = ledger_of(database)
     writing = asyncio.Event()
 
-    async def hang(_self: LedgerRows, _entries: object) -> None:
+    async def hang(_self: LedgerRows, *_given: object) -> None:
         writing.set()
         await asyncio.Event().wait()
 

@@ -5,7 +5,7 @@ the batch; see `store.rows.job_mapping`.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -99,9 +99,17 @@ class LedgerRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write the entries, all or none."""
-        await self._database.write(lambda c: insert_entries(c, entries))
+    async def add(
+        self, entries: Sequence[LedgerEntry], beside: Callable[[Connection], None] | None = None
+    ) -> None:
+        """Write the entries, and what `beside` writes, all or none."""
+
+        def write(connection: Connection) -> None:
+            insert_entries(connection, entries)
+            if beside is not None:
+                beside(connection)
+
+        await self._database.write(write)
 
     async def totals(
         self,
