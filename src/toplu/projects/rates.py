@@ -6,7 +6,8 @@ below zero after it, because what an answer uses is known only then: the debt is
 Buckets are rows that all processes share. A process takes a portion at a time, what comes in a
 tenth of a second or what a call needs if that is more, and spends what is left of it in memory. At
 most one portion of each bucket is in hand, so N processes let through what one would, but for N
-portions at most, more or fewer.
+portions at most, more or fewer. Calls of one process that run together are all let in while it has
+a token in hand: what they use is taken off as they end.
 """
 
 import asyncio

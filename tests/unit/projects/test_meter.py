@@ -71,14 +71,15 @@ async def test_two_meters_admit_the_requests_of_one(both: list[Database]) -> Non
     assert abs(await admitted_by(meters) - 130) <= 2 * 2
 
 
-async def test_two_meters_admit_the_tokens_of_one(both: list[Database]) -> None:
-    tokens = 60_000  # portions of 100, and calls of 50
+@pytest.mark.parametrize("portion", [10, 60])  # a call takes 50
+async def test_two_meters_admit_the_tokens_of_one(both: list[Database], portion: int) -> None:
+    tokens = portion * 600
     clock, tier = FakeClock(), TierSettings(name="small", tokens_per_minute=tokens)
     meters = [meter_of(database, clock, tier) for database in both]
     # The last call of each may take more than is left, as with one.
-    assert abs(await admitted_by(meters) * 50 - tokens) <= 2 * (100 + 50)
+    assert abs(await admitted_by(meters) * 50 - tokens) <= 2 * (portion + 50)
     clock.advance(timedelta(seconds=6))
-    assert abs(await admitted_by(meters) * 50 - tokens / 10) <= 2 * (100 + 50)
+    assert abs(await admitted_by(meters) * 50 - tokens / 10) <= 2 * (portion + 50)
 
 
 async def test_the_debt_that_one_makes_all_wait_out(both: list[Database]) -> None:

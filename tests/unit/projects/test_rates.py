@@ -135,13 +135,14 @@ async def test_full_buckets_have_no_rows(both: list[Process]) -> None:
     assert await both[1].rows() == 1
 
 
-async def test_a_call_takes_all_that_it_asks_for_or_nothing(process: Process) -> None:
+async def test_a_call_takes_all_that_it_asks_for_or_nothing(both: list[Process]) -> None:
     small, large = bucket_of(1), bucket_of(5)
     asks = [Ask(large, 1, 1), Ask(small, 1, 1)]
-    assert await process.rates.admit(asks) is None
-    refusal = await process.rates.admit(asks)
-    assert refusal is not None
-    assert (refusal.bucket, refusal.seconds) == (small, 60)
+    assert await both[0].rates.admit(asks) is None
+    for process in both:  # the one knows it, the other finds it out
+        refusal = await process.rates.admit(asks)
+        assert refusal is not None
+        assert (refusal.bucket, refusal.seconds) == (small, 60)
     assert await process.take(large, 4) == 0
 
 
@@ -149,6 +150,13 @@ async def test_a_portion_serves_many_calls(process: Process) -> None:
     large = bucket_of(6000)  # ten in a tenth of a second
     await asyncio.gather(*(process.take(large) for _ in range(100)))
     assert process.database.commits == 10
+
+
+async def test_no_process_keeps_more_than_a_portion_from_others(both: list[Process]) -> None:
+    bucket = bucket_of(6000)
+    assert await both[0].take(bucket) == 0
+    assert await both[1].take(bucket, 6000 - bucket.portion) == 0
+    assert await both[1].take(bucket) > 0
 
 
 async def test_what_is_known_to_be_used_up_is_refused_without_a_transaction(
