@@ -155,7 +155,7 @@ BENCHMARKS = (
         targets={
             "requests_per_second": at_least(8000.0),
             "requests_per_second_over_http": at_least(3000.0),
-            "over_the_best_peer": at_least(5.0),
+            "over_the_best_peer": at_least(10.0),
         },
     ),
     Benchmark(
