@@ -19,7 +19,7 @@ from sizes import Size
 
 from support.server import Server, started_server
 
-REQUESTS = {Size.TINY: 2000, Size.SELECTION: 200_000, Size.FULL: 400_000}
+REQUESTS = {Size.TINY: 2000, Size.SELECTION: 400_000, Size.FULL: 800_000}
 POLLS = {Size.TINY: 20, Size.SELECTION: 500, Size.FULL: 1000}
 POLLERS = 100
 POLLER_SECONDS = {Size.TINY: 2, Size.SELECTION: 10, Size.FULL: 20}
