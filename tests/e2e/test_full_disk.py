@@ -168,6 +168,7 @@ def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
 
         ready = eventually(lambda: events("server_ready"))[0]
         server.port = int(ready.split("127.0.0.1:")[1].split('"')[0])
+        eventually(lambda: server.call("GET", "/readyz").status == 200)
         with full_disk([process.pid, *children_of(process.pid)]):
             for _ in range(3):
                 check_says_storage(
