@@ -91,8 +91,10 @@ def token_counts(responses: Sequence[dict[str, Any]]) -> Figures:
 
 def cpu_seconds(server: Server) -> float:
     """Return what the server and its engines have used since they started."""
-    total = 0
-    for pid in (*server.pids, *server.child_pids()):
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])  # utime and stime
-    return total / CLOCK_TICKS
+    return sum(cpu_seconds_of(pid) for pid in (*server.pids, *server.child_pids()))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return what a process has used since it started, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS  # utime and stime

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from arms import CLOCK_TICKS, Figures, interleave, median, run_batch
+from arms import Figures, cpu_seconds_of, interleave, median, run_batch
 from sizes import Size
 
 from support.server import Server, started_server
@@ -75,12 +75,7 @@ def _cpu_of_each(server: Server) -> Figures:
         role: server.processes(role) for role in ("api", "worker")
     }
     return {
-        role if len(of_role) == 1 else f"{role}_{place}": _cpu_of(pid)
+        role if len(of_role) == 1 else f"{role}_{place}": cpu_seconds_of(pid)
         for role, of_role in pids.items()
         for place, pid in enumerate(of_role, start=1)
     }
-
-
-def _cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS

@@ -50,10 +50,6 @@ class Pipeline:
         self._drained = asyncio.Event()
         self.is_draining = False
 
-    async def end_dead(self) -> None:
-        """End at once what dead workers hold; somebody saw one die."""
-        await self._dead_workers.end()
-
     async def recover(self) -> None:
         """End what workers hold that are dead."""
         await self._dead_workers.end()

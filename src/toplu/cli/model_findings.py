@@ -13,10 +13,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from toplu.engines.embedder import Embedder
 from toplu.engines.engine import Engine
 from toplu.engines.gemini.embedder import GeminiEmbedder
 from toplu.engines.gemini.relay import GeminiRelay
 from toplu.engines.http.load import ServerLoad
+from toplu.engines.openai.cached_tokens import OPTION
 from toplu.engines.openai.embedder import OpenaiEmbedder
 from toplu.engines.openai.engine import OpenaiEngine
 from toplu.engines.openai.request_marks import PRIORITY, SALT
@@ -62,7 +64,6 @@ CALLS = {
     "listed": Way(calls=Calls.LISTED),
     "as text": Way(calls=Calls.AS_TEXT),
 }
-OPTION = "--enable-prompt-tokens-details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,8 @@ async def _local_findings(
     if model.kind is Kind.EMBEDDING:
         embedder = await launch_embedder_of(model, settings)()
         try:
-            begun = time.monotonic()
-            [embedding] = await embedder.engine.embed([QUESTION])
-            yield ANSWERS, _after(begun)
-            yield "dimensions", str(len(embedding.values))
+            async for finding in _embedder_findings(embedder.engine, time.monotonic()):
+                yield finding
         finally:
             await embedder.stop()
         return
@@ -129,9 +128,8 @@ async def _server_findings(
         try:
             begun = time.monotonic()
             await embedder.check()
-            [embedding] = await embedder.embed([QUESTION])
-            yield ANSWERS, _after(begun)
-            yield "dimensions", str(len(embedding.values))
+            async for finding in _embedder_findings(embedder, begun):
+                yield finding
         finally:
             await embedder.close()
     elif model.is_relayed:
@@ -150,6 +148,12 @@ async def _server_findings(
                 yield finding
         finally:
             await engine.close()
+
+
+async def _embedder_findings(embedder: Embedder, begun: float) -> AsyncIterator[tuple[str, str]]:
+    [embedding] = await embedder.embed([QUESTION])
+    yield ANSWERS, _after(begun)
+    yield "dimensions", str(len(embedding.values))
 
 
 async def _openai_findings(

@@ -5,8 +5,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
-import structlog
-
 from toplu.api.doors.worker_doors import WorkerDoors
 from toplu.clock import SystemClock, random_id
 from toplu.serving.garbage import freeze
@@ -21,8 +19,6 @@ from toplu.wiring.api import Api
 from toplu.wiring.http_server import http_config
 from toplu.wiring.shared_parts import SharedParts
 from toplu.wiring.storage import open_storage
-
-log = structlog.get_logger()
 
 NAME_LENGTH = 16
 

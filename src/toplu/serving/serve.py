@@ -18,5 +18,4 @@ def run_server(settings: Settings) -> None:
 
     from toplu.serving.one_process import serve_in_one_process
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_in_one_process(settings))
+    uvloop.run(serve_in_one_process(settings))

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TextIO
 
 from toplu.errors import ConfigurationError
+from toplu.store.file_locks import try_lock
 from toplu.store.worker_lives import WorkerLives
 
 LOCK = "server.lock"
@@ -98,21 +99,13 @@ class DataFolder:
         # Opened for appending, which leaves the file as it is for those that share it.
         with (self.root / LOCK).open("a") as lock:
             deadline = time.monotonic() + ENDING_SECONDS
-            while not _try_lock(lock, way):
+            while not try_lock(lock, way):
                 if time.monotonic() > deadline:
                     raise ConfigurationError(
                         f"data_dir {self.root}: is owned by another server that is running"
                     )
                 time.sleep(LOOK_SECONDS)
             yield lock
-
-
-def _try_lock(lock: TextIO, way: int) -> bool:
-    try:
-        fcntl.flock(lock, way | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _make_private(path: Path | os.DirEntry[str]) -> None:

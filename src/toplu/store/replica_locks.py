@@ -1,10 +1,11 @@
 """The owners of replicas, where no supervisor deals them out: a locked file for each replica."""
 
 import contextlib
-import fcntl
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
+
+from toplu.store.file_locks import try_lock
 
 
 class ReplicaLocks(contextlib.ExitStack):
@@ -19,13 +20,10 @@ class ReplicaLocks(contextlib.ExitStack):
         self._folder.mkdir(exist_ok=True)
         for number in range(replicas):
             file = (self._folder / f"{quote(model, safe='')}.{number}").open("a")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                continue
-            self.enter_context(file)
-            return number
+            if try_lock(file):
+                self.enter_context(file)
+                return number
+            file.close()
         return None
 
     def __enter__(self) -> Self:

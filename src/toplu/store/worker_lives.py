@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from toplu.store.file_locks import try_lock
+
 
 class WorkerLives:
     """The files, by the id of the worker, and the folders that end with it."""
@@ -47,12 +49,9 @@ class WorkerLives:
         """Return whether the worker's process is there."""
         try:
             with (self._folder / worker).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return not try_lock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
             return False
-        except BlockingIOError:
-            return True
-        return False
 
     def known(self) -> set[str]:
         """Return the workers that left a file, dead ones included."""

@@ -1,6 +1,7 @@
 """Builds the HTTP server: uvicorn, with connections that are bounded."""
 
 import resource
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -22,9 +23,21 @@ FILES_OF_THE_REST = 256  # the database, engines, jobs
 
 
 def http_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Return uvicorn's settings for the application."""
+    """Return uvicorn's settings for the front door."""
     connections = Connections(count_max=_connections_max(settings))
-    protocol = partial(Connection, settings=settings, connections=connections)
+    return _config(app, partial(Connection, settings=settings, connections=connections))
+
+
+def door_config(app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's settings for a worker's door, whose only client is the front door.
+
+    It is the client that closes idle connections: one that the server closes could have a call on
+    its way.
+    """
+    return _config(app, DoorConnection, timeout_keep_alive=DOOR_IDLE_SECONDS)
+
+
+def _config(app: ASGIApp, protocol: Callable[..., Any], **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=cast("Any", protocol),  # called as a class would be
@@ -35,26 +48,7 @@ def http_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-
-
-def door_config(app: ASGIApp) -> uvicorn.Config:
-    """Return uvicorn's settings for a worker's door, whose only client is the front door.
-
-    It is the client that closes idle connections: one that the server closes could have a call on
-    its way.
-    """
-    return uvicorn.Config(
-        app,
-        http=DoorConnection,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_keep_alive=DOOR_IDLE_SECONDS,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        **more,
     )
 
 

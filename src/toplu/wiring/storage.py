@@ -82,11 +82,8 @@ async def open_storage(data: DataFolder, *, upgrades: bool = True) -> AsyncItera
     `upgrades` brings the database up to date, which is for who holds the folder alone; SchemaOlder
     is what the others meet.
     """
-    database = await Database.open(data.database, upgrades=upgrades)
-    try:
-        yield Storage.of(data, database)
-    finally:
-        await database.close()
+    async with _closing(data, await Database.open(data.database, upgrades=upgrades)) as storage:
+        yield storage
 
 
 @contextlib.asynccontextmanager
@@ -100,6 +97,12 @@ async def open_beside_a_server(data: DataFolder) -> AsyncIterator[Storage]:
     except SchemaOlder:
         with data.owned():
             database = await Database.open(data.database)
+    async with _closing(data, database) as storage:
+        yield storage
+
+
+@contextlib.asynccontextmanager
+async def _closing(data: DataFolder, database: Database) -> AsyncIterator[Storage]:
     try:
         yield Storage.of(data, database)
     finally:

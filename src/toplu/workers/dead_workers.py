@@ -14,7 +14,7 @@ ROUND = timedelta(seconds=5)
 
 
 class DeadWorkers:
-    """Looked for at a worker's start, when somebody saw a death, and every five seconds."""
+    """Looked for at a worker's start, and every five seconds."""
 
     def __init__(self, *, rows: WorkerRows, lives: WorkerLives, worker: str) -> None:
         self._rows = rows

@@ -14,6 +14,7 @@ from typing import Generic
 
 import structlog
 
+from toplu.backoff import Backoff
 from toplu.clock import Clock
 from toplu.disk_faults import is_disk_fault
 from toplu.errors import Unavailable
@@ -21,10 +22,6 @@ from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
 from toplu.replica import EngineState
 
 log = structlog.get_logger()
-
-BACKOFF_FIRST = timedelta(seconds=0.1)
-BACKOFF_LONGEST = timedelta(seconds=30)
-STEADY = timedelta(minutes=1)  # an engine that lived this long begins with a clean slate
 
 
 class EngineGivenUp(Unavailable):
@@ -108,10 +105,11 @@ class Supervisor(Generic[AnyEngine]):
 
     async def _keep_alive(self) -> None:
         failed_starts = 0
-        backoff = BACKOFF_FIRST
+        backoff = Backoff()
         await self._wanted.wait()
         while True:
             running = await self._start(failed_starts + 1)
+            lived = timedelta()
             if running is None:
                 failed_starts += not self._lacks_space
                 if self._start_attempts_max and failed_starts >= self._start_attempts_max:
@@ -120,10 +118,8 @@ class Supervisor(Generic[AnyEngine]):
                     return
             else:
                 failed_starts = 0
-                if await self._watch(running) >= STEADY:
-                    backoff = BACKOFF_FIRST
-            await self._clock.sleep(backoff)
-            backoff = min(2 * backoff, BACKOFF_LONGEST)
+                lived = await self._watch(running)
+            await self._clock.sleep(backoff.after(lived))
 
     async def _start(self, attempt: int) -> EngineHandle[AnyEngine] | None:
         log.info("engine_starting", engine=self.name, attempt=attempt)

@@ -17,8 +17,7 @@ def main() -> None:
     parent = Parent()
     configure_logs(parent.order.settings, process=parent.order.name)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(parent))
+        uvloop.run(_run(parent))
     except* ConfigurationError as refusals:
         parent.tell_refusal(str(first_of(refusals)))
         sys.exit(2)

@@ -7,16 +7,13 @@ from datetime import timedelta
 
 import structlog
 
+from toplu.backoff import Backoff
 from toplu.clock import Clock
 from toplu.errors import ConfigurationError
 from toplu.serving.supervision.orders import Order
 from toplu.serving.supervision.process import Process, ProcessDied
 
 log = structlog.get_logger()
-
-BACKOFF_FIRST = timedelta(seconds=0.1)
-BACKOFF_LONGEST = timedelta(seconds=30)
-STEADY = timedelta(minutes=1)  # one that lived this long begins with a clean slate
 
 
 class Keeper:
@@ -40,14 +37,11 @@ class Keeper:
 
         ConfigurationError: the first one refused to begin, and so would all others.
         """
-        backoff = BACKOFF_FIRST
+        backoff = Backoff()
         while not self._ending.is_set():
             born = self._clock.now()
             await self._live()
-            if self._clock.now() - born >= STEADY:
-                backoff = BACKOFF_FIRST
-            await self._pause(backoff)
-            backoff = min(2 * backoff, BACKOFF_LONGEST)
+            await self._pause(backoff.after(self._clock.now() - born))
 
     async def _live(self) -> None:
         self._process = process = await Process.start(self._order, self._descriptors)

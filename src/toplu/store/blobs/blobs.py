@@ -7,14 +7,13 @@ used twice for different bytes but to write again what a crash may have cut shor
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from toplu.clock import random_id
-from toplu.store.blobs.result_log import sync_folder
+from toplu.store.blobs.folders import remove_tree, sync_folder
 
 PIECE_BYTES = 1024 * 1024
 PART = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
@@ -122,7 +121,7 @@ class DiskBlobs:
         try:
             yield folder
         finally:
-            await asyncio.to_thread(_remove_tree, folder)
+            await asyncio.to_thread(remove_tree, folder)
 
     async def stream(
         self, name: str, offset: int = 0, length: int | None = None
@@ -146,14 +145,14 @@ class DiskBlobs:
 
     async def delete_folder(self, folder: str) -> None:
         assert FOLDER.fullmatch(folder), "names of blobs are ours and safe as paths"
-        await asyncio.to_thread(_remove_tree, self._root / folder)
+        await asyncio.to_thread(remove_tree, self._root / folder)
 
     async def folders(self, folder: str) -> list[str]:
         assert FOLDER.fullmatch(folder), "names of folders are ours and safe as paths"
         return await asyncio.to_thread(_list_folders, self._root / folder)
 
     async def forget_unfinished(self) -> None:
-        await asyncio.to_thread(_remove_tree, self._root / UNFINISHED)
+        await asyncio.to_thread(remove_tree, self._root / UNFINISHED)
 
     def _path(self, name: str) -> Path:
         assert NAME.fullmatch(name), "names of blobs are ours and safe as paths"
@@ -231,10 +230,3 @@ def _list_folders(folder: Path) -> list[str]:
         return [entry.name for entry in os.scandir(folder) if entry.is_dir()]
     except FileNotFoundError:
         return []
-
-
-def _remove_tree(folder: Path) -> None:
-    while folder.exists():
-        # Another process may remove it as well: what it took first is not found, and is gone.
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)

@@ -12,10 +12,8 @@ a file may be torn: reading stops there, and what was committed lies before it. 
 blocks; callers run it in a thread.
 """
 
-import contextlib
 import os
 import re
-import shutil
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +26,7 @@ import msgspec
 from toplu.job import JobId
 from toplu.labels import Labels
 from toplu.money import NO_TOKENS, TOKENS, Usage
+from toplu.store.blobs.folders import remove_tree, sync_folder
 
 HEADER = struct.Struct("<IIIBIII")
 ERROR, RESPONSE, COPY = range(3)
@@ -167,11 +166,7 @@ class ResultLog:
 
     def delete_job(self, job: JobId) -> None:
         """Remove all results of the job; idempotent."""
-        folder = self._folder(job)
-        while folder.exists():
-            # Another process may remove it as well: what it took first is not found, and is gone.
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(folder)
+        remove_tree(self._folder(job))
 
     def _open_for_append(self, path: Path, *, is_first: bool) -> BinaryIO:
         if is_first:
@@ -185,15 +180,6 @@ class ResultLog:
 
     def _path(self, job: JobId, shard: int, epoch: int) -> Path:
         return self._folder(job) / f"{shard}-{epoch}.log"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names that were added to the folder, or taken from it, durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _pack(record: Record) -> bytes:

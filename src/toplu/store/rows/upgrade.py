@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from toplu.errors import ConfigurationError
-from toplu.store.blobs.result_log import sync_folder
+from toplu.store.blobs.folders import sync_folder
 
 log = structlog.get_logger()
 

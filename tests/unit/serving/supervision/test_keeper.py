@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.fake_clock import FakeClock
+from toplu import backoff
 from toplu.errors import ConfigurationError
 from toplu.serving.supervision import keeper as module
 from toplu.serving.supervision.keeper import Keeper
@@ -108,7 +109,7 @@ async def test_the_pauses_grow_and_a_steady_life_begins_anew(
     for _ in range(10):
         (await lives.born.get()).end(-9)
     steady = await lives.born.get()
-    clock.advance(module.STEADY)
+    clock.advance(backoff.STEADY)
     steady.end(-9)
     (await lives.born.get()).end(-9)
     last: Any = await lives.born.get()
@@ -122,7 +123,7 @@ async def test_the_pauses_grow_and_a_steady_life_begins_anew(
 
 async def test_an_end_is_not_held_up_by_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     lives = Lives()
-    monkeypatch.setattr(module, "BACKOFF_FIRST", timedelta(hours=1))
+    monkeypatch.setattr(backoff, "FIRST", timedelta(hours=1))
     keeper = kept(lives, monkeypatch, FakeClock())
     running = asyncio.ensure_future(keeper.run())
     (await lives.born.get()).end(-9)
