@@ -153,7 +153,9 @@ def test_a_real_model_streams_its_thoughts_and_then_its_answer(
         stream = client.models.generate_content_stream(
             model=FLASH,
             contents="What is the capital of France?",
-            config=types.GenerateContentConfig(thinking_config=thoughts, max_output_tokens=20),
+            config=types.GenerateContentConfig(
+                thinking_config=thoughts, max_output_tokens=20, temperature=0, seed=7
+            ),
         )
         chunks = list(stream)
     parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts]
