@@ -54,6 +54,14 @@ sdks := tests/api/older_sdks
 	    --require-hashes -r .sdks/version.lock || exit 1; done
 	touch $@
 
+# Libraries and programs of others that talk to us: not linked to ours, so they have their own places.
+clients := tests/clients
+.clients/ready: $(clients)/clients.lock $(clients)/package-lock.json .venv/ready
+	rm -rf .clients && $(PYTHON) -m venv .clients
+	$(BIN)/uv pip sync --quiet --python .clients/bin/python --require-hashes $<
+	cd $(clients) && npm ci --silent --no-audit --no-fund
+	touch $@
+
 model: setup ## fetch the default models, once
 	$(BIN)/toplu models pull smollm2-135m-instruct
 	$(BIN)/toplu models pull all-minilm-l6-v2
@@ -101,7 +109,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools $(node_modules) .searxng/ready .sdks/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools $(node_modules) .searxng/ready .sdks/ready .clients/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
 
 .PHONY: vllm
@@ -144,6 +152,8 @@ lock: ## write requirements.lock again from pyproject.toml
 	  pyproject.toml --group dev -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-package google-genai $(sdks)/dependencies.in -o $(sdks)/dependencies.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  $(clients)/clients.in -o $(clients)/clients.lock
 
 clean: ## remove everything that was made
-	rm -rf .venv .searxng .vllm .peers .sdks tests/specification/node_modules toplu-data
+	rm -rf .venv .searxng .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data

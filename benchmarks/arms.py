@@ -94,6 +94,15 @@ def cpu_seconds(server: Server) -> float:
     return sum(cpu_seconds_of(pid) for pid in (*server.pids, *server.child_pids()))
 
 
+def pss_bytes_of(pid: int) -> int:
+    """Return the memory of the process with its part of what it shares; 0 if it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return int(rollup.split("\nPss:")[1].split()[0]) * 1024
+
+
 def cpu_seconds_of(pid: int) -> float:
     """Return what a process has used since it started, without its children."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()

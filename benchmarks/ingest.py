@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from arms import CLOCK_TICKS
+from arms import CLOCK_TICKS, pss_bytes_of
 from sizes import Size
 
 from support.jobs import create_job_from, send_chunk, start_upload
@@ -93,7 +93,7 @@ def run_server(folder: Path, path: Path) -> dict[str, float]:
         job = create_job_from(server, name).removeprefix("batches/")
         server.wait_for_event("request_started", FIRST_SECONDS_MAX, job=job)
         first_seconds = time.monotonic() - created
-        child_peak = wait_for_the_order(server)
+        child_peak, pss_peak = wait_for_the_order(server)
         ordered_seconds = time.monotonic() - created
         server_peak = server.memory_peak_bytes()
         used = cpu_with_children(server) - before
@@ -103,6 +103,7 @@ def run_server(folder: Path, path: Path) -> dict[str, float]:
         "server_peak_mib": server_peak / MIB,
         "child_peak_mib": child_peak / MIB,
         "peak_mib": (server_peak + child_peak) / MIB,
+        "pss_of_all_processes_mib": pss_peak / MIB,
         "create_to_first_request_seconds": first_seconds,
         "create_to_order_seconds": ordered_seconds,
     }
@@ -121,21 +122,23 @@ def send(server: Server, path: Path) -> str:
     return str(reply.json()["file"]["name"])
 
 
-def wait_for_the_order(server: Server) -> int:
-    """Return the most memory that a child had, once the input is in order."""
-    peak = 0
+def wait_for_the_order(server: Server) -> tuple[int, int]:
+    """Return the most bytes that a child had, and all processes together, when all is in order."""
+    peak, pss_peak = 0, 0
 
     def is_ordered() -> bool:
-        nonlocal peak
-        for pid in server.child_pids():
+        nonlocal peak, pss_peak
+        children = server.child_pids()
+        for pid in children:
             with suppress(OSError, IndexError):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
                 peak = max(peak, int(status.split("VmHWM:")[1].split()[0]) * 1024)
+        pss_peak = max(pss_peak, sum(pss_bytes_of(pid) for pid in (*server.pids, *children)))
         # A small input is ordered as it is planned.
         return bool(server.events("job_ordered") or server.events("job_planned", whole=True))
 
     server.wait_until(is_ordered, ORDER_SECONDS_MAX, "the order")
-    return peak
+    return peak, pss_peak
 
 
 def cpu_with_children(server: Server) -> float:

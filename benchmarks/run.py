@@ -145,6 +145,7 @@ BENCHMARKS = (
         targets={
             "cpu_over_limit": at_most(3.0),
             "peak_mib": at_most(250.0),
+            "pss_of_all_processes_mib": at_most(450.0),
             "create_to_first_request_seconds": at_most(1.0),
         },
     ),
