@@ -1,12 +1,14 @@
 """Applications: routes behind what every call passes, at the front door and at a worker's."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -36,8 +38,16 @@ class ApiVersion(Convertor[str]):
 register_url_convertor("version", ApiVersion())  # before any route is made
 
 
-def build_router(routes: Sequence[BaseRoute], *, body_silence_seconds_max: float) -> Starlette:
-    """Return an application of these routes; one with a `:verb` stands before the one without."""
+Render = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def build_router(
+    routes: Sequence[BaseRoute], *, body_silence_seconds_max: float, render: Render = render
+) -> Starlette:
+    """Return an application of these routes; one with a `:verb` stands before the one without.
+
+    `render` answers with an error in the form of the API whose routes they are.
+    """
     app = Starlette(
         routes=routes,
         middleware=[

@@ -18,6 +18,11 @@ from toplu.api.gemini.uploads import UploadsApi
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
 from toplu.api.http.identity import KeyIdentity
+from toplu.api.openai import error_responses
+from toplu.api.openai.dispatch import WireDispatch
+from toplu.api.openai.forwarded_calls import OpenaiForwardedCalls
+from toplu.api.openai.gate import OpenaiGate
+from toplu.api.openai.models import OpenaiModels
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
@@ -61,13 +66,20 @@ class Api:
         self._names = ModelNames(parts.catalogue)
         identity = KeyIdentity(keys=self.keys, any_key_until_first=any_key_until_first)
         self._gate = Gate(identity)
+        self._openai_gate = OpenaiGate(identity)
         self._lookup = Lookup(jobs=parts.storage.jobs, blobs=parts.storage.blobs)
         self._admission = self._build_admission()
         self.routes = self._routes()
-        router = build_router(
-            self.routes, body_silence_seconds_max=parts.settings.body_silence_seconds_max
+        silence = parts.settings.body_silence_seconds_max
+        both = WireDispatch(
+            gemini=build_router(self.routes, body_silence_seconds_max=silence),
+            openai=build_router(
+                self._openai_routes(),
+                body_silence_seconds_max=silence,
+                render=error_responses.render,
+            ),
         )
-        self.app = protect(router, settings=parts.settings, identity=identity)
+        self.app = protect(both, settings=parts.settings, identity=identity)
 
     def _build_admission(self) -> Admission:
         parts = self._parts
@@ -96,6 +108,12 @@ class Api:
             *self._uploads().routes(),
             *FilesApi(settings=parts.settings, library=parts.library).routes(gate),
         ]
+
+    def _openai_routes(self) -> list[BaseRoute]:
+        parts, gate = self._parts, self._openai_gate
+        models = OpenaiModels(self._names)
+        calls = OpenaiForwardedCalls(settings=parts.settings, models=models, doors=self._doors)
+        return [*calls.routes(gate), *models.routes(gate)]
 
     def _batches(self) -> BatchesApi:
         parts = self._parts

@@ -1,6 +1,6 @@
 """Builds a worker's door: the application that answers calls which the front door has let in."""
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from toplu.api.app import build_router
 from toplu.api.gemini.cache_creation import CacheCreationApi
@@ -10,6 +10,11 @@ from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.http.gate import Gate
 from toplu.api.http.identity import ForwardedIdentity
+from toplu.api.openai import error_responses
+from toplu.api.openai.dispatch import WireDispatch
+from toplu.api.openai.gate import OpenaiGate
+from toplu.api.openai.model_calls import OpenaiModelCalls
+from toplu.api.openai.models import OpenaiModels
 from toplu.caches.keeper import CacheKeeper
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
@@ -20,13 +25,14 @@ from toplu.wiring.shared_parts import SharedParts
 
 def build_door(
     parts: SharedParts, fleet: Fleet, attachments: Attachments, caches: CacheKeeper
-) -> Starlette:
+) -> ASGIApp:
     """Return the application; who may reach it may ask in the name of any project."""
     settings = parts.settings
     ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
+    names = ModelNames(parts.catalogue)
     calls = ModelCalls(
         settings=settings,
-        names=ModelNames(parts.catalogue),
+        names=names,
         meter=Meter(
             settings=settings,
             clock=parts.clock,
@@ -42,10 +48,26 @@ def build_door(
         caches=caches,
         stall_seconds_max=settings.stream_stall_seconds_max,
     )
+    openai = OpenaiModelCalls(
+        settings=settings,
+        clock=parts.clock,
+        calls=calls,
+        models=OpenaiModels(names),
+        fleet=fleet,
+        attachments=attachments,
+    )
     gate = Gate(ForwardedIdentity())
     routes = [
         *generate.routes(gate),
         *EmbedApi(calls=calls, fleet=fleet).routes(gate),
         *CacheCreationApi(calls=calls, caches=caches).routes(gate),
     ]
-    return build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max)
+    silence = settings.body_silence_seconds_max
+    return WireDispatch(
+        gemini=build_router(routes, body_silence_seconds_max=silence),
+        openai=build_router(
+            openai.routes(OpenaiGate(ForwardedIdentity())),
+            body_silence_seconds_max=silence,
+            render=error_responses.render,
+        ),
+    )

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from toplu.api.doors.forwarded_call import Doors, ForwardedCall
 from toplu.api.gemini.caches import named_model
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.gemini.stream import STREAM_FORMS, end_of_broken, in_its_form
+from toplu.api.gemini.stream import STREAM_FORMS, form_of, in_its_form
 from toplu.api.http.gate import Call, Gate, read_body
 from toplu.settings.server import Settings
 from toplu.wire.gemini import proto_json
@@ -53,7 +53,7 @@ class ForwardedCalls:
         model = self._names.require(call.path("model"), version=call.version, method=method)
         body = await read_body(call.request, self._body_bytes_max)
         doors = await self._doors.of(model.name, body)
-        end_of = partial(end_of_broken, call.request) if method == STREAM else None
+        end_of = form_of(call.request).end_of_broken if method == STREAM else None
         return ForwardedCall(doors, call.project, body, end_of=end_of)
 
     async def create_cache(self, call: Call) -> Response:

@@ -7,9 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls
-from toplu.api.gemini.stream import STREAM_FORMS, StreamedAnswer, in_its_form
+from toplu.api.gemini.stream import STREAM_FORMS, form_of, in_its_form
 from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call, Gate
+from toplu.api.http.streamed_answer import StreamedAnswer
 from toplu.caches.keeper import CacheKeeper
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import InvalidArgument
@@ -20,8 +21,6 @@ from toplu.wire.gemini.content import (
     CountTokensRequest,
     GenerateContentRequest,
 )
-from toplu.wire.gemini.message import Response as Chunk
-from toplu.wire.gemini.token_usage import usage_of
 
 
 class GenerateApi:
@@ -85,30 +84,26 @@ class GenerateApi:
         pool = self._fleet.pool(made.model.name)
         await made.admit()
 
-        async def send_chunks(listener: ChunkListener) -> None:
-            last: Chunk | None = None
-
-            async def send(chunk: Chunk) -> None:
-                nonlocal last
-                last = chunk
-                await listener(chunk)
-
-            work = Stream(
-                request=request,
-                listener=send,
-                resolve=resolve,
-                project=call.project,
-                cached=cached,
+        async def work(listener: ChunkListener) -> None:
+            await pool.run(
+                Stream(
+                    request=request,
+                    listener=listener,
+                    resolve=resolve,
+                    project=call.project,
+                    cached=cached,
+                )
             )
-            try:
-                await while_connected(call.request, pool.run(work))
-            finally:
-                # The last chunk has the usage of the whole answer; one that is broken off costs
-                # what its client was sent last.
-                if last is not None:
-                    await made.charge(usage_of(last), labels=request.labels)
 
-        return StreamedAnswer(call.request, send_chunks, stall_seconds_max=self._stall_seconds_max)
+        async def send_chunks(listener: ChunkListener) -> None:
+            await made.metered_chunks(work, listener, labels=request.labels)
+
+        return StreamedAnswer(
+            call.request,
+            send_chunks,
+            form_of(call.request),
+            stall_seconds_max=self._stall_seconds_max,
+        )
 
     async def count_tokens(self, call: Call) -> Response:
         """Answer with the length of the prompt as the model would read it."""

@@ -15,6 +15,7 @@ from toplu.api.gemini.model_names import ModelNames, check_model
 from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call
 from toplu.api.http.responses import json_response
+from toplu.fleet.work import ChunkListener
 from toplu.labels import Labels
 from toplu.money import Usage
 from toplu.projects.meter import Meter
@@ -23,8 +24,11 @@ from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.labels import check_labels
 from toplu.wire.gemini.message import Message
+from toplu.wire.gemini.message import Response as Chunk
+from toplu.wire.gemini.token_usage import usage_of
 
-Body = TypeVar("Body", bound=Message)
+Body = TypeVar("Body")
+M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 
@@ -72,6 +76,32 @@ class ModelCall(Generic[Body]):
         await self.charge(usage_of(answer), requests=requests, labels=labels)
         return answer
 
+    async def metered_chunks(
+        self,
+        work: Callable[[ChunkListener], Coroutine[Any, Any, Any]],
+        listener: ChunkListener,
+        *,
+        labels: Labels | None = None,
+    ) -> None:
+        """Have the work give its chunks to the listener; it was admitted before, and is charged.
+
+        Raises Cancelled if the client goes away, which ends the work.
+        """
+        last: Chunk | None = None
+
+        async def send(chunk: Chunk) -> None:
+            nonlocal last
+            last = chunk
+            await listener(chunk)
+
+        try:
+            await while_connected(self.call.request, work(send))
+        finally:
+            # The last chunk has the usage of the whole answer; one that is broken off costs what
+            # its client was sent last.
+            if last is not None:
+                await self.charge(usage_of(last), labels=labels)
+
     async def respond(self, answer: Any) -> Response:
         """Return the answer as JSON."""
         return await json_response(self.call.request, answer)
@@ -85,7 +115,7 @@ class ModelCalls:
         self._names = names
         self._meter = meter
 
-    async def open(self, call: Call, method: str, body_type: type[Body]) -> ModelCall[Body]:
+    async def open(self, call: Call, method: str, body_type: type[M]) -> ModelCall[M]:
         """Return a call of the model that its URL names.
 
         Raises NotFound if no model of that name has the method, InvalidArgument if the body
@@ -97,16 +127,20 @@ class ModelCalls:
         return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
 
     async def open_named(
-        self, call: Call, method: str, body_type: type[Body], name_in: Callable[[Body], str]
-    ) -> ModelCall[Body]:
+        self, call: Call, method: str, body_type: type[M], name_in: Callable[[M], str]
+    ) -> ModelCall[M]:
         """Return a call of the model that its body names; raises as `open` does."""
         body = await self._read(call, body_type)
         name = name_in(body)
         model = self._model(call, name, method)
         return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
 
+    def of_model(self, call: Call, name: str, model: ModelSettings, body: Body) -> ModelCall[Body]:
+        """Return a call of a model that was found before, with a body that was read before."""
+        return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
+
     def _model(self, call: Call, name: str, method: str) -> ModelSettings:
         return self._names.require(name, version=call.version, method=method)
 
-    async def _read(self, call: Call, body_type: type[Body]) -> Body:
+    async def _read(self, call: Call, body_type: type[M]) -> M:
         return await call.read(body_type, self._settings.inline_bytes_max)

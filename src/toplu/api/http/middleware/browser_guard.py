@@ -26,7 +26,7 @@ from toplu.settings.server import Settings
 # Monitors call these by whatever name they know.
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 # Every other path is a page, or what a page loads.
-CALL = re.compile(r"/((upload|download)/)?v1(beta|alpha)?/.*", re.DOTALL)
+CALL = re.compile(r"/((upload|download|openai)/)?v1(beta|alpha)?/.*", re.DOTALL)
 SHOWN_CHARACTERS_MAX = 100
 
 

@@ -1,0 +1,1 @@
+"""The routes of OpenAI's API, and its translation into the language that the core speaks."""

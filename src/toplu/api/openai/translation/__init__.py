@@ -1,0 +1,1 @@
+"""OpenAI's messages to Gemini's, in which the core speaks, and back."""
