@@ -4,6 +4,7 @@ TopluError
 ├── InvalidArgument       400  the call itself is wrong; says what and where
 │   └── UnsupportedEncoding   415  the body is encoded in a way that is not decoded here
 ├── FailedPrecondition    400  right call, wrong moment
+├── OutOfRange            416  bytes of a file that it does not have
 ├── Unauthenticated       401
 ├── PermissionDenied      403  no key; a file that is missing or somebody else's
 ├── NotFound              404
@@ -129,6 +130,13 @@ class FailedPrecondition(TopluError):
 
     code = Code.FAILED_PRECONDITION
     http_status = 400
+
+
+class OutOfRange(TopluError):
+    """What is asked for lies outside of what there is."""
+
+    code = Code.OUT_OF_RANGE
+    http_status = 416
 
 
 class Unauthenticated(TopluError):

@@ -71,6 +71,13 @@ class Method(StrEnum):
     EMBED = "EMBED"
 
 
+class Wire(StrEnum):
+    """The API that a job came by; it is listed there, and its files have that API's form."""
+
+    GEMINI = "GEMINI"
+    OPENAI = "OPENAI"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCounts:
     """The number of requests by outcome; what is neither succeeded nor failed is pending."""
@@ -94,6 +101,8 @@ class Job:
     model: str  # as the client asked for it, without `models/`
     engine: str  # the catalogue name that `model` stood for at creation
     method: Method = Method.GENERATE
+    wire: Wire = Wire.GEMINI
+    wire_details: bytes | None = None  # what that API alone knows of it, as it wrote it
     display_name: str | None
     input_form: InputForm
     input_file: str | None  # the id of the uploaded file, for `InputForm.FILE`
@@ -105,6 +114,7 @@ class Job:
     planned: bool = False  # the input has been read through once and cut into shards
     created: datetime
     updated: datetime
+    started: datetime | None = None  # when its first shard was leased
     ended: datetime | None = None
     priority: int = 0  # among the jobs of its project, the higher first
     expires: datetime  # when the job turns EXPIRED unless it is final by then

@@ -94,7 +94,7 @@ class Janitor:
         return max(AT_ONCE, min(longest, expires - self._clock.now()))
 
     async def _expire(self, job: Job) -> None:
-        hours = self._settings.job_life_seconds / 3600
+        hours = (job.expires - job.created) / timedelta(hours=1)
         reason = DeadlineExceeded(
             f"The batch expired after {hours:g} hours: its deadline passed before every request "
             f"was answered. GET batches/{job.id}:results reads what is done, and POST "

@@ -2,7 +2,7 @@
 
 from toplu.batch import paths
 from toplu.errors import NotFound
-from toplu.job import Job, JobId, ProjectId
+from toplu.job import Job, JobId, ProjectId, Wire
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows, PageMark
 
@@ -26,16 +26,23 @@ class Lookup:
     async def page(
         self, project: ProjectId, *, size: int, token: str | None
     ) -> tuple[list[Job], str | None]:
-        """Return up to `size` jobs, newest first, and the token of the next page if there is one.
-
-        One job more than asked for is read, so that a token never leads to an empty page.
-        """
+        """Return up to `size` jobs, newest first, and the token of the next page if any."""
         after = None if token is None else PageMark.of_token(token)
-        jobs = await self._jobs.page(project, size + 1, after)
-        if len(jobs) <= size:
-            return jobs, None
-        last = jobs[size - 1]
-        return jobs[:size], PageMark(last.created, last.id).token
+        jobs, has_more = await self._page(project, size, after, Wire.GEMINI)
+        return jobs, _mark(jobs[-1]).token if has_more else None
+
+    async def page_behind(
+        self, project: ProjectId, last: Job | None, *, size: int, wire: Wire
+    ) -> tuple[list[Job], bool]:
+        """Return the page of an API's jobs behind one of them, and whether there is another."""
+        return await self._page(project, size, None if last is None else _mark(last), wire)
+
+    async def _page(
+        self, project: ProjectId, size: int, after: PageMark | None, wire: Wire
+    ) -> tuple[list[Job], bool]:
+        # One job more than asked for is read, so that a token never leads to an empty page.
+        jobs = await self._jobs.page(project, size + 1, after, wire=wire)
+        return jobs[:size], len(jobs) > size
 
     async def results(self, job: JobId) -> list[bytes]:
         """Return the written results of an inline job that succeeded, in input order."""
@@ -45,3 +52,7 @@ class Lookup:
             raise NotFound(MISSING) from None  # deleted since the job was found
         output = b"".join(chunks)
         return output.splitlines()
+
+
+def _mark(job: Job) -> PageMark:
+    return PageMark(job.created, job.id)

@@ -25,6 +25,11 @@ def head_order(job: JobId) -> str:
     return f"{folder(job)}/order-head"
 
 
+def rendered(job: JobId, name: str) -> str:
+    """Return the blob of results in the form of the API that the job came by."""
+    return f"{folder(job)}/{name}.rendered.jsonl"
+
+
 def output_lines(job: JobId) -> str:
     """Return the blob of the results, one line for each request, in input order."""
     return f"{folder(job)}/output.jsonl"

@@ -62,9 +62,11 @@ class Library:
             raise _missing(file.id)
         await self._remove(marked)
 
-    def stream(self, file: StoredFile) -> AsyncIterator[bytes]:
-        """Yield the file's bytes."""
-        return self._blobs.stream(file.blob)
+    def stream(
+        self, file: StoredFile, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the file's bytes, or a part of them."""
+        return self._blobs.stream(file.blob, offset, length)
 
     async def read(self, file: StoredFile) -> bytes:
         """Return all of the file's bytes; FileNotFoundError if it was deleted meanwhile."""

@@ -1,6 +1,8 @@
 """Checks the names and fields that clients give their files."""
 
 import re
+from dataclasses import dataclass
+from datetime import timedelta
 
 from toplu.errors import FieldViolation, InvalidArgument
 
@@ -22,6 +24,17 @@ TOP_LEVEL = (
 MIME_TYPE = re.compile(
     rf"(?i:{TOP_LEVEL})/[\w!#$%&'*+.^`|~-]+( *;.*)?|[\w!#$%&'*+.^`|~-]+", re.ASCII
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTerms:
+    """The wishes of a client for a file, besides its name and type."""
+
+    purpose: str | None = None
+    life: timedelta | None = None  # None: as the settings say
+
+
+PLAIN_TERMS = FileTerms()
 
 
 def id_of(name: str) -> str:

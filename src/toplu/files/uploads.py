@@ -10,7 +10,7 @@ crash before the last step leaves nothing that the next call or the expiry would
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluErr
 from toplu.files import metadata
 from toplu.files.chunk_writer import ChunkWriter, OffsetMismatch
 from toplu.files.disk_space import DiskSpace, StorageLimit
+from toplu.files.metadata import PLAIN_TERMS, FileTerms
 from toplu.files.partial_file import PartialFile, PartialFiles
 from toplu.files.upload_cleanup import UploadCleanup, blob_of
 from toplu.job import ProjectId
@@ -28,7 +29,7 @@ from toplu.store.rows.files import FileRows, FileSource, StoredFile
 from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
 from toplu.wire.gemini.file import FileMetadata
 
-__all__ = ["OffsetMismatch", "UploadProgress", "UploadState", "Uploads"]
+__all__ = ["FileTerms", "OffsetMismatch", "UploadProgress", "UploadState", "Uploads"]
 
 UPLOAD_ID_LENGTH = 48
 FILE_ID_LENGTH = 12
@@ -136,7 +137,7 @@ class Uploads:
             except FileNotFoundError:
                 raise NotFound(GONE) from None  # cancelled or expired while the bytes came
 
-    async def finalize(self, upload_id: str) -> StoredFile:
+    async def finalize(self, upload_id: str, terms: FileTerms = PLAIN_TERMS) -> StoredFile:
         """Return the kept file; again the same one when repeated."""
         async with self._parts.hold(_hash(upload_id)) as part:
             session = await self._find(upload_id)
@@ -152,7 +153,7 @@ class Uploads:
             try:
                 return await self._sessions.finish(
                     session.id_hash,
-                    self._describe(session, received_bytes, sha256),
+                    self._describe(session, received_bytes, sha256, terms),
                     await self._storage_bytes_max(session.project),
                 )
             except TopluError:
@@ -188,12 +189,17 @@ class Uploads:
         *,
         mime_type: str | None = None,
         chunks: AsyncIterator[bytes],
+        read_terms: Callable[[], Awaitable[FileTerms]] | None = None,
     ) -> StoredFile:
-        """Receive a file in one call; a call that fails leaves nothing behind."""
+        """Receive a file in one call; a call that fails leaves nothing behind.
+
+        `read_terms` is called when the bytes have come: it may refuse the file.
+        """
         upload_id = await self.start(project, about, mime_type=mime_type)
         try:
             await self.append(upload_id, 0, chunks)
-            return await self.finalize(upload_id)
+            terms = PLAIN_TERMS if read_terms is None else await read_terms()
+            return await self.finalize(upload_id, terms)
         except OSError:
             await self._cleanup.withdraw(_hash(upload_id))
             raise
@@ -263,7 +269,9 @@ class Uploads:
             raise NotFound(GONE) from None  # cancelled or expired meanwhile
         return digest.hexdigest()
 
-    def _describe(self, session: UploadSession, size_bytes: int, sha256: str) -> StoredFile:
+    def _describe(
+        self, session: UploadSession, size_bytes: int, sha256: str, terms: FileTerms
+    ) -> StoredFile:
         now = self._clock.now()
         return StoredFile(
             id=session.file_id or random_id(FILE_ID_LENGTH),
@@ -274,7 +282,8 @@ class Uploads:
             sha256=sha256,
             created=now,
             updated=now,
-            expires=now + timedelta(seconds=self._settings.file_life_seconds),
+            expires=now + (terms.life or timedelta(seconds=self._settings.file_life_seconds)),
+            purpose=terms.purpose,
             source=FileSource.UPLOADED,
             blob=blob_of(session.id_hash),
         )

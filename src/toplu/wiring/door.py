@@ -48,26 +48,35 @@ def build_door(
         caches=caches,
         stall_seconds_max=settings.stream_stall_seconds_max,
     )
-    openai = OpenaiModelCalls(
-        settings=settings,
-        clock=parts.clock,
-        calls=calls,
-        models=OpenaiModels(names),
-        fleet=fleet,
-        attachments=attachments,
-    )
     gate = Gate(ForwardedIdentity())
     routes = [
         *generate.routes(gate),
         *EmbedApi(calls=calls, fleet=fleet).routes(gate),
         *CacheCreationApi(calls=calls, caches=caches).routes(gate),
     ]
-    silence = settings.body_silence_seconds_max
     return WireDispatch(
-        gemini=build_router(routes, body_silence_seconds_max=silence),
-        openai=build_router(
-            openai.routes(OpenaiGate(ForwardedIdentity())),
-            body_silence_seconds_max=silence,
-            render=error_responses.render,
-        ),
+        gemini=build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max),
+        openai=_openai(parts, calls, names, fleet, attachments),
+    )
+
+
+def _openai(
+    parts: SharedParts,
+    calls: ModelCalls,
+    names: ModelNames,
+    fleet: Fleet,
+    attachments: Attachments,
+) -> ASGIApp:
+    made = OpenaiModelCalls(
+        settings=parts.settings,
+        clock=parts.clock,
+        calls=calls,
+        models=OpenaiModels(names),
+        fleet=fleet,
+        attachments=attachments,
+    )
+    return build_router(
+        made.routes(OpenaiGate(ForwardedIdentity())),
+        body_silence_seconds_max=parts.settings.body_silence_seconds_max,
+        render=error_responses.render,
     )

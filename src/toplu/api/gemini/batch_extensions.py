@@ -10,8 +10,8 @@ from toplu.api.gemini.operations import operation_of
 from toplu.api.gemini.receipts import receipt_of
 from toplu.api.gemini.state_style import state_style_of
 from toplu.api.http.gate import Call, Gate
-from toplu.api.http.json_lines import JsonLines
 from toplu.api.http.responses import json_response
+from toplu.api.http.streaming.json_lines import JsonLines
 from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader

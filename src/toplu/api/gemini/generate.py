@@ -10,7 +10,7 @@ from toplu.api.gemini.model_call import Body, ModelCall, ModelCalls
 from toplu.api.gemini.stream import STREAM_FORMS, form_of, in_its_form
 from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call, Gate
-from toplu.api.http.streamed_answer import StreamedAnswer
+from toplu.api.http.streaming.streamed_answer import StreamedAnswer
 from toplu.caches.keeper import CacheKeeper
 from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import InvalidArgument

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from toplu.api.http.error_responses import body_of, render
 from toplu.api.http.gate import Endpoint
 from toplu.api.http.responses import CONTENT_TYPE
-from toplu.api.http.streamed_answer import Form
+from toplu.api.http.streaming.streamed_answer import Form
 
 STREAM_FORMS = frozenset({"json", "sse"})  # values of `alt`
 

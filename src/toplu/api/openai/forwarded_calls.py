@@ -20,7 +20,7 @@ from toplu.wire.openai.message import Message, read
 
 
 class _Addressed(Message, frozen=True, kw_only=True):
-    """What of a body says who answers it."""
+    """The part of a body that says who answers it."""
 
     model: str
     stream: bool | None = None

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from toplu.api.gemini.model_call import ModelCall, ModelCalls
 from toplu.api.http.gate import READ_IN_THREAD_FROM_BYTES, Call, read_body
-from toplu.api.http.streamed_answer import Form, StreamedAnswer
+from toplu.api.http.streaming.streamed_answer import Form, StreamedAnswer
 from toplu.api.openai.endpoints import ENDPOINTS, Endpoint
 from toplu.api.openai.error_responses import body_of, render
 from toplu.api.openai.gate import PREFIX, OpenaiGate

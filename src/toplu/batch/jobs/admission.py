@@ -12,7 +12,9 @@ from toplu.batch.loop import Wakeup
 from toplu.batch.plan.ordering import PlanRules
 from toplu.batch.plan.planner import plan_at_creation
 from toplu.clock import Clock, random_id
-from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts, Shard
+from toplu.errors import TopluError
+from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts, Shard, Wire
+from toplu.money import FREE
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -48,6 +50,9 @@ class Candidate:
     total: int  # requests; 0: not known before it is planned
     priority: int
     retry_of: JobId | None = None
+    wire: Wire = Wire.GEMINI
+    wire_details: bytes | None = None
+    life: timedelta | None = None  # until it expires; None: as the settings say
 
 
 class Admission:
@@ -105,8 +110,20 @@ class Admission:
             self._created.set()
         return job
 
+    async def refuse(self, it: Candidate, error: TopluError) -> Job:
+        """Return a job that has FAILED because its input is wrong as a whole; the input goes."""
+        await self._blobs.delete_folder(paths.folder(it.id))
+        failed = await self._jobs.create_failed(
+            self._job_of(it, []),
+            await self._quotas.concurrent_batches_max(it.project),
+            error.as_request_error(),
+        )
+        log.info("job_refused", job=it.id, model=it.model, reason=error.message)
+        return failed
+
     def _job_of(self, it: Candidate, shards: list[Shard]) -> Job:
         now = self._clock.now()
+        life = self._life if it.life is None else min(it.life, self._life)
         return Job(
             id=it.id,
             project=it.project,
@@ -119,11 +136,13 @@ class Admission:
             input_sha256=it.input_sha256,
             counts=RequestCounts(total=sum(shard.count for shard in shards) or it.total),
             planned=bool(shards),
-            prices=self._prices[it.engine],
+            prices=self._prices.get(it.engine, FREE),  # one that is refused may name no engine
             priority=it.priority,
             tokens_estimate=-(-it.size_bytes // BYTES_OF_A_TOKEN),
             created=now,
             updated=now,
-            expires=now + self._life,
+            expires=now + life,
             retry_of=it.retry_of,
+            wire=it.wire,
+            wire_details=it.wire_details,
         )

@@ -60,6 +60,9 @@ class JobRetry:
                 total=copied.count,
                 priority=job.priority,
                 retry_of=job.id,
+                wire=job.wire,
+                wire_details=job.wire_details,
+                life=job.expires - job.created,
             )
         )
         log.info("job_retried", job=job.id, retry=retry.id, requests=copied.count)

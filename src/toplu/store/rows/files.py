@@ -39,6 +39,7 @@ class StoredFile:
     expires: datetime
     source: FileSource
     blob: str
+    purpose: str | None = None  # in the words of OpenAI's API, if it came by that
 
 
 class FileRows:

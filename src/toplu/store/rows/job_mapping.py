@@ -29,6 +29,7 @@ from toplu.job import (
     ProjectId,
     RequestCounts,
     Shard,
+    Wire,
     sources_of,
 )
 from toplu.money import TOKENS, Prices, Usage
@@ -62,6 +63,8 @@ def job_of(row: AnyRow) -> Job:
         model=row.model,
         engine=row.engine,
         method=Method(row.method),
+        wire=Wire(row.wire),
+        wire_details=row.wire_details,
         display_name=row.display_name,
         input_form=InputForm(row.input_form),
         input_file=row.input_file,
@@ -74,6 +77,7 @@ def job_of(row: AnyRow) -> Job:
         priority=row.priority,
         created=row.created,
         updated=row.updated,
+        started=row.started,
         ended=row.ended,
         expires=row.expires,
         output_file=row.output_file,
@@ -270,6 +274,8 @@ def move_job(
     values: dict[str, Any] = {"state": target, "updated": at}
     if target.is_final:
         values["ended"] = at
+    elif target is JobState.RUNNING:
+        values["started"] = at
     if error is not None:
         values |= {"error_code": error.code, "error_message": error.message}
     outputs = {"output_file": output_file, "output_sha256": output_sha256}

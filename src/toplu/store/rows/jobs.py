@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from toplu.errors import RequestError
-from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share
+from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share, Wire
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows import job_mapping, leases
 from toplu.store.rows.at_work import AtWork, write_changes
@@ -57,9 +57,31 @@ class JobRows:
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
         return await self._find(jobs.c.project == project, jobs.c.id == job_id)
 
-    async def page(self, project: ProjectId, size: int, after: PageMark | None = None) -> list[Job]:
-        """Return up to `size` jobs, newest first."""
-        query = select(jobs).where(jobs.c.project == project, job_mapping.is_visible())
+    async def create_failed(self, job: Job, unfinished_max: int, error: RequestError) -> Job:
+        """Add a job that has failed before it could be planned; raises as `create` does."""
+
+        def insert(connection: Connection) -> Job:
+            job_mapping.insert_job(connection, job, unfinished_max, None)
+            failed = job_mapping.move_job(
+                connection, job.id, JobState.FAILED, job.created, error=error
+            )
+            assert failed is not None, "it has just been made"
+            return failed
+
+        return await self._database.write(insert)
+
+    async def page(
+        self,
+        project: ProjectId,
+        size: int,
+        after: PageMark | None = None,
+        *,
+        wire: Wire = Wire.GEMINI,
+    ) -> list[Job]:
+        """Return up to `size` jobs that came by an API, newest first."""
+        query = select(jobs).where(
+            jobs.c.project == project, jobs.c.wire == wire, job_mapping.is_visible()
+        )
         return await self._database.read(
             lambda c: [
                 job_mapping.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))

@@ -56,6 +56,9 @@ jobs = Table(
     Column("model", Text, nullable=False),
     Column("engine", Text, nullable=False),
     Column("method", String(16), nullable=False, server_default="GENERATE"),
+    # The API that it came by, and what that API alone knows of it.
+    Column("wire", String(16), nullable=False, server_default="GEMINI"),
+    Column("wire_details", LargeBinary),
     Column("display_name", Text),
     Column("input_form", String(16), nullable=False),
     Column("input_file", String(64)),
@@ -78,6 +81,7 @@ jobs = Table(
     Column("priority", BigInteger, nullable=False, server_default="0"),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
+    Column("started", Moment),
     Column("ended", Moment),
     Column("expires", Moment, nullable=False),
     Column("output_file", String(64)),
@@ -152,6 +156,7 @@ files = Table(
     Column("expires", Moment, nullable=False),
     Column("source", String(16), nullable=False),
     Column("blob", Text, nullable=False),
+    Column("purpose", String(32)),
     # A deleted file is invisible; its row stays until its blob is gone.
     Column("deleted", Boolean, nullable=False),
     Index("files_of_project", "project", "created", "id"),

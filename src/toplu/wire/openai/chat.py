@@ -62,7 +62,7 @@ class ResponseFormat(Message, frozen=True, kw_only=True):
 
 
 class StreamOptions(Message, frozen=True, kw_only=True):
-    """What a stream has besides the answer."""
+    """The things that a stream has besides the answer."""
 
     include_usage: bool | None = None
 

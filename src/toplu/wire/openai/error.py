@@ -4,7 +4,7 @@ from toplu.wire.openai.message import Message
 
 
 class ErrorObject(Message, frozen=True, kw_only=True):
-    """Why a call failed; `param` is the parameter that is wrong, if one is."""
+    """The reason why a call failed; `param` is the parameter that is wrong, if one is."""
 
     message: str
     type: str

@@ -7,7 +7,7 @@ from toplu.wire.gemini.embedding import EmbedContentRequest
 
 
 class AnswerForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the form of the answer takes from the request; it goes with each line of a batch."""
+    """The part of a request that shapes its answer; it goes with each line of a batch."""
 
     model: str  # as the client spelled it
     one_call: bool = False  # at most one function is called (`parallel_tool_calls: false`)

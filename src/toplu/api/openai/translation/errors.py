@@ -13,7 +13,7 @@ INVALID_KEY = "invalid_api_key"
 KINDS: dict[int, tuple[int, str, str | None]] = {
     Code.INVALID_ARGUMENT: (400, "invalid_request_error", None),
     Code.FAILED_PRECONDITION: (400, "invalid_request_error", None),
-    Code.OUT_OF_RANGE: (400, "invalid_request_error", None),
+    Code.OUT_OF_RANGE: (416, "invalid_request_error", None),
     Code.UNIMPLEMENTED: (400, "invalid_request_error", "unsupported_parameter"),
     Code.UNAUTHENTICATED: (401, "invalid_request_error", INVALID_KEY),
     Code.PERMISSION_DENIED: (403, "invalid_request_error", None),

@@ -21,7 +21,7 @@ Choice = str | ToolChoice | None
 
 @dataclass(frozen=True, slots=True)
 class FunctionUse:
-    """What a request has of functions."""
+    """The functions of a request."""
 
     tools: list[Tool] | None = None
     config: ToolConfig | None = None

@@ -1,0 +1,1 @@
+"""Answers that go out piece by piece."""

@@ -1,0 +1,114 @@
+"""Builds what clients do with jobs, whichever API they come by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from toplu.batch.jobs.admission import Admission
+from toplu.batch.jobs.cancel import JobCancellation
+from toplu.batch.jobs.create import JobCreation
+from toplu.batch.jobs.retry import JobRetry
+from toplu.batch.jobs.translated import TranslatedCreation
+from toplu.batch.jobs.update import JobUpdate
+from toplu.batch.lookup import Lookup
+from toplu.batch.results.reader import ResultReader
+from toplu.batch.results.receipt import Receipts
+from toplu.batch.results.rendering import Renderer
+from toplu.batch.schedule.wait_reason import WaitReasons
+from toplu.files.uploads import Uploads
+from toplu.wiring.shared_parts import SharedParts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobParts:
+    """A part for each thing that a client does."""
+
+    lookup: Lookup
+    creation: JobCreation
+    translated: TranslatedCreation
+    cancellation: JobCancellation
+    update: JobUpdate
+    results: ResultReader
+    renderer: Renderer
+    retry: JobRetry
+    receipts: Receipts
+    wait_reasons: WaitReasons
+    uploads: Uploads
+
+    @classmethod
+    def build(cls, parts: SharedParts, *, is_draining: Callable[[], bool]) -> Self:
+        """Return the parts; they share one admission, and one reader with its bounds."""
+        settings, clock, storage = parts.settings, parts.clock, parts.storage
+        lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs)
+        admission = _admission(parts)
+        results = ResultReader(
+            settings=settings,
+            jobs=storage.jobs,
+            blobs=storage.blobs,
+            results=storage.results,
+            lookup=lookup,
+        )
+        return cls(
+            lookup=lookup,
+            creation=JobCreation(
+                settings=settings,
+                library=parts.library,
+                blobs=storage.blobs,
+                admission=admission,
+            ),
+            translated=TranslatedCreation(
+                settings=settings,
+                library=parts.library,
+                blobs=storage.blobs,
+                admission=admission,
+            ),
+            cancellation=JobCancellation(
+                clock=clock,
+                jobs=storage.jobs,
+                drop_job=parts.signals.dropped,
+                deleted=parts.signals.deleted,
+            ),
+            update=JobUpdate(clock=clock, jobs=storage.jobs),
+            results=results,
+            renderer=Renderer(settings=settings, blobs=storage.blobs, results=results),
+            retry=JobRetry(blobs=storage.blobs, results=results, admission=admission),
+            receipts=Receipts(jobs=storage.jobs, ledger=storage.ledger, results=results),
+            wait_reasons=_wait_reasons(parts, is_draining),
+            uploads=_uploads(parts),
+        )
+
+
+def _admission(parts: SharedParts) -> Admission:
+    return Admission(
+        settings=parts.settings,
+        clock=parts.clock,
+        jobs=parts.storage.jobs,
+        blobs=parts.storage.blobs,
+        quotas=parts.quotas,
+        created=parts.signals.created,
+        planned=parts.signals.planned,
+    )
+
+
+def _wait_reasons(parts: SharedParts, is_draining: Callable[[], bool]) -> WaitReasons:
+    return WaitReasons(
+        settings=parts.settings,
+        clock=parts.clock,
+        jobs=parts.storage.jobs,
+        roster=parts.roster,
+        weight_of=parts.quotas.weight_of,
+        faults=parts.faults,
+        is_draining=is_draining,
+    )
+
+
+def _uploads(parts: SharedParts) -> Uploads:
+    return Uploads(
+        settings=parts.settings,
+        clock=parts.clock,
+        files=parts.storage.files,
+        sessions=parts.storage.uploads,
+        blobs=parts.storage.blobs,
+        parts=parts.storage.partial_files,
+        storage_bytes_max=parts.quotas.storage_bytes_max,
+    )

@@ -1,0 +1,52 @@
+"""Builds OpenAI's API at the front door."""
+
+from starlette.applications import Starlette
+
+from toplu.api.app import build_router
+from toplu.api.doors.forwarded_call import Doors
+from toplu.api.gemini.model_names import ModelNames
+from toplu.api.http.identity import Identity
+from toplu.api.openai import error_responses
+from toplu.api.openai.batches import BatchParts, OpenaiBatches
+from toplu.api.openai.files import OpenaiFiles
+from toplu.api.openai.forwarded_calls import OpenaiForwardedCalls
+from toplu.api.openai.gate import OpenaiGate
+from toplu.api.openai.models import OpenaiModels
+from toplu.api.openai.output_files import OutputFiles
+from toplu.wiring.job_parts import JobParts
+from toplu.wiring.shared_parts import SharedParts
+
+
+def build_openai_api(
+    parts: SharedParts, jobs: JobParts, *, doors: Doors, names: ModelNames, identity: Identity
+) -> Starlette:
+    """Return the application; jobs and files are the same as the other API's."""
+    settings = parts.settings
+    gate = OpenaiGate(identity)
+    models = OpenaiModels(names)
+    outputs = OutputFiles(
+        settings=settings, clock=parts.clock, lookup=jobs.lookup, renderer=jobs.renderer
+    )
+    files = OpenaiFiles(
+        settings=settings, uploads=jobs.uploads, library=parts.library, outputs=outputs
+    )
+    batches = BatchParts(
+        library=parts.library,
+        creation=jobs.translated,
+        lookup=jobs.lookup,
+        cancellation=jobs.cancellation,
+        results=jobs.results,
+        retry=jobs.retry,
+        receipts=jobs.receipts,
+        wait_reasons=jobs.wait_reasons,
+    )
+    return build_router(
+        [
+            *OpenaiForwardedCalls(settings=settings, models=models, doors=doors).routes(gate),
+            *models.routes(gate),
+            *files.routes(gate),
+            *OpenaiBatches(settings=settings, models=models, parts=batches).routes(gate),
+        ],
+        body_silence_seconds_max=settings.body_silence_seconds_max,
+        render=error_responses.render,
+    )
