@@ -133,7 +133,7 @@ class FailedPrecondition(TopluError):
 
 
 class OutOfRange(TopluError):
-    """What is asked for lies outside of what there is."""
+    """The bytes that are asked for are outside of what there is."""
 
     code = Code.OUT_OF_RANGE
     http_status = 416
