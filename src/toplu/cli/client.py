@@ -14,13 +14,13 @@ from toplu.errors import ConfigurationError, TopluError, Unavailable
 if TYPE_CHECKING:
     import aiohttp
 
-KEY_VARIABLE = "GEMINI_API_KEY"
+KEY_VARIABLES = ("TOPLU_KEY", "GEMINI_API_KEY")  # the first that is set
 CALL_SECONDS = 60.0
 HTTP_OK = 200
 
 UrlOption = Annotated[str, typer.Option(envvar="TOPLU_URL", help="Where the server is.")]
 KeyFileOption = Annotated[
-    Path | None, typer.Option(help=f"A file with the API key; else {KEY_VARIABLE} has it.")
+    Path | None, typer.Option(help=f"A file with the API key; else {KEY_VARIABLES[0]} has it.")
 ]
 DEFAULT_URL = "http://127.0.0.1:8765"
 
@@ -36,7 +36,7 @@ class Client:
     @asynccontextmanager
     async def open(cls, url: str, key_file: Path | None) -> AsyncIterator[Self]:
         """Yield a client; its key is in no argument, which every user of the machine could read."""
-        headers = {"x-goog-api-key": _key(key_file), "X-Toplu-State-Style": "job"}
+        headers = {"x-goog-api-key": read_key(key_file), "X-Toplu-State-Style": "job"}
         import aiohttp
 
         # No bound for a whole download, but for each wait in it.
@@ -73,9 +73,11 @@ class Client:
             raise Unavailable(f"{self._url} does not answer: {reason}") from error
 
 
-def _key(key_file: Path | None) -> str:
+def read_key(key_file: Path | None) -> str:
+    """Return the key in the file or in the environment, or raise ConfigurationError."""
     if key_file is None:
-        key = os.environ.get(KEY_VARIABLE, "")  # noqa: TID251  # a setting of clients, not of servers
+        found = (os.environ.get(name, "") for name in KEY_VARIABLES)  # noqa: TID251  # a setting of clients, not of servers
+        key = next(filter(None, found), "")
     else:
         try:
             key = key_file.read_text(encoding="utf-8")
@@ -83,7 +85,7 @@ def _key(key_file: Path | None) -> str:
             raise ConfigurationError(f"{key_file} cannot be read as a key file") from error
     key = key.strip()
     if not key:
-        raise ConfigurationError(f"no key: set {KEY_VARIABLE}, or name a file with --key-file")
+        raise ConfigurationError(f"no key: set {KEY_VARIABLES[0]}, or name a file with --key-file")
     if not key.isascii() or not key.isprintable():
         raise ConfigurationError("the key has characters that no key has")
     return key

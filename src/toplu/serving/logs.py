@@ -10,17 +10,20 @@ from toplu.serving.log_stream import LogStream
 from toplu.settings.server import Settings
 
 
-def configure_logs(settings: Settings, *, process: str | None = None) -> None:
+def configure_logs(
+    settings: Settings, *, process: str | None = None, descriptor: int | None = None
+) -> None:
     """Send every log, those of libraries too, through one formatter.
 
-    `process` names the one of a server's processes that this is.
+    `process` names the one of a server's processes that this is; `descriptor` is that of a file
+    for it, in place of standard error.
     """
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer()
     )
-    stream = LogStream(sys.stderr.fileno())
+    stream = LogStream(sys.stderr.fileno() if descriptor is None else descriptor)
     shared: list[structlog.types.Processor] = [
         *([] if process is None else [_naming(process)]),
         structlog.processors.add_log_level,

@@ -57,11 +57,16 @@ def check_written(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file beside the path, which is there under its name once the block has succeeded."""
+def whole_file(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Yield a file beside the path, which is there under its name once the block has succeeded.
+
+    `mode` is who may read it, where that is not to be as this process has it set.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -12,8 +12,11 @@ _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 class Template:
     """A text with places for the cells of a row."""
 
-    def __init__(self, text: str, columns: Sequence[str]) -> None:
-        """ConfigurationError if a brace is alone, or names what is no column."""
+    def __init__(self, text: str, columns: Sequence[str], *, may_be_the_same: bool = False) -> None:
+        """ConfigurationError if a brace is alone, or names what is no column, or none does.
+
+        `may_be_the_same` allows a text that is the same for all rows.
+        """
         self._texts = [""]
         self._places: list[int] = []  # of columns, each behind the text of the same index
         end = 0
@@ -31,7 +34,7 @@ class Template:
             self._places.append(_place_of(piece[1], columns))
             self._texts.append("")
         self._texts[-1] += text[end:]
-        if not self._places:
+        if not self._places and not may_be_the_same:
             raise ConfigurationError(
                 "the prompt names no column, so every row would ask the same; "
                 f"the columns are {_list_of(columns)}"
@@ -40,7 +43,7 @@ class Template:
     def fill(self, row: Row) -> str | None:
         """Return the prompt of the row, None if all the cells that it takes are blank."""
         cells = [text_of(row[place]) for place in self._places]
-        if not any(map(str.strip, cells)):
+        if cells and not any(map(str.strip, cells)):
             return None
         pieces = [text for pair in zip(self._texts, [*cells, ""], strict=True) for text in pair]
         return "".join(pieces)

@@ -260,6 +260,12 @@ def with_number(line: bytes, number: int) -> bytes:
     return b'{"line":%d,' % number + message.on_one_line(line)[1:]
 
 
+def without_number(line: bytes) -> tuple[int, bytes]:
+    """Return what `with_number` was given."""
+    number, _, rest = line.removeprefix(b'{"line":').partition(b",")
+    return int(number), b"{" + rest
+
+
 def _as_texts(metadata: FreeForm) -> dict[str, str]:
     # The SDKs take strings only, and null is the same as absent.
     return {

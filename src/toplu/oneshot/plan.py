@@ -1,0 +1,122 @@
+"""All that can be found out of a run before anything runs."""
+
+import os
+from dataclasses import dataclass
+
+import msgspec
+
+from toplu.errors import ConfigurationError
+from toplu.job import Method
+from toplu.oneshot.answers import AnswerForm, TextAnswers, VectorAnswers
+from toplu.oneshot.model_choice import settings_of
+from toplu.oneshot.options import RunOptions
+from toplu.oneshot.outputs import columns_of
+from toplu.oneshot.questions import (
+    EmbeddingQuestions,
+    LineQuestions,
+    Questions,
+    TableQuestions,
+    holds_requests,
+)
+from toplu.oneshot.run_folder import InputMark, name_of
+from toplu.oneshot.schema_fields import AnswerSchema
+from toplu.settings.server import Settings
+from toplu.tables.files import JSON_SUFFIXES, check_written, open_table
+
+ASKED = ("prompt", "system", "schema", "image", "temperature", "seed", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """A run whose options fit each other and its input."""
+
+    options: RunOptions
+    mark: InputMark
+    questions: Questions
+    form: AnswerForm
+    settings: Settings | None  # of the private server; None: a running one is asked
+    model: str
+    name: str  # of the run
+    mode: int  # of the output file
+
+    @property
+    def writes_lines(self) -> bool:
+        """Whether the output is written as the Gemini API writes results."""
+        is_lines = isinstance(self.questions, LineQuestions)
+        return is_lines and self.options.output.suffix.lower() in JSON_SUFFIXES
+
+
+def plan_of(options: RunOptions) -> RunPlan:
+    """Return the plan, or raise ConfigurationError that says what is wrong; blocking."""
+    _check_files(options)
+    schema = None if options.schema is None else AnswerSchema.read(options.schema)
+    questions = _questions_of(options, schema)
+    form = VectorAnswers() if questions.method is Method.EMBED else TextAnswers(schema)
+    columns_of(questions, form, options.prefix)
+    settings, model = _model_of(options)
+    mark = InputMark(options.source)
+    return RunPlan(
+        options=options,
+        mark=mark,
+        questions=questions,
+        form=form,
+        settings=settings,
+        model=model,
+        name=name_of(
+            options,
+            mark,
+            model.encode() if settings is None else msgspec.json.encode(settings.models[0]),
+            None if schema is None else msgspec.json.encode(schema.schema),
+        ),
+        mode=_usual_mode(),
+    )
+
+
+def _check_files(options: RunOptions) -> None:
+    check_written(options.output)
+    if not options.source.is_file():
+        raise ConfigurationError(f"{options.source}: there is no such file")
+    if options.output.exists() and options.output.samefile(options.source):
+        raise ConfigurationError(f"{options.output}: is the input; write to another file")
+    folder = options.output.resolve().parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: there is no such folder to write into")
+    if not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"{folder}: cannot be written into")
+
+
+def _questions_of(options: RunOptions, schema: AnswerSchema | None) -> Questions:
+    given = [name for name in ASKED if getattr(options, name) is not None]
+    if options.embed is not None:
+        if given:
+            raise ConfigurationError(f"--embed and {_flag(given[0])} do not go together")
+        return EmbeddingQuestions(open_table(options.source), options.embed, options.limit)
+    if options.prompt is None and holds_requests(options.source):
+        if given:
+            raise ConfigurationError(
+                f"{options.source}: its lines are requests, which say all themselves; "
+                f"leave {_flag(given[0])} out"
+            )
+        return LineQuestions(options.source, options.limit)
+    return TableQuestions(options, open_table(options.source), schema)
+
+
+def _model_of(options: RunOptions) -> tuple[Settings | None, str]:
+    if options.server is None:
+        settings = settings_of(options)
+        return settings, settings.models[0].name
+    if options.config is not None:
+        raise ConfigurationError("--config is for a private server, and --server names another")
+    if options.model is None:
+        raise ConfigurationError(f"name a model of {options.server} with --model")
+    return None, options.model.removeprefix("models/")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _usual_mode() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
