@@ -27,3 +27,18 @@ def command_of(pid: int) -> list[str]:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")[:-1]
     return []
+
+
+def listening_ports_of(pid: int) -> list[int]:
+    """Return the TCP ports at which a process listens."""
+    own = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            own.add(str(link.readlink()))
+    ports = []
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{name}").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                ports.append(int(fields[1].rpartition(":")[2], 16))
+    return ports

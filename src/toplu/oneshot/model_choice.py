@@ -26,13 +26,14 @@ def settings_of(options: RunOptions) -> Settings:
     """Return the settings of a private server; its data folder is still to be named."""
     wanted = Kind.GENERATION if options.embed is None else Kind.EMBEDDING
     named = options.model or ""
+    name: str | None = None  # in the catalogue; the other kinds of models are the only ones in it
     if named.startswith(("http://", "https://")):
         settings = _with_model(options, _of_server(named, options.key_file, wanted))
     elif named.lower().endswith(GGUF_SUFFIX) or "/" in named:
         settings = _with_model(options, _of_file(Path(named)))
     else:
-        settings = load(options.config)
-    model = _chosen(settings, None if len(settings.models) == 1 else options.model, wanted)
+        settings, name = load(options.config), options.model
+    model = _chosen(settings, name, wanted)
     if options.image is not None and not model.sees:
         raise ConfigurationError(f"the model {model.name} sees no images; name one that does")
     return msgspec.structs.replace(

@@ -7,19 +7,19 @@ import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.job import Method
-from toplu.oneshot.answers import AnswerForm, TextAnswers, VectorAnswers
 from toplu.oneshot.model_choice import settings_of
 from toplu.oneshot.options import RunOptions
-from toplu.oneshot.outputs import columns_of
-from toplu.oneshot.questions import (
+from toplu.oneshot.rows.answers import AnswerForm, TextAnswers, VectorAnswers
+from toplu.oneshot.rows.outputs import columns_of
+from toplu.oneshot.rows.questions import (
     EmbeddingQuestions,
     LineQuestions,
     Questions,
     TableQuestions,
     holds_requests,
 )
+from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.oneshot.run_folder import InputMark, name_of
-from toplu.oneshot.schema_fields import AnswerSchema
 from toplu.settings.server import Settings
 from toplu.tables.files import JSON_SUFFIXES, check_written, open_table
 

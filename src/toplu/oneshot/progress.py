@@ -1,4 +1,4 @@
-"""How far a run is: a bar with the time that is left, on a terminal and nowhere else."""
+"""The progress of a run: a bar with the time that is left, on a terminal and nowhere else."""
 
 import contextlib
 import sys

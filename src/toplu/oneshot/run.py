@@ -14,11 +14,11 @@ from typing import Any
 
 from toplu.errors import Code, RequestError, TopluError, Unavailable
 from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Operation
-from toplu.oneshot.outputs import LineOutput, Output, RowOutput, Tally
 from toplu.oneshot.plan import RunPlan
 from toplu.oneshot.private_server import PrivateServer, open_private_server
 from toplu.oneshot.progress import Progress
-from toplu.oneshot.questions import LineQuestions
+from toplu.oneshot.rows.outputs import LineOutput, Output, RowOutput, Tally
+from toplu.oneshot.rows.questions import LineQuestions
 from toplu.oneshot.run_folder import RunFolder, hold
 from toplu.oneshot.stops import ExitCode, wait_for_stop
 from toplu.serving.logs import configure_logs
@@ -79,6 +79,16 @@ class _Run:
 
     async def work(self) -> RunEnd:
         """Return how it ended, with the output in its place."""
+        try:
+            end = await self._work()
+        except BaseException:
+            if self._folder.batch is None:
+                self._folder.remove()  # there is nothing to go on with
+            raise
+        self._folder.remove()
+        return end
+
+    async def _work(self) -> RunEnd:
         async with self._calls() as calls:
             batch = await self._batch(calls)
             if batch is not None:
@@ -86,7 +96,6 @@ class _Run:
             tally = await self._write(calls, batch)
             if batch is not None and self._private is None:
                 await calls.delete(batch["metadata"]["inputConfig"]["fileName"])
-        self._folder.remove()
         return self._done(tally, {} if batch is None else batch["metadata"].get("toplu", {}))
 
     @contextlib.asynccontextmanager
@@ -101,7 +110,7 @@ class _Run:
 
         settings = msgspec.structs.replace(settings, data_dir=self._folder.server)
         with self._folder.log.open("a") as log:
-            configure_logs(settings, descriptor=log.fileno())
+            configure_logs(settings, process="run", descriptor=log.fileno())
             async with (
                 open_private_server(settings, self._signals) as self._private,
                 BatchCalls.open(PRIVATE_URL, PRIVATE_KEY, self._private.socket) as calls,
@@ -113,8 +122,8 @@ class _Run:
 
         None: no row asks anything.
         """
-        name = self._folder.batch()
-        if (found := await calls.find(name)) is not None:
+        name = self._folder.batch
+        if name is not None and (found := await calls.find(name)) is not None:
             return found
         self._progress.say("reading")
         questions = self._plan.questions
@@ -125,6 +134,7 @@ class _Run:
             return None
         file = await calls.upload(self._plan.options.source.name, chain([first], lines))
         self._plan.mark.check()
+        name = self._folder.name_batch()
         return await calls.create(self._plan.model, questions.method, file, name)
 
     async def _follow(self, calls: BatchCalls, name: str) -> Operation:

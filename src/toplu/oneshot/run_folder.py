@@ -72,16 +72,21 @@ class RunFolder:
         self.log = path / "log"
         self._note = path / "run.json"
 
-    def batch(self) -> str:
-        """Return the display name of the run's batch: no other batch has it."""
+    @property
+    def batch(self) -> str | None:
+        """The display name of the run's batch, which no other has; None: there is no batch yet."""
         try:
             return msgspec.json.decode(self._note.read_bytes(), type=_Note).batch
         except (FileNotFoundError, msgspec.DecodeError):
-            note = _Note(f"toplu run {random_id(BATCH_LENGTH)}")
-            part = self._note.with_suffix(".part")
-            part.write_bytes(msgspec.json.encode(note))
-            part.replace(self._note)
-            return note.batch
+            return None
+
+    def name_batch(self) -> str:
+        """Return the display name of the batch that is about to be made."""
+        note = _Note(f"toplu run {random_id(BATCH_LENGTH)}")
+        part = self._note.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(note))
+        part.replace(self._note)
+        return note.batch
 
     def remove(self) -> None:
         """Remove all of it, and the folder around it if no other run is in that."""

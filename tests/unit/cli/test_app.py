@@ -21,7 +21,7 @@ except SystemExit:
     pass
 print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
 """
-COMMANDS = ("batches", "watch", "keys", "models", "search", "projects", "usage")
+COMMANDS = ("run", "batches", "watch", "keys", "models", "search", "projects", "usage")
 
 
 def test_help_imports_nothing_that_it_does_not_need() -> None:

@@ -13,9 +13,9 @@ import msgspec
 
 from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.job import Method
-from toplu.oneshot.images import ImageFolder
 from toplu.oneshot.options import RunOptions
-from toplu.oneshot.schema_fields import AnswerSchema
+from toplu.oneshot.rows.images import ImageFolder
+from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.tables.files import JSON_SUFFIXES
 from toplu.tables.table import Column, Kind, Row, Table, numbered_lines, text_of
 from toplu.tables.template import Template

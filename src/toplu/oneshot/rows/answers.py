@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from toplu.errors import Code, RequestError
-from toplu.oneshot.schema_fields import AnswerSchema
+from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.tables.table import Column, Kind
 
 ERROR = Column("error", Kind.TEXT)

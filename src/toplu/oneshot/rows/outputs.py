@@ -8,8 +8,8 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from toplu.errors import ConfigurationError, RequestError
-from toplu.oneshot.answers import ERROR, AnswerForm, Result, error_text
-from toplu.oneshot.questions import LineQuestions, Questions
+from toplu.oneshot.rows.answers import ERROR, AnswerForm, Result, error_text
+from toplu.oneshot.rows.questions import LineQuestions, Questions
 from toplu.tables.files import writer_of
 from toplu.tables.table import Column, Row
 from toplu.wire.gemini import jsonl
