@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from toplu.api.http.streaming.streamed_answer import Form
+from toplu.api.openai.events import CHUNKS, NAMED_EVENTS
 from toplu.api.openai.translation.asked import AnswerForm, Asked
 from toplu.api.openai.translation.chat_answer import chat_completion
 from toplu.api.openai.translation.chat_chunks import ChatChunks
@@ -17,6 +19,9 @@ from toplu.api.openai.translation.completions import (
     read_completion,
 )
 from toplu.api.openai.translation.embeddings import embeddings, read_embeddings
+from toplu.api.openai.translation.response_answer import response_object
+from toplu.api.openai.translation.response_events import ResponseEvents
+from toplu.api.openai.translation.response_request import read_response
 from toplu.job import Method
 from toplu.wire.openai.message import FreeForm, Message
 
@@ -46,6 +51,7 @@ class Endpoint:
     read: Callable[[bytes | FreeForm], Asked]
     write: Write
     chunks: Callable[..., Chunks] | None = None  # None: it has no streams
+    stream_form: Form = CHUNKS
 
     @property
     def url(self) -> str:
@@ -80,6 +86,14 @@ ENDPOINTS = (
         read=read_completion,
         write=_of_one(completion),
         chunks=CompletionChunks,
+    ),
+    Endpoint(
+        path="/responses",
+        method=Method.GENERATE,
+        read=read_response,
+        write=_of_one(response_object),
+        chunks=ResponseEvents,
+        stream_form=NAMED_EVENTS,
     ),
     Endpoint(
         path="/embeddings", method=Method.EMBED, read=read_embeddings, write=_write_embeddings

@@ -13,7 +13,6 @@ from toplu.api.doors.forwarded_call import Doors, ForwardedCall
 from toplu.api.http.gate import Call, read_body
 from toplu.api.openai.endpoints import ENDPOINTS, Endpoint
 from toplu.api.openai.gate import PREFIX, OpenaiGate
-from toplu.api.openai.model_calls import EVENTS
 from toplu.api.openai.models import OpenaiModels
 from toplu.settings.server import Settings
 from toplu.wire.openai.message import Message, read
@@ -50,5 +49,5 @@ class OpenaiForwardedCalls:
         addressed = read(_Addressed, body)
         model = self._models.require(addressed.model, endpoint.method)
         doors = await self._doors.of(model.name, body)
-        end_of = EVENTS.end_of_broken if addressed.stream else None
+        end_of = endpoint.stream_form.end_of_broken if addressed.stream else None
         return ForwardedCall(doors, call.project, body, end_of=end_of)

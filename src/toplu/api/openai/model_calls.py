@@ -14,9 +14,8 @@ from starlette.routing import Route
 
 from toplu.api.gemini.model_call import ModelCall, ModelCalls
 from toplu.api.http.gate import READ_IN_THREAD_FROM_BYTES, Call, read_body
-from toplu.api.http.streaming.streamed_answer import Form, StreamedAnswer
+from toplu.api.http.streaming.streamed_answer import StreamedAnswer
 from toplu.api.openai.endpoints import ENDPOINTS, Endpoint
-from toplu.api.openai.error_responses import body_of, render
 from toplu.api.openai.gate import PREFIX, OpenaiGate
 from toplu.api.openai.models import OpenaiModels
 from toplu.api.openai.translation.asked import Asked
@@ -32,16 +31,6 @@ from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.message import Response as CoreResponse
 from toplu.wire.gemini.token_usage import usage_of
 from toplu.wire.openai.message import FreeForm, UnsupportedParameter
-
-EVENTS = Form(
-    content_type="text/event-stream",
-    before_first=b"data: ",
-    before_next=b"data: ",
-    after_each=b"\n\n",
-    at_end=b"data: [DONE]\n\n",
-    render=render,
-    body_of=body_of,
-)
 
 
 class OpenaiModelCalls:
@@ -122,7 +111,10 @@ class OpenaiModelCalls:
                 await listener(each)  # type: ignore[arg-type]
 
         return StreamedAnswer(
-            made.call.request, send_chunks, EVENTS, stall_seconds_max=self._stall_seconds_max
+            made.call.request,
+            send_chunks,
+            endpoint.stream_form,
+            stall_seconds_max=self._stall_seconds_max,
         )
 
     def _run_stream(

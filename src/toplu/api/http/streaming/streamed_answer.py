@@ -36,10 +36,11 @@ class Form:
     at_end: bytes
     render: Callable[[Request, Exception], Awaitable[Response]]  # before the first chunk
     body_of: Callable[[TopluError], Any]  # as a last chunk
+    write: Callable[[Any], bytes] = message.write
 
     def end_of_broken(self, error: TopluError) -> bytes:
         """Return what ends a stream that is broken off between two chunks."""
-        return self.before_next + message.write(self.body_of(error)) + self.after_each + self.at_end
+        return self.before_next + self.write(self.body_of(error)) + self.after_each + self.at_end
 
 
 class StreamedAnswer(Response):
@@ -85,7 +86,7 @@ class StreamedAnswer(Response):
 
     async def _send_chunk(self, send: Send, chunk: Any) -> None:
         before = self._form.before_next if self._begun else self._form.before_first
-        body = before + message.write(chunk) + self._form.after_each
+        body = before + self._form.write(chunk) + self._form.after_each
         try:
             async with asyncio.timeout(self._stall_seconds_max):
                 if not self._begun:
