@@ -19,9 +19,9 @@ from toplu.api.openai.translation.completions import (
     read_completion,
 )
 from toplu.api.openai.translation.embeddings import embeddings, read_embeddings
-from toplu.api.openai.translation.response_answer import response_object
-from toplu.api.openai.translation.response_events import ResponseEvents
-from toplu.api.openai.translation.response_request import read_response
+from toplu.api.openai.translation.responses.answer import response_object
+from toplu.api.openai.translation.responses.events import ResponseEvents
+from toplu.api.openai.translation.responses.request import read_response
 from toplu.job import Method
 from toplu.wire.openai.message import FreeForm, Message
 

@@ -1,7 +1,7 @@
 """Responses: what one asks, and what it gets. Nothing of them is stored.
 
 Source: OpenAI's API description. A field typed `Any` belongs to a feature that is known and not
-served, or is accepted without effect: `api.openai.translation.response_request` tells which.
+served, or is accepted without effect: `api.openai.translation.responses.request` tells which.
 """
 
 from typing import Any, Literal

@@ -10,7 +10,7 @@ from typing import Any
 
 from toplu.api.openai.translation.asked import AnswerForm
 from toplu.api.openai.translation.chat_answer import calls_of, parts_of, reason_of, text_of
-from toplu.api.openai.translation.response_answer import (
+from toplu.api.openai.translation.responses.answer import (
     REASONS,
     begun,
     call_item,

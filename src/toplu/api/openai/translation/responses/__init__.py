@@ -1,0 +1,1 @@
+"""Responses of OpenAI's API: their items, and the events of their streams."""
