@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from openai.types.chat import ChatCompletion
 
 from support.chaos.repeats import check_repeats
 from support.model_tables import echo_model, model_table, quick_embedder, quick_model
@@ -179,6 +180,31 @@ def test_a_cost_that_is_reached_ends_the_batch_and_leaves_all_rows(tmp_path: Pat
     assert 0 < answered < 400
     told = "CANCELLED: not reached: the run cost as much as --max-cost allows"
     assert errors.count(told) == 400 - answered
+
+
+def test_lines_of_openais_batches_are_answered_as_its_files_are(tmp_path: Path) -> None:
+    source = tmp_path / "batch.jsonl"
+    lines = [
+        {
+            "custom_id": f"request-{number}",
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {
+                "model": "echo",
+                "messages": [{"role": "user", "content": f"Say {number}."}],
+            },
+        }
+        for number in range(20)
+    ]
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    config = config_of(tmp_path, echo_model())
+    command = RunCommand(tmp_path, source, "out.jsonl", *config)
+    assert "20 rows, 0 failed" in command.finish()
+    found = command.rows()
+    assert [line["custom_id"] for line in found] == [line["custom_id"] for line in lines]
+    for number, line in enumerate(found):
+        body = ChatCompletion.model_validate(line["response"]["body"], strict=True)
+        assert body.choices[0].message.content == f"Say {number}."
 
 
 @pytest.mark.model

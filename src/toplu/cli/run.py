@@ -78,7 +78,12 @@ def run(
     rows failed, 2 wrong use, 3 a server was not reached, 75 time limit, 130 stopped.
     """
     given = locals()  # named as the fields of RunOptions are
-    raise typer.Exit(_run(_options_of(given), quiet=quiet))
+    try:
+        code = _run(_options_of(given), quiet=quiet)
+    except KeyboardInterrupt:
+        typer.echo("stopped before anything was asked", err=True)
+        code = STOPPED
+    raise typer.Exit(code)
 
 
 def _options_of(given: dict[str, Any]) -> "RunOptions":
@@ -95,18 +100,13 @@ def _options_of(given: dict[str, Any]) -> "RunOptions":
 
 
 def _run(options: "RunOptions", *, quiet: bool) -> int:
-    from toplu.oneshot.plan import plan_of
-
-    try:
-        plan = plan_of(options)
-    except KeyboardInterrupt:
-        typer.echo("stopped before anything was asked", err=True)
-        return STOPPED
     import uvloop
 
     from toplu.oneshot import run as oneshot
+    from toplu.oneshot.plan import plan_of
     from toplu.oneshot.progress import shown
 
+    plan = plan_of(options)
     try:
         with shown(quiet=quiet) as progress:
             end = uvloop.run(oneshot.run(plan, progress))

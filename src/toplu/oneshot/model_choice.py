@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.job import Method
 from toplu.models.catalogue import Catalogue
 from toplu.oneshot.options import RunOptions
 from toplu.oneshot.stops import reserve_of
@@ -22,17 +23,21 @@ GGUF_SUFFIX = ".gguf"
 NAME_LENGTH_MAX = 63
 
 
-def settings_of(options: RunOptions) -> Settings:
-    """Return the settings of a private server; its data folder is still to be named."""
-    wanted = Kind.GENERATION if options.embed is None else Kind.EMBEDDING
-    named = options.model or ""
+def settings_of(options: RunOptions, named: str | None, method: Method) -> Settings:
+    """Return the settings of a private server; its data folder is still to be named.
+
+    `named` is its model; None: the first of those that answer to the method.
+    """
+    wanted = Kind.EMBEDDING if method is Method.EMBED else Kind.GENERATION
     name: str | None = None  # in the catalogue; the other kinds of models are the only ones in it
-    if named.startswith(("http://", "https://")):
+    if named is None:
+        settings = load(options.config)
+    elif named.startswith(("http://", "https://")):
         settings = _with_model(options, _of_server(named, options.key_file, wanted))
     elif named.lower().endswith(GGUF_SUFFIX) or "/" in named:
         settings = _with_model(options, _of_file(Path(named)))
     else:
-        settings, name = load(options.config), options.model
+        settings, name = load(options.config), named
     model = _chosen(settings, name, wanted)
     if options.image is not None and not model.sees:
         raise ConfigurationError(f"the model {model.name} sees no images; name one that does")
@@ -49,6 +54,7 @@ def settings_of(options: RunOptions) -> Settings:
         job_life_seconds=YEARS,
         job_target_seconds=YEARS,
         result_life_seconds=YEARS,
+        engine_start_attempts_max=2,  # somebody waits to hear of it
         drain_seconds=min(settings.drain_seconds, reserve_of(options.seconds_max) / 2),
     )
 
@@ -83,7 +89,8 @@ def _chosen(settings: Settings, name: str | None, kind: Kind) -> ModelSettings:
     if model is None:
         names = [each for each, _ in catalogue.names()]
         raise ConfigurationError(
-            f"there is no model `{name}`{suggest(name, names)}; the models are {', '.join(names)}"
+            f"there is no model `{name}`{suggest(name, names)}; name one with --model: "
+            f"{', '.join(names)}"
         )
     if model.kind is not kind:
         raise ConfigurationError(

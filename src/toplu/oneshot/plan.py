@@ -2,21 +2,23 @@
 
 import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import msgspec
 
-from toplu.errors import ConfigurationError
-from toplu.job import Method
+from toplu.errors import ConfigurationError, RequestError
+from toplu.job import Method, Wire
 from toplu.oneshot.model_choice import settings_of
 from toplu.oneshot.options import RunOptions
 from toplu.oneshot.rows.answers import AnswerForm, TextAnswers, VectorAnswers
-from toplu.oneshot.rows.outputs import columns_of
+from toplu.oneshot.rows.openai_lines import OpenaiOutput, OpenaiQuestions
+from toplu.oneshot.rows.outputs import LineOutput, Output, RowOutput, columns_of
 from toplu.oneshot.rows.questions import (
     EmbeddingQuestions,
     LineQuestions,
     Questions,
     TableQuestions,
-    holds_requests,
+    wire_of,
 )
 from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.oneshot.run_folder import InputMark, name_of
@@ -39,11 +41,21 @@ class RunPlan:
     name: str  # of the run
     mode: int  # of the output file
 
-    @property
-    def writes_lines(self) -> bool:
-        """Whether the output is written as the Gemini API writes results."""
-        is_lines = isinstance(self.questions, LineQuestions)
-        return is_lines and self.options.output.suffix.lower() in JSON_SUFFIXES
+    def output(self, file: BinaryIO, missing: RequestError) -> Output:
+        """Return what writes the output; `missing` is why a result is not there."""
+        if _writes_lines(self.options):
+            if isinstance(self.questions, LineQuestions):
+                return LineOutput(file, self.questions, missing=missing)
+            if isinstance(self.questions, OpenaiQuestions):
+                return OpenaiOutput(file, self.questions, missing=missing)
+        return RowOutput(
+            self.options.output,
+            file,
+            self.questions,
+            self.form,
+            prefix=self.options.prefix,
+            missing=missing,
+        )
 
 
 def plan_of(options: RunOptions) -> RunPlan:
@@ -53,7 +65,8 @@ def plan_of(options: RunOptions) -> RunPlan:
     questions = _questions_of(options, schema)
     form = VectorAnswers() if questions.method is Method.EMBED else TextAnswers(schema)
     columns_of(questions, form, options.prefix)
-    settings, model = _model_of(options)
+    named = questions.model if isinstance(questions, OpenaiQuestions) else None
+    settings, model = _model_of(options, options.model or named, questions.method)
     mark = InputMark(options.source)
     return RunPlan(
         options=options,
@@ -91,25 +104,38 @@ def _questions_of(options: RunOptions, schema: AnswerSchema | None) -> Questions
         if given:
             raise ConfigurationError(f"--embed and {_flag(given[0])} do not go together")
         return EmbeddingQuestions(open_table(options.source), options.embed, options.limit)
-    if options.prompt is None and holds_requests(options.source):
-        if given:
-            raise ConfigurationError(
-                f"{options.source}: its lines are requests, which say all themselves; "
-                f"leave {_flag(given[0])} out"
-            )
-        return LineQuestions(options.source, options.limit)
-    return TableQuestions(options, open_table(options.source), schema)
+    wire = None if options.prompt is not None else wire_of(options.source)
+    if wire is not None and given:
+        raise ConfigurationError(
+            f"{options.source}: its lines are requests, which say all themselves; "
+            f"leave {_flag(given[0])} out"
+        )
+    match wire:
+        case None:
+            return TableQuestions(options, open_table(options.source), schema)
+        case Wire.GEMINI:
+            return LineQuestions(options.source, options.limit)
+        case Wire.OPENAI:
+            one_text = not _writes_lines(options)
+            return OpenaiQuestions(options.source, options.limit, one_text=one_text)
 
 
-def _model_of(options: RunOptions) -> tuple[Settings | None, str]:
+def _model_of(
+    options: RunOptions, named: str | None, method: Method
+) -> tuple[Settings | None, str]:
     if options.server is None:
-        settings = settings_of(options)
+        settings = settings_of(options, named, method)
         return settings, settings.models[0].name
     if options.config is not None:
         raise ConfigurationError("--config is for a private server, and --server names another")
-    if options.model is None:
+    if named is None:
         raise ConfigurationError(f"name a model of {options.server} with --model")
-    return None, options.model.removeprefix("models/")
+    return None, named.removeprefix("models/")
+
+
+def _writes_lines(options: RunOptions) -> bool:
+    """Return whether answers to lines of an API are to be lines of that API."""
+    return options.output.suffix.lower() in JSON_SUFFIXES
 
 
 def _flag(name: str) -> str:

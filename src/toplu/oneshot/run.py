@@ -17,8 +17,7 @@ from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Oper
 from toplu.oneshot.plan import RunPlan
 from toplu.oneshot.private_server import PrivateServer, open_private_server
 from toplu.oneshot.progress import Progress
-from toplu.oneshot.rows.outputs import LineOutput, Output, RowOutput, Tally
-from toplu.oneshot.rows.questions import LineQuestions
+from toplu.oneshot.rows.outputs import Tally
 from toplu.oneshot.run_folder import RunFolder, hold
 from toplu.oneshot.stops import ExitCode, wait_for_stop
 from toplu.serving.logs import configure_logs
@@ -173,6 +172,7 @@ class _Run:
             return
         self._private.check_engines()
         waiting = self._private.waiting_for()
+        self._progress.say("asking" if waiting is None else "waiting for the model")
         is_remote = self._plan.settings.models[0].is_remote
         if waiting and is_remote and seconds > PATIENCE_SECONDS and not self._progress.done:
             raise Unavailable(f"the model's server is not reached: {waiting}")
@@ -183,7 +183,7 @@ class _Run:
         plan = self._plan
         plan.mark.check()
         with whole_file(plan.options.output, mode=plan.mode) as file:
-            output = self._output(file, self._missing(batch))
+            output = plan.output(file, self._missing(batch))
             if batch is not None:
                 async with calls.results(batch["name"]) as results:
                     async for lines in results:
@@ -199,20 +199,6 @@ class _Run:
             raise TopluError(f"the batch failed: {batch['error']['message']}")
         return OVER_COST if self._is_over_cost else ENDINGS[state]
 
-    def _output(self, file: Any, missing: RequestError) -> Output:
-        plan = self._plan
-        if plan.writes_lines:
-            assert isinstance(plan.questions, LineQuestions), "their results are lines too"
-            return LineOutput(file, plan.questions, missing=missing)
-        return RowOutput(
-            plan.options.output,
-            file,
-            plan.questions,
-            plan.form,
-            prefix=plan.options.prefix,
-            missing=missing,
-        )
-
     def _done(self, tally: Tally, extension: dict[str, Any]) -> RunEnd:
         usage, cost = extension.get("usage", {}), extension.get("cost", {})
         told = [
@@ -222,6 +208,8 @@ class _Run:
         ]
         if Decimal(cost.get("amount", "0")):
             told.append(f"{cost['amount']} {cost['currency']}")
+        if self._plan.options.run_dir is None and self._plan.options.unfinished.exists():
+            told.append(f"{self._plan.options.unfinished} has runs of other commands")
         code = ExitCode.SOME_FAILED if tally.failed else ExitCode.DONE
         return RunEnd(code=code, message=", ".join(told))
 

@@ -1,5 +1,6 @@
 """All that can be wrong with a run is said before anything runs."""
 
+import io
 import re
 import shutil
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 
 from support.model_tables import echo_model
-from toplu.errors import ConfigurationError
+from toplu.errors import ConfigurationError, RequestError
 from toplu.oneshot.options import RunOptions
 from toplu.oneshot.plan import RunPlan, plan_of
+from toplu.oneshot.rows.outputs import LineOutput, RowOutput
 
 
 @pytest.fixture
@@ -107,7 +109,8 @@ def test_a_model_may_be_a_server_or_a_file(table: Path, tmp_path: Path) -> None:
 def test_lines_of_the_api_take_no_prompt_and_may_end_as_such(tmp_path: Path, config: Path) -> None:
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"request": {"contents": [{"parts": [{"text": "x"}]}]}}\n')
-    assert planned(lines, "out.jsonl", config=config).writes_lines
-    assert not planned(lines, "out.csv", config=config).writes_lines
+    for name, kind in (("out.jsonl", LineOutput), ("out.csv", RowOutput)):
+        plan = planned(lines, name, config=config)
+        assert isinstance(plan.output(io.BytesIO(), RequestError(1, "")), kind)
     with pytest.raises(ConfigurationError, match="leave --system out"):
         planned(lines, "out.jsonl", config=config, system="x")

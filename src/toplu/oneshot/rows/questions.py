@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from toplu.errors import ConfigurationError, InvalidArgument
-from toplu.job import Method
+from toplu.job import Method, Wire
 from toplu.oneshot.options import RunOptions
 from toplu.oneshot.rows.images import ImageFolder
 from toplu.oneshot.rows.schema_fields import AnswerSchema
@@ -146,21 +146,16 @@ class LineQuestions:
                 yield number, line.encode()
 
 
-def holds_requests(path: Path) -> bool:
-    """Return whether a file is one of JSON lines that are requests of a batch by themselves.
-
-    ConfigurationError for those of another API.
-    """
+def wire_of(path: Path) -> Wire | None:
+    """Return the API whose requests a file of JSON lines holds; None: the lines are rows."""
     if path.suffix.lower() not in JSON_SUFFIXES:
-        return False
+        return None
     first = _first_object(path)
     if "custom_id" in first and "body" in first:
-        raise ConfigurationError(
-            f"{path}: has lines of the OpenAI Batch API, which are not read here; "
-            "give lines of the Gemini API, or rows and a --prompt"
-        )
+        return Wire.OPENAI
     forms = (("request", dict), ("contents", list), ("content", dict))
-    return any(isinstance(first.get(name), form) for name, form in forms)
+    is_request = any(isinstance(first.get(name), form) for name, form in forms)
+    return Wire.GEMINI if is_request else None
 
 
 def _first_object(path: Path) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import pytest
 
 from support.image_files import image_of
 from toplu.errors import ConfigurationError
-from toplu.job import Method
+from toplu.job import Method, Wire
 from toplu.oneshot.options import RunOptions
 from toplu.oneshot.rows.questions import (
     EmbeddingQuestions,
     LineQuestions,
     TableQuestions,
-    holds_requests,
+    wire_of,
 )
 from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.tables.files import open_table
@@ -141,7 +141,7 @@ def test_lines_that_are_requests_go_as_they_are(
     tmp_path: Path, line: dict[str, Any], method: Method
 ) -> None:
     path = table_of(tmp_path, f"\n{json.dumps(line)}\r\n", "in.jsonl")
-    assert holds_requests(path)
+    assert wire_of(path) is Wire.GEMINI
     questions = LineQuestions(path, None)
     assert questions.method is method
     assert [json.loads(it) for it in questions.lines()] == [line]
@@ -152,7 +152,7 @@ def test_lines_that_are_requests_go_as_they_are(
     "line", ['{"title": "x"}', '{"content": "x"}', '{"model": "m"}', "{}", "no JSON", "[]"]
 )
 def test_objects_that_are_no_requests_are_rows(tmp_path: Path, line: str) -> None:
-    assert not holds_requests(table_of(tmp_path, line, "in.jsonl"))
+    assert wire_of(table_of(tmp_path, line, "in.jsonl")) is None
 
 
 def test_a_line_that_is_no_request_is_refused_with_its_number(tmp_path: Path) -> None:
@@ -160,9 +160,3 @@ def test_a_line_that_is_no_request_is_refused_with_its_number(tmp_path: Path) ->
     path = table_of(tmp_path, f'{good}\n{{"request": {{"contens": []}}}}\n', "in.jsonl")
     with pytest.raises(ConfigurationError, match=r"Error on line 2: .*contens"):
         list(LineQuestions(path, None).lines())
-
-
-def test_lines_of_another_api_are_named(tmp_path: Path) -> None:
-    path = table_of(tmp_path, '{"custom_id": "a", "body": {}}', "in.jsonl")
-    with pytest.raises(ConfigurationError, match="OpenAI Batch API"):
-        holds_requests(path)
