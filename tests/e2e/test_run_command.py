@@ -1,49 +1,31 @@
-"""`toplu run`: a file in, a file out, whatever happens on the way."""
+"""`toplu run`: a file in, a file out."""
 
+import contextlib
 import csv
 import json
 import os
-import signal
+import re
+import subprocess
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from openai.types.chat import ChatCompletion
 
-from support.chaos.repeats import check_repeats
-from support.model_tables import echo_model, model_table, quick_embedder, quick_model
-from support.ports import free_port
-from support.processes import listening_ports_of
-from support.run_command import RunCommand
-from support.server import started_server
+from support.model_tables import echo_model, quick_embedder, quick_model
+from support.processes import listening_ports_of, memory_of_all
+from support.run_command import RunCommand, config_of, table_of
 from support.waiting import eventually
-from toplu.settings.model import ModelSettings
+from toplu.settings.bounds import MIB
 
 QUESTION = "Say {text}"
+QUOREF = Path(__file__).parents[2] / "benchmarks" / "sample" / "quoref_sample.json"
 DELAY_SECONDS = 0.1
+LOOK_SECONDS = 0.3
+MEMORY_BYTES_MAX = 300 * MIB
 LANES = 4
-LIFE_BEGINS = json.dumps({"event": "process_started", "name": "run"})
-
-
-def table_of(folder: Path, rows: int) -> Path:
-    path = folder / "in.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "text"])
-        writer.writerows([number, f'Row "{number}",\nof Ümlauts'] for number in range(rows))
-    return path
-
-
-def config_of(folder: Path, text: str) -> tuple[str, str]:
-    path = folder / "models.toml"
-    path.write_text(text)
-    return "--config", str(path)
-
-
-def check_rows(command: RunCommand, rows: int) -> None:
-    assert [(row["id"], row["answer"], row["error"]) for row in command.rows()] == [
-        (str(number), f'Say Row "{number}",\nof Ümlauts', None) for number in range(rows)
-    ]
 
 
 def test_a_table_is_answered_without_a_port_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -55,7 +37,8 @@ def test_a_table_is_answered_without_a_port_and_nothing_else_is_left(tmp_path: P
     process = command.start()
     eventually(lambda: command.finished_requests() or process.poll() is not None)
     assert listening_ports_of(process.pid) == []
-    assert "100 rows, 0 failed" in command.wait(process, 0)
+    told = command.wait(process, 0)
+    assert told == f"{command.output}: 100 rows, 0 failed, 500 tokens read, 500 written\n"
     with command.output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["answer"] for row in rows] == [f"Say {row['text']}" for row in rows]
@@ -66,120 +49,57 @@ def test_a_table_is_answered_without_a_port_and_nothing_else_is_left(tmp_path: P
     assert command.output.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def follow_through(
-    command: RunCommand, rows: int, ends: list[tuple[int, signal.Signals, int]]
-) -> int:
-    """End the run at so many answers each time, then finish it; return how many ran again."""
-    lives: list[str] = []
-    seen = 0
-    for answers, how, code in ends:
-        told = command.end_after(answers, how, code)
-        assert ("start the same command again" in told) == (how is not signal.SIGKILL)
-        assert not command.output.exists()
-        log = command.log
-        lives += [LIFE_BEGINS, *log[seen:]]
-        seen = len(log)
-    (path,) = command.unfinished.glob("*/log")
-    with path.open(encoding="utf-8") as log_file:  # which goes with the folder at the end
-        command.finish()
-        lives += [LIFE_BEGINS, *log_file.read().splitlines()[seen:]]
-    check_rows(command, rows)
-    assert not command.unfinished.exists()
-    return check_repeats(lives)
-
-
-def test_the_same_command_goes_on_after_a_kill_and_an_interrupt(tmp_path: Path) -> None:
-    source = table_of(tmp_path, 200)
+@pytest.mark.system
+def test_a_terminal_shows_how_far_the_run_is_and_a_pipe_does_not(tmp_path: Path) -> None:
+    source = table_of(tmp_path, 40)
     config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS, lanes=LANES))
     words = ("--prompt", QUESTION, *config)
-    command = RunCommand(tmp_path, source, "out.jsonl", *words, log_level="debug")
-    ends = [
-        (20, signal.SIGKILL, -signal.SIGKILL),
-        (60, signal.SIGINT, 130),
-        (90, signal.SIGTERM, 130),
-    ]
-    follow_through(command, 200, ends)
+    assert "\x1b" not in RunCommand(tmp_path, source, "piped.jsonl", *words).finish()
+    told = RunCommand(tmp_path, source, "out.jsonl", *words).finish_on_a_terminal()
+    assert "asking" in told
+    assert "/40" in told
+    assert re.search(r"\d:\d\d:\d\d", told)  # the time that is left
+    assert told.rstrip().endswith("written")
 
 
 @pytest.mark.system
-def test_a_run_that_is_killed_ten_times_ends_whole(tmp_path: Path) -> None:
-    source = table_of(tmp_path, 2000)
-    config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS / 4, lanes=LANES))
-    words = ("--prompt", QUESTION, *config)
-    command = RunCommand(tmp_path, source, "out.jsonl", *words, log_level="debug")
-    ends = [(answers, signal.SIGKILL, -signal.SIGKILL) for answers in range(100, 1100, 100)]
-    follow_through(command, 2000, ends)
-
-
-def test_a_run_ends_in_order_before_its_time_is_over(tmp_path: Path) -> None:
-    source = table_of(tmp_path, 100)
-    config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS, lanes=1))
-    words = ("--prompt", QUESTION, *config)
-    limited = RunCommand(tmp_path, source, "out.jsonl", *words, "--time-limit", "4s")
-    assert "the time limit is near" in limited.finish(75)
-    assert not limited.output.exists()
-    assert limited.unfinished.exists()
-    RunCommand(tmp_path, source, "out.jsonl", *words).finish()
-    check_rows(limited, 100)
-
-
-def test_a_running_server_is_asked_once_however_often_the_command_is_started(
-    tmp_path: Path,
-) -> None:
-    source = table_of(tmp_path, 60)
-    with started_server(
-        tmp_path, config=echo_model(delay_seconds=DELAY_SECONDS, lanes=LANES)
-    ) as server:
-        words = ("--prompt", QUESTION, "--server", server.url, "--model", "echo")
-        command = RunCommand(tmp_path, source, "out.jsonl", *words)
-        command_with_key = RunCommand(tmp_path, source, "out.jsonl", *words, key="any-key")
-        assert "no key" in command.finish(2)
-
-        def batches() -> list[object]:
-            listed = server.call("GET", "/v1beta/batches").json()
-            return list(listed.get("operations", []))
-
-        command_with_key.end_at(batches, signal.SIGKILL, -signal.SIGKILL)
-        command_with_key.finish()
-        check_rows(command_with_key, 60)
-        assert len(batches()) == 1
-        files = server.call("GET", "/v1beta/files").json()["files"]
-        assert [file["name"].startswith("files/batch-") for file in files] == [True]
-
-
-def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
-    words = ("--prompt", QUESTION, "--server", f"http://127.0.0.1:{free_port()}", "--model", "m")
-    command = RunCommand(tmp_path, table_of(tmp_path, 2), "out.jsonl", *words, key="any-key")
-    assert "does not answer" in command.finish(3)
-
-
-def test_a_wrong_row_is_named_before_anything_is_asked(tmp_path: Path) -> None:
-    source = table_of(tmp_path, 3000)
-    with source.open("a", encoding="utf-8") as file:
-        file.write("1,2,3\n")
-    config = config_of(tmp_path, echo_model())
-    command = RunCommand(
-        tmp_path, source, "out.jsonl", "--prompt", QUESTION, *config, log_level="debug"
+@pytest.mark.parametrize("names", [("in.csv", "out.parquet"), ("in.parquet", "out.csv")])
+def test_texts_of_others_come_through_whole(tmp_path: Path, names: tuple[str, str]) -> None:
+    examples = json.loads(QUOREF.read_text(encoding="utf-8"))["examples"]
+    table = pa.table(
+        {
+            "question": [example["input"] for example in examples],
+            "answers": [json.dumps(example["target"]) for example in examples],
+        }
     )
-    assert "line 6002: has 3 fields, and the header 2" in command.finish(2)
-    assert not command.unfinished.exists()
-    assert not command.output.exists()
+    source, output = (tmp_path / name for name in names)
+    (pyarrow.csv.write_csv if source.suffix == ".csv" else pq.write_table)(table, source)
+    config = config_of(tmp_path, echo_model())
+    RunCommand(tmp_path, source, output.name, "--prompt", "{question}", *config).finish()
+    options = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    if output.suffix == ".csv":
+        found = pyarrow.csv.read_csv(output, parse_options=options)
+    else:
+        found = pq.read_table(output)
+    assert found["question"].equals(table["question"])
+    assert found["answers"].equals(table["answers"])
+    assert found["answer"].to_pylist() == table["question"].to_pylist()
 
 
-def test_a_cost_that_is_reached_ends_the_batch_and_leaves_all_rows(tmp_path: Path) -> None:
-    source = table_of(tmp_path, 400)
-    model = ModelSettings(name="echo", engine="echo", lanes=LANES)
-    price = {"input": "999999"}  # about one for each token, in batches half
-    table = model_table(model, echo={"delay_seconds": DELAY_SECONDS}, price=price)
-    config = config_of(tmp_path, table)
-    words = ("--prompt", QUESTION, "--max-cost", "20", *config)
-    command = RunCommand(tmp_path, source, "out.jsonl", *words)
-    assert "400 rows" in command.finish(1)
-    errors = [row["error"] for row in command.rows()]
-    answered = errors.count(None)
-    assert 0 < answered < 400
-    told = "CANCELLED: not reached: the run cost as much as --max-cost allows"
-    assert errors.count(told) == 400 - answered
+@pytest.mark.alone
+@pytest.mark.system
+def test_the_memory_of_a_run_does_not_grow_with_its_rows(tmp_path: Path) -> None:
+    source = table_of(tmp_path, 100_000)
+    config = config_of(tmp_path, echo_model())
+    command = RunCommand(tmp_path, source, "out.csv", "--prompt", QUESTION, *config)
+    process = command.start()
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, memory_of_all(process.pid))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_SECONDS)
+    assert "100000 rows, 0 failed" in command.wait(process, 0)
+    assert 0 < peak <= MEMORY_BYTES_MAX
 
 
 def test_lines_of_openais_batches_are_answered_as_its_files_are(tmp_path: Path) -> None:
@@ -230,6 +150,7 @@ def test_a_real_model_fills_the_fields_of_a_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.system
 def test_a_real_model_makes_vectors_of_a_column(tmp_path: Path) -> None:
     source = tmp_path / "words.tsv"
     source.write_text("n\tword\n1\tcat\n2\tkitten\n3\tcarburettor\n", encoding="utf-8")

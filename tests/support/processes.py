@@ -42,3 +42,13 @@ def listening_ports_of(pid: int) -> list[int]:
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
                 ports.append(int(fields[1].rpartition(":")[2], 16))
     return ports
+
+
+def memory_of_all(pid: int) -> int:
+    """Return the bytes that a process and all below it have, what they share divided (PSS)."""
+    total = sum(memory_of_all(child) for child in children_of(pid))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        if (found := re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)) is not None:
+            total += int(found[1]) * 1024
+    return total

@@ -1,5 +1,7 @@
 """`toplu run` as a process: run to its end, killed, or told to stop."""
 
+import contextlib
+import csv
 import json
 import os
 import signal
@@ -42,6 +44,25 @@ class RunCommand:
         """Run it to its end; return what it says."""
         return self.wait(self.start(), code)
 
+    def finish_on_a_terminal(self) -> str:
+        """Run it to its end on a terminal; return what is written on that."""
+        controller, terminal = os.openpty()
+        process = subprocess.Popen(
+            self.words,
+            env=self._environment | {"TERM": "xterm", "COLUMNS": "100"},
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        told = b""
+        with contextlib.suppress(OSError):  # as a terminal ends
+            while piece := os.read(controller, 65536):
+                told += piece
+        os.close(controller)
+        assert process.wait(PATIENCE_SECONDS) == 0, told
+        return told.decode()
+
     def start(self) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             self.words,
@@ -83,3 +104,24 @@ class RunCommand:
         """Return the output's rows, which is to be JSON lines."""
         lines = self.output.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
+
+
+def table_of(folder: Path, rows: int) -> Path:
+    path = folder / "in.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text"])
+        writer.writerows([number, f'Row "{number}",\nof Ümlauts'] for number in range(rows))
+    return path
+
+
+def config_of(folder: Path, text: str) -> tuple[str, str]:
+    path = folder / "models.toml"
+    path.write_text(text)
+    return "--config", str(path)
+
+
+def check_rows(command: RunCommand, rows: int) -> None:
+    assert [(row["id"], row["answer"], row["error"]) for row in command.rows()] == [
+        (str(number), f'Say Row "{number}",\nof Ümlauts', None) for number in range(rows)
+    ]

@@ -111,7 +111,8 @@ def _run(options: "RunOptions", *, quiet: bool) -> int:
         with shown(quiet=quiet) as progress:
             end = uvloop.run(oneshot.run(plan, progress))
     except* Unavailable as group:
-        typer.echo(f"toplu: {first_of(group)}; start the same command again to go on", err=True)
+        reason = str(first_of(group)).rstrip(".")
+        typer.echo(f"toplu: {reason}; start the same command again to go on", err=True)
         raise typer.Exit(NOT_REACHED) from None
     if not quiet or end.code:
         typer.echo(end.message, err=True)

@@ -62,10 +62,13 @@ async def open_private_server(
                 working = tasks.create_task(server.pipeline.work())
                 answering = tasks.create_task(http.serve(sockets=[listener]))
                 await http.listening.wait()
+                private = PrivateServer(server, path)
                 try:
-                    yield PrivateServer(server, path)
+                    yield private
                 finally:
-                    await drain(server.pipeline, signals)
+                    # What an engine has that is not there will not finish.
+                    hurries = private.waiting_for() is not None
+                    await drain(server.pipeline, signals, hurries=hurries)
                     http.should_exit = True
                     await answering
                     working.cancel()

@@ -12,6 +12,8 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from toplu.errors import Code, RequestError, TopluError, Unavailable
 from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Operation
 from toplu.oneshot.plan import RunPlan
@@ -26,7 +28,7 @@ from toplu.tables.files import whole_file
 
 POLL_SECONDS_FIRST, POLL_SECONDS_MAX = 0.05, 1.0
 SILENCES_MAX = 300  # polls in a row of a running server, which may be started again meanwhile
-PATIENCE_SECONDS = 60.0  # for the first sign of life of a model's server
+PATIENCE_SECONDS = 20.0  # for the first sign of life of a model's server
 
 OVER_COST = RequestError(Code.CANCELLED, "not reached: the run cost as much as --max-cost allows")
 ENDINGS = {
@@ -79,15 +81,15 @@ class _Run:
     async def work(self) -> RunEnd:
         """Return how it ended, with the output in its place."""
         try:
-            end = await self._work()
+            tally, batch = await self._work()
         except BaseException:
             if self._folder.batch is None:
                 self._folder.remove()  # there is nothing to go on with
             raise
         self._folder.remove()
-        return end
+        return self._done(tally, {} if batch is None else batch["metadata"].get("toplu", {}))
 
-    async def _work(self) -> RunEnd:
+    async def _work(self) -> tuple[Tally, Operation | None]:
         async with self._calls() as calls:
             batch = await self._batch(calls)
             if batch is not None:
@@ -95,7 +97,7 @@ class _Run:
             tally = await self._write(calls, batch)
             if batch is not None and self._private is None:
                 await calls.delete(batch["metadata"]["inputConfig"]["fileName"])
-        return self._done(tally, {} if batch is None else batch["metadata"].get("toplu", {}))
+        return tally, batch
 
     @contextlib.asynccontextmanager
     async def _calls(self) -> AsyncIterator[BatchCalls]:
@@ -105,8 +107,6 @@ class _Run:
             async with BatchCalls.open(options.server, options.key or "") as calls:
                 yield calls
             return
-        import msgspec
-
         settings = msgspec.structs.replace(settings, data_dir=self._folder.server)
         with self._folder.log.open("a") as log:
             configure_logs(settings, process="run", descriptor=log.fileno())
@@ -196,7 +196,8 @@ class _Run:
         state = "JOB_STATE_SUCCEEDED" if batch is None else batch["metadata"]["state"]
         if batch is not None and state == "JOB_STATE_FAILED":
             self._folder.remove()
-            raise TopluError(f"the batch failed: {batch['error']['message']}")
+            reason, *_ = batch["error"]["message"].splitlines()
+            raise TopluError(f"the batch failed: {reason}")
         return OVER_COST if self._is_over_cost else ENDINGS[state]
 
     def _done(self, tally: Tally, extension: dict[str, Any]) -> RunEnd:
