@@ -15,6 +15,7 @@ from toplu.errors import InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
 from toplu.fleet.work import CountPrefix, KeepPrefix
+from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.rows.caches import CacheRows
@@ -51,16 +52,22 @@ class CacheKeeper:
         self._used: dict[str, str] = {}  # the engine of each cache that it may have computed
 
     async def create(
-        self, project: ProjectId, name: str, model: ModelSettings, body: CachedContent
+        self,
+        project: ProjectId,
+        name: str,
+        model: ModelSettings,
+        body: CachedContent,
+        key: IdempotencyKey | None = None,
     ) -> StoredCache:
         """Keep the body's contents for requests to the model of that name, and compute them.
 
-        Documents are read and kept as they are: what becomes of their files is no matter.
+        Documents are read and kept as they are: what becomes of their files is no matter. Raises
+        AlreadyCreated if the key has made a cache before.
         """
         _check_display_name(body.display_name)
         default = timedelta(seconds=self._settings.cache_life_seconds)
         read_expiry(body, self._clock.now(), default=default)
-        await self._caches.check_room(project, self._clock.now(), self._settings.caches_max)
+        await self._caches.check(project, self._clock.now(), self._settings.caches_max, key)
         pool = self._fleet.pool(model.name)
         request = await pool.read_documents(
             _request_of(body), self._attachments.of_project(project), interactive=True
@@ -82,7 +89,7 @@ class CacheKeeper:
             expires=read_expiry(body, now, default=default),
         )
         try:
-            await self._caches.create(cache, contents, self._settings.caches_max)
+            await self._caches.create(cache, contents, self._settings.caches_max, key)
         except BaseException:
             await pool.forget(cached.id)
             raise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from toplu.errors import FieldViolation, InvalidArgument
+from toplu.idempotency import IdempotencyKey
 
 ID_LENGTH_MAX = 40
 DISPLAY_NAME_LENGTH_MAX = 512
@@ -32,6 +33,7 @@ class FileTerms:
 
     purpose: str | None = None
     life: timedelta | None = None  # None: as the settings say
+    key: IdempotencyKey | None = None  # without the file's own part of its fingerprint
 
 
 PLAIN_TERMS = FileTerms()

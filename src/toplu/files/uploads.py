@@ -155,6 +155,7 @@ class Uploads:
                     session.id_hash,
                     self._describe(session, received_bytes, sha256, terms),
                     await self._storage_bytes_max(session.project),
+                    None if terms.key is None else terms.key.with_part(sha256),
                 )
             except TopluError:
                 # The name was taken or the room used up meanwhile: this upload cannot end well.

@@ -60,7 +60,9 @@ class Api:
     def _routes(self) -> list[BaseRoute]:
         parts, gate = self._parts, self._gate
         calls = ForwardedCalls(settings=parts.settings, names=self._names, doors=self._doors)
-        uploads = UploadsApi(settings=parts.settings, uploads=self._jobs.uploads, gate=gate)
+        uploads = UploadsApi(
+            settings=parts.settings, uploads=self._jobs.uploads, library=parts.library, gate=gate
+        )
         return [
             *self._health.routes(),
             *docs_page.routes(),

@@ -52,7 +52,7 @@ def build_door(
     routes = [
         *generate.routes(gate),
         *EmbedApi(calls=calls, fleet=fleet).routes(gate),
-        *CacheCreationApi(calls=calls, caches=caches).routes(gate),
+        *CacheCreationApi(calls=calls, caches=caches, library=parts.caches).routes(gate),
     ]
     return WireDispatch(
         gemini=build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max),

@@ -21,7 +21,9 @@ from toplu.job import ProjectId
 log = structlog.get_logger()
 
 # All that a worker needs to know of a call's headers.
-PASSED_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"user-agent"})
+PASSED_HEADERS = frozenset(
+    {b"accept", b"accept-encoding", b"content-type", b"idempotency-key", b"user-agent"}
+)
 # Who may call has been found out; a key is nothing for others to see.
 KEY_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
 

@@ -11,7 +11,8 @@ from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.operations import StateStyle, operation_of, resource_of
 from toplu.api.gemini.state_style import state_style_of
 from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
-from toplu.api.http.gate import Call, Endpoint, Gate
+from toplu.api.http.gate import Call, Endpoint, Gate, decode, read_body
+from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.http.responses import json_response
 from toplu.batch.jobs.cancel import JobCancellation
@@ -20,6 +21,7 @@ from toplu.batch.jobs.update import WRITABLE, JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import InvalidArgument, Unimplemented
+from toplu.idempotency import AlreadyCreated, Creation
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings.server import Settings
 from toplu.wire.gemini.batch import (
@@ -112,12 +114,18 @@ class BatchesApi:
         name = call.path("model")
         model = self._names.require(name, version=call.version, method=method)
         style = state_style_of(call, default=self._settings.state_style)
-        body = await call.read(body_type, self._settings.inline_bytes_max, mend=mend)
+        raw = await read_body(call.request, self._settings.inline_bytes_max)
+        body = await decode(body_type, raw, mend)
         if body.batch is None:
             raise InvalidArgument(f"* {body_type.__name__}.batch: batch is not specified\n")
-        job = await self._creation.create(
-            project=call.project, model=name, engine=model.name, batch=body.batch
-        )
+        key = key_of(call, Creation.BATCH, raw)
+        try:
+            job = await self._creation.create(
+                project=call.project, model=name, engine=model.name, batch=body.batch, key=key
+            )
+        except AlreadyCreated as before:
+            job = await self._lookup.find(call.project, JobId(before.resource))
+            return await self._operation(call, job, style, headers=REPLAYED)
         return await self._operation(call, job, style)
 
     async def find(self, call: Call) -> Response:
@@ -177,13 +185,15 @@ class BatchesApi:
         await self._cancellation.delete(call.project, JobId(call.path("batch")))
         return await json_response(call.request, {})
 
-    async def _operation(self, call: Call, job: Job, style: StateStyle) -> Response:
+    async def _operation(
+        self, call: Call, job: Job, style: StateStyle, headers: dict[str, str] | None = None
+    ) -> Response:
         results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
             results = await self._lookup.results(job.id)
         waiting = await self._wait_reasons.of(job)
         operation = operation_of(job, style=style, results=results, waiting=waiting)
-        return await json_response(call.request, operation)
+        return await json_response(call.request, operation, headers=headers)
 
 
 def _verb(path: str, endpoint: Endpoint) -> Route:

@@ -16,11 +16,14 @@ from toplu.api.gemini.file_resources import file_resource
 from toplu.api.http.addresses import base_url
 from toplu.api.http.error_responses import body_of, headers_of
 from toplu.api.http.gate import Call, Gate
+from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.multipart import METADATA_BYTES_MAX, MultipartUpload, check_not_encoded
 from toplu.api.http.responses import json_response
 from toplu.errors import Cancelled, Internal, InvalidArgument, TopluError, Unavailable
-from toplu.files.library import StoredFile
+from toplu.files.library import Library, StoredFile
+from toplu.files.metadata import FileTerms
 from toplu.files.uploads import OffsetMismatch, Uploads, UploadState
+from toplu.idempotency import AlreadyCreated, Creation
 from toplu.settings.server import MIB, Settings
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.file import CreateFileRequest, CreateFileResponse, FileMetadata
@@ -36,9 +39,12 @@ SESSION_QUERY = frozenset({"upload_id"})
 class UploadsApi:
     """Handlers of `/upload/…/files`."""
 
-    def __init__(self, *, settings: Settings, uploads: Uploads, gate: Gate) -> None:
+    def __init__(
+        self, *, settings: Settings, uploads: Uploads, library: Library, gate: Gate
+    ) -> None:
         self._settings = settings
         self._uploads = uploads
+        self._library = library
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -142,33 +148,60 @@ class UploadsApi:
     async def _upload_multipart(self, call: Call) -> Response:
         content_type = call.request.headers.get("content-type", "")
         upload = MultipartUpload(content_type, _bytes_of(call.request))
-        body = proto_json.read(CreateFileRequest, await upload.metadata())
-        stored = await self._uploads.whole(
-            call.project,
+        told = await upload.metadata()
+        body = proto_json.read(CreateFileRequest, told)
+        return await self._receive(
+            call,
             body.file or FileMetadata(),
             mime_type=await upload.file_type() or None,
             chunks=upload.file(),
+            told=told,
         )
-        return await self._final(call.request, stored)
 
     async def _upload_raw(self, call: Call) -> Response:
         headers = call.request.headers
-        stored = await self._uploads.whole(
-            call.project,
-            FileMetadata(display_name=headers.get("x-goog-upload-file-name")),
+        name = headers.get("x-goog-upload-file-name")
+        return await self._receive(
+            call,
+            FileMetadata(display_name=name),
             mime_type=headers.get("x-goog-upload-header-content-type", headers.get("content-type")),
             chunks=_bytes_of(call.request),
+            told=(name or "").encode(),
         )
+
+    async def _receive(
+        self,
+        call: Call,
+        about: FileMetadata,
+        *,
+        mime_type: str | None,
+        chunks: AsyncIterator[bytes],
+        told: bytes,
+    ) -> Response:
+        """Keep a file of one call; `told` is what the client says of it."""
+
+        async def read_terms() -> FileTerms:
+            return FileTerms(key=key_of(call, Creation.FILE, told, (mime_type or "").encode()))
+
+        try:
+            stored = await self._uploads.whole(
+                call.project, about, mime_type=mime_type, chunks=chunks, read_terms=read_terms
+            )
+        except AlreadyCreated as before:
+            stored = await self._library.get(call.project, before.resource)
+            return await self._final(call.request, stored, REPLAYED)
         return await self._final(call.request, stored)
 
-    async def _final(self, request: Request, stored: StoredFile) -> Response:
+    async def _final(
+        self, request: Request, stored: StoredFile, headers: dict[str, str] | None = None
+    ) -> Response:
         resource = file_resource(
             stored,
             base_url=base_url(request, self._settings),
             version=request.path_params["version"],
         )
         return await json_response(
-            request, CreateFileResponse(file=resource), headers={STATUS: "final"}
+            request, CreateFileResponse(file=resource), headers={STATUS: "final"} | (headers or {})
         )
 
 

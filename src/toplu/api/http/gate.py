@@ -63,10 +63,14 @@ class Call:
         self, message_type: type[T], bytes_max: int, mend: proto_json.Mend | None = None
     ) -> T:
         """Return the body as a message; an empty body is an empty message."""
-        body = await read_body(self.request, bytes_max)
-        if len(body) < READ_IN_THREAD_FROM_BYTES:
-            return proto_json.read(message_type, body, mend=mend)
-        return await asyncio.to_thread(proto_json.read, message_type, body, mend=mend)
+        return await decode(message_type, await read_body(self.request, bytes_max), mend)
+
+
+async def decode(message_type: type[T], body: bytes, mend: proto_json.Mend | None = None) -> T:
+    """Return a body as a message, a long one without holding up the loop."""
+    if len(body) < READ_IN_THREAD_FROM_BYTES:
+        return proto_json.read(message_type, body, mend=mend)
+    return await asyncio.to_thread(proto_json.read, message_type, body, mend=mend)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from toplu.api.gemini.receipts import receipt_of
 from toplu.api.http.gate import Call, read_body
+from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.responses import json_response
 from toplu.api.http.streaming.json_lines import JsonLines
 from toplu.api.openai.batch.details import BatchDetails, details_of
@@ -30,6 +31,7 @@ from toplu.batch.results.receipt import Receipts
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import Aborted, NotFound
 from toplu.files.library import Library
+from toplu.idempotency import AlreadyCreated, Creation
 from toplu.job import Job, JobState, Wire
 from toplu.settings.server import Settings
 from toplu.wire.openai.batch import Batch, BatchPage, NewBatch
@@ -80,7 +82,8 @@ class OpenaiBatches:
 
     async def create(self, call: Call) -> Response:
         """Make a batch of an uploaded file; one whose file is wrong as a whole is `failed`."""
-        body = read(NewBatch, await read_body(call.request, self._settings.inline_bytes_max))
+        raw = await read_body(call.request, self._settings.inline_bytes_max)
+        body = read(NewBatch, raw)
         endpoint, window = _endpoint_of(body), _window_of(body)
         _check_metadata(body.metadata)
         stored = await find_stored(self._parts.library, call, body.input_file_id, "input_file_id")
@@ -91,16 +94,21 @@ class OpenaiBatches:
             metadata=body.metadata,
             output_life_seconds=_output_life(body),
         )
-        job = await self._parts.creation.create(
-            project=call.project,
-            file=stored.id,
-            method=endpoint.method,
-            wire=Wire.OPENAI,
-            translator=InputTranslator(
-                endpoint, details, lambda name: self._models.require(name, endpoint.method)
-            ),
-            life=window,
+        translator = InputTranslator(
+            endpoint, details, lambda name: self._models.require(name, endpoint.method)
         )
+        try:
+            job = await self._parts.creation.create(
+                project=call.project,
+                file=stored.id,
+                method=endpoint.method,
+                wire=Wire.OPENAI,
+                translator=translator,
+                life=window,
+                key=key_of(call, Creation.BATCH, raw),
+            )
+        except AlreadyCreated as before:
+            return await self._respond(call, await self._find(call, before.resource), REPLAYED)
         return await self._respond(call, job)
 
     async def list(self, call: Call) -> Response:
@@ -176,8 +184,10 @@ class OpenaiBatches:
     async def _batch(self, job: Job) -> Batch:
         return batch_of(job, await self._parts.wait_reasons.of(job))
 
-    async def _respond(self, call: Call, job: Job) -> Response:
-        return await json_response(call.request, await self._batch(job))
+    async def _respond(
+        self, call: Call, job: Job, headers: dict[str, str] | None = None
+    ) -> Response:
+        return await json_response(call.request, await self._batch(job), headers=headers)
 
 
 async def _rendered(pieces: AsyncIterator[bytes], form: OutputForm) -> AsyncIterator[bytes]:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.http.gate import Call
-from toplu.api.http.multipart import FormUpload
+from toplu.api.http.idempotency import REPLAYED, key_of
+from toplu.api.http.multipart import FormUpload, Part
 from toplu.api.http.responses import json_response
 from toplu.api.http.streaming.ranges import ranged_response
 from toplu.api.openai.gate import PREFIX, OpenaiGate
@@ -18,6 +19,7 @@ from toplu.errors import Cancelled, InvalidArgument, NotFound, PermissionDenied
 from toplu.files.library import Library, StoredFile
 from toplu.files.metadata import FileTerms
 from toplu.files.uploads import Uploads
+from toplu.idempotency import AlreadyCreated, Creation
 from toplu.settings.server import Settings
 from toplu.wire.gemini.file import FileMetadata
 from toplu.wire.openai.file import DeletedFile, FileObject, FilePage
@@ -64,15 +66,19 @@ class OpenaiFiles:
             raise InvalidParameter("file", "Missing required parameter: 'file'.")
 
         async def read_terms() -> FileTerms:
-            return _terms_of(await form.fields())
+            return _terms_of(call, await form.fields(), file)
 
-        stored = await self._uploads.whole(
-            call.project,
-            FileMetadata(display_name=file.filename),
-            mime_type=file.content_type or None,
-            chunks=form.stream(file),
-            read_terms=read_terms,
-        )
+        try:
+            stored = await self._uploads.whole(
+                call.project,
+                FileMetadata(display_name=file.filename),
+                mime_type=file.content_type or None,
+                chunks=form.stream(file),
+                read_terms=read_terms,
+            )
+        except AlreadyCreated as before:
+            stored = await self._library.get(call.project, before.resource)
+            return await json_response(call.request, file_object(stored), headers=REPLAYED)
         return await json_response(call.request, file_object(stored))
 
     async def list(self, call: Call) -> Response:
@@ -159,14 +165,16 @@ def file_object(stored: StoredFile) -> FileObject:
     )
 
 
-def _terms_of(fields: dict[str, str]) -> FileTerms:
+def _terms_of(call: Call, fields: dict[str, str], file: Part) -> FileTerms:
     purpose = fields.get("purpose")
     if purpose is None:
         raise InvalidParameter("purpose", "Missing required parameter: 'purpose'.")
     if purpose not in PURPOSES:
         known = ", ".join(PURPOSES)
         raise InvalidParameter("purpose", f"'{purpose}' is no purpose; those are {known}.")
-    return FileTerms(purpose=purpose, life=_life_in(fields))
+    said = repr((sorted(fields.items()), file.filename, file.content_type)).encode()
+    key = key_of(call, Creation.FILE, said)
+    return FileTerms(purpose=purpose, life=_life_in(fields), key=key)
 
 
 def _life_in(fields: dict[str, str]) -> timedelta | None:

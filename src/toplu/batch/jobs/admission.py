@@ -13,6 +13,7 @@ from toplu.batch.plan.ordering import PlanRules
 from toplu.batch.plan.planner import plan_at_creation
 from toplu.clock import Clock, random_id
 from toplu.errors import TopluError
+from toplu.idempotency import IdempotencyKey
 from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts, Shard, Wire
 from toplu.money import FREE
 from toplu.projects.quotas import Quotas
@@ -53,6 +54,7 @@ class Candidate:
     wire: Wire = Wire.GEMINI
     wire_details: bytes | None = None
     life: timedelta | None = None  # until it expires; None: as the settings say
+    key: IdempotencyKey | None = None  # by which the client may ask for it again
 
 
 class Admission:
@@ -101,6 +103,7 @@ class Admission:
                 unfinished_max=await self._quotas.concurrent_batches_max(job.project),
                 enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
                 cut=shards,
+                key=it.key,
             )
         log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
         if job.planned:
@@ -113,10 +116,11 @@ class Admission:
     async def refuse(self, it: Candidate, error: TopluError) -> Job:
         """Return a job that has FAILED because its input is wrong as a whole; the input goes."""
         await self._blobs.delete_folder(paths.folder(it.id))
-        failed = await self._jobs.create_failed(
+        failed = await self._jobs.create(
             self._job_of(it, []),
-            await self._quotas.concurrent_batches_max(it.project),
-            error.as_request_error(),
+            unfinished_max=await self._quotas.concurrent_batches_max(it.project),
+            key=it.key,
+            error=error.as_request_error(),
         )
         log.info("job_refused", job=it.id, model=it.model, reason=error.message)
         return failed

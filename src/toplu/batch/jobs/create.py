@@ -13,6 +13,7 @@ from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.line_formats import FORMS
 from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
 from toplu.files.library import Library
+from toplu.idempotency import IdempotencyKey
 from toplu.job import InputForm, Job, JobId, Method, ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -43,10 +44,19 @@ class JobCreation:
         self._blobs = blobs
         self._admission = admission
 
-    async def create(self, *, project: ProjectId, model: str, engine: str, batch: AnyBatch) -> Job:
+    async def create(
+        self,
+        *,
+        project: ProjectId,
+        model: str,
+        engine: str,
+        batch: AnyBatch,
+        key: IdempotencyKey | None = None,
+    ) -> Job:
         """Return the PENDING job, durable with its input.
 
-        `model` is the name asked for, without `models/`; `engine` is what it stands for.
+        `model` is the name asked for, without `models/`; `engine` is what it stands for. Raises
+        AlreadyCreated if the key has made a job before.
         """
         method = method_of(batch)
         _check_batch(batch, model, method)
@@ -67,6 +77,7 @@ class JobCreation:
                 size_bytes=kept.size_bytes,
                 total=kept.total,
                 priority=int(batch.priority or 0),
+                key=key,
             )
         )
 

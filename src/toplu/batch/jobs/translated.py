@@ -18,6 +18,7 @@ from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.line_reader import read_lines, span_groups
 from toplu.errors import InvalidArgument
 from toplu.files.library import Library, StoredFile
+from toplu.idempotency import IdempotencyKey
 from toplu.job import InputForm, Job, Method, ProjectId, Wire
 from toplu.settings.server import MIB, Settings
 from toplu.store.blobs.blobs import Blobs
@@ -68,8 +69,12 @@ class TranslatedCreation:
         wire: Wire,
         translator: Translator,
         life: timedelta,
+        key: IdempotencyKey | None = None,
     ) -> Job:
-        """Return the job, durable: PENDING, or FAILED if its file is wrong as a whole."""
+        """Return the job, durable: PENDING, or FAILED if its file is wrong as a whole.
+
+        Raises AlreadyCreated if the key has made a job before.
+        """
         stored = await self._library.get(project, file)
         job_id = new_job_id()
         digest = hashlib.sha256()
@@ -93,6 +98,7 @@ class TranslatedCreation:
             wire=wire,
             wire_details=translated.details,
             life=life,
+            key=key,
         )
         if translated.refusal is not None:
             return await self._admission.refuse(candidate, translated.refusal)

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from toplu.errors import ResourceExhausted
+from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database
+from toplu.store.rows.idempotency import check_key, note_creation
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import caches
 
@@ -41,18 +43,40 @@ class CacheRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, cache: StoredCache, contents: bytes, project_caches_max: int) -> None:
-        """Add the cache, or raise ResourceExhausted if the project has too many."""
+    async def create(
+        self,
+        cache: StoredCache,
+        contents: bytes,
+        project_caches_max: int,
+        key: IdempotencyKey | None = None,
+    ) -> None:
+        """Add the cache, or raise ResourceExhausted if the project has too many.
+
+        With a `key` that has made a cache before it raises as `store.rows.idempotency` says.
+        """
 
         def add(connection: Connection) -> None:
+            note_creation(connection, key, cache.id, cache.created)
             _check_room(connection, cache.project, cache.created, project_caches_max)
             connection.execute(insert(caches).values(**asdict(cache), contents=contents))
 
         await self._database.write(add)
 
-    async def check_room(self, project: ProjectId, now: datetime, project_caches_max: int) -> None:
+    async def check(
+        self,
+        project: ProjectId,
+        now: datetime,
+        project_caches_max: int,
+        key: IdempotencyKey | None = None,
+    ) -> None:
         """Raise what `create` would raise."""
-        await self._database.read(lambda c: _check_room(c, project, now, project_caches_max))
+
+        def look(connection: Connection) -> None:
+            if key is not None:
+                check_key(connection, key, now)
+            _check_room(connection, project, now, project_caches_max)
+
+        await self._database.read(look)
 
     async def find(self, project: ProjectId, cache_id: str) -> StoredCache | None:
         query = select(*HEAD).where(_is_cache(project, cache_id))

@@ -10,12 +10,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from toplu.errors import RequestError
+from toplu.idempotency import IdempotencyKey
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share, Wire
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows import job_mapping, leases
 from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import StoredFile, is_file, replace_file
+from toplu.store.rows.idempotency import note_creation
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
@@ -41,34 +43,34 @@ class JobRows:
         unfinished_max: int,
         enqueued_tokens_max: int | None = None,
         cut: Sequence[Shard] = (),
-    ) -> None:
+        *,
+        key: IdempotencyKey | None = None,
+        error: RequestError | None = None,
+    ) -> Job:
         """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
 
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
-        `cut` are the shards of a job that is planned already, and of no other.
+        `cut` are the shards of a job that is planned already, and of no other. With a `key` that
+        has made a job before it raises as `store.rows.idempotency` says. With an `error` it
+        has FAILED as soon as it is there.
         """
 
-        def insert(connection: Connection) -> None:
+        def insert(connection: Connection) -> Job | None:
+            note_creation(connection, key, job.id, job.created)
             job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
             job_mapping.insert_shards(connection, job.id, cut)
+            if error is None:
+                return job
+            return job_mapping.move_job(
+                connection, job.id, JobState.FAILED, job.created, error=error
+            )
 
-        await self._database.write(insert)
+        made = await self._database.write(insert)
+        assert made is not None, "it has just been made"
+        return made
 
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
         return await self._find(jobs.c.project == project, jobs.c.id == job_id)
-
-    async def create_failed(self, job: Job, unfinished_max: int, error: RequestError) -> Job:
-        """Add a job that has failed before it could be planned; raises as `create` does."""
-
-        def insert(connection: Connection) -> Job:
-            job_mapping.insert_job(connection, job, unfinished_max, None)
-            failed = job_mapping.move_job(
-                connection, job.id, JobState.FAILED, job.created, error=error
-            )
-            assert failed is not None, "it has just been made"
-            return failed
-
-        return await self._database.write(insert)
 
     async def page(
         self,

@@ -211,6 +211,19 @@ keys = Table(
     Column("revoked", Moment),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # What a client's key has made; see `toplu.idempotency`.
+    Column("project", String(64), primary_key=True),
+    Column("creation", String(16), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("resource", String(64), nullable=False),
+    Column("created", Moment, nullable=False),
+    Index("idempotency_keys_created", "created"),
+)
+
 projects = Table(
     "projects",
     metadata,

@@ -10,9 +10,11 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from toplu.errors import NotFound, ResourceExhausted
+from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import StoredFile, insert_file, read_file
+from toplu.store.rows.idempotency import note_creation
 from toplu.store.rows.schema import uploads
 
 ROUND_MAX = 1000  # rows that one look of the janitor returns
@@ -62,13 +64,22 @@ class UploadSessions:
             lambda c: {row.id_hash: row.declared_bytes for row in c.execute(query)}
         )
 
-    async def finish(self, id_hash: str, file: StoredFile, project_bytes_max: int) -> StoredFile:
+    async def finish(
+        self,
+        id_hash: str,
+        file: StoredFile,
+        project_bytes_max: int,
+        key: IdempotencyKey | None = None,
+    ) -> StoredFile:
         """Make the session FINAL together with the row of its file, and return the file.
 
         A session that is FINAL already returns the file that it made, a cancelled one raises
-        NotFound; otherwise raises what `Files.create` raises.
+        NotFound; otherwise raises what `Files.create` raises, and with a `key` that has made a
+        file before what `store.rows.idempotency` says.
         """
-        return await self._database.write(lambda c: _finish(c, id_hash, file, project_bytes_max))
+        return await self._database.write(
+            lambda c: _finish(c, id_hash, file, project_bytes_max, key)
+        )
 
     async def cancel(self, id_hash: str) -> bool:
         """Make an ACTIVE session CANCELLED; return whether it is CANCELLED afterwards."""
@@ -119,7 +130,11 @@ def _create(connection: Connection, session: UploadSession, open_max: int) -> No
 
 
 def _finish(
-    connection: Connection, id_hash: str, file: StoredFile, project_bytes_max: int
+    connection: Connection,
+    id_hash: str,
+    file: StoredFile,
+    project_bytes_max: int,
+    key: IdempotencyKey | None,
 ) -> StoredFile:
     session = _find(connection, id_hash)
     if session is not None and session.state is UploadState.FINAL:
@@ -128,6 +143,7 @@ def _finish(
             return made
     if session is None or session.state is not UploadState.ACTIVE:
         raise NotFound("The upload was cancelled, has expired or its file was deleted.")
+    note_creation(connection, key, file.id, file.created)
     insert_file(connection, file, project_bytes_max)
     connection.execute(
         update(uploads)
