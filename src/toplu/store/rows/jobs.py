@@ -50,9 +50,8 @@ class JobRows:
         """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
 
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
-        `cut` are the shards of a job that is planned already, and of no other. With a `key` that
-        has made a job before it raises as `store.rows.idempotency` says. With an `error` it
-        has FAILED as soon as it is there.
+        `cut` are the shards of a job that is planned already, and of no other. A `key` raises as
+        `store.rows.idempotency` says. With an `error` it has FAILED as soon as it is there.
         """
 
         def insert(connection: Connection) -> Job | None:
