@@ -43,6 +43,7 @@ class CacheKeeper:
         attachments: Attachments,
     ) -> None:
         self._settings = settings
+        self._default_life = timedelta(seconds=settings.cache_life_seconds)
         self._clock = clock
         self._caches = caches
         self._library = library
@@ -65,8 +66,7 @@ class CacheKeeper:
         AlreadyCreated if the key has made a cache before.
         """
         _check_display_name(body.display_name)
-        default = timedelta(seconds=self._settings.cache_life_seconds)
-        read_expiry(body, self._clock.now(), default=default)
+        read_expiry(body, self._clock.now(), default=self._default_life)
         await self._caches.check(project, self._clock.now(), self._settings.caches_max, key)
         pool = self._fleet.pool(model.name)
         request = await pool.read_documents(
@@ -76,18 +76,7 @@ class CacheKeeper:
         cached = CachedPrefix(id=random_id(ID_LENGTH), request=request, model=model, tokens=tokens)
         contents = self._checked_contents(cached)
         await pool.run(KeepPrefix(request=request, cached=cached))
-        now = self._clock.now()
-        cache = StoredCache(
-            id=cached.id,
-            project=project,
-            model=name,
-            engine=model.name,
-            display_name=body.display_name or None,
-            tokens=cached.tokens,
-            created=now,
-            updated=now,
-            expires=read_expiry(body, now, default=default),
-        )
+        cache = self._describe(cached, project, name, body)
         try:
             await self._caches.create(cache, contents, self._settings.caches_max, key)
         except BaseException:
@@ -95,6 +84,22 @@ class CacheKeeper:
             raise
         self._use(cache, cached, contents)
         return cache
+
+    def _describe(
+        self, cached: CachedPrefix, project: ProjectId, name: str, body: CachedContent
+    ) -> StoredCache:
+        now = self._clock.now()
+        return StoredCache(
+            id=cached.id,
+            project=project,
+            model=name,
+            engine=cached.model.name,
+            display_name=body.display_name or None,
+            tokens=cached.tokens,
+            created=now,
+            updated=now,
+            expires=read_expiry(body, now, default=self._default_life),
+        )
 
     async def forget_gone(self, now: datetime) -> None:
         """Delete the caches that are past their expiry; forget what was computed of any gone."""

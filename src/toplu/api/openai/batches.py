@@ -24,7 +24,7 @@ from toplu.api.openai.models import OpenaiModels
 from toplu.api.openai.paging import limit_of
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.retry import JobRetry
-from toplu.batch.jobs.translated import TranslatedCreation
+from toplu.batch.jobs.translated import TranslatedCreation, TranslatedForm
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
@@ -87,6 +87,19 @@ class OpenaiBatches:
         endpoint, window = _endpoint_of(body), _window_of(body)
         _check_metadata(body.metadata)
         stored = await find_stored(self._parts.library, call, body.input_file_id, "input_file_id")
+        try:
+            job = await self._parts.creation.create(
+                project=call.project,
+                file=stored.id,
+                form=TranslatedForm(wire=Wire.OPENAI, method=endpoint.method, life=window),
+                translator=self._translator(endpoint, body),
+                key=key_of(call, Creation.BATCH, raw),
+            )
+        except AlreadyCreated as before:
+            return await self._respond(call, await self._find(call, before.resource), REPLAYED)
+        return await self._respond(call, job)
+
+    def _translator(self, endpoint: Endpoint, body: NewBatch) -> InputTranslator:
         details = BatchDetails(
             endpoint=endpoint.url,
             input_file_id=body.input_file_id,
@@ -94,22 +107,9 @@ class OpenaiBatches:
             metadata=body.metadata,
             output_life_seconds=_output_life(body),
         )
-        translator = InputTranslator(
+        return InputTranslator(
             endpoint, details, lambda name: self._models.require(name, endpoint.method)
         )
-        try:
-            job = await self._parts.creation.create(
-                project=call.project,
-                file=stored.id,
-                method=endpoint.method,
-                wire=Wire.OPENAI,
-                translator=translator,
-                life=window,
-                key=key_of(call, Creation.BATCH, raw),
-            )
-        except AlreadyCreated as before:
-            return await self._respond(call, await self._find(call, before.resource), REPLAYED)
-        return await self._respond(call, job)
 
     async def list(self, call: Call) -> Response:
         """Answer with some batches, the newest first; those of other APIs are not among them."""

@@ -37,6 +37,15 @@ class Translated:
     refusal: InvalidArgument | None = None  # why the job cannot run at all
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatedForm:
+    """The things that are known of such a job before its file is read."""
+
+    wire: Wire
+    method: Method
+    life: timedelta  # until it expires
+
+
 class Translator(Protocol):
     """Translates the lines of one file, in their order."""
 
@@ -65,10 +74,8 @@ class TranslatedCreation:
         *,
         project: ProjectId,
         file: str,
-        method: Method,
-        wire: Wire,
+        form: TranslatedForm,
         translator: Translator,
-        life: timedelta,
         key: IdempotencyKey | None = None,
     ) -> Job:
         """Return the job, durable: PENDING, or FAILED if its file is wrong as a whole.
@@ -87,7 +94,7 @@ class TranslatedCreation:
             project=project,
             model=translated.model,
             engine=translated.engine,
-            method=method,
+            method=form.method,
             display_name=None,
             input_form=InputForm.FILE,
             input_file=stored.id,
@@ -95,9 +102,9 @@ class TranslatedCreation:
             size_bytes=size_bytes,
             total=0,
             priority=0,
-            wire=wire,
+            wire=form.wire,
             wire_details=translated.details,
-            life=life,
+            life=form.life,
             key=key,
         )
         if translated.refusal is not None:

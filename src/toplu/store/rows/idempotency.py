@@ -1,4 +1,4 @@
-"""What idempotency keys have made; each function runs inside a transaction."""
+"""The things that idempotency keys have made; each function runs inside a transaction."""
 
 from datetime import datetime, timedelta
 
