@@ -43,13 +43,13 @@ class Candidate:
     model: str  # as the client asked for it, without `models/`
     engine: str
     method: Method
-    display_name: str | None
+    display_name: str | None = None
     input_form: InputForm
     input_file: str | None
     input_sha256: str
     size_bytes: int  # of the input
-    total: int  # requests; 0: not known before it is planned
-    priority: int
+    total: int = 0  # requests; 0: not known before it is planned
+    priority: int = 0
     retry_of: JobId | None = None
     wire: Wire = Wire.GEMINI
     wire_details: bytes | None = None
