@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from toplu.errors import ConfigurationError
+from toplu.settings.bounds import MIB
 from toplu.tables.table import Column, Kind, Row, TableError, check_names, text_of
 
 try:
@@ -18,6 +19,9 @@ except ImportError as error:
 
 ROWS_AT_A_TIME = 1024
 ROW_GROUP_ROWS = 16_384
+ROW_GROUP_BYTES = 8 * MIB  # of its cells, about
+NUMBER_BYTES = 32  # in a list, as Python has it
+READ_BYTES = MIB  # of a column at a time, however long its part of a row group is
 
 _TYPES = {
     Kind.TEXT: pa.string(),
@@ -60,7 +64,7 @@ class ParquetTable:
         """Yield rows of values."""
         number = 0
         try:
-            with pq.ParquetFile(self._path) as file:
+            with pq.ParquetFile(self._path, buffer_size=READ_BYTES) as file:
                 for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
                     columns = [_cells_of(column) for column in batch.columns]
                     for row in zip(*columns, strict=True):
@@ -81,12 +85,15 @@ class ParquetWriter:
         )
         self._writer = pq.ParquetWriter(file, self._schema)
         self._cells: list[list[Any]] = [[] for _ in columns]
+        self._held_bytes = 0
 
     def write(self, row: Row) -> None:
         """Write a row of as many cells as columns."""
         for column, cells, cell in zip(self._columns, self._cells, row, strict=True):
-            cells.append(_stored(column, cell))
-        if len(self._cells[0]) == ROW_GROUP_ROWS:
+            stored = _stored(column, cell)
+            cells.append(stored)
+            self._held_bytes += _size_of(stored)
+        if len(self._cells[0]) == ROW_GROUP_ROWS or self._held_bytes > ROW_GROUP_BYTES:
             self._write_group()
 
     def finish(self) -> None:
@@ -103,6 +110,7 @@ class ParquetWriter:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         for cells in self._cells:
             cells.clear()
+        self._held_bytes = 0
 
 
 def _column_of(field: Any) -> Column:
@@ -135,6 +143,17 @@ def _cells_of(column: Any) -> Sequence[Any]:
         cells: Sequence[Any] = column.to_pylist()
         return cells
     return [NativeCell(scalar) if scalar.is_valid else None for scalar in column]
+
+
+def _size_of(cell: Any) -> int:
+    """Return about how many bytes a cell takes."""
+    match cell:
+        case str() | bytes():
+            return len(cell)
+        case list() | dict():
+            return NUMBER_BYTES * len(cell)
+        case _:
+            return NUMBER_BYTES
 
 
 def _stored(column: Column, cell: Any) -> Any:

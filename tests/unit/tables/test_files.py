@@ -220,4 +220,8 @@ def test_many_rows_are_several_groups(tmp_path: Path) -> None:
     rows = [[n, [n / 2, 1.0]] for n in range(40_000)]
     path = written(tmp_path / "many.parquet", columns, rows)
     assert pq.ParquetFile(path).num_row_groups == 3
+    long = [[n, [0.0] * 1000] for n in range(600)]
+    path = written(tmp_path / "long.parquet", columns, long)
+    assert pq.ParquetFile(path).num_row_groups == 3
+    path = written(tmp_path / "many.parquet", columns, rows)
     assert read(path)[1] == rows
