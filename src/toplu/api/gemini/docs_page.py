@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from toplu.api.gemini import openapi_document
+from toplu.api.gemini import openapi_document, swagger_ui
 from toplu.api.http.responses import json_response
 
 DOCS_PAGE = """<!doctype html>
@@ -38,7 +38,7 @@ async def show_page(_request: Request) -> Response:
 
 def routes() -> list[Route | Mount]:
     """Return the routes of the document, the page and what the page loads."""
-    static = importlib.resources.files("swagger_ui") / "static"
+    static = importlib.resources.files(swagger_ui)
     return [
         Route("/openapi.json", show_document, methods=["GET"]),
         Route("/docs", show_page, methods=["GET"]),

@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from toplu.engines.onnx.model_file import FLOAT, INT64, graph, node, tensor, value_info, write_model
+
 # A graph that is written differently gets another number, and so another file.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 OPSET = 20
 IR_VERSION = 9
 MASKED = 1e9  # taken from the score of a padding token, whose weight is then zero
@@ -34,18 +36,17 @@ class EncoderShape(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_graph(weights: Path, config: Path, target: Path) -> None:
     """Write the graph with its weights to `target`, whole or not at all."""
-    import onnx
     from safetensors.numpy import load_file
 
     shape = msgspec.convert(json.loads(config.read_text("utf-8")), EncoderShape)
     if (shape.model_type, shape.hidden_act) != ("bert", "gelu"):
         raise ValueError(f"{config}: is {shape.model_type} with {shape.hidden_act}, not BERT")
-    model = _Graph(shape, load_file(weights)).finish()
+    pieces = _Graph(shape, load_file(weights)).finish()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
-            onnx.save_model(model, file)
+            write_model(file, pieces, ir_version=IR_VERSION, opset=OPSET)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(target)
@@ -59,31 +60,26 @@ class _Graph:
     def __init__(self, shape: EncoderShape, tensors: dict[str, Any]) -> None:
         self._shape = shape
         self._tensors = tensors
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self._nodes: list[bytes] = []
+        self._constants: list[bytes] = []
 
-    def finish(self) -> Any:
-        """Return the checked model."""
-        from onnx import TensorProto, checker, helper
-
-        mask = self._operator("Cast", "attention_mask", to=TensorProto.FLOAT)
+    def finish(self) -> list[bytes]:
+        """Return the pieces of the graph."""
+        mask = self._operator("Cast", "attention_mask", to=FLOAT)
         tokens = self._embed_tokens()
         padding = self._operator("Mul", self._operator("Sub", mask, self._number(1)), MASKED)
         padding = self._operator("Unsqueeze", padding, self._integers(1, 2))
         for layer in range(self._shape.num_hidden_layers):
             tokens = self._encode(tokens, padding, f"encoder.layer.{layer}")
         self._pool(tokens, mask)
-        ids = [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "tokens"])
-            for name in ("input_ids", "attention_mask")
-        ]
-        width = self._shape.hidden_size
-        out = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", width])
-        graph = helper.make_graph(self._nodes, "sentence-encoder", ids, [out], self._constants)
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        checker.check_model(model)
-        return model
+        ids = ("input_ids", "attention_mask")
+        return graph(
+            "sentence-encoder",
+            nodes=self._nodes,
+            constants=self._constants,
+            inputs=[value_info(name, INT64, ("texts", "tokens")) for name in ids],
+            outputs=[value_info("embedding", FLOAT, ("texts", self._shape.hidden_size))],
+        )
 
     def _embed_tokens(self) -> str:
         words = self._operator("Gather", self._weight("embeddings.word_embeddings"), "input_ids")
@@ -152,11 +148,9 @@ class _Graph:
         self, kind: str, *inputs: str | float, output: str | None = None, **attributes: Any
     ) -> str:
         """Add an operator; return the name of what comes out."""
-        from onnx import helper
-
         name = output or f"value{len(self._nodes)}"
         names = [put if isinstance(put, str) else self._number(put) for put in inputs]
-        self._nodes.append(helper.make_node(kind, names, [name], **attributes))
+        self._nodes.append(node(kind, names, name, attributes))
         return name
 
     def _weight(self, name: str) -> str:
@@ -173,9 +167,6 @@ class _Graph:
         return self._constant(np.array(values, np.int64))
 
     def _constant(self, value: Any) -> str:
-        import numpy as np
-        from onnx import numpy_helper
-
         name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._constants.append(tensor(name, value))
         return name
