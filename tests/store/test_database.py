@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from sqlalchemy import Connection, create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from support.fake_clock import NOON
+from support.full_disk import full_disk
 from support.waiting import PATIENCE_SECONDS
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
+from toplu.settings.bounds import KIB
 from toplu.store.rows import schema
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
@@ -241,3 +244,11 @@ async def test_only_what_is_synced_is_durable_at_once(database: Database) -> Non
     assert await database.write(level) == full
     assert await database.write(level, is_synced=False) == normal
     assert await database.write(level) == full
+
+
+async def test_a_full_disk_keeps_a_new_database_from_being_made(tmp_path: Path) -> None:
+    full = full_disk([os.getpid()], file_bytes_max=32 * KIB)
+    with full, pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        await Database.open(tmp_path / "toplu.db")
+    database = await Database.open(tmp_path / "toplu.db")
+    await database.close()

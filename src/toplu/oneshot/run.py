@@ -1,7 +1,8 @@
 """A run: the batch is found or made, followed to its end, and its results become the output.
 
-input ─▶ lines ─▶ upload ─▶ batch ─▶ … polls … ─▶ results ─▶ output
-└── of the same run already there: found by its name, and gone on with
+input ─▶ lines ─▶ upload ─▶ batch ─▶ polls ─▶ results ─▶ output
+
+Whoever comes after a kill finds the batch of the run by its name, and goes on behind it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from toplu.errors import Code, RequestError, TopluError, Unavailable
+from toplu.errors import Code, ConfigurationError, RequestError, TopluError, Unavailable
 from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Operation
 from toplu.oneshot.plan import RunPlan
 from toplu.oneshot.private_server import PrivateServer, open_private_server
@@ -180,15 +181,22 @@ class _Run:
     async def _write(self, calls: BatchCalls, batch: Operation | None) -> Tally:
         """Write the output; its rows come from the input once more."""
         self._progress.say("writing")
-        plan = self._plan
-        plan.mark.check()
-        with whole_file(plan.options.output, mode=plan.mode) as file:
-            output = plan.output(file, self._missing(batch))
-            if batch is not None:
-                async with calls.results(batch["name"]) as results:
-                    async for lines in results:
-                        await asyncio.to_thread(output.add, lines)
-            await asyncio.to_thread(output.finish)
+        self._plan.mark.check()
+        missing = self._missing(batch)
+        path = self._plan.options.output
+        try:
+            with whole_file(path, mode=self._plan.mode) as file:
+                output = self._plan.output(file, missing)
+                if batch is not None:
+                    async with calls.results(batch["name"]) as results:
+                        async for lines in results:
+                            await asyncio.to_thread(output.add, lines)
+                await asyncio.to_thread(output.finish)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{path}: cannot be written: {error.strerror or error}; the answers are kept, "
+                "start the same command again"
+            ) from error
         return output.tally
 
     def _missing(self, batch: Operation | None) -> RequestError:

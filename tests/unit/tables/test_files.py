@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,16 @@ def test_a_broken_parquet_file_is_refused_after_its_last_good_row(tmp_path: Path
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match="after row 0: cannot be read"):
         list(open_table(path).rows())
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "toplu.tables.parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for use in (check_written, open_table):
+        with pytest.raises(ConfigurationError, match=r"pip install 'toplu\[tables\]'"):
+            use(tmp_path / "a.parquet")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

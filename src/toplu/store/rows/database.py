@@ -45,9 +45,15 @@ class Database:
     async def open(cls, path: Path, *, upgrades: bool = True) -> "Database":
         """Open the file, made or brought up to date as needed; its folder must exist.
 
-        SchemaOlder: that was needed, and `upgrades` does not allow it.
+        SchemaOlder: that was needed, and `upgrades` does not allow it. OSError: the disk is full or
+        broken.
         """
-        return await asyncio.to_thread(cls._open, path, upgrades=upgrades)
+        try:
+            return await asyncio.to_thread(cls._open, path, upgrades=upgrades)
+        except OperationalError as error:
+            if (fault := disk_faults.of_sqlite(error.orig)) is None:
+                raise
+            raise fault from error
 
     @classmethod
     def _open(cls, path: Path, *, upgrades: bool = True) -> "Database":
