@@ -63,6 +63,33 @@ def test_a_batch_is_watched_to_its_end_and_its_results_and_receipt_are_fetched(
     assert receipt["balances"] is True
 
 
+def test_a_file_is_uploaded_in_pieces_and_becomes_a_batch_that_is_shown_and_deleted(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    long = "word " * 50_000  # a quarter of a megabyte each: the file takes three pieces
+    lines = [
+        json.dumps({"key": str(n), "request": question(n, long)["request"]}) for n in range(80)
+    ]
+    file.write_text("\n".join(lines))
+    created = toplu(server, "batches", "create", str(file), "--model", "gemini-2.5-flash")
+    name = created.stdout.strip()
+    shown = json.loads(toplu(server, "batches", "get", name, "--json").stdout)
+    assert shown["metadata"]["displayName"] == "questions.jsonl"
+    assert shown["metadata"]["inputConfig"]["fileName"].startswith("files/")
+    assert name in toplu(server, "batches", "get", name).stdout
+    listed = json.loads(toplu(server, "batches", "list", "--json").stdout)
+    assert name in [operation["name"] for operation in listed["operations"]]
+    toplu(server, "batches", "delete", name)
+    assert "not found" in toplu(server, "batches", "get", name, code=2).stderr
+
+
+def test_a_server_that_does_not_answer_is_exit_status_3(server: Server) -> None:
+    gone = toplu(server, "batches", "list", "--server", "http://127.0.0.1:9", code=3)
+    assert "127.0.0.1:9 does not answer" in gone.stderr
+    assert len(gone.stderr.splitlines()) == 1
+
+
 def test_a_batch_is_cancelled_and_its_rest_run_again(tmp_path: Path) -> None:
     # Two requests a second: nobody comes to the end of them.
     config = echo_model(delay_seconds=1.0, lanes=2)
@@ -92,7 +119,6 @@ def test_what_is_wrong_is_one_line(server: Server, tmp_path: Path) -> None:
         (["batches", "results", "../files/x"], {}, "not the name of a batch"),
         (["batches", "list"], {"GEMINI_API_KEY": ""}, "no key"),
         (["batches", "list", "--key-file", str(tmp_path / "none")], {}, "cannot be read"),
-        (["batches", "list"], {"TOPLU_URL": "http://127.0.0.1:9"}, "does not answer"),
     ):
         done = toplu(server, *words, code=2, **environment)
         assert told in done.stderr

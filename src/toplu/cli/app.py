@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from toplu.cli.lazy import LazyGroup
-from toplu.errors import ConfigurationError, TopluError, first_of
+from toplu.errors import ConfigurationError, TopluError, Unavailable, first_of
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -46,9 +46,15 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of the operator's is one line and exit status 2."""
+    """Run the command; an error of the operator's is one line and exit status 2.
+
+    Exit status 3: the server that was asked does not answer.
+    """
     try:
         app()
+    except* Unavailable as group:
+        sys.stderr.write(f"toplu: {first_of(group)}\n")
+        sys.exit(3)
     except* (ConfigurationError, TopluError) as group:
         sys.stderr.write(f"toplu: {first_of(group)}\n")
         sys.exit(2)

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, BinaryIO, TypeVar
+from urllib.parse import quote
 
 import typer
 
 from toplu.cli.client import DEFAULT_URL, Client, KeyFileOption, UrlOption
 from toplu.cli.tables import print_table
+from toplu.cli.upload import upload
 from toplu.cli.watch import COLUMNS, Operation, cells_of
 from toplu.cli.watch import watch as follow
 from toplu.errors import ConfigurationError
@@ -19,15 +21,61 @@ app = typer.Typer(
     help="Work with the batches of a running server.", no_args_is_help=True, rich_markup_mode=None
 )
 
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document, in the words of the API.")
+]
 NameArgument = Annotated[str, typer.Argument(help="The batch: batches/ID, or the ID alone.")]
 PAGES_MAX = 100
 T = TypeVar("T")
 
 
+@app.command()
+def create(
+    file: Annotated[Path, typer.Argument(help="JSON lines, each a request.")],
+    *,
+    model: Annotated[str, typer.Option(help="The model to ask, by a name that the server knows.")],
+    display_name: Annotated[str | None, typer.Option(help="What to call the batch.")] = None,
+    embed: Annotated[bool, typer.Option("--embed", help="The lines ask for embeddings.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Upload a file, make a batch of it, and print its name."""
+    method = "asyncBatchEmbedContent" if embed else "batchGenerateContent"
+
+    async def make(client: Client) -> str:
+        name = await upload(client, file, sent=_show_sent)
+        batch = {"displayName": display_name or file.name, "inputConfig": {"fileName": name}}
+        created = await client.call("POST", f"models/{quote(model)}:{method}", {"batch": batch})
+        return str(created["name"])
+
+    typer.echo(_with_client(url, key_file, make))
+
+
 @app.command("list")
-def list_batches(url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None) -> None:
+def list_batches(
+    url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
+) -> None:
     """Show the project's batches, newest first."""
-    print_table(COLUMNS, map(cells_of, _with_client(url, key_file, _all)))
+    found = _with_client(url, key_file, _all)
+    if as_json:
+        typer.echo(json.dumps({"operations": found}, indent=2, ensure_ascii=False))
+        return
+    print_table(COLUMNS, map(cells_of, found))
+
+
+@app.command()
+def get(
+    name: NameArgument,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one batch: how far it is, what it waits for, what it costs."""
+    found = _with_client(url, key_file, lambda client: client.call("GET", _path(name)))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    print_table(COLUMNS, [cells_of(found)])
 
 
 @app.command()
@@ -128,6 +176,23 @@ def cancel(
     path = _path(name)
     _with_client(url, key_file, lambda client: client.call("POST", f"{path}:cancel"))
     typer.echo(f"cancelled {path}")
+
+
+@app.command()
+def delete(
+    name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
+) -> None:
+    """Stop a batch and forget it, its results as well."""
+    path = _path(name)
+    _with_client(url, key_file, lambda client: client.call("DELETE", path))
+    typer.echo(f"deleted {path}")
+
+
+def _show_sent(sent: int, size: int) -> None:
+    """Say how far an upload is, to people alone."""
+    if sys.stderr.isatty():
+        end = "\n" if sent >= size else ""
+        sys.stderr.write(f"\ruploaded {sent / 1e6:.0f} of {size / 1e6:.0f} MB{end}")
 
 
 def _with_client(url: str, key_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -18,11 +19,21 @@ KEY_VARIABLES = ("TOPLU_KEY", "GEMINI_API_KEY")  # the first that is set
 CALL_SECONDS = 60.0
 HTTP_OK = 200
 
-UrlOption = Annotated[str, typer.Option(envvar="TOPLU_URL", help="Where the server is.")]
+UrlOption = Annotated[
+    str, typer.Option("--server", "--url", envvar="TOPLU_URL", help="Where the server is.")
+]
 KeyFileOption = Annotated[
     Path | None, typer.Option(help=f"A file with the API key; else {KEY_VARIABLES[0]} has it.")
 ]
 DEFAULT_URL = "http://127.0.0.1:8765"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The headers of an answer and its body, an empty object if it has none."""
+
+    headers: Mapping[str, str]
+    body: Any
 
 
 class Client:
@@ -49,6 +60,14 @@ class Client:
         async with self._answer(method, path, body) as answer:
             return await answer.json()
 
+    async def exchange(
+        self, method: str, path: str, *, headers: Mapping[str, str], **content: Any
+    ) -> Answer:
+        """Return the answer of a call below `/`, with these headers and `json` or `data`."""
+        async with self._ask(method, path, headers=headers, **content) as answer:
+            body = await answer.read()
+            return Answer(answer.headers, json.loads(body) if body else {})
+
     @asynccontextmanager
     async def lines(self, path: str) -> "AsyncIterator[aiohttp.ClientResponse]":
         """Yield an answer whose body is still to be read."""
@@ -59,11 +78,18 @@ class Client:
     async def _answer(
         self, method: str, path: str, body: Any
     ) -> "AsyncIterator[aiohttp.ClientResponse]":
+        async with self._ask(method, f"v1beta/{path}", json=body) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _ask(
+        self, method: str, path: str, **content: Any
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
         import aiohttp
 
         try:
             async with self._session.request(
-                method, f"{self._url}/v1beta/{path}", json=body, allow_redirects=False
+                method, f"{self._url}/{path}", allow_redirects=False, **content
             ) as answer:
                 if answer.status != HTTP_OK:
                     raise TopluError(_told(await answer.read(), answer.status))
