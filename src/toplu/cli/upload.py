@@ -30,6 +30,31 @@ async def upload(client: "Client", path: Path, *, sent: Callable[[int, int], Non
 async def _send(
     client: "Client", name: str, file: Any, size: int, sent: Callable[[int, int], None]
 ) -> str:
+    session = await _start(client, name, size)
+    offset, tries = 0, 0
+    while True:
+        file.seek(offset)
+        piece = file.read(PIECE_BYTES)
+        ends = offset + len(piece) >= size
+        command = "upload, finalize" if ends else "upload"
+        headers = {"X-Goog-Upload-Offset": str(offset), "X-Goog-Upload-Command": command}
+        try:
+            answer = await client.exchange("POST", session, headers=headers, data=piece)
+        except Unavailable:
+            tries += 1
+            if tries == TRIES_MAX:
+                raise
+            offset = await _received(client, session, offset)
+            continue
+        tries = 0
+        offset += len(piece)
+        sent(offset, size)
+        if ends:
+            return str(answer.body["file"]["name"])
+
+
+async def _start(client: "Client", name: str, size: int) -> str:
+    """Return the path of a new session."""
     started = await client.exchange(
         "POST",
         "upload/v1beta/files",
@@ -42,33 +67,7 @@ async def _send(
         json={"file": {"displayName": name}},
     )
     # The session's own part of the address: the server may be known by another name out there.
-    session = "upload/v1beta/files?" + started.headers["X-Goog-Upload-URL"].partition("?")[2]
-    offset, tries = 0, 0
-    while True:
-        file.seek(offset)
-        piece = file.read(PIECE_BYTES)
-        ends = offset + len(piece) >= size
-        try:
-            answer = await client.exchange(
-                "POST",
-                session,
-                headers={
-                    "X-Goog-Upload-Offset": str(offset),
-                    "X-Goog-Upload-Command": "upload, finalize" if ends else "upload",
-                },
-                data=piece,
-            )
-        except Unavailable:
-            tries += 1
-            if tries == TRIES_MAX:
-                raise
-            offset = await _received(client, session, offset)
-            continue
-        tries = 0
-        offset += len(piece)
-        sent(offset, size)
-        if ends:
-            return str(answer.body["file"]["name"])
+    return "upload/v1beta/files?" + started.headers["X-Goog-Upload-URL"].partition("?")[2]
 
 
 async def _received(client: "Client", session: str, offset: int) -> int:
