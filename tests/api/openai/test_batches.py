@@ -24,7 +24,7 @@ from support.api.openai_batches import (
     upload,
 )
 from support.api.openai_calls import CHAT_MODEL, openai_client, strictly, user
-from support.clients import sdk_client
+from support.clients import http_client, sdk_client
 from support.fake_clock import FakeClock
 from toplu.settings.server import DEFAULT_MODEL, Settings
 
@@ -177,6 +177,27 @@ def test_results_so_far_a_receipt_and_a_retry_are_beyond_openais_api(
     again = finish(sdk, sdk.batches.retrieve(retried["id"]))
     assert retried["toplu"]["retry_of"] == done.id
     assert [line["custom_id"] for line in lines_of(sdk, again.error_file_id)] == ["bad"]
+
+
+def test_a_line_with_several_texts_is_not_run_again_in_parts(
+    sdk: Any, http: httpx.Client, server: LocalServer
+) -> None:
+    lines = [embedding_line("c", ["one", "two"]), embedding_line("bad", [])]
+    done = finish(sdk, create(sdk, lines, EMBEDDINGS))
+    reply = http.post(f"/batches/{done.id}/retry")
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "batch_id")
+    with http_client(server.url) as google:
+        name = f"batches/{done.id.removeprefix('batch_')}"
+        assert google.get(f"/v1beta/{name}").json()["done"] is True
+        refused = google.post(f"/v1beta/{name}:retry")
+        assert refused.json()["error"]["status"] == "FAILED_PRECONDITION"
+
+
+def test_the_results_of_the_other_form_are_no_files_here(sdk: Any) -> None:
+    done = finish(sdk, create(sdk, [chat_line("c", "x")]))
+    assert not [file.id for file in sdk.files.list() if file.id.startswith("file-batch-")]
+    with pytest.raises(openai.NotFoundError):
+        sdk.files.retrieve(f"file-batch-{done.id.removeprefix('batch_')}")
 
 
 @pytest.mark.parametrize(

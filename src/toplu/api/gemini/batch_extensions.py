@@ -17,7 +17,8 @@ from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.schedule.wait_reason import WaitReasons
-from toplu.job import JobId, Method
+from toplu.errors import FailedPrecondition
+from toplu.job import JobId, Method, Wire
 from toplu.settings.server import Settings
 from toplu.wire.gemini.batch import RetryBatchRequest
 
@@ -77,6 +78,8 @@ class BatchExtensionsApi:
         style = state_style_of(call, default=self._settings.state_style)
         body = await call.read(RetryBatchRequest, self._settings.inline_bytes_max)
         job = await self._lookup.find(call.project, JobId(call.path("batch")))
+        if job.wire is not Wire.GEMINI:
+            raise FailedPrecondition(f"batches/{job.id} is run again by the API that made it.")
         model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
         retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
         return await json_response(

@@ -162,7 +162,14 @@ class OpenaiBatches:
     async def retry(self, call: Call) -> Response:
         """Make a batch of the lines that failed or were not reached."""
         job = await self._find(call, call.path("batch"))
-        model = self._models.require(job.model, BY_URL[details_of(job).endpoint].method)
+        details = details_of(job)
+        if job.counts.total not in (0, details.lines):
+            raise InvalidParameter(
+                "batch_id",
+                "A batch whose lines have several texts cannot be run again: a part of a line may "
+                "have its vectors. Make a batch of the lines in its error file.",
+            )
+        model = self._models.require(job.model, BY_URL[details.endpoint].method)
         retry = await self._parts.retry.create(job, engine=model.name, display_name=None)
         return await self._respond(call, retry)
 

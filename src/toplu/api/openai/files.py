@@ -16,7 +16,7 @@ from toplu.api.openai.gate import PREFIX, OpenaiGate
 from toplu.api.openai.output_files import OutputFiles
 from toplu.api.openai.paging import page_of
 from toplu.errors import Cancelled, InvalidArgument, NotFound, PermissionDenied
-from toplu.files.library import Library, StoredFile
+from toplu.files.library import FileSource, Library, StoredFile
 from toplu.files.metadata import FileTerms
 from toplu.files.uploads import Uploads
 from toplu.idempotency import AlreadyCreated, Creation
@@ -86,7 +86,8 @@ class OpenaiFiles:
         query = call.request.query_params
         purpose = query.get("purpose")
         files, _ = await self._library.page(call.project, size=PAGE_SIZE)
-        found = [file_object(file) for file in files]
+        # What a batch was answered with has another form here, under another id.
+        found = [file_object(file) for file in files if file.source is FileSource.UPLOADED]
         if query.get("order") == "asc":
             found.reverse()
         wanted = [file for file in found if purpose in (None, file.purpose)]
@@ -141,7 +142,9 @@ async def find_stored(
     """Return the uploaded file of the id, or raise NotFound."""
     if file_id.startswith(ID_PREFIX):
         try:
-            return await library.get(call.project, file_id.removeprefix(ID_PREFIX))
+            stored = await library.get(call.project, file_id.removeprefix(ID_PREFIX))
+            if stored.source is FileSource.UPLOADED:
+                return stored
         except (PermissionDenied, InvalidArgument):
             pass  # of another project, of nobody, or no id at all: none is a file here
     raise FileNotFound(param, f"No such File object: {file_id}", reason="file_not_found")

@@ -44,6 +44,10 @@ class _Result(msgspec.Struct, kw_only=True):
     error: RequestError | None = None
 
     @property
+    def is_unreached(self) -> bool:
+        return self.response is None and self.error is None
+
+    @property
     def kept(self) -> LineForm:
         return msgspec.json.decode(self.metadata[METADATA], type=LineForm)
 
@@ -59,27 +63,31 @@ class OutputForm:
         self._endpoint: Endpoint = BY_URL[details_of(job).endpoint]
         self._created = int(job.created.timestamp())
         self._count = 0
-        self._gathered: list[_Result] = []  # of one line with several texts
+        self._gathered: list[_Result] = []  # of one line with several texts, those so far
 
     def write(self, result: bytes) -> Iterator[RenderedLine]:
-        """Yield the line, once the last of its results is here."""
-        read = _decoder.decode(result)
-        kept = read.kept
-        if kept.form.part == 0:
-            self._gathered = []
-        self._gathered.append(read)
-        if kept.form.part + 1 == kept.form.parts:
-            yield self._answered(self._gathered, kept)
+        """Yield the line, once the last of its results is here.
+
+        A line that lacks one yields nothing: among the results so far there are gaps.
+        """
+        return self._gather(_decoder.decode(result))
 
     def write_unreached(self, line: bytes) -> Iterator[RenderedLine]:
         """Yield the line that says why there is no response."""
-        read = _decoder.decode(line)
-        if read.kept.form.part == 0:
-            yield self._failed(read.key, None, REASONS[self._job.state])
-            self._gathered = []
+        return self._gather(_decoder.decode(line))
 
-    def _answered(self, results: list[_Result], kept: LineForm) -> RenderedLine:
+    def _gather(self, result: _Result) -> Iterator[RenderedLine]:
+        form = result.kept.form
+        if form.part == 0:
+            self._gathered = []
+        self._gathered.append(result)
+        if form.part + 1 == form.parts == len(self._gathered):
+            yield self._outcome(self._gathered, result.kept)
+
+    def _outcome(self, results: list[_Result], kept: LineForm) -> RenderedLine:
         key = results[0].key
+        if any(result.is_unreached for result in results):
+            return self._failed(key, None, REASONS[self._job.state])
         if kept.error is not None:
             return self._failed(key, self._response(kept.status, kept.error), None)
         failed = next((each.error for each in results if each.error is not None), None)
@@ -87,9 +95,6 @@ class OutputForm:
             failure = failure_of_request(failed)
             return self._failed(key, self._response(failure.status, failure.body), None)
         responses = [each.response for each in results if each.response is not None]
-        if len(responses) < kept.form.parts:
-            # Of the texts of the line some have a vector and others were not reached.
-            return self._failed(key, None, REASONS[self._job.state])
         body = self._endpoint.write(responses, kept.form, self._created)
         written = self._line(key, self._response(OK, body), None)
         return RenderedLine(RenderedFile.OUTPUT, written)
