@@ -22,14 +22,13 @@ from toplu.api.openai.translation.asked import Asked
 from toplu.clock import Clock
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.work import Answer, ChunkListener, Stream
+from toplu.fleet.work import Answer, Answered, ChunkListener, Stream
 from toplu.job import Method
-from toplu.money import Usage
+from toplu.money import Usage, total
 from toplu.settings.server import Settings
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.message import Response as CoreResponse
-from toplu.wire.gemini.token_usage import usage_of
 from toplu.wire.openai.message import FreeForm, UnsupportedParameter
 
 
@@ -76,24 +75,25 @@ class OpenaiModelCalls:
         if asked.streams:
             return await self._stream(endpoint, made)
         work = self._embed if endpoint.method is Method.EMBED else self._generate
-        responses = await made.metered(
+        answered = await made.metered(
             partial(work, made), _usage_of_all, requests=len(asked.requests)
         )
-        answer = endpoint.write([_in_json(each) for each in responses], asked.form, self._now())
-        return await made.respond(answer)
+        responses = [_in_json(each.response) for each in answered]
+        return await made.respond(endpoint.write(responses, asked.form, self._now()))
 
-    async def _generate(self, made: ModelCall[Asked]) -> list[CoreResponse]:
+    async def _generate(self, made: ModelCall[Asked]) -> list[Answered]:
         (request,) = made.body.requests
         assert isinstance(request, GenerateContentRequest), "its endpoint generates"
         project = made.call.project
         work = Answer(
             request=request, resolve=self._attachments.of_project(project), project=project
         )
-        return [(await self._fleet.pool(made.model.name).run(work)).response]
+        return [await self._fleet.pool(made.model.name).run(work)]
 
-    async def _embed(self, made: ModelCall[Asked]) -> list[CoreResponse]:
+    async def _embed(self, made: ModelCall[Asked]) -> list[Answered]:
         requests = [each for each in made.body.requests if isinstance(each, EmbedContentRequest)]
-        return [*await self._fleet.embedding_pool(made.model.name).answer_all(requests)]
+        responses = await self._fleet.embedding_pool(made.model.name).answer_all(requests)
+        return [Answered.of(response) for response in responses]
 
     async def _stream(self, endpoint: Endpoint, made: ModelCall[Asked]) -> Response:
         if endpoint.chunks is None:
@@ -135,8 +135,8 @@ class OpenaiModelCalls:
         return int(self._clock.now().timestamp())
 
 
-def _usage_of_all(responses: list[CoreResponse]) -> Usage:
-    return sum(map(usage_of, responses), Usage())
+def _usage_of_all(answered: list[Answered]) -> Usage:
+    return total(each.usage for each in answered)
 
 
 def _in_json(response: CoreResponse) -> FreeForm:
