@@ -1,4 +1,4 @@
-"""What a call and a line cost is the same at both APIs; a batch costs half."""
+"""The price of a call and of a line is the same at both APIs; a batch costs half."""
 
 import contextlib
 
