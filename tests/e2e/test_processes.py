@@ -17,6 +17,7 @@ from support.jobs import (
     check_every_request_has_one_outcome,
     create_job,
     executions,
+    greedy_question,
     operation_of,
     question,
     results_of,
@@ -59,6 +60,22 @@ def test_any_number_of_workers_does_the_work(tmp_path: Path, workers: int) -> No
         assert len({event.get("process") for event in started}) == max(workers, 1)
         receipt = server.call("GET", f"/v1beta/{name}:receipt").json()
         assert receipt["balances"]
+
+
+def test_identical_requests_run_once_over_two_workers(tmp_path: Path) -> None:
+    config = echo_model(replicas=2, lanes=2, delay_seconds=0.01)
+    settings = {"workers": 2, "log_level": "debug", "shard_requests_max": 16}
+    with started_server(tmp_path, config=config, **settings) as server:
+        # Eight of each text, and none beside another of its like.
+        texts = [f"This is question {index % 50}." for index in range(REQUESTS)]
+        lines = [greedy_question(0, text) | {"key": str(key)} for key, text in enumerate(texts)]
+        name = create_job(server, lines)
+        results = results_of(server, name)
+        assert [result["key"] for result in results] == [str(key) for key in range(REQUESTS)]
+        assert [text_of(result) for result in results] == texts
+        assert len(executions(server, name)) == len(set(texts))
+        started = server.events("request_started")
+        assert len({event["process"] for event in started}) == 2
 
 
 def test_a_killed_worker_is_back_and_its_batch_goes_on(tmp_path: Path) -> None:
