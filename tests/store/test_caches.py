@@ -61,8 +61,8 @@ async def test_only_living_caches_count(caches: CacheRows) -> None:
     with pytest.raises(ResourceExhausted):
         await caches.create(a_cache("three"), b"", 2)
     with pytest.raises(ResourceExhausted):
-        await caches.check_room(PROJECT, NOON, 2)
-    await caches.check_room(OTHER, NOON, 2)
+        await caches.check(PROJECT, NOON, 2)
+    await caches.check(OTHER, NOON, 2)
     later = a_cache("three", created=NOON + HOUR, expires=NOON + 2 * HOUR)
     await caches.create(later, b"", 2)
     assert await caches.find(PROJECT, "three") == later

@@ -96,7 +96,7 @@ class MultipartReader:
             if part.is_complete:
                 return
             if not await self.feed():
-                raise InvalidArgument("The multipart body ends within a part.")
+                raise InvalidArgument("The multipart body ends before the last of its parts does.")
 
     def is_bounded(self, part: Part) -> bool:
         """Return whether the part is one that is held as a whole."""
