@@ -160,6 +160,7 @@ REAL_CASES = [
 
 
 @pytest.mark.model
+@pytest.mark.system
 def test_a_seed_decides_the_answer_whichever_way_the_request_comes(tmp_path: Path) -> None:
     model = msgspec.structs.replace(DEFAULT_MODEL, lanes=1, threads=1, output_tokens_max=16)
     with (

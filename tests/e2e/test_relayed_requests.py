@@ -257,6 +257,7 @@ def test_a_batch_reads_files_of_its_project(pair: Pair) -> None:
     assert refused["error"]["code"] == 7
 
 
+@pytest.mark.system
 def test_a_killed_upstream_costs_no_line_its_answer(pair: Pair) -> None:
     lines = [greedy_question(index, "Count from one to a hundred.") for index in range(REQUESTS)]
     name = create_job(pair.front, lines)

@@ -34,6 +34,7 @@ def not_ready(server: Server) -> bool:
     return True
 
 
+@pytest.mark.system
 def test_a_killed_server_costs_no_line_its_answer(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(KEY)

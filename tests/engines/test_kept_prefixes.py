@@ -115,6 +115,7 @@ def distance(one: Generation, other: Generation) -> float:
     return max(abs(first[token] - second[token]) for token in first.keys() & second.keys())
 
 
+@pytest.mark.system
 async def test_requests_on_every_lane_at_once_compute_a_prefix_once(
     engine: LlamaCppEngine,
 ) -> None:
