@@ -46,12 +46,21 @@ def test_one_answers_and_one_works(tmp_path: Path) -> None:
         assert server.call("POST", f"{FLASH}:generateContent", ASKED).status == 200
 
 
+def wait_for_workers(server: Server, count: int) -> None:
+    def are_ready() -> bool:
+        names = {event["name"] for event in server.events("process_ready")}
+        return {f"worker-{number}" for number in range(1, count + 1)} <= names
+
+    server.wait_until(are_ready, PATIENCE_SECONDS, "all workers")
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_any_number_of_workers_does_the_work(tmp_path: Path, workers: int) -> None:
-    config = echo_model(replicas=2, lanes=2, delay_seconds=0.01)
+    config = echo_model(replicas=2, lanes=2, delay_seconds=0.03)
     settings = {"workers": workers, "log_level": "debug", "shard_requests_max": 16}
     with started_server(tmp_path, config=config, **settings) as server:
         assert len(server.processes("worker")) == workers
+        wait_for_workers(server, workers)
         name = create_job(server, [question(index) for index in range(REQUESTS)])
         results = results_of(server, name)
         check_every_request_has_one_outcome(results, REQUESTS)
@@ -63,11 +72,13 @@ def test_any_number_of_workers_does_the_work(tmp_path: Path, workers: int) -> No
 
 
 def test_identical_requests_run_once_over_two_workers(tmp_path: Path) -> None:
-    config = echo_model(replicas=2, lanes=2, delay_seconds=0.01)
-    settings = {"workers": 2, "log_level": "debug", "shard_requests_max": 16}
+    # So slow that one worker alone would need five seconds: a busy machine lets both begin.
+    config = echo_model(replicas=2, lanes=2, delay_seconds=0.1)
+    settings = {"workers": 2, "log_level": "debug", "shard_requests_max": 4}
     with started_server(tmp_path, config=config, **settings) as server:
-        # Eight of each text, and none beside another of its like.
-        texts = [f"This is question {index % 50}." for index in range(REQUESTS)]
+        wait_for_workers(server, 2)
+        # Four of each text, and none beside another of its like.
+        texts = [f"This is question {index % 100}." for index in range(REQUESTS)]
         lines = [greedy_question(0, text) | {"key": str(key)} for key, text in enumerate(texts)]
         name = create_job(server, lines)
         results = results_of(server, name)
