@@ -42,6 +42,7 @@ class ChildPipes(asyncio.SubprocessProtocol):
 
 
 Pipes = TypeVar("Pipes", bound=ChildPipes)
+T = TypeVar("T")
 
 
 class ChildProcess(Generic[Pipes]):
@@ -151,6 +152,22 @@ async def ask_child(
     finally:
         await child.stop()
     return Answer(bytes(pipes.output), child.last_words)
+
+
+class ChildEnded(Exception):
+    """The child ended without an answer: it was killed, say. It may be asked again."""
+
+
+async def ask_child_for(
+    module: str, order: msgspec.Struct, answer_type: type[T], *, bytes_max: int
+) -> T:
+    """Return what the module answers in JSON; no child outlives the call. Raises ChildEnded."""
+    answer = await ask_child(module, order, bytes_max=bytes_max)
+    try:
+        return msgspec.json.decode(answer.output, type=answer_type)
+    except msgspec.DecodeError as error:
+        last_line = "".join(answer.last_words.splitlines()[-1:])
+        raise ChildEnded(last_line or f"{module} ended without an answer.") from error
 
 
 def exit_with_parent() -> threading.Thread:

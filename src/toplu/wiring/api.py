@@ -59,7 +59,7 @@ class Api:
 
     def _routes(self) -> list[BaseRoute]:
         parts, gate = self._parts, self._gate
-        calls = ForwardedCalls(settings=parts.settings, names=self._names, doors=self._doors)
+        calls = self._calls()
         uploads = UploadsApi(
             settings=parts.settings, uploads=self._jobs.uploads, library=parts.library, gate=gate
         )
@@ -76,10 +76,14 @@ class Api:
             *FilesApi(settings=parts.settings, library=parts.library).routes(gate),
         ]
 
+    def _calls(self) -> ForwardedCalls:
+        return ForwardedCalls(settings=self._parts.settings, names=self._names, doors=self._doors)
+
     def _batches(self) -> BatchesApi:
         return BatchesApi(
             settings=self._parts.settings,
             names=self._names,
+            calls=self._calls(),
             creation=self._jobs.creation,
             lookup=self._jobs.lookup,
             cancellation=self._jobs.cancellation,

@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp
 
 from toplu.api.app import build_router
+from toplu.api.gemini.batch_validation import BatchValidationApi
 from toplu.api.gemini.cache_creation import CacheCreationApi
 from toplu.api.gemini.embed import EmbedApi
 from toplu.api.gemini.generate import GenerateApi
@@ -15,6 +16,10 @@ from toplu.api.openai.dispatch import WireDispatch
 from toplu.api.openai.gate import OpenaiGate
 from toplu.api.openai.model_calls import OpenaiModelCalls
 from toplu.api.openai.models import OpenaiModels
+from toplu.batch.dry_run.dry_run import DryRun
+from toplu.batch.dry_run.token_sample import TokenSampler
+from toplu.batch.jobs.input import JobInputs
+from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.caches.keeper import CacheKeeper
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
@@ -53,10 +58,38 @@ def build_door(
         *generate.routes(gate),
         *EmbedApi(calls=calls, fleet=fleet).routes(gate),
         *CacheCreationApi(calls=calls, caches=caches, library=parts.caches).routes(gate),
+        *BatchValidationApi(
+            settings=settings,
+            names=names,
+            dry_run=_dry_run(parts, fleet, attachments, caches),
+        ).routes(gate),
     ]
     return WireDispatch(
         gemini=build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max),
         openai=_openai(parts, calls, names, fleet, attachments),
+    )
+
+
+def _dry_run(
+    parts: SharedParts, fleet: Fleet, attachments: Attachments, caches: CacheKeeper
+) -> DryRun:
+    """Return it; it knows of other jobs from rows alone."""
+    settings, storage = parts.settings, parts.storage
+    return DryRun(
+        settings=settings,
+        inputs=JobInputs(settings=settings, library=parts.library, blobs=storage.blobs),
+        blobs=storage.blobs,
+        jobs=storage.jobs,
+        wait_reasons=WaitReasons(
+            settings=settings,
+            clock=parts.clock,
+            jobs=storage.jobs,
+            roster=parts.roster,
+            weight_of=parts.quotas.weight_of,
+        ),
+        sampler=TokenSampler(
+            fleet=fleet, attachments=attachments, caches=caches, blobs=storage.blobs
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Self
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
+from toplu.batch.jobs.input import JobInputs
 from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.jobs.translated import TranslatedCreation
 from toplu.batch.jobs.update import JobUpdate
@@ -51,9 +52,7 @@ class JobParts:
         return cls(
             lookup=lookup,
             creation=JobCreation(
-                settings=settings,
-                library=parts.library,
-                blobs=storage.blobs,
+                inputs=JobInputs(settings=settings, library=parts.library, blobs=storage.blobs),
                 admission=admission,
             ),
             translated=TranslatedCreation(

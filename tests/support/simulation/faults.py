@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from support.fake_clock import NOON
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
-from toplu.batch.plan.ordering_process import OrderingFailed
+from toplu.child_process import ChildEnded
 from toplu.engines.echo.engine import EchoEngine
 from toplu.engines.generation import Generation, Listener
 from toplu.engines.prompt import Prompt
@@ -185,7 +185,7 @@ class FaultyDatabase(Database):
 async def planned_in_loop(weather: Weather, task: OrderingTask) -> OrderingAnswer:
     """Order a job as the child process does, at a moment that the loop decides."""
     if weather.strikes("child_crash"):
-        raise OrderingFailed("The planning process ended.")
+        raise ChildEnded("The planning process ended.")
     if weather.strikes("child_slow"):
         await asyncio.sleep(SLOW_CHILD_SECONDS)
     return await asyncio.to_thread(plan_input, task)

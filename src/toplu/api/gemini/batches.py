@@ -7,10 +7,12 @@ served for GET as well as for POST.
 from starlette.responses import Response
 from starlette.routing import Route
 
+from toplu.api.gemini.forwarded_calls import ForwardedCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.operations import StateStyle, operation_of, resource_of
 from toplu.api.gemini.state_style import state_style_of
 from toplu.api.gemini.update_mask import UPDATE_QUERY, masked
+from toplu.api.gemini.validate_only import VALIDATE_QUERY, batch_of, validates_only
 from toplu.api.http.gate import Call, Endpoint, Gate, decode, read_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
@@ -20,7 +22,7 @@ from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.update import WRITABLE, JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.schedule.wait_reason import WaitReasons
-from toplu.errors import InvalidArgument, Unimplemented
+from toplu.errors import Unimplemented
 from toplu.idempotency import AlreadyCreated, Creation
 from toplu.job import InputForm, Job, JobId, JobState
 from toplu.settings.server import Settings
@@ -45,6 +47,7 @@ class BatchesApi:
         *,
         settings: Settings,
         names: ModelNames,
+        calls: ForwardedCalls,
         creation: JobCreation,
         lookup: Lookup,
         cancellation: JobCancellation,
@@ -53,6 +56,7 @@ class BatchesApi:
     ) -> None:
         self._settings = settings
         self._names = names
+        self._calls = calls
         self._creation = creation
         self._lookup = lookup
         self._cancellation = cancellation
@@ -65,12 +69,12 @@ class BatchesApi:
         return [
             Route(
                 "/{version:version}/models/{model}:batchGenerateContent",
-                gate.endpoint(self.create),
+                gate.endpoint(self.create, query=VALIDATE_QUERY),
                 methods=["POST"],
             ),
             Route(
                 "/{version:version}/models/{model}:asyncBatchEmbedContent",
-                gate.endpoint(self.create_of_embeddings),
+                gate.endpoint(self.create_of_embeddings, query=VALIDATE_QUERY),
                 methods=["POST"],
             ),
             Route(
@@ -111,17 +115,18 @@ class BatchesApi:
         body_type: type[BatchGenerateContentRequest] | type[AsyncBatchEmbedContentRequest],
         mend: Mend | None = None,
     ) -> Response:
+        if validates_only(call.request):
+            return await self._calls.forward(method, call)
         name = call.path("model")
         model = self._names.require(name, version=call.version, method=method)
         style = state_style_of(call, default=self._settings.state_style)
         raw = await read_body(call.request, self._settings.inline_bytes_max)
         body = await decode(body_type, raw, mend)
-        if body.batch is None:
-            raise InvalidArgument(f"* {body_type.__name__}.batch: batch is not specified\n")
+        batch = batch_of(body)
         key = key_of(call, Creation.BATCH, raw)
         try:
             job = await self._creation.create(
-                project=call.project, model=name, engine=model.name, batch=body.batch, key=key
+                project=call.project, model=name, engine=model.name, batch=batch, key=key
             )
         except AlreadyCreated as before:
             job = await self._lookup.find(call.project, JobId(before.resource))

@@ -16,6 +16,7 @@ from toplu.wire.gemini.batch import (
     Operation,
     RetryBatchRequest,
 )
+from toplu.wire.gemini.batch_validation import BatchValidation
 from toplu.wire.gemini.cached_content import CachedContent, ListCachedContentsResponse
 from toplu.wire.gemini.content import (
     CountTokensRequest,
@@ -44,6 +45,7 @@ class Operated:
     summary: str
     takes: Any = None
     gives: Any = None
+    dry_gives: Any = None  # with validateOnly
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     fails: tuple[int, ...] = ()  # beside ALWAYS_FAILS
@@ -84,7 +86,7 @@ FAILURES = {
 }
 ALWAYS_FAILS = (400, 403, 404, 500)
 ANSWERING = (429, 501, 503, 504)  # what else an answer of a model may fail with
-CREATING = (429, 501)
+CREATING = (429, 501, 503, 504)
 UPLOADING = (409, 429)
 
 CALLS = (
@@ -125,6 +127,8 @@ CALLS = (
         "Create a batch, from requests in the body or from an uploaded JSONL file.",
         takes=BatchGenerateContentRequest,
         gives=Operation,
+        dry_gives=BatchValidation,
+        query=("validateOnly",),
         headers=STYLE,
         fails=CREATING,
     ),
@@ -150,6 +154,8 @@ CALLS = (
         "Create a batch of embeddings, from requests in the body or from an uploaded JSONL file.",
         takes=AsyncBatchEmbedContentRequest,
         gives=Operation,
+        dry_gives=BatchValidation,
+        query=("validateOnly",),
         headers=STYLE,
         fails=CREATING,
     ),

@@ -20,6 +20,7 @@ NOTHING = {"schema": {"type": "object"}}
 # What is known of parameters beyond that they are text.
 PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
     "version": {"enum": VERSIONS},
+    "validateOnly": {"type": "boolean"},
     "pageSize": {"type": "integer", "minimum": 0},
     STATE_STYLE_HEADER: {"enum": sorted(STYLES)},
     "alt": {"enum": ["json", "sse"]},
@@ -35,7 +36,10 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
 def document() -> dict[str, Any]:
     """Return the document."""
     types = [ErrorBody] + [
-        kind for call in CALLS for kind in (call.takes, call.gives) if kind is not None
+        kind
+        for call in CALLS
+        for kind in (call.takes, call.gives, call.dry_gives)
+        if kind is not None
     ]
     _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
@@ -104,6 +108,8 @@ def _given(call: Operated) -> dict[str, Any]:
     if call.gives is None:
         return {JSON: NOTHING}
     given = _reference(call.gives)
+    if call.dry_gives is not None:
+        given = {"anyOf": [given, _reference(call.dry_gives)]}
     if call.streams:
         # What fails after the first chunk is the last one.
         chunk = {"anyOf": [given, _reference(ErrorBody)]}

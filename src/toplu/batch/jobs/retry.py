@@ -11,7 +11,7 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
-from toplu.batch.jobs.create import check_display_name
+from toplu.batch.jobs.input import check_display_name
 from toplu.batch.line_reader import span_groups
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally

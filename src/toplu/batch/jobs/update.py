@@ -2,7 +2,7 @@
 
 import structlog
 
-from toplu.batch.jobs.create import AnyBatch, check_display_name, method_of
+from toplu.batch.jobs.input import AnyBatch, check_display_name, method_of
 from toplu.batch.lookup import MISSING
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, NotFound, Unimplemented

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from toplu.batch.line_formats import FORMS
+from toplu.batch.line_formats import FORMS, check_line_model
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.executors import Executor
 from toplu.disk_faults import is_disk_fault
@@ -170,12 +170,11 @@ class RequestRunner:
 
 
 def _model_fault(model: str | None, job: Job, line: RequestLine) -> RequestError | None:
-    if model is None or model.removeprefix("models/") == job.model:
-        return None
-    return InvalidArgument(
-        f"Error on line {line.number}: model {model} is not the model of the batch, "
-        f"models/{job.model}"
-    ).as_request_error()
+    try:
+        check_line_model(model, job.model, line.number)
+    except InvalidArgument as error:
+        return error.as_request_error()
+    return None
 
 
 def _record(read: _Read, outcome: Answered | RequestError) -> Record:

@@ -91,6 +91,15 @@ class Expectations:
         everybody = sum(self._known.values(), Experience())
         self._engine = NOTHING_KNOWN.knowing(everybody, GUESS_COUNTS_AS)
 
+    @property
+    def answers(self) -> int:
+        """Return how many answers all of it stands on; see `Experience.remembered`."""
+        return sum(known.answers for known in self._known.values())
+
+    def answers_of(self, project: ProjectId) -> int:
+        """Return how many of them are the project's."""
+        return self._known.get(project, Experience()).answers
+
     def of(self, project: ProjectId) -> Foreseen:
         """Return what a request of the project is expected to be like."""
         return self._engine.knowing(self._known.get(project, Experience()), JOBS_COUNT_AS)

@@ -61,7 +61,7 @@ class WaitReasons:
         """Return the status of the job, or None if it is final."""
         if job.is_final:
             return None
-        queue = await self._queue(job.engine)
+        queue = await self.queue(job.engine)
         if queue.find(job.id) is None:
             queue = queue.with_job(self._newcomer(job))
         present = await self._roster.present()
@@ -72,7 +72,8 @@ class WaitReasons:
         )
         return wait_status(job, queue, conditions)
 
-    async def _queue(self, engine: str) -> Queue:
+    async def queue(self, engine: str) -> Queue:
+        """Return the unfinished jobs of the engine, as they were within the last second."""
         async with self._reading[engine]:
             now = self._clock.now()
             known = self._queues.get(engine)

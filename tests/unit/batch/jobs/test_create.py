@@ -8,6 +8,7 @@ import pytest
 from support.batch.batch_world import PROJECT, BatchWorld
 from toplu.batch import paths
 from toplu.batch.jobs.create import JobCreation
+from toplu.batch.jobs.input import JobInputs
 from toplu.batch.lookup import Lookup
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
@@ -37,9 +38,8 @@ def library_of(world: BatchWorld, folder: Path) -> Library:
 
 
 async def create(world: BatchWorld, library: Library, given: InputConfig) -> Job:
-    creation = JobCreation(
-        settings=world.settings, library=library, blobs=world.blobs, admission=world.admission()
-    )
+    inputs = JobInputs(settings=world.settings, library=library, blobs=world.blobs)
+    creation = JobCreation(inputs=inputs, admission=world.admission())
     batch = GenerateContentBatch(input_config=given)
     return await creation.create(
         project=PROJECT, model="gemini-2.5-flash", engine=world.settings.models[0].name, batch=batch

@@ -19,7 +19,7 @@ from toplu.batch import paths
 from toplu.batch.loop import AFTER_A_FAULT
 from toplu.batch.plan import ordering
 from toplu.batch.plan.order import RequestLine, read_shard
-from toplu.batch.plan.ordering_process import OrderingFailed
+from toplu.child_process import ChildEnded
 from toplu.job import JobId, JobState
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.rows.steps import StepKind
@@ -203,7 +203,7 @@ async def test_a_job_that_cannot_be_sorted_now_is_tried_again(
     orderer = world.orderer()
 
     async def fail(_: object) -> None:
-        raise OrderingFailed("No space left on device")
+        raise ChildEnded("No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("toplu.batch.plan.planner.plan_in_child", fail)
