@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 # The module and the name in it of a Typer application, or of the function of one command.
 LAZY = {
     "run": "toplu.cli.run:run",
+    "check": "toplu.cli.check:check",
     "api": "toplu.cli.processes:api",
     "worker": "toplu.cli.processes:worker",
     "migrate": "toplu.cli.processes:migrate",
@@ -24,6 +25,7 @@ LAZY = {
 # The same words as the commands' own help, which is not imported for a list of them.
 HELP = {
     "run": "Ask each row of a file, and write the file with the answers.",
+    "check": "Say what a file would be as a batch: faults, tokens, duplicates, cost and time.",
     "api": "Answer calls, beside workers that are run by themselves.",
     "worker": "Work on batches and calls, beside an api that is run by itself.",
     "migrate": "Bring a data folder up to date for this version, while nothing runs on it.",

@@ -91,7 +91,7 @@ def _options_of(given: dict[str, Any]) -> "RunOptions":
     from toplu.oneshot.stops import seconds_of
 
     fields = {name: value for name, value in given.items() if name != "quiet"}
-    fields["prompt"] = _prompt(fields["prompt"], fields.pop("prompt_file"))
+    fields["prompt"] = read_prompt(fields["prompt"], fields.pop("prompt_file"))
     fields["max_cost"] = _amount(fields["max_cost"])
     limit = fields.pop("time_limit")
     fields["seconds_max"] = None if limit is None else seconds_of(limit)
@@ -119,7 +119,8 @@ def _run(options: "RunOptions", *, quiet: bool) -> int:
     return int(end.code)
 
 
-def _prompt(prompt: str | None, file: Path | None) -> str | None:
+def read_prompt(prompt: str | None, file: Path | None) -> str | None:
+    """Return the prompt, of the command line or of a file; ConfigurationError: of both."""
     if file is None:
         return prompt
     if prompt is not None:

@@ -23,6 +23,7 @@ PRIVATE_KEY = "private"
 CREATE = {Method.GENERATE: "batchGenerateContent", Method.EMBED: "asyncBatchEmbedContent"}
 
 Operation = dict[str, Any]
+Validation = dict[str, Any]
 
 
 class BatchCalls:
@@ -77,6 +78,14 @@ class BatchCalls:
         path = f"v1beta/models/{model}:{CREATE[method]}"
         operation: Operation = await self._json("POST", path, {"batch": batch})
         return operation
+
+    async def validate(self, model: str, method: Method, file: str) -> Validation:
+        """Return what the batch of a file would be; none is made."""
+        path = f"v1beta/models/{model}:{CREATE[method]}?validateOnly=true"
+        found: Validation = await self._json(
+            "POST", path, {"batch": {"inputConfig": {"fileName": file}}}
+        )
+        return found
 
     async def find(self, display_name: str) -> Operation | None:
         """Return the newest batch of that display name."""

@@ -9,8 +9,7 @@ import msgspec
 from toplu.errors import ConfigurationError
 from toplu.job import Method
 from toplu.models.catalogue import Catalogue
-from toplu.oneshot.options import RunOptions
-from toplu.oneshot.stops import reserve_of
+from toplu.oneshot.options import AskOptions
 from toplu.settings.bounds import GIB, HOUR
 from toplu.settings.load import load
 from toplu.settings.mistakes import suggest
@@ -23,7 +22,7 @@ GGUF_SUFFIX = ".gguf"
 NAME_LENGTH_MAX = 63
 
 
-def settings_of(options: RunOptions, named: str | None, method: Method) -> Settings:
+def settings_of(options: AskOptions, named: str | None, method: Method) -> Settings:
     """Return the settings of a private server; its data folder is still to be named.
 
     `named` is its model; None: the first of those that answer to the method.
@@ -55,11 +54,10 @@ def settings_of(options: RunOptions, named: str | None, method: Method) -> Setti
         job_target_seconds=YEARS,
         result_life_seconds=YEARS,
         engine_start_attempts_max=2,  # somebody waits to hear of it
-        drain_seconds=min(settings.drain_seconds, reserve_of(options.seconds_max) / 2),
     )
 
 
-def _with_model(options: RunOptions, model: dict[str, Any]) -> Settings:
+def _with_model(options: AskOptions, model: dict[str, Any]) -> Settings:
     return load(options.config, overrides={"models": [model]})
 
 

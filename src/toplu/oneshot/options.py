@@ -1,4 +1,4 @@
-"""The things that one run is told."""
+"""The things that one run, or the check before it, is told."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,18 +6,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """The command line of a run, read and not yet checked against the input."""
+class AskOptions:
+    """Questions and who answers them, as the command line has them: not yet held to the input."""
 
     source: Path
-    output: Path
     prompt: str | None = None
     system: str | None = None
     schema: Path | None = None
     embed: str | None = None  # the column whose vectors are wanted
     image: str | None = None  # the column with paths of images
     limit: int | None = None  # rows, from the first on
-    prefix: str = ""  # before the names of new columns
     temperature: float | None = None
     seed: int | None = None
     max_tokens: int | None = None  # of an answer
@@ -26,6 +24,14 @@ class RunOptions:
     server: str | None = None  # the URL of a toplu that runs; None: a private one
     key: str | None = None
     key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(AskOptions):
+    """The command line of a run."""
+
+    output: Path
+    prefix: str = ""  # before the names of new columns
     max_cost: Decimal | None = None
     seconds_max: float | None = None
     run_dir: Path | None = None  # where what is not done yet is kept

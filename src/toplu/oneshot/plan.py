@@ -9,7 +9,7 @@ import msgspec
 from toplu.errors import ConfigurationError, RequestError
 from toplu.job import Method, Wire
 from toplu.oneshot.model_choice import settings_of
-from toplu.oneshot.options import RunOptions
+from toplu.oneshot.options import AskOptions, RunOptions
 from toplu.oneshot.rows.answers import AnswerForm, TextAnswers, VectorAnswers
 from toplu.oneshot.rows.openai_lines import OpenaiOutput, OpenaiQuestions
 from toplu.oneshot.rows.outputs import LineOutput, Output, RowOutput, columns_of
@@ -22,10 +22,21 @@ from toplu.oneshot.rows.questions import (
 )
 from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.oneshot.run_folder import InputMark, name_of
+from toplu.oneshot.stops import reserve_of
 from toplu.settings.server import Settings
 from toplu.tables.files import JSON_SUFFIXES, check_written, open_table
 
 ASKED = ("prompt", "system", "schema", "image", "temperature", "seed", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPlan:
+    """Questions that fit their input, and the model that is asked."""
+
+    questions: Questions
+    schema: AnswerSchema | None
+    settings: Settings | None  # of the private server; None: a running one is asked
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +69,32 @@ class RunPlan:
         )
 
 
+def ask_plan_of(options: AskOptions, *, keeps_form: bool, proves: bool = True) -> AskPlan:
+    """Return who is asked what, or raise ConfigurationError that says what is wrong; blocking.
+
+    `keeps_form`: answers to lines of an API are to be lines of that API. `proves`: a line that is
+    no request is an error.
+    """
+    if not options.source.is_file():
+        raise ConfigurationError(f"{options.source}: there is no such file")
+    schema = None if options.schema is None else AnswerSchema.read(options.schema)
+    questions = _questions_of(options, schema, keeps_form=keeps_form, proves=proves)
+    named = questions.model if isinstance(questions, OpenaiQuestions) else None
+    settings, model = _model_of(options, options.model or named, questions.method)
+    return AskPlan(questions=questions, schema=schema, settings=settings, model=model)
+
+
 def plan_of(options: RunOptions) -> RunPlan:
     """Return the plan, or raise ConfigurationError that says what is wrong; blocking."""
     _check_files(options)
-    schema = None if options.schema is None else AnswerSchema.read(options.schema)
-    questions = _questions_of(options, schema)
+    asked = ask_plan_of(options, keeps_form=_writes_lines(options))
+    questions, schema, settings = asked.questions, asked.schema, asked.settings
     form = VectorAnswers() if questions.method is Method.EMBED else TextAnswers(schema)
     columns_of(questions, form, options.prefix)
-    named = questions.model if isinstance(questions, OpenaiQuestions) else None
-    settings, model = _model_of(options, options.model or named, questions.method)
+    if settings is not None:
+        reserve = reserve_of(options.seconds_max) / 2
+        drain_seconds = min(settings.drain_seconds, reserve)
+        settings = msgspec.structs.replace(settings, drain_seconds=drain_seconds)
     mark = InputMark(options.source)
     return RunPlan(
         options=options,
@@ -74,11 +102,11 @@ def plan_of(options: RunOptions) -> RunPlan:
         questions=questions,
         form=form,
         settings=settings,
-        model=model,
+        model=asked.model,
         name=name_of(
             options,
             mark,
-            model.encode() if settings is None else msgspec.json.encode(settings.models[0]),
+            asked.model.encode() if settings is None else msgspec.json.encode(settings.models[0]),
             None if schema is None else msgspec.json.encode(schema.schema),
         ),
         mode=_usual_mode(),
@@ -87,9 +115,11 @@ def plan_of(options: RunOptions) -> RunPlan:
 
 def _check_files(options: RunOptions) -> None:
     check_written(options.output)
-    if not options.source.is_file():
-        raise ConfigurationError(f"{options.source}: there is no such file")
-    if options.output.exists() and options.output.samefile(options.source):
+    if (
+        options.output.exists()
+        and options.source.exists()
+        and options.output.samefile(options.source)
+    ):
         raise ConfigurationError(f"{options.output}: is the input; write to another file")
     folder = options.output.resolve().parent
     if not folder.is_dir():
@@ -98,7 +128,9 @@ def _check_files(options: RunOptions) -> None:
         raise ConfigurationError(f"{folder}: cannot be written into")
 
 
-def _questions_of(options: RunOptions, schema: AnswerSchema | None) -> Questions:
+def _questions_of(
+    options: AskOptions, schema: AnswerSchema | None, *, keeps_form: bool, proves: bool
+) -> Questions:
     given = [name for name in ASKED if getattr(options, name) is not None]
     if options.embed is not None:
         if given:
@@ -114,14 +146,13 @@ def _questions_of(options: RunOptions, schema: AnswerSchema | None) -> Questions
         case None:
             return TableQuestions(options, open_table(options.source), schema)
         case Wire.GEMINI:
-            return LineQuestions(options.source, options.limit)
+            return LineQuestions(options.source, options.limit, proves=proves)
         case Wire.OPENAI:
-            one_text = not _writes_lines(options)
-            return OpenaiQuestions(options.source, options.limit, one_text=one_text)
+            return OpenaiQuestions(options.source, options.limit, one_text=not keeps_form)
 
 
 def _model_of(
-    options: RunOptions, named: str | None, method: Method
+    options: AskOptions, named: str | None, method: Method
 ) -> tuple[Settings | None, str]:
     if options.server is None:
         settings = settings_of(options, named, method)

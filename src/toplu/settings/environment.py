@@ -14,7 +14,7 @@ PREFIX = "TOPLU_"
 TABLES = ("models", "search", "tiers")  # too large for one variable
 # Written with commas.
 LISTS = {it.name for it in msgspec.structs.fields(Settings) if it.type == tuple[str, ...]}
-OF_CLIENTS = frozenset({"TOPLU_URL"})
+OF_CLIENTS = frozenset({"TOPLU_URL", "TOPLU_KEY"})
 # Kubernetes sets variables for every service beside a pod, whose name may begin with toplu.
 OF_KUBERNETES = re.compile(r"TOPLU_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 ADDRESSES = ("tcp://", "udp://", "sctp://")

@@ -34,6 +34,7 @@ def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
     environment = {
         "TOPLU_GPU_KEY": "secret",
         "TOPLU_URL": "http://127.0.0.1:8765",
+        "TOPLU_KEY": "of a client",
         "TOPLU_DRAIN_SECONDS": "7",
         # As Kubernetes sets them beside services that are called toplu and toplu-api.
         "TOPLU_SERVICE_HOST": "10.0.0.1",

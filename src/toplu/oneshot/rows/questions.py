@@ -13,7 +13,7 @@ import msgspec
 
 from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.job import Method, Wire
-from toplu.oneshot.options import RunOptions
+from toplu.oneshot.options import AskOptions
 from toplu.oneshot.rows.images import ImageFolder
 from toplu.oneshot.rows.schema_fields import AnswerSchema
 from toplu.tables.files import JSON_SUFFIXES
@@ -48,7 +48,7 @@ class TableQuestions:
 
     method = Method.GENERATE
 
-    def __init__(self, options: RunOptions, table: Table, schema: AnswerSchema | None) -> None:
+    def __init__(self, options: AskOptions, table: Table, schema: AnswerSchema | None) -> None:
         self._table = table
         self._limit = options.limit
         self._name = options.source.name
@@ -116,9 +116,11 @@ class LineQuestions:
 
     columns = (Column("key", Kind.JSON), Column("metadata", Kind.JSON))
 
-    def __init__(self, path: Path, limit: int | None) -> None:
+    def __init__(self, path: Path, limit: int | None, *, proves: bool = True) -> None:
+        """`proves`: each line is to be a request."""
         self._path = path
         self._limit = limit
+        self._proves = proves
         first = _first_object(path)
         is_embedding = "content" in first.get("request", first)
         self.method = Method.EMBED if is_embedding else Method.GENERATE
@@ -127,18 +129,22 @@ class LineQuestions:
         )
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines, each proved to be a request."""
+        """Yield the lines; ConfigurationError names one that is no request, if that is wanted."""
         for number, line in islice(self._numbered(), self._limit):
-            try:
-                self._form.read(line, number)
-            except InvalidArgument as error:
-                raise ConfigurationError(f"{self._path}: {error.message}") from error
+            if self._proves:
+                self._prove(number, line)
             yield line.rstrip(b"\r\n") + b"\n"
 
     def rows(self) -> Iterator[tuple[Row, str | None]]:
         """Yield the keys and metadata."""
         for _, line in islice(self._numbered(), self._limit):
             yield jsonl.identify(line), None
+
+    def _prove(self, number: int, line: bytes) -> None:
+        try:
+            self._form.read(line, number)
+        except InvalidArgument as error:
+            raise ConfigurationError(f"{self._path}: {error.message}") from error
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:
         for number, line in numbered_lines(self._path):
@@ -186,7 +192,7 @@ def _index_of(name: str, names: Sequence[str]) -> int:
     return names.index(name)
 
 
-def _frame_of(options: RunOptions, schema: AnswerSchema | None) -> dict[str, Any]:
+def _frame_of(options: AskOptions, schema: AnswerSchema | None) -> dict[str, Any]:
     """Return what the requests of all rows share."""
     config: dict[str, Any] = {
         "temperature": options.temperature,
