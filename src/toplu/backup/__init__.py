@@ -1,0 +1,1 @@
+"""A copy of a data folder, taken while a server works on it, and put back."""
