@@ -1,6 +1,5 @@
 """Files of a data folder keep a second name for as long as a backup goes on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,13 @@ from toplu.store.data_folder import DataFolder
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Iterator[DataFolder]:
+def data(tmp_path: Path) -> DataFolder:
     data = DataFolder(tmp_path / "data")
     for folder in (data.blobs / "jobs" / "one", data.results, data.blobs / ".unfinished"):
         folder.mkdir(parents=True)
     (data.blobs / "jobs" / "one" / "input.jsonl").write_text("lines")
     (data.blobs / ".unfinished" / "half").write_text("ha")
-    yield data
+    return data
 
 
 def test_what_is_removed_meanwhile_is_there_still(data: DataFolder) -> None:
