@@ -155,5 +155,16 @@ lock: ## write requirements.lock again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  $(clients)/clients.in -o $(clients)/clients.lock
 
+# The same commit makes the same bytes: the build tool is of the lock, and dates are not the clock's.
+.PHONY: dist
+dist: setup ## the wheel, the source distribution and the list of all that they need (CycloneDX), in dist/
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --all-extras --generate-hashes \
+	  --constraints requirements.lock pyproject.toml -o dist/requirements.txt
+	$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o dist/toplu.cdx.json dist/requirements.txt
+
 clean: ## remove everything that was made
 	rm -rf .venv .searxng .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data
