@@ -5,6 +5,7 @@ magic, a version, two counts, then pairs of a name and a typed value; all little
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +35,7 @@ TOKENS, TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 UNKNOWN, CONTROL = 2, 3  # the types that llama.cpp takes for marks wherever they stand
 # Tokens that end an answer: of a text, of a turn, of a message that a tool goes on with.
 ENDS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
+CONTEXT_LENGTH = ".context_length"  # behind the name of the architecture
 WANTED = {TOKENS, TOKEN_TYPES, *ENDS}
 
 
@@ -50,6 +52,27 @@ def read_marks(path: Path) -> Marks:
 
     Raises ValueError if the file is no GGUF file of a version that is known.
     """
+    found = _read_pairs(path, WANTED.__contains__)
+    control_tokens = [
+        token.decode(errors="replace")
+        for token, kind in zip(found.get(TOKENS, ()), found.get(TOKEN_TYPES, ()), strict=False)
+        if kind in (UNKNOWN, CONTROL)
+    ]
+    ends = sorted({found[name] for name in ENDS if name in found})
+    return Marks(control_tokens=control_tokens, end_tokens=ends)
+
+
+def read_context_tokens(path: Path) -> int | None:
+    """Return how many tokens the model was made to read; None: the file does not say.
+
+    Raises ValueError as `read_marks` does.
+    """
+    lengths = _read_pairs(path, lambda name: name.endswith(CONTEXT_LENGTH))
+    return next((int(value) for value in lengths.values()), None)
+
+
+def _read_pairs(path: Path, wanted: Callable[[str], bool]) -> dict[str, Any]:
+    """Return the pairs whose names are wanted."""
     found: dict[str, Any] = {}
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -60,15 +83,9 @@ def read_marks(path: Path) -> Marks:
         for _ in range(pairs):
             name = _read_string(file).decode()
             value = _read_value(file, _read_number(file, TYPE))
-            if name in WANTED:
+            if wanted(name):
                 found[name] = value
-    control_tokens = [
-        token.decode(errors="replace")
-        for token, kind in zip(found.get(TOKENS, ()), found.get(TOKEN_TYPES, ()), strict=False)
-        if kind in (UNKNOWN, CONTROL)
-    ]
-    ends = sorted({found[name] for name in ENDS if name in found})
-    return Marks(control_tokens=control_tokens, end_tokens=ends)
+    return found
 
 
 def _read_value(file: BinaryIO, kind: int) -> Any:

@@ -1,9 +1,10 @@
 """The bytes that rows stand for: what a copy of the rows needs beside it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, and_, create_engine, select
+from sqlalchemy import URL, Connection, and_, create_engine, func, select
 
 from toplu.job import JobId, JobState, ProjectId
 from toplu.store.blobs.result_log import Segment
@@ -62,3 +63,9 @@ def read_holdings(connection: Connection) -> Holdings:
             )
         ],
     )
+
+
+def newest_update(connection: Connection) -> datetime | None:
+    """Return when a job was changed last; None: there is none."""
+    newest: datetime | None = connection.scalar(select(func.max(jobs.c.updated)))
+    return newest

@@ -1,0 +1,63 @@
+"""The data folder's content: the database, and the clock that wrote into it."""
+
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from toplu.clock import Clock
+from toplu.doctor.check import Check, fault, fine, warning
+from toplu.errors import ConfigurationError
+from toplu.settings.server import Settings
+from toplu.store.data_folder import DataFolder
+from toplu.store.rows.database import Database
+from toplu.store.rows.holdings import newest_update
+from toplu.store.rows.upgrade import SchemaOlder
+
+AHEAD = timedelta(minutes=1)  # rows may be, of a clock that is not exact
+
+
+async def check_stored(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
+    """Yield what is found, whether or not a server uses it; nothing of a folder without rows."""
+    data = DataFolder(settings.data_dir)
+    if not data.database.is_file():
+        return
+    damage = _damage_of(data)
+    if damage:
+        mend = "stop the server; toplu restore a backup, or put back a copy beside it"
+        yield fault("database", damage, mend)
+        return
+    try:
+        database = await Database.open(data.database, upgrades=False)
+    except SchemaOlder:
+        mend = "toplu serve brings it up to date, after a copy; so does toplu migrate"
+        yield warning("database", "is of an older version", mend)
+        return
+    except ConfigurationError as error:
+        yield fault(
+            "database", str(error), "use the version of toplu that wrote it, or a newer one"
+        )
+        return
+    try:
+        newest = await database.read(newest_update)
+    finally:
+        await database.close()
+    yield fine("database", f"{data.database} is whole")
+    if newest is not None and newest > clock.now() + AHEAD:
+        yield warning(
+            "clock",
+            f"a batch was changed at {newest:%Y-%m-%d %H:%M:%S} UTC, which is still to come",
+            "set the clock; nothing expires or is waited for rightly until then",
+        )
+    else:
+        yield fine("clock", "goes on from where the rows are")
+
+
+def _damage_of(data: DataFolder) -> str:
+    """Return what SQLite finds wrong; blocking, some seconds for each gigabyte."""
+    try:
+        with contextlib.closing(sqlite3.connect(data.database)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if found == "ok" else str(found)
