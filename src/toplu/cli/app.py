@@ -13,7 +13,6 @@ app = typer.Typer(
     cls=LazyGroup,
     help="The Gemini Batch API on your own models.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

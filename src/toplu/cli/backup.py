@@ -8,11 +8,11 @@ import msgspec
 import typer
 import uvloop
 
+from toplu.cli.tables import JsonOption
 from toplu.settings.load import load
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder that holds everything.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 UNBALANCED = 1
 
 
@@ -21,7 +21,7 @@ def backup(
     *,
     data_dir: DataDir = None,
     config: Config = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Copy all that a server keeps, while it runs; the copy is one moment of it.
 
@@ -48,7 +48,7 @@ def restore(
     *,
     data_dir: DataDir = None,
     config: Config = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a backup back, into a data folder that is empty or not there."""
     from toplu.backup.restoring import restore_backup

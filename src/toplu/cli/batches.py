@@ -1,18 +1,24 @@
 """`toplu batches`: see, watch, end and run again the batches of a running server."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import typer
 
-from toplu.cli.client import DEFAULT_URL, Client, KeyFileOption, UrlOption
-from toplu.cli.tables import print_table
-from toplu.cli.upload import upload
+from toplu.cli.client import (
+    DEFAULT_URL,
+    Client,
+    KeyFileOption,
+    UrlOption,
+    pour,
+    save,
+    with_client,
+)
+from toplu.cli.tables import JsonOption, print_table
+from toplu.cli.upload import show_sent, upload
 from toplu.cli.watch import COLUMNS, Operation, cells_of
 from toplu.cli.watch import watch as follow
 from toplu.errors import ConfigurationError
@@ -21,9 +27,6 @@ app = typer.Typer(
     help="Work with the batches of a running server.", no_args_is_help=True, rich_markup_mode=None
 )
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON document, in the words of the API.")
-]
 NameArgument = Annotated[str, typer.Argument(help="The batch: batches/ID, or the ID alone.")]
 PAGES_MAX = 100
 T = TypeVar("T")
@@ -43,12 +46,12 @@ def create(
     method = "asyncBatchEmbedContent" if embed else "batchGenerateContent"
 
     async def make(client: Client) -> str:
-        name = await upload(client, file, sent=_show_sent)
+        name = await upload(client, file, sent=show_sent)
         batch = {"displayName": display_name or file.name, "inputConfig": {"fileName": name}}
         created = await client.call("POST", f"models/{quote(model)}:{method}", {"batch": batch})
         return str(created["name"])
 
-    typer.echo(_with_client(url, key_file, make))
+    typer.echo(with_client(url, key_file, make))
 
 
 @app.command("list")
@@ -56,7 +59,7 @@ def list_batches(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the project's batches, newest first."""
-    found = _with_client(url, key_file, _all)
+    found = with_client(url, key_file, _all)
     if as_json:
         typer.echo(json.dumps({"operations": found}, indent=2, ensure_ascii=False))
         return
@@ -71,7 +74,7 @@ def get(
     as_json: JsonOption = False,
 ) -> None:
     """Show one batch: how far it is, what it waits for, what it costs."""
-    found = _with_client(url, key_file, lambda client: client.call("GET", _path(name)))
+    found = with_client(url, key_file, lambda client: client.call("GET", _path(name)))
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -94,7 +97,7 @@ def watch(
             wanted = [it["name"] for it in await _all(client) if not it["done"]]
         return await follow(client, wanted)
 
-    ended = _with_client(url, key_file, show)
+    ended = with_client(url, key_file, show)
     if not ended:
         typer.echo("no batch is unfinished", err=True)
     if any("error" in it for it in ended):
@@ -114,30 +117,15 @@ def results(
 
     async def copy(client: Client) -> str:
         async with client.lines(f"{_path(name)}:results") as answer:
-
-            async def into(target: BinaryIO) -> None:
-                async for piece in answer.content.iter_chunked(1024 * 1024):
-                    target.write(piece)
-                target.flush()
-
             if output is None:
-                await into(sys.stdout.buffer)
+                await pour(answer, sys.stdout.buffer)
             else:
-                # Under its name it is whole, or not there.
-                part = output.with_name(f"{output.name}.part")
-                try:
-                    with part.open("wb") as file:
-                        await into(file)
-                    part.replace(output)
-                except OSError as error:
-                    raise ConfigurationError(f"{output} cannot be written: {error}") from error
-                finally:
-                    part.unlink(missing_ok=True)
+                await save(answer, output)
             whole = answer.headers.get("X-Toplu-Complete") == "true"
             count = answer.headers.get("X-Toplu-Result-Count", "?")
             return f"{count} results, {'all there are' if whole else 'more are missing'}"
 
-    typer.echo(_with_client(url, key_file, copy), err=True)
+    typer.echo(with_client(url, key_file, copy), err=True)
 
 
 @app.command()
@@ -154,7 +142,7 @@ def retry(
         created = await client.call("POST", f"{_path(name)}:retry", body)
         return str(created["name"])
 
-    typer.echo(_with_client(url, key_file, make))
+    typer.echo(with_client(url, key_file, make))
 
 
 @app.command()
@@ -162,7 +150,7 @@ def receipt(
     name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
 ) -> None:
     """Print the receipt of a batch that has ended; exit status 1 if it does not balance."""
-    found = _with_client(url, key_file, lambda client: client.call("GET", f"{_path(name)}:receipt"))
+    found = with_client(url, key_file, lambda client: client.call("GET", f"{_path(name)}:receipt"))
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     if found["balances"] is not True:
         raise typer.Exit(1)
@@ -174,7 +162,7 @@ def cancel(
 ) -> None:
     """Stop a batch; what is done stays readable."""
     path = _path(name)
-    _with_client(url, key_file, lambda client: client.call("POST", f"{path}:cancel"))
+    with_client(url, key_file, lambda client: client.call("POST", f"{path}:cancel"))
     typer.echo(f"cancelled {path}")
 
 
@@ -184,23 +172,8 @@ def delete(
 ) -> None:
     """Stop a batch and forget it, its results as well."""
     path = _path(name)
-    _with_client(url, key_file, lambda client: client.call("DELETE", path))
+    with_client(url, key_file, lambda client: client.call("DELETE", path))
     typer.echo(f"deleted {path}")
-
-
-def _show_sent(sent: int, size: int) -> None:
-    """Say how far an upload is, to people alone."""
-    if sys.stderr.isatty():
-        end = "\n" if sent >= size else ""
-        sys.stderr.write(f"\ruploaded {sent / 1e6:.0f} of {size / 1e6:.0f} MB{end}")
-
-
-def _with_client(url: str, key_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with Client.open(url, key_file) as client:
-            return await work(client)
-
-    return asyncio.run(run())
 
 
 async def _all(client: Client) -> list[Operation]:

@@ -10,6 +10,7 @@ import typer
 from toplu.cli import run as run_command
 from toplu.cli.client import KeyFileOption, read_key
 from toplu.cli.run import option
+from toplu.cli.tables import JsonOption
 
 if TYPE_CHECKING:
     from toplu.oneshot.options import AskOptions
@@ -19,7 +20,6 @@ SOME_FAULTY = 1
 Measure = Annotated[
     str | None, option("Ask some rows first, for 30s or 2m: so price and time are known better.")
 ]
-AsJson = Annotated[bool, option("One JSON document, in the words of the API.", "--json")]
 
 
 def check(
@@ -39,7 +39,7 @@ def check(
     server: run_command.ServerUrl = None,
     key_file: KeyFileOption = None,
     measure: Measure = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what a file would be as a batch: faults, tokens, duplicates, cost and time.
 

@@ -1,12 +1,13 @@
 """A running server, as the commands on batches call it."""
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Self, TypeVar
 
 import typer
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 KEY_VARIABLES = ("TOPLU_KEY", "GEMINI_API_KEY")  # the first that is set
 CALL_SECONDS = 60.0
 HTTP_OK = 200
+PIECE_BYTES = 1024 * 1024
+
+T = TypeVar("T")
 
 UrlOption = Annotated[
     str, typer.Option("--server", "--url", envvar="TOPLU_URL", help="Where the server is.")
@@ -97,6 +101,36 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{self._url} does not answer: {reason}") from error
+
+
+def with_client(url: str, key_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Return what the work with a client of the server returns."""
+
+    async def run() -> T:
+        async with Client.open(url, key_file) as client:
+            return await work(client)
+
+    return asyncio.run(run())
+
+
+async def pour(answer: "aiohttp.ClientResponse", target: BinaryIO) -> None:
+    """Write the body of an answer as it comes."""
+    async for piece in answer.content.iter_chunked(PIECE_BYTES):
+        target.write(piece)
+    target.flush()
+
+
+async def save(answer: "aiohttp.ClientResponse", path: Path) -> None:
+    """Write the body of an answer to a file: under its name it is whole, or not there."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            await pour(answer, file)
+        part.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_key(key_file: Path | None) -> str:

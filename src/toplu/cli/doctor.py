@@ -9,6 +9,7 @@ import msgspec
 import typer
 import uvloop
 
+from toplu.cli.tables import JsonOption
 from toplu.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from toplu.settings.server import Settings
 
 FAULTY = 1
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def doctor(
     *,
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds everything.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look for what is in the way of a server here, and say what mends it.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from toplu.cli.tables import print_table
+from toplu.cli.tables import JsonOption, print_records
 from toplu.clock import timestamp
 from toplu.job import ProjectId
 
@@ -20,7 +20,14 @@ app = typer.Typer(
     help="Make, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None
 )
 
-COLUMNS = ("id", "project", "label", "begins with", "created", "revoked")
+COLUMNS = {
+    "id": "id",
+    "project": "project",
+    "label": "label",
+    "prefix": "begins with",
+    "created": "created",
+    "revoked": "revoked",
+}
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -38,20 +45,22 @@ def create(
 
 
 @app.command("list")
-def list_keys(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
+def list_keys(
+    data_dir: DataDirOption = None, config: ConfigOption = None, *, as_json: JsonOption = False
+) -> None:
     """Show every key by its id, never the key itself."""
-    rows = [
-        (
-            key.id,
-            key.project,
-            key.label,
-            key.prefix,
-            timestamp(key.created),
-            "" if key.revoked is None else timestamp(key.revoked),
-        )
+    records = [
+        {
+            "id": key.id,
+            "project": key.project,
+            "label": key.label,
+            "prefix": key.prefix,
+            "created": timestamp(key.created),
+            "revoked": None if key.revoked is None else timestamp(key.revoked),
+        }
         for key in _with_keys(data_dir, config, lambda keys: keys.list())
     ]
-    print_table(COLUMNS, rows)
+    print_records("keys", records, COLUMNS, as_json=as_json)
 
 
 @app.command()

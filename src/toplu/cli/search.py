@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from toplu.cli.tables import print_table
+from toplu.cli.tables import JsonOption, print_records
 from toplu.clock import SystemClock, timestamp
 from toplu.errors import ConfigurationError
 
@@ -19,6 +19,8 @@ app = typer.Typer(
 
 DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+
+COLUMNS = {"name": "name", "documents": "documents", "added": "added", "path": "from"}
 
 
 @app.command()
@@ -50,11 +52,16 @@ def add(
 
 
 @app.command("list")
-def list_collections(data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
+def list_collections(
+    data_dir: DataDirOption = None, config: ConfigOption = None, *, as_json: JsonOption = False
+) -> None:
     """Show what has been added."""
     index = _open_index(data_dir, config)
-    rows = [(each.name, str(each.documents), each.added, each.path) for each in index.collections()]
-    print_table(("name", "documents", "added", "from"), rows)
+    records = [
+        {"name": it.name, "documents": it.documents, "added": it.added, "path": it.path}
+        for it in index.collections()
+    ]
+    print_records("collections", records, COLUMNS, as_json=as_json, right={"documents"})
 
 
 @app.command()

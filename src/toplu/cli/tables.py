@@ -1,13 +1,47 @@
 """Tables on standard output, whole even where no terminal says how wide a line may be."""
 
+import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 WIDE = 240
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+
+
+def print_records(
+    name: str,
+    records: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    right: Collection[str] = (),
+) -> None:
+    """Print records as a table for people, or as `{name: records}` for programs.
+
+    `columns` has the title of each field that the table shows; those `right` are numbers.
+    """
+    if as_json:
+        typer.echo(json.dumps({name: records}, indent=2, ensure_ascii=False))
+        return
+    rows = [[_cell(record[field]) for field in columns] for record in records]
+    print_table(tuple(columns.values()), rows, right={columns[field] for field in right})
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def print_table(

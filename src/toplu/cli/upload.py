@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,3 +78,10 @@ async def _received(client: "Client", session: str, offset: int) -> int:
     except Unavailable:
         return offset
     return int(answer.headers.get(SIZE_RECEIVED, offset))
+
+
+def show_sent(sent: int, size: int) -> None:
+    """Say how far an upload is, to people alone."""
+    if sys.stderr.isatty():
+        end = "\n" if sent >= size else ""
+        sys.stderr.write(f"\ruploaded {sent / 1e6:.0f} of {size / 1e6:.0f} MB{end}")

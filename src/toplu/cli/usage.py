@@ -1,16 +1,17 @@
 """`toplu usage`: what projects used and what it cost, from the ledger."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
 from toplu import money
 from toplu.cli.projects import with_books
-from toplu.cli.tables import print_table
+from toplu.cli.tables import JsonOption, print_table
 from toplu.job import ProjectId
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def show_usage(
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show tokens and cost by project, model and day, and by labels where requests have any.
 
@@ -52,6 +54,11 @@ def show_usage(
         return await books.ledger.totals(**wanted), await books.ledger.label_totals(**wanted)
 
     totals, labels = with_books(data_dir, config, read)
+    if as_json:
+        by_label = [_record(each.total) | _names(each) for each in labels]
+        document = {"totals": [_record(total) for total in totals], "labels": by_label}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
     _print_totals(totals)
     if labels:
         _print_labels(labels)
@@ -83,6 +90,27 @@ def _print_labels(labels: "Sequence[LabelTotal]") -> None:
         [(_label(each), *_place_of(each.total), *_numbers_of([each.total])) for each in labels],
         right=RIGHT,
     )
+
+
+def _record(total: "Total") -> dict[str, Any]:
+    usage = total.usage
+    return {
+        "project": total.project,
+        "model": total.model,
+        "day": total.day,
+        "kind": str(total.kind),
+        "requests": total.requests,
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost": money.as_text(total.cost_units),
+        "currency": total.currency,
+    }
+
+
+def _names(each: "LabelTotal") -> dict[str, str]:
+    """Return the label; both are empty for those that are too many to be told apart."""
+    return {"label": each.key, "value": each.value}
 
 
 def _by_currency(totals: "Sequence[Total]") -> "Collection[list[Total]]":

@@ -1,13 +1,18 @@
-"""The first settings of a server, for what was found on its machine. Pure.
+"""The first settings of a server, for what was found on its machine, and further models of it.
 
 The file is for people: each table has a comment that says why it is there.
 """
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from toplu.doctor.found_models import FoundModel
+from toplu.doctor.found_models import FoundModel, read_file, slug_of
 from toplu.doctor.hardware import Hardware
+from toplu.errors import ConfigurationError
+from toplu.settings.load import load
 from toplu.settings.model import DEFAULT_EMBEDDER, DEFAULT_MODEL, Kind, ModelSettings
 
 OUTPUT_TOKENS_MAX = 4096
@@ -39,6 +44,36 @@ def write_settings(found: Sequence[FoundModel], hardware: Hardware, *, name: str
     return "\n".join(tables)
 
 
+def model_of(source: str, name: str | None) -> FoundModel:
+    """Return the model that a source names, or raise ConfigurationError: it names none."""
+    if source.startswith(("http://", "https://")):
+        server, _, served_name = source.partition("#")
+        named = name or served_name or urlsplit(server).hostname or ""
+        return FoundModel(
+            name=slug_of(named), server=server, software="A server", served_name=served_name
+        )
+    if source.startswith(("hub:", "wheel:")):
+        stem = PurePosixPath(source).stem
+        return FoundModel(name=slug_of(name or stem), server="", source=source)
+    model = read_file(Path(source.removeprefix("path:")))
+    return model if name is None else replace(model, name=slug_of(name))
+
+
+def added_settings(config: Path, model: FoundModel, aliases: Sequence[str]) -> None:
+    """Add the model to a file of settings; ConfigurationError: it does not fit in."""
+    try:
+        before = config.read_text(encoding="utf-8") if config.exists() else ""
+        part = config.with_name(f".{config.name}.part")
+        part.write_text(f"{before.rstrip()}\n\n{_table_of(model, model.name, aliases)}".lstrip())
+        try:
+            load(part)
+            part.replace(config)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{config}: cannot be written: {error}") from error
+
+
 def _named_once(models: Iterable[FoundModel]) -> Iterable[tuple[FoundModel, str]]:
     """Yield the models, each with a name that no other has."""
     seen: dict[str, int] = {}
@@ -49,6 +84,14 @@ def _named_once(models: Iterable[FoundModel]) -> Iterable[tuple[FoundModel, str]
 
 
 def _table_of(model: FoundModel, name: str, aliases: Sequence[str]) -> str:
+    if model.source:
+        return _table(
+            f"# The file {model.source}, which is fetched once.",
+            name=name,
+            aliases=list(aliases),
+            engine="llama_cpp",
+            source=model.source,
+        )
     if model.path is not None:
         answer = min(OUTPUT_TOKENS_MAX, max(1, model.context_tokens // OUTPUT_PART))
         return _table(
@@ -68,8 +111,12 @@ def _table_of(model: FoundModel, name: str, aliases: Sequence[str]) -> str:
         engine="openai_server",
         output_tokens_max=None if model.is_embedding else OUTPUT_TOKENS_MAX,
         kind=Kind.EMBEDDING.value if model.is_embedding else None,
-        servers=[{"url": model.server, "model": model.served_name}],
+        servers=[{"url": model.server} | _served(model)],
     )
+
+
+def _served(model: FoundModel) -> dict[str, str]:
+    return {"model": model.served_name} if model.served_name else {}
 
 
 def _default_table(model: ModelSettings) -> str:

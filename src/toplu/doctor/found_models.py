@@ -36,6 +36,7 @@ class FoundModel:
     software: str = ""
     served_name: str = ""
     path: Path | None = None
+    source: str = ""  # from where its file is to be fetched
     context_tokens: int = 0  # of a file; 0: the server knows
 
     @property
