@@ -109,7 +109,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools $(node_modules) .searxng/ready .sdks/ready .clients/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
 
 .PHONY: vllm
@@ -154,6 +154,8 @@ lock: ## write requirements.lock again from pyproject.toml
 	  --no-emit-package google-genai $(sdks)/dependencies.in -o $(sdks)/dependencies.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  $(clients)/clients.in -o $(clients)/clients.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  docs/site/docs.in -o docs/site/docs.lock
 
 # The same commit makes the same bytes: the build tool is of the lock, and dates are not the clock's.
 .PHONY: dist
@@ -166,5 +168,15 @@ dist: setup ## the wheel, the source distribution and the list of all that they 
 	$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --of JSON -o dist/toplu.cdx.json dist/requirements.txt
 
+.docs/ready: docs/site/docs.lock .venv/ready
+	rm -rf .docs && $(PYTHON) -m venv .docs/env
+	$(BIN)/uv pip sync --quiet --python .docs/env/bin/python --require-hashes $<
+	touch $@
+
+.PHONY: docs
+docs: .docs/ready ## the docs site, in .docs/site: what is written, and what the code says
+	$(BIN)/python docs/site/assemble.py .docs/pages
+	.docs/env/bin/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+
 clean: ## remove everything that was made
-	rm -rf .venv .searxng .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data
+	rm -rf .venv .docs .searxng .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data
