@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 import msgspec
 import typer
 
-from toplu.api.gemini.openapi import CALLS
-from toplu.api.openai.endpoints import BY_URL
+from toplu.api.gemini.openapi import CALLS as GEMINI_CALLS
+from toplu.api.http.openapi.operated import Operated
+from toplu.api.openai.document.calls import CALLS as OPENAI_CALLS
 from toplu.cli.app import app
 from toplu.errors import Code, TopluError
 from toplu.settings import model, remote, server
@@ -37,11 +38,10 @@ CALLS_HEAD = """\
 OPENAI_HEAD = """
 ## OpenAI's API
 
-Below `/openai/v1`; as lines of batches too:
-"""
-OPENAI_END = """
-Files, batches and models are as in [Compatibility](../COMPATIBILITY.md#openais-api).
-"""
+`/openai/v1/openapi.json` has the shapes.
+
+| call | | takes | gives |
+|---|---|---|---|"""
 
 # Each settings type, by what it is called in a file.
 TABLES: tuple[tuple[str, ModuleType, type[msgspec.Struct]], ...] = (
@@ -83,16 +83,14 @@ def commands() -> str:
 def calls() -> str:
     """Return every call of both APIs."""
     parts = [CALLS_HEAD]
-    for call in CALLS:
-        names = [getattr(it, "__name__", "") if it else "" for it in (call.takes, call.gives)]
-        shown = " | ".join(f"`{name}`" if name else "" for name in names)
-        parts.append(f"| `{call.method.upper()} {call.path}` | {_cell(call.summary)} | {shown} |")
-    parts.append("\n## OpenAI's API\n\nBelow `/openai/v1`; as lines of batches too:\n")
-    parts += [f"- `POST {url}`" for url in BY_URL]
-    parts.append(
-        "\nFiles, batches and models are as in [Compatibility](../COMPATIBILITY.md#openais-api).\n"
-    )
-    return "\n".join(parts)
+    parts += map(_call_row, GEMINI_CALLS)
+    return "\n".join([*parts, OPENAI_HEAD, *map(_call_row, OPENAI_CALLS)]) + "\n"
+
+
+def _call_row(call: Operated) -> str:
+    names = [getattr(it, "__name__", "") if it else "" for it in (call.takes, call.gives)]
+    shown = " | ".join(f"`{name}`" if name else "" for name in names)
+    return f"| `{call.method.upper()} {call.path}` | {_cell(call.summary)} | {shown} |"
 
 
 def errors() -> str:

@@ -1,5 +1,7 @@
 """Meters interactive calls: its project's rate limits before, the ledger after."""
 
+from dataclasses import dataclass
+
 from toplu.clock import Clock
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
@@ -13,6 +15,16 @@ from toplu.store.rows.rates import RateRows
 
 REQUESTS = "generate_content_requests_per_minute"
 TOKENS = "generate_content_tokens_per_minute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The rest of a rate, as far as one process knows."""
+
+    of: str  # requests or tokens
+    limit: int  # of a minute
+    left: int
+    full_after: float  # seconds
 
 
 class Meter:
@@ -50,6 +62,20 @@ class Meter:
                 model=model.name,
                 retry_seconds=refusal.seconds,
             )
+
+    async def standing(self, project: ProjectId, model: ModelSettings) -> list[Standing]:
+        """Return what is left of each rate that the project has."""
+        tier = await self._quotas.tier_of(project)
+        limits = {
+            "requests": (REQUESTS, tier.requests_per_minute),
+            "tokens": (TOKENS, tier.tokens_per_minute),
+        }
+        found = []
+        for of, (kind, limit) in limits.items():
+            if limit is not None:
+                left, seconds = self._rates.left(Bucket(project, model.name, kind, limit))
+                found.append(Standing(of=of, limit=limit, left=left, full_after=seconds))
+        return found
 
     async def charge(
         self,

@@ -88,6 +88,16 @@ class Rates:
                 hand.amount -= ask.amount
         return None
 
+    def left(self, bucket: Bucket) -> tuple[int, float]:
+        """Return how much is in the bucket as far as is known here, and when it will be full.
+
+        In seconds. What other processes took since this one looked is not in it.
+        """
+        hand = self._hand_of(bucket)
+        level = hand.level.filled(bucket, self._clock.now())
+        amount = min(bucket.per_minute, max(0, int(level.amount) + hand.amount))
+        return amount, bucket.seconds_of(bucket.per_minute - amount)
+
     def use(self, bucket: Bucket, amount: int) -> Debit | None:
         """Spend what is in hand; return the rest, which is to be taken off the row."""
         hand = self._hand_of(bucket)

@@ -1,13 +1,15 @@
 """Builds OpenAI's API at the front door."""
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from toplu.api.app import build_router
 from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.http.identity import Identity
+from toplu.api.http.middleware.request_ids import RequestIds
 from toplu.api.openai import error_responses
 from toplu.api.openai.batches import BatchParts, OpenaiBatches
+from toplu.api.openai.document import page
 from toplu.api.openai.files import OpenaiFiles
 from toplu.api.openai.forwarded_calls import OpenaiForwardedCalls
 from toplu.api.openai.gate import OpenaiGate
@@ -19,7 +21,7 @@ from toplu.wiring.shared_parts import SharedParts
 
 def build_openai_api(
     parts: SharedParts, jobs: JobParts, *, doors: Doors, names: ModelNames, identity: Identity
-) -> Starlette:
+) -> ASGIApp:
     """Return the application; jobs and files are the same as the other API's."""
     settings = parts.settings
     gate = OpenaiGate(identity)
@@ -40,8 +42,9 @@ def build_openai_api(
         receipts=jobs.receipts,
         wait_reasons=jobs.wait_reasons,
     )
-    return build_router(
+    app = build_router(
         [
+            *page.routes(),
             *OpenaiForwardedCalls(settings=settings, models=models, doors=doors).routes(gate),
             *models.routes(gate),
             *files.routes(gate),
@@ -50,3 +53,4 @@ def build_openai_api(
         body_silence_seconds_max=settings.body_silence_seconds_max,
         render=error_responses.render,
     )
+    return RequestIds(app)

@@ -102,9 +102,9 @@ class ModelCall(Generic[Body]):
             if last is not None:
                 await self.charge(usage_of(last), labels=labels)
 
-    async def respond(self, answer: Any) -> Response:
+    async def respond(self, answer: Any, headers: dict[str, str] | None = None) -> Response:
         """Return the answer as JSON."""
-        return await json_response(self.call.request, answer)
+        return await json_response(self.call.request, answer, headers=headers)
 
 
 class ModelCalls:

@@ -3,10 +3,8 @@
 Tests hold it against the router, and against what the doors answer.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 from toplu.api.gemini.state_style import STATE_STYLE_HEADER
+from toplu.api.http.openapi.operated import Operated
 from toplu.wire.gemini.batch import (
     BatchGenerateContentRequest,
     BatchMetadata,
@@ -34,31 +32,6 @@ from toplu.wire.gemini.embedding import (
 )
 from toplu.wire.gemini.file import CreateFileRequest, CreateFileResponse, File, ListFilesResponse
 from toplu.wire.gemini.model import ListModelsResponse, Model
-
-
-@dataclass(frozen=True, slots=True)
-class Operated:
-    """One call: its method and path, what it does, takes and gives (None: an empty object)."""
-
-    method: str
-    path: str
-    summary: str
-    takes: Any = None
-    gives: Any = None
-    dry_gives: Any = None  # with validateOnly
-    query: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    fails: tuple[int, ...] = ()  # beside ALWAYS_FAILS
-    streams: bool = False  # gives many, as a list or as events
-    uploads: bool = False  # takes bytes of any type as well, and may give nothing
-    downloads: bool = False  # gives bytes
-    gives_lines: bool = False  # gives JSON lines
-
-    @property
-    def is_health(self) -> bool:
-        """Whether it may be called without a key."""
-        return "{version}" not in self.path
-
 
 PAGE = ("pageSize", "pageToken")
 STYLE = (STATE_STYLE_HEADER,)
@@ -90,8 +63,14 @@ CREATING = (429, 501, 503, 504)
 UPLOADING = (409, 429)
 
 CALLS = (
-    Operated("get", "/healthz", "Whether the process lives."),
-    Operated("get", "/readyz", "Whether every engine is ready that is not lazy.", fails=(503,)),
+    Operated("get", "/healthz", "Whether the process lives.", is_health=True),
+    Operated(
+        "get",
+        "/readyz",
+        "Whether every engine is ready that is not lazy.",
+        fails=(503,),
+        is_health=True,
+    ),
     Operated("get", "/{version}/models", "List models.", gives=ListModelsResponse, query=PAGE),
     Operated("get", "/{version}/models/{model}", "Get a model.", gives=Model),
     Operated("get", "/{version}/tunedModels", "List tuned models: there are none."),

@@ -79,7 +79,8 @@ class OpenaiModelCalls:
             partial(work, made), _usage_of_all, requests=len(asked.requests)
         )
         responses = [_in_json(each.response) for each in answered]
-        return await made.respond(endpoint.write(responses, asked.form, self._now()))
+        written = endpoint.write(responses, asked.form, self._now())
+        return await made.respond(written, headers=await _rate_headers(made))
 
     async def _generate(self, made: ModelCall[Asked]) -> list[Answered]:
         (request,) = made.body.requests
@@ -133,6 +134,18 @@ class OpenaiModelCalls:
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+async def _rate_headers(made: ModelCall[Asked]) -> dict[str, str]:
+    """Return what is left of the project's rates, as OpenAI's API says it; nothing: it has none."""
+    headers: dict[str, str] = {}
+    for it in await made.meter.standing(made.call.project, made.model):
+        headers |= {
+            f"x-ratelimit-limit-{it.of}": str(it.limit),
+            f"x-ratelimit-remaining-{it.of}": str(it.left),
+            f"x-ratelimit-reset-{it.of}": f"{it.full_after:.3f}s",
+        }
+    return headers
 
 
 def _usage_of_all(answered: list[Answered]) -> Usage:

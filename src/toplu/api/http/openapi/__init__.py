@@ -1,0 +1,1 @@
+"""OpenAPI documents, made of tables of calls."""

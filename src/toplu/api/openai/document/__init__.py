@@ -1,0 +1,1 @@
+"""The OpenAPI document of OpenAI's API, as it is served here."""
