@@ -121,6 +121,7 @@ class Job:
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
     input_sha256: str | None = None  # of the input as it came, or of its lines if it came inline
     output_sha256: str | None = None  # of the results in input order
+    part_of: JobId | None = None  # the job of the same batch that clients know it by
     retry_of: JobId | None = None  # the job that this one runs the rest of
     retried_by: JobId | None = None  # the job that runs the rest of this one
     error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED

@@ -47,7 +47,7 @@ async def test_a_job_of_another_project_is_not_found(jobs: JobRows) -> None:
     await jobs.create(a_job(), unfinished_max=1)
     assert await jobs.find(ProjectId("team-b"), ONE) is None
     assert await jobs.page(ProjectId("team-b"), 10) == []
-    assert await jobs.mark_deleted(ProjectId("team-b"), ONE, NOON) is None
+    assert await jobs.mark_deleted(ProjectId("team-b"), ONE, NOON) == []
 
 
 async def test_too_many_unfinished_jobs_are_refused_for_that_project_only(jobs: JobRows) -> None:
@@ -201,10 +201,9 @@ async def test_a_deleted_job_is_out_of_sight_until_it_is_forgotten(
     held = await lease(jobs, clock)
     assert held is not None
     assert await jobs.record([progress(held, 1)], NOON) == []
-    deleted = await jobs.mark_deleted(PROJECT, ONE, LATER)
-    assert deleted is not None
+    (deleted,) = await jobs.mark_deleted(PROJECT, ONE, LATER)
     assert deleted.id == ONE
-    assert await jobs.mark_deleted(PROJECT, ONE, LATER) is None
+    assert await jobs.mark_deleted(PROJECT, ONE, LATER) == []
     assert await jobs.find(PROJECT, ONE) is None
     assert await jobs.page(PROJECT, 10) == []
     assert await jobs.expired(LATER) == []
@@ -235,8 +234,7 @@ async def test_the_results_file_goes_out_of_sight_with_its_job(
     await keep_planned(jobs, a_job())
     results = a_file("batch-one", source=FileSource.GENERATED)
     await jobs.succeed(ONE, LATER, results)
-    deleted = await jobs.mark_deleted(PROJECT, ONE, LATER)
-    assert deleted is not None
+    (deleted,) = await jobs.mark_deleted(PROJECT, ONE, LATER)
     assert deleted.output_file == "batch-one"
     assert await files.find(PROJECT, "batch-one") is None
     assert await files.deleted() == [results]

@@ -149,7 +149,7 @@ async def test_a_job_is_deleted_and_amended_beside_itself(both: list[Database]) 
             return await jobs.amend(PROJECT, ONE, {"priority": number}, NOON)
         deleted = await jobs.mark_deleted(PROJECT, ONE, NOON)
         await jobs.forget(ONE)
-        return deleted is not None
+        return bool(deleted)
 
     outcomes = await at_once(both, change)
     assert refusals(outcomes) == 0

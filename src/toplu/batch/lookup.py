@@ -23,6 +23,13 @@ class Lookup:
             raise NotFound(MISSING)
         return found
 
+    async def batch(self, project: ProjectId, job: JobId) -> list[Job]:
+        """Return the jobs of the batch, a job for each engine; NotFound as for `find`."""
+        found = await self._jobs.batches(project, [job])
+        if job not in found:
+            raise NotFound(MISSING)
+        return found[job]
+
     async def page(
         self, project: ProjectId, *, size: int, token: str | None
     ) -> tuple[list[Job], str | None]:
@@ -33,9 +40,13 @@ class Lookup:
 
     async def page_behind(
         self, project: ProjectId, last: Job | None, *, size: int, wire: Wire
-    ) -> tuple[list[Job], bool]:
-        """Return the page of an API's jobs behind one of them, and whether there is another."""
-        return await self._page(project, size, None if last is None else _mark(last), wire)
+    ) -> tuple[list[list[Job]], bool]:
+        """Return the page of an API's batches behind one, and whether there is another."""
+        after = None if last is None else _mark(last)
+        jobs, has_more = await self._page(project, size, after, wire)
+        found = await self._jobs.batches(project, [job.id for job in jobs])
+        # One may have been deleted between the two reads.
+        return [found[job.id] for job in jobs if job.id in found], has_more
 
     async def _page(
         self, project: ProjectId, size: int, after: PageMark | None, wire: Wire

@@ -94,7 +94,7 @@ def test_texts_of_one_line_get_their_vectors_in_one_answer(sdk: Any) -> None:
         ([chat_line("a", "x").replace("POST", "GET")], [("invalid_method", 1)]),
         ([a_line("a", "/v1/chat/completions", {})], [("invalid_request", 1)]),
         ([chat_line("a", "x", model="nobody")], [("model_not_found", 1)]),
-        ([chat_line("a", "x"), chat_line("b", "x", model="echo")], [("mismatched_model", 2)]),
+        ([chat_line("a", "x"), chat_line("b", "x", model="nobody")], [("model_not_found", 2)]),
     ],
 )
 def test_a_file_that_is_wrong_as_a_whole_fails_its_batch_with_the_lines(
@@ -179,13 +179,22 @@ def test_results_so_far_a_receipt_and_a_retry_are_beyond_openais_api(
     assert [line["custom_id"] for line in lines_of(sdk, again.error_file_id)] == ["bad"]
 
 
-def test_a_line_with_several_texts_is_not_run_again_in_parts(
+def test_a_batch_with_lines_of_several_texts_runs_again(
     sdk: Any, http: httpx.Client, server: LocalServer
 ) -> None:
-    lines = [embedding_line("c", ["one", "two"]), embedding_line("bad", [])]
+    lines = [
+        embedding_line("good", ["one", "two"]),
+        embedding_line("bad", []),
+    ]
     done = finish(sdk, create(sdk, lines, EMBEDDINGS))
-    reply = http.post(f"/batches/{done.id}/retry")
-    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "batch_id")
+    counts = done.request_counts
+    assert (counts.total, counts.completed, counts.failed) == (2, 1, 1)
+    retried = http.post(f"/batches/{done.id}/retry").json()
+    assert retried["request_counts"]["total"] == 1
+    again = finish(sdk, sdk.batches.retrieve(retried["id"]))
+    assert [it["custom_id"] for it in lines_of(sdk, again.error_file_id)] == ["bad"]
+    third = http.post(f"/batches/{again.id}/retry").json()
+    assert third["request_counts"]["total"] == 1
     with http_client(server.url) as google:
         name = f"batches/{done.id.removeprefix('batch_')}"
         assert google.get(f"/v1beta/{name}").json()["done"] is True

@@ -1,6 +1,6 @@
 """Batches: make, list, find, cancel; and what is beyond OpenAI's API: results, retry, receipt."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,6 @@ from datetime import timedelta
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.gemini.receipts import receipt_of
 from toplu.api.http.gate import Call, read_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.responses import json_response
@@ -16,18 +15,22 @@ from toplu.api.http.streaming.json_lines import JsonLines
 from toplu.api.openai.batch.details import BatchDetails, details_of
 from toplu.api.openai.batch.input import InputTranslator
 from toplu.api.openai.batch.output import OutputForm
+from toplu.api.openai.batch.receipts import receipt_of_batch
 from toplu.api.openai.batch.resource import batch_of, job_id_of
+from toplu.api.openai.batch.retried import RetriedLines
 from toplu.api.openai.endpoints import BY_URL, Endpoint
 from toplu.api.openai.files import FileNotFound, find_stored
 from toplu.api.openai.gate import PREFIX, OpenaiGate
 from toplu.api.openai.models import OpenaiModels
 from toplu.api.openai.paging import limit_of
 from toplu.batch.jobs.cancel import JobCancellation
-from toplu.batch.jobs.retry import JobRetry
+from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.batch.jobs.translated import TranslatedCreation, TranslatedForm
 from toplu.batch.lookup import Lookup
-from toplu.batch.results.reader import ResultReader
+from toplu.batch.results.merging import merge
+from toplu.batch.results.reader import Reading, ResultReader
 from toplu.batch.results.receipt import Receipts
+from toplu.batch.results.whole import whole_of
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import Aborted, NotFound
 from toplu.files.library import Library
@@ -88,7 +91,7 @@ class OpenaiBatches:
         _check_metadata(body.metadata)
         stored = await find_stored(self._parts.library, call, body.input_file_id, "input_file_id")
         try:
-            job = await self._parts.creation.create(
+            first = await self._parts.creation.create(
                 project=call.project,
                 file=stored.id,
                 form=TranslatedForm(wire=Wire.OPENAI, method=endpoint.method, life=window),
@@ -97,7 +100,7 @@ class OpenaiBatches:
             )
         except AlreadyCreated as before:
             return await self._respond(call, await self._find(call, before.resource), REPLAYED)
-        return await self._respond(call, job)
+        return await self._respond(call, await self._parts.lookup.batch(call.project, first.id))
 
     def _translator(self, endpoint: Endpoint, body: NewBatch) -> InputTranslator:
         details = BatchDetails(
@@ -115,11 +118,11 @@ class OpenaiBatches:
         """Answer with some batches, the newest first; those of other APIs are not among them."""
         limit = limit_of(call, default=PAGE_SIZE, largest=PAGE_SIZE_MAX)
         after = call.request.query_params.get("after")
-        last = None if after is None else await self._find(call, after)
-        jobs, more = await self._parts.lookup.page_behind(
+        last = None if after is None else (await self._find(call, after))[0]
+        batches, more = await self._parts.lookup.page_behind(
             call.project, last, size=limit, wire=Wire.OPENAI
         )
-        page = [await self._batch(job) for job in jobs]
+        page = [await self._batch(jobs) for jobs in batches]
         return await json_response(
             call.request,
             BatchPage(
@@ -136,71 +139,76 @@ class OpenaiBatches:
 
     async def cancel(self, call: Call) -> Response:
         """Start no further line; what is done is in the files of the batch."""
-        job = await self._find(call, call.path("batch"))
-        if job.is_final and job.state is not JobState.CANCELLED:
-            raise Aborted(f"Cannot cancel a batch with status '{batch_of(job).status}'.")
-        await self._parts.cancellation.cancel(call.project, job.id)
+        jobs = await self._find(call, call.path("batch"))
+        whole = whole_of(jobs)
+        if whole.is_final and whole.state is not JobState.CANCELLED:
+            raise Aborted(f"Cannot cancel a batch with status '{batch_of(jobs).status}'.")
+        await self._parts.cancellation.cancel(call.project, whole.id)
         return await self._respond(call, await self._find(call, call.path("batch")))
 
     async def results(self, call: Call) -> Response:
         """Answer with the lines so far, in input order, in the form of an output file."""
-        job = await self._find(call, call.path("batch"))
+        jobs = await self._find(call, call.path("batch"))
         async with AsyncExitStack() as stack:
-            reading = await stack.enter_async_context(
-                self._parts.results.partial(call.project, job.id)
-            )
+            readings = [
+                await stack.enter_async_context(self._parts.results.partial(call.project, job.id))
+                for job in jobs
+            ]
             return JsonLines(
-                _rendered(reading.pieces, OutputForm(job)),
+                _rendered(readings, OutputForm(whole_of(jobs))),
                 stack.pop_all(),
                 headers={
-                    COUNT_HEADER: str(reading.count),
-                    COMPLETE_HEADER: str(reading.is_complete).lower(),
+                    COUNT_HEADER: str(sum(reading.count for reading in readings)),
+                    COMPLETE_HEADER: str(all(it.is_complete for it in readings)).lower(),
                 },
                 stall_seconds_max=self._settings.stream_stall_seconds_max,
             )
 
     async def retry(self, call: Call) -> Response:
         """Make a batch of the lines that failed or were not reached."""
-        job = await self._find(call, call.path("batch"))
-        details = details_of(job)
-        if job.counts.total not in (0, details.lines):
-            raise InvalidParameter(
-                "batch_id",
-                "A batch whose lines have several texts cannot be run again: a part of a line may "
-                "have its vectors. Make a batch of the lines in its error file.",
-            )
-        model = self._models.require(job.model, BY_URL[details.endpoint].method)
-        retry = await self._parts.retry.create(job, engine=model.name, display_name=None)
-        return await self._respond(call, retry)
+        jobs = await self._find(call, call.path("batch"))
+        method = BY_URL[details_of(jobs[0]).endpoint].method
+        rests = [Rest(job=job, engine=self._models.require(job.model, method).name) for job in jobs]
+        retry = await self._parts.retry.create_batch(rests, lines=RetriedLines())
+        return await self._respond(call, await self._parts.lookup.batch(call.project, retry.id))
 
     async def receipt(self, call: Call) -> Response:
         """Answer with the receipt of a batch that has ended, its outcomes counted again."""
-        job = await self._find(call, call.path("batch"))
-        receipt = await self._parts.receipts.write(job)
-        return await json_response(call.request, receipt_of(receipt, style="batch"))
+        jobs = await self._find(call, call.path("batch"))
+        receipts = [await self._parts.receipts.write(job) for job in jobs]
+        return await json_response(call.request, receipt_of_batch(receipts))
 
-    async def _find(self, call: Call, batch_id: str) -> Job:
+    async def _find(self, call: Call, batch_id: str) -> Sequence[Job]:
+        """Return the jobs of the batch, a job for each engine."""
+        jobs: Sequence[Job]
         try:
-            job = await self._parts.lookup.find(call.project, job_id_of(batch_id))
+            jobs = await self._parts.lookup.batch(call.project, job_id_of(batch_id))
         except NotFound:
-            job = None
-        if job is None or job.wire is not Wire.OPENAI:
+            jobs = ()
+        if not jobs or jobs[0].wire is not Wire.OPENAI:
             raise FileNotFound("batch_id", f"No batch found with id '{batch_id}'.")
-        return job
+        return jobs
 
-    async def _batch(self, job: Job) -> Batch:
-        return batch_of(job, await self._parts.wait_reasons.of(job))
+    async def _batch(self, jobs: Sequence[Job]) -> Batch:
+        unfinished = next((job for job in jobs if not job.is_final), jobs[0])
+        return batch_of(jobs, await self._parts.wait_reasons.of(unfinished))
 
     async def _respond(
-        self, call: Call, job: Job, headers: dict[str, str] | None = None
+        self, call: Call, jobs: Sequence[Job], headers: dict[str, str] | None = None
     ) -> Response:
-        return await json_response(call.request, await self._batch(job), headers=headers)
+        return await json_response(call.request, await self._batch(jobs), headers=headers)
 
 
-async def _rendered(pieces: AsyncIterator[bytes], form: OutputForm) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        lines = [each for result in piece.splitlines() for each in form.write(result)]
+async def _rendered(readings: Sequence[Reading], form: OutputForm) -> AsyncIterator[bytes]:
+    jobs = [_results(reading.pieces) for reading in readings]
+    async for results in merge(jobs, form.place_of):
+        lines = [each for result in results for each in form.write(result)]
         yield b"".join(each.line + b"\n" for each in lines)
+
+
+async def _results(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    async for piece in pieces:
+        yield piece.splitlines()
 
 
 def _endpoint_of(body: NewBatch) -> Endpoint:

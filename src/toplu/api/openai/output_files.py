@@ -1,7 +1,7 @@
 """The output and error files of batches, found by their ids."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from toplu.api.openai.batch.output import OutputForm
 from toplu.api.openai.batch.resource import has_errors, has_output
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.rendering import RenderedFile, Renderer
+from toplu.batch.results.whole import whole_of
 from toplu.clock import Clock
 from toplu.errors import NotFound
 from toplu.job import Job, JobId, ProjectId, Wire
@@ -25,14 +26,19 @@ class OutputFile:
     """One of the files of a batch that has ended."""
 
     id: str
-    job: Job
+    jobs: Sequence[Job]  # of the batch
     file: RenderedFile
     expires: datetime
     renderer: Renderer
 
     async def size(self) -> int:
         """Return how many bytes it has; the first who asks waits until it is made."""
-        return await self.renderer.size(self.job, self.file, OutputForm(self.job))
+        return await self.renderer.size(self.jobs, self.file, OutputForm(self.job))
+
+    @property
+    def job(self) -> Job:
+        """The batch as a whole."""
+        return whole_of(self.jobs)
 
     def stream(self, offset: int, length: int) -> AsyncIterator[bytes]:
         """Yield a part of it."""
@@ -68,9 +74,10 @@ class OutputFiles:
         if found is None:
             return None
         try:
-            job = await self._lookup.find(project, JobId(found["job"]))
+            jobs = await self._lookup.batch(project, JobId(found["job"]))
         except NotFound:
             return None
+        job = whole_of(jobs)
         file = RenderedFile(found["file"])
         is_there = has_output(job) if file is RenderedFile.OUTPUT else has_errors(job)
         if job.wire is not Wire.OPENAI or not is_there:
@@ -78,7 +85,9 @@ class OutputFiles:
         expires = self._expires(job)
         if expires <= self._clock.now():
             return None
-        return OutputFile(id=file_id, job=job, file=file, expires=expires, renderer=self._renderer)
+        return OutputFile(
+            id=file_id, jobs=jobs, file=file, expires=expires, renderer=self._renderer
+        )
 
     def _expires(self, job: Job) -> datetime:
         assert job.ended is not None, "the batch has ended"

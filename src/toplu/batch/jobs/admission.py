@@ -19,7 +19,7 @@ from toplu.money import FREE
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.jobs import JobRows, NewPart
 
 log = structlog.get_logger()
 
@@ -82,36 +82,54 @@ class Admission:
         self._planned = planned  # called when there are shards to lease
 
     @asynccontextmanager
-    async def keeping_input(self, job: JobId) -> AsyncIterator[None]:
-        """Remove what the block has kept of the job's input if it fails."""
+    async def keeping_input(self, *jobs: JobId) -> AsyncIterator[None]:
+        """Remove what the block has kept of the jobs' inputs if it fails."""
         try:
             yield
         except BaseException:
             # A full disk may have taken a part of it.
-            await self._blobs.delete_folder(paths.folder(job))
+            for job in jobs:
+                await self._blobs.delete_folder(paths.folder(job))
             raise
 
-    async def admit(self, it: Candidate) -> Job:
-        """Return the PENDING job, durable with its input; if it is refused, the input goes."""
-        async with self.keeping_input(it.id):
-            rules = PlanRules.of(self._settings, it)
-            shards = await plan_at_creation(self._blobs, rules, it.id, size_bytes=it.size_bytes)
-            job = self._job_of(it, shards)
-            tier = await self._quotas.tier_of(job.project)
+    async def admit(self, first: Candidate, *others: Candidate) -> Job:
+        """Return the PENDING job, durable with its input; if it is refused, the input goes.
+
+        `others` are parts of its batch: either all of them are made or none is.
+        """
+        async with self.keeping_input(first.id, *(it.id for it in others)):
+            made = await self._plan(first)
+            parts = [await self._plan(it, part_of=first.id) for it in others]
             await self._jobs.create(
-                job,
-                unfinished_max=await self._quotas.concurrent_batches_max(job.project),
-                enqueued_tokens_max=tier.enqueued_tokens_for(job.engine),
-                cut=shards,
-                key=it.key,
+                made.job,
+                unfinished_max=await self._quotas.concurrent_batches_max(first.project),
+                enqueued_tokens_max=made.enqueued_tokens_max,
+                cut=made.cut,
+                parts=parts,
+                key=first.key,
             )
+        for part in (made, *parts):
+            self._tell(part)
+        return made.job
+
+    async def _plan(self, it: Candidate, part_of: JobId | None = None) -> NewPart:
+        rules = PlanRules.of(self._settings, it)
+        shards = await plan_at_creation(self._blobs, rules, it.id, size_bytes=it.size_bytes)
+        tier = await self._quotas.tier_of(it.project)
+        return NewPart(
+            job=self._job_of(it, shards, part_of),
+            enqueued_tokens_max=tier.enqueued_tokens_for(it.engine),
+            cut=shards,
+        )
+
+    def _tell(self, made: NewPart) -> None:
+        job = made.job
         log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
         if job.planned:
-            log.info("job_planned", job=job.id, shards=len(shards), whole=True)
+            log.info("job_planned", job=job.id, shards=len(made.cut), whole=True)
             self._planned()
         else:
             self._created.set()
-        return job
 
     async def refuse(self, it: Candidate, error: TopluError) -> Job:
         """Return a job that has FAILED because its input is wrong as a whole; the input goes."""
@@ -125,7 +143,7 @@ class Admission:
         log.info("job_refused", job=it.id, model=it.model, reason=error.message)
         return failed
 
-    def _job_of(self, it: Candidate, shards: list[Shard]) -> Job:
+    def _job_of(self, it: Candidate, shards: list[Shard], part_of: JobId | None = None) -> Job:
         now = self._clock.now()
         life = self._life if it.life is None else min(it.life, self._life)
         return Job(
@@ -146,6 +164,7 @@ class Admission:
             created=now,
             updated=now,
             expires=now + life,
+            part_of=part_of,
             retry_of=it.retry_of,
             wire=it.wire,
             wire_details=it.wire_details,

@@ -26,22 +26,24 @@ class JobCancellation:
         self._deleted = deleted
 
     async def cancel(self, project: ProjectId, job: JobId) -> None:
-        """Start no further request of the job; what is done is kept.
+        """Start no further request of the batch; what is done is kept.
 
         Cancelling a job that is final changes nothing and is no error: two tabs, a retry.
         """
         if await self._jobs.find(project, job) is None:
             raise NotFound(MISSING)
         reason = Cancelled("The batch was cancelled by the user.").as_request_error()
-        moved = await self._jobs.move(job, JobState.CANCELLED, self._clock.now(), error=reason)
-        if moved is not None:
-            log.info("job_cancelled", job=job)
-            self._drop_job(job)
+        now = self._clock.now()
+        for moved in await self._jobs.move_batch(job, JobState.CANCELLED, now, error=reason):
+            log.info("job_cancelled", job=moved.id)
+            self._drop_job(moved.id)
 
     async def delete(self, project: ProjectId, job: JobId) -> None:
-        """Stop the job and forget it with its input, its results and its results file."""
-        if await self._jobs.mark_deleted(project, job, self._clock.now()) is None:
+        """Stop the batch and forget it with its input, its results and its results files."""
+        deleted = await self._jobs.mark_deleted(project, job, self._clock.now())
+        if not deleted:
             raise NotFound(MISSING)
-        log.info("job_deleted", job=job)
-        self._drop_job(job)
+        for gone in deleted:
+            log.info("job_deleted", job=gone.id)
+            self._drop_job(gone.id)
         self._deleted.set()

@@ -1,14 +1,16 @@
-"""The results of a job that has ended in another API's form, as files that are made when asked for.
+"""The results of an ended batch in another API's form, as files that are made when asked for.
 
     results, in input order ──▶ form ──┬──▶ output      lines that have a response
     input, of lines without any ──▶ ───┴──▶ errors      all others
 
-What was made is kept beside the job's other bytes and goes with them. Making it twice makes the
+A batch for several engines has a job for each, whose results are put together by the form. What was
+made is kept beside the other bytes of its first job and goes with them. Making it twice makes the
 same bytes, so that two who ask at once, and a crash, do no harm.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +19,8 @@ from typing import BinaryIO, Protocol
 from toplu.batch import paths
 from toplu.batch.line_reader import read_lines, span_groups
 from toplu.batch.lookup import MISSING
-from toplu.batch.results.reader import ResultReader
+from toplu.batch.results.merging import merge
+from toplu.batch.results.reader import Reading, ResultReader
 from toplu.errors import NotFound
 from toplu.job import Job
 from toplu.settings.server import MIB, Settings
@@ -59,6 +62,10 @@ class ResultForm(Protocol):
         """Yield the same of a line of the input that has no result and gets none."""
         ...
 
+    def place_of(self, line: bytes) -> int:
+        """Return where a result, or a line of the input, stood in the client's file."""
+        ...
+
 
 class Renderer:
     """Makes the files of jobs that have ended."""
@@ -68,12 +75,12 @@ class Renderer:
         self._blobs = blobs
         self._results = results
 
-    async def size(self, job: Job, file: RenderedFile, form: ResultForm) -> int:
-        """Return how many bytes the file has; it is made if it is not there."""
-        blob = paths.rendered(job.id, file)
+    async def size(self, jobs: Sequence[Job], file: RenderedFile, form: ResultForm) -> int:
+        """Return how many bytes the file of a batch has; it is made if it is not there."""
+        blob = paths.rendered(jobs[0].id, file)
         size = await self._blobs.size(blob)
         if size is None:
-            await self._make(job, form)
+            await self._make(jobs, form)
             size = await self._blobs.size(blob)
         if size is None:
             raise NotFound(MISSING)  # the job was deleted meanwhile
@@ -82,36 +89,41 @@ class Renderer:
     def stream(
         self, job: Job, file: RenderedFile, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Yield a file that was made."""
+        """Yield a file that was made, of the batch whose first job this is."""
         return self._blobs.stream(paths.rendered(job.id, file), offset, length)
 
-    async def _make(self, job: Job, form: ResultForm) -> None:
+    async def _make(self, jobs: Sequence[Job], form: ResultForm) -> None:
         async with self._blobs.workshop() as folder:
             files = {file: folder / file for file in RenderedFile}
             writing = {
                 file: await asyncio.to_thread(path.open, "wb") for file, path in files.items()
             }
             try:
-                await self._write(job, form, writing)
+                await self._write(jobs, form, writing)
             finally:
                 for each in writing.values():
                     each.close()
-            await self._adopt(job, files)
+            await self._adopt(jobs[0], files)
 
     async def _adopt(self, job: Job, files: dict[RenderedFile, Path]) -> None:
         for file, path in files.items():
             await self._blobs.adopt(path, paths.rendered(job.id, file))
 
     async def _write(
-        self, job: Job, form: ResultForm, files: Mapping[RenderedFile, BinaryIO]
+        self, jobs: Sequence[Job], form: ResultForm, files: Mapping[RenderedFile, BinaryIO]
     ) -> None:
-        async with self._results.partial(job.project, job.id) as reading:
-            if reading.is_complete:
-                entries = _reached(reading.pieces)
-            else:
-                entries = _with_unreached(reading.pieces, self._input_lines(job))
-            async for group in entries:
+        async with AsyncExitStack() as held:
+            entries = []
+            for job in jobs:
+                reading = await held.enter_async_context(self._results.partial(job.project, job.id))
+                entries.append(self._entries(job, reading))
+            async for group in merge(entries, lambda entry: form.place_of(entry.line)):
                 await asyncio.to_thread(_put, files, form, group)
+
+    def _entries(self, job: Job, reading: Reading) -> AsyncIterator[list[_Entry]]:
+        if reading.is_complete:
+            return _reached(reading.pieces)
+        return _with_unreached(reading.pieces, self._input_lines(job))
 
     async def _input_lines(self, job: Job) -> AsyncIterator[bytes]:
         blob = paths.input_lines(job.id)
@@ -153,7 +165,7 @@ async def _with_unreached(
     yield group
 
 
-def _put(files: Mapping[RenderedFile, BinaryIO], form: ResultForm, group: list[_Entry]) -> None:
+def _put(files: Mapping[RenderedFile, BinaryIO], form: ResultForm, group: Sequence[_Entry]) -> None:
     for entry in group:
         write = form.write if entry.is_result else form.write_unreached
         for rendered in write(entry.line):

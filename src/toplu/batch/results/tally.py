@@ -26,6 +26,13 @@ class Tally:
             self.responses.extend(bytes(index + 1 - len(self.responses)))
         self.responses[index] = 1
 
+    def take_back(self, indexes: range) -> None:
+        """Forget the responses to these requests."""
+        for index in indexes:
+            if self.has_response(index):
+                self.responses[index] = 0
+                self.succeeded -= 1
+
     def has_response(self, index: int) -> bool:
         """Return whether the request succeeded; one that failed or was not reached did not."""
         return index < len(self.responses) and self.responses[index] == 1

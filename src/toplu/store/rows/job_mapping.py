@@ -83,6 +83,7 @@ def job_of(row: AnyRow) -> Job:
         output_file=row.output_file,
         input_sha256=row.input_sha256,
         output_sha256=row.output_sha256,
+        part_of=row.part_of,
         retry_of=row.retry_of,
         retried_by=row.retried_by,
         error=None
@@ -141,12 +142,13 @@ def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | 
 def insert_job(
     connection: Connection, job: Job, unfinished_max: int, enqueued_tokens_max: int | None
 ) -> None:
-    """Add the job; see `JobRows.create`."""
+    """Add the job; see `JobRows.create`. The parts of a batch count as one."""
+    batch = func.coalesce(jobs.c.part_of, jobs.c.id)
     unfinished = connection.scalar(
-        select(func.count()).select_from(jobs).where(is_unfinished(), jobs.c.project == job.project)
+        select(func.count(batch.distinct())).where(is_unfinished(), jobs.c.project == job.project)
     )
     assert unfinished is not None, "a count is always there"
-    if unfinished >= unfinished_max:
+    if job.part_of is None and unfinished >= unfinished_max:
         raise ResourceExhausted.of_quota(
             "batch_concurrent_batches",
             unfinished_max,

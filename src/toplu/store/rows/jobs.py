@@ -7,26 +7,24 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from toplu.errors import RequestError
 from toplu.idempotency import IdempotencyKey
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share, Wire
 from toplu.store.blobs.result_log import Segment
-from toplu.store.rows import job_mapping, leases
+from toplu.store.rows import batches, job_mapping, leases
 from toplu.store.rows.at_work import AtWork, write_changes
+from toplu.store.rows.batches import NewPart
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import StoredFile, is_file, replace_file
+from toplu.store.rows.files import StoredFile, replace_file
 from toplu.store.rows.idempotency import note_creation
-from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
-from toplu.store.rows.retries import unlink_retry
-from toplu.store.rows.schema import files, jobs, label_sums, segments, shards
+from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import Competition, read_competition
-from toplu.store.rows.step_holds import end_steps
 
-__all__ = ["JobRows", "PageMark", "Progress"]
+__all__ = ["JobRows", "NewPart", "PageMark", "Progress"]
 
 ROUND_MAX = 1000  # jobs that one look of the janitor returns
 
@@ -44,20 +42,23 @@ class JobRows:
         enqueued_tokens_max: int | None = None,
         cut: Sequence[Shard] = (),
         *,
+        parts: Sequence[NewPart] = (),
         key: IdempotencyKey | None = None,
         error: RequestError | None = None,
     ) -> Job:
         """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
 
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
-        `cut` are the shards of a job that is planned already, and of no other. A `key` raises as
-        `store.rows.idempotency` says. With an `error` it has FAILED as soon as it is there.
+        `cut` are the shards of a job that is planned already, and of no other. `parts` are the
+        jobs of the same batch for other engines. A `key` raises as `store.rows.idempotency` says.
+        With an `error` it has FAILED as soon as it is there.
         """
 
         def insert(connection: Connection) -> Job | None:
             note_creation(connection, key, job.id, job.created)
             job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
             job_mapping.insert_shards(connection, job.id, cut)
+            batches.insert_parts(connection, parts, unfinished_max)
             if error is None:
                 return job
             return job_mapping.move_job(
@@ -71,6 +72,10 @@ class JobRows:
     async def find(self, project: ProjectId, job_id: JobId) -> Job | None:
         return await self._find(jobs.c.project == project, jobs.c.id == job_id)
 
+    async def batches(self, project: ProjectId, job_ids: Sequence[JobId]) -> dict[JobId, list[Job]]:
+        """Return the parts of each batch, first the one by whose id it is known."""
+        return await self._database.read(lambda c: batches.read_batches(c, project, job_ids))
+
     async def page(
         self,
         project: ProjectId,
@@ -79,9 +84,12 @@ class JobRows:
         *,
         wire: Wire = Wire.GEMINI,
     ) -> list[Job]:
-        """Return up to `size` jobs that came by an API, newest first."""
+        """Return up to `size` batches that came by an API, the first job of each, newest first."""
         query = select(jobs).where(
-            jobs.c.project == project, jobs.c.wire == wire, job_mapping.is_visible()
+            jobs.c.project == project,
+            jobs.c.wire == wire,
+            jobs.c.part_of.is_(None),
+            job_mapping.is_visible(),
         )
         return await self._database.read(
             lambda c: [
@@ -195,6 +203,14 @@ class JobRows:
             lambda c: job_mapping.move_job(c, job_id, target, at, error=error)
         )
 
+    async def move_batch(
+        self, job_id: JobId, target: JobState, at: datetime, error: RequestError | None = None
+    ) -> list[Job]:
+        """Move the job and the other parts of its batch; return those that have moved."""
+        return await self._database.write(
+            lambda c: batches.move_batch(c, job_id, target, at, error)
+        )
+
     async def amend(
         self, project: ProjectId, job_id: JobId, changes: Mapping[str, object], at: datetime
     ) -> Job | None:
@@ -223,12 +239,17 @@ class JobRows:
         return await self._database.read(lambda c: c.scalar(query))
 
     async def ended_before(self, moment: datetime) -> list[Job]:
-        """Return final jobs that ended before `moment`, a bounded number at a time."""
-        return await self._list(job_mapping.is_visible(), jobs.c.ended < moment)
+        """Return the first jobs of batches that ended before `moment`, a bounded number."""
+        return await self._list(
+            job_mapping.is_visible(),
+            jobs.c.part_of.is_(None),
+            jobs.c.ended < moment,
+            ~batches.has_unended_part(moment),
+        )
 
-    async def mark_deleted(self, project: ProjectId, job_id: JobId, at: datetime) -> Job | None:
-        """Make the job and its results file invisible and return the job, or None if gone."""
-        return await self._database.write(lambda c: _mark_deleted(c, project, job_id, at))
+    async def mark_deleted(self, project: ProjectId, job_id: JobId, at: datetime) -> list[Job]:
+        """Make a batch with its results files invisible; return its jobs, none if it is gone."""
+        return await self._database.write(lambda c: batches.mark_deleted(c, project, job_id, at))
 
     async def deleted(self) -> list[JobId]:
         """Return jobs marked as deleted and not forgotten, a bounded number at a time."""
@@ -242,7 +263,7 @@ class JobRows:
 
     async def forget(self, job_id: JobId) -> None:
         """Remove all rows of a job that is marked as deleted; idempotent."""
-        await self._database.write(lambda c: _forget(c, job_id))
+        await self._database.write(lambda c: batches.forget_job(c, job_id))
 
     async def _find(self, *conditions: ColumnElement[bool]) -> Job | None:
         return await self._database.read(lambda c: job_mapping.find_job(c, *conditions))
@@ -272,28 +293,3 @@ def _succeed(
     if job is not None and results is not None:
         replace_file(connection, results)
     return job
-
-
-def _mark_deleted(
-    connection: Connection, project: ProjectId, job_id: JobId, at: datetime
-) -> Job | None:
-    job = job_mapping.find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
-    if job is not None:
-        connection.execute(update(jobs).where(jobs.c.id == job_id).values(deleted=True, updated=at))
-        unlink_retry(connection, job)
-        if not job.is_final:
-            insert_batch_entry(connection, job, at)
-        results = update(files).where(is_file(project, job.output_file))
-        connection.execute(results.values(deleted=True))
-    return job
-
-
-def _forget(connection: Connection, job_id: JobId) -> None:
-    marked = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.deleted.is_(True))
-    if connection.execute(marked).first() is None:
-        return
-    connection.execute(delete(segments).where(segments.c.job == job_id))
-    connection.execute(delete(label_sums).where(label_sums.c.job == job_id))
-    connection.execute(delete(shards).where(shards.c.job == job_id))
-    end_steps(connection, job_id)
-    connection.execute(delete(jobs).where(jobs.c.id == job_id))

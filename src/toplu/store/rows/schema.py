@@ -87,6 +87,8 @@ jobs = Table(
     Column("output_file", String(64)),
     Column("input_sha256", String(64)),
     Column("output_sha256", String(64)),
+    # Of a batch for several engines: the job of the first one, by whose id clients know it.
+    Column("part_of", String(64)),
     Column("retry_of", String(64)),
     Column("retried_by", String(64)),
     Column("error_code", BigInteger),
@@ -97,6 +99,7 @@ jobs = Table(
     Index("jobs_in_state", "state", "created", "id"),
     Index("jobs_ended", "ended"),
     Index("jobs_deleted", "deleted"),
+    Index("jobs_part_of", "part_of"),
 )
 
 shards = Table(

@@ -152,6 +152,7 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     retry_of: str | None = None
     retried_by: str | None = None
     balances: bool
+    parts: "list[BatchReceipt] | None" = None  # for each engine, of a batch that has several
 
 
 class Lanes(Message, frozen=True, kw_only=True, omit_defaults=False):

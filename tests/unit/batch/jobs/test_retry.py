@@ -8,7 +8,7 @@ import pytest
 from support.batch.batch_world import PROJECT, BatchWorld, line_of, result_of, taken
 from toplu.batch import line_reader, paths
 from toplu.batch.jobs import retry
-from toplu.batch.jobs.retry import JobRetry
+from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
 from toplu.store.blobs import blobs
@@ -17,14 +17,14 @@ ONE = JobId("one")
 
 
 async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bool]) -> None:
-    """Keep a job of one shard and give those of its requests an outcome."""
+    """Keep a job and give those of its requests an outcome."""
     await world.keep_job("one", lines)
     await world.planner().step()
-    shard = await world.open_shard()
-    taken(shard)
     writer = world.writer()
-    for index, succeeded in outcomes.items():
-        writer.add(shard, result_of(index, succeeded=succeeded))
+    for _ in await world.jobs.shards(ONE):
+        shard = await world.open_shard()
+        for index in sorted(outcomes.keys() & set(taken(shard))):
+            writer.add(shard, result_of(index, succeeded=outcomes[index]))
     await writer.step()
 
 
@@ -73,6 +73,34 @@ async def test_a_job_that_succeeded_runs_its_failures_again(world: BatchWorld) -
     made = await retried(world, "second try")
     assert await input_of(world, made) == line_of(1) + b"\n"
     assert made.display_name == "second try"
+
+
+class Pairs:
+    """Lines of a client's that are two requests each, the first of them marked."""
+
+    def requests_of(self, line: bytes) -> int:
+        return 2 if line.startswith(b'{"first"') else 0
+
+    def details(self, job: Job, lines: int) -> bytes:
+        return f"{job.id} {lines}".encode()
+
+
+@pytest.mark.parametrize("group_lines", [1000, 3, 1])
+async def test_a_line_of_which_a_request_is_left_runs_again_whole(
+    world: BatchWorld, monkeypatch: pytest.MonkeyPatch, group_lines: int
+) -> None:
+    monkeypatch.setattr(retry, "GROUP_LINES", group_lines)
+    lines = [b'{"first": %d}' % it if it % 2 == 0 else line_of(it) for it in range(8)]
+    outcomes = {0: True, 1: True, 2: True, 3: False, 4: False, 5: True, 6: True}
+    await job_with(world, lines, outcomes)
+    await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
+    retries = JobRetry(
+        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
+    )
+    rest = Rest(job=await world.job("one"), engine=world.settings.models[0].name)
+    made = await retries.create_batch([rest], lines=Pairs())
+    assert await input_of(world, made) == b"".join(line + b"\n" for line in lines[2:])
+    assert (made.counts.total, made.wire_details) == (6, b"one 3")
 
 
 async def test_a_job_without_failures_has_nothing_to_run(world: BatchWorld) -> None:

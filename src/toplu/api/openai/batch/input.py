@@ -6,7 +6,9 @@ The metadata comes back with the result, and has what the form of the answer tak
 A body that is wrong becomes a line without a request, with the error that the line is answered by.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -15,7 +17,7 @@ from toplu.api.openai.batch.details import BatchDetails
 from toplu.api.openai.endpoints import Endpoint
 from toplu.api.openai.translation.asked import AnswerForm
 from toplu.api.openai.translation.errors import failure_of
-from toplu.batch.jobs.translated import Translated
+from toplu.batch.jobs.translated import EngineLine, Translated, TranslatedPart
 from toplu.errors import InvalidArgument, TopluError
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini import message
@@ -24,6 +26,7 @@ from toplu.wire.openai.error import ErrorBody
 from toplu.wire.openai.message import InvalidParameter, read
 
 FAULTS_MAX = 100  # that a batch tells of
+NAMES_KEPT = 256  # of models whose engine is known without asking again
 POST = "POST"
 METADATA = "openai"
 
@@ -32,8 +35,17 @@ class LineForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The note that a line of the core keeps for its answer, as JSON in its metadata."""
 
     form: AnswerForm
+    line: int = 0  # its number in the file: where the answers of several engines are put together
     status: int = 0  # of the error, if the body is wrong
     error: ErrorBody | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """The lines for one engine."""
+
+    model: str  # as the first of them spells it
+    lines: int = 0
 
 
 class InputTranslator:
@@ -47,14 +59,13 @@ class InputTranslator:
     ) -> None:
         self._endpoint = endpoint
         self._details = details
-        self._find_model = find_model
-        self._model: str | None = None
-        self._engine = ""
+        self._engine_named = lru_cache(NAMES_KEPT)(lambda name: find_model(name).name)
+        self._parts: dict[str, _Part] = {}  # by engine
         self._ids = CustomIds()
         self._lines = 0
         self._faults: list[BatchFault] = []
 
-    def translate(self, number: int, line: bytes | None) -> Sequence[bytes]:
+    def translate(self, number: int, line: bytes | None) -> Sequence[EngineLine]:
         """Return the core's lines for a line: one, or one for each text to embed."""
         self._lines += 1
         if line is None:
@@ -82,12 +93,20 @@ class InputTranslator:
         if not self._lines:
             self._note("empty_file", "The file has no lines.", None)
         faults = sorted(self._faults, key=lambda fault: fault.line or 0)[:FAULTS_MAX]
-        details = msgspec.structs.replace(self._details, lines=self._lines, faults=faults)
+        if faults:
+            engine, first = next(iter(self._parts.items()), ("", _Part(model="")))
+            details = msgspec.structs.replace(self._details, lines=self._lines, faults=faults)
+            refused = TranslatedPart(model=first.model, engine=engine, details=details.encode())
+            return Translated(parts=[refused], refusal=InvalidArgument(_told(faults[0])))
         return Translated(
-            model=self._model or "",
-            engine=self._engine,
-            details=details.encode(),
-            refusal=InvalidArgument(_told(faults[0])) if faults else None,
+            parts=[
+                TranslatedPart(
+                    model=part.model,
+                    engine=engine,
+                    details=msgspec.structs.replace(self._details, lines=part.lines).encode(),
+                )
+                for engine, part in self._parts.items()
+            ]
         )
 
     def _is_for_endpoint(self, entry: InputLine, number: int) -> bool:
@@ -100,46 +119,56 @@ class InputTranslator:
             return True
         return False
 
-    def _translate_body(self, entry: InputLine, number: int) -> Sequence[bytes]:
+    def _translate_body(self, entry: InputLine, number: int) -> Sequence[EngineLine]:
         body = entry.body
         model = body.get("model") if isinstance(body, dict) else None
         if not isinstance(model, str):
             self._note("invalid_request", "The body must have a model.", number, "body.model")
             return ()
-        if not self._is_for_model(model, number):
+        engine = self._engine_of(model, number)
+        if engine is None:
             return ()
+        self._parts.setdefault(engine, _Part(model=model)).lines += 1
+        return [EngineLine(engine=engine, line=line) for line in self._lines_of(entry, number)]
+
+    def _lines_of(self, entry: InputLine, number: int) -> Iterator[bytes]:
         try:
-            asked = self._endpoint.read(body)
+            asked = self._endpoint.read(entry.body)
         except InvalidParameter as error:
             failure = failure_of(error)
-            kept = LineForm(form=AnswerForm(model=model), status=failure.status, error=failure.body)
-            return (_line(entry, kept),)
-        return [
-            _line(
-                entry,
-                LineForm(form=msgspec.structs.replace(asked.form, part=part)),
-                request,
-            )
-            for part, request in enumerate(asked.requests)
-        ]
+            form = AnswerForm(model=entry.body["model"])
+            kept = LineForm(form=form, line=number, status=failure.status, error=failure.body)
+            yield _line(entry, kept)
+            return
+        for part, request in enumerate(asked.requests):
+            form = msgspec.structs.replace(asked.form, part=part)
+            yield _line(entry, LineForm(form=form, line=number), request)
 
-    def _is_for_model(self, model: str, number: int) -> bool:
-        if self._model is None:
-            self._model = model
-            try:
-                self._engine = self._find_model(model).name
-            except TopluError as error:
-                self._note("model_not_found", error.message, number, "body.model")
-                return False
-        elif model != self._model:
-            reason = f"The file asks for '{self._model}' before: a batch has one model here."
-            self._note("mismatched_model", reason, number, "body.model")
-            return False
-        return True
+    def _engine_of(self, model: str, number: int) -> str | None:
+        """Return the engine of the model; one that nobody serves is a fault of the line."""
+        try:
+            return self._engine_named(model)
+        except TopluError as error:
+            self._note("model_not_found", error.message, number, "body.model")
+            return None
 
     def _note(self, code: str, text: str, line: int | None, param: str | None = None) -> None:
         if len(self._faults) < FAULTS_MAX:
             self._faults.append(BatchFault(code=code, message=text, line=line, param=param))
+
+
+class _Noted(msgspec.Struct, kw_only=True):
+    """The part of a line of the core, or of its result, that says what of the client's it is."""
+
+    metadata: dict[str, str]
+
+
+_noted = msgspec.json.Decoder(_Noted)
+
+
+def form_of(line: bytes) -> LineForm:
+    """Return the note of a line of the core, or of its result."""
+    return msgspec.json.decode(_noted.decode(line).metadata[METADATA], type=LineForm)
 
 
 def _told(fault: BatchFault) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from toplu.api.openai.batch.details import details_of
-from toplu.api.openai.batch.input import METADATA, LineForm
+from toplu.api.openai.batch.input import METADATA, LineForm, form_of
 from toplu.api.openai.endpoints import BY_URL, Endpoint
 from toplu.api.openai.translation.errors import OK, failure_of_request
 from toplu.batch.results.rendering import RenderedFile, RenderedLine
@@ -56,7 +56,7 @@ _decoder = msgspec.json.Decoder(_Result)
 
 
 class OutputForm:
-    """Writes the lines of one job's files, in their order."""
+    """Writes the lines of one batch's files, in their order; `job` stands for it as a whole."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -75,6 +75,10 @@ class OutputForm:
     def write_unreached(self, line: bytes) -> Iterator[RenderedLine]:
         """Yield the line that says why there is no response."""
         return self._gather(_decoder.decode(line))
+
+    def place_of(self, line: bytes) -> int:
+        """Return the number of the client's line."""
+        return form_of(line).line
 
     def _gather(self, result: _Result) -> Iterator[RenderedLine]:
         form = result.kept.form

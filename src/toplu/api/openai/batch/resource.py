@@ -1,10 +1,12 @@
-"""A job as clients of OpenAI's API see it."""
+"""A batch as clients of OpenAI's API see it, whether it is one job or one for each engine."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from toplu import money
 from toplu.api.openai.batch.details import details_of
 from toplu.batch.results.rendering import RenderedFile
+from toplu.batch.results.whole import whole_of
 from toplu.batch.schedule.wait_status import WaitStatus
 from toplu.job import Job, JobId, JobState
 from toplu.wire.openai.batch import Batch, BatchFaults, BatchUsage, RequestCounts
@@ -19,8 +21,9 @@ STATUSES = {
 }
 
 
-def batch_of(job: Job, waiting: WaitStatus | None = None) -> Batch:
-    """Return the batch; `waiting` is of an unfinished one."""
+def batch_of(jobs: Sequence[Job], waiting: WaitStatus | None = None) -> Batch:
+    """Return the batch of these jobs; `waiting` is of an unfinished one."""
+    job = whole_of(jobs)
     details = details_of(job)
     ended = seconds_of(job.ended)
     state = job.state
@@ -28,7 +31,7 @@ def batch_of(job: Job, waiting: WaitStatus | None = None) -> Batch:
         id=f"{PREFIX}{job.id}",
         object="batch",
         endpoint=details.endpoint,
-        model=job.model or None,
+        model=(job.model or None) if len(jobs) == 1 else None,
         errors=BatchFaults(data=details.faults) if details.faults else None,
         input_file_id=details.input_file_id,
         completion_window=details.completion_window,
@@ -44,10 +47,10 @@ def batch_of(job: Job, waiting: WaitStatus | None = None) -> Batch:
         expired_at=ended if state is JobState.EXPIRED else None,
         cancelling_at=ended if state is JobState.CANCELLED else None,
         cancelled_at=ended if state is JobState.CANCELLED else None,
-        request_counts=_counts(job, details.lines),
+        request_counts=_counts(job, sum(details_of(part).lines for part in jobs)),
         usage=_usage(job),
         metadata=details.metadata,
-        toplu=_extension(job, waiting),
+        toplu=_extension(jobs, job, waiting),
     )
 
 
@@ -98,14 +101,17 @@ def _usage(job: Job) -> BatchUsage:
     )
 
 
-def _extension(job: Job, waiting: WaitStatus | None) -> dict[str, object]:
+def _extension(jobs: Sequence[Job], job: Job, waiting: WaitStatus | None) -> dict[str, object]:
+    cost = sum(part.prices.cost(part.usage, money.Kind.BATCH) for part in jobs)
     extension: dict[str, object] = {
         "cost": {
             "currency": job.prices.currency,
-            "amount": money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
+            "amount": money.as_text(cost),
         },
         "deduplicated": job.counts.deduplicated,
     }
+    if len(jobs) > 1:
+        extension["models"] = [part.model for part in jobs]
     if job.retry_of is not None:
         extension["retry_of"] = f"{PREFIX}{job.retry_of}"
     if job.retried_by is not None:

@@ -46,7 +46,7 @@ def core_lines(*texts: str) -> list[bytes]:
     body = {"model": "embedder", "input": list(texts)}
     line = {"custom_id": "c", "method": "POST", "url": URL, "body": body}
     translator = InputTranslator(BY_URL[URL], DETAILS, lambda _: MODEL)
-    return list(translator.translate(1, json.dumps(line).encode()))
+    return [each.line for each in translator.translate(1, json.dumps(line).encode())]
 
 
 def result_of(line: bytes, outcome: str) -> bytes:
