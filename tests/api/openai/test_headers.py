@@ -9,6 +9,7 @@ import pytest
 
 from support.api.local_server import OpenServer
 from support.api.openai_calls import CHAT_MODEL, openai_client, openai_http, user
+from support.fake_clock import FakeClock
 from toplu.settings.server import TierSettings
 
 
@@ -41,7 +42,8 @@ def test_a_stream_has_one_too(http: httpx.Client) -> None:
 
 def test_what_is_left_of_the_rates_is_told(open_test_server: OpenServer) -> None:
     tier = TierSettings(name="default", requests_per_minute=2, tokens_per_minute=1000)
-    server = open_test_server(tiers=(tier,))
+    # The clock stands still, so that nothing is refilled meanwhile.
+    server = open_test_server(tiers=(tier,), clock=FakeClock())
     body = {"model": CHAT_MODEL, "messages": user("one two three")}
     with openai_http(server) as http:
         first = http.post("/chat/completions", json=body)
