@@ -1,7 +1,6 @@
 """`batches/…:results`: what is done can be read before the end, and after a bad one."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import httpx2 as httpx
@@ -16,7 +15,6 @@ from support.api.batch_calls import (
     upload_lines,
 )
 from support.api.local_server import LocalServer, OpenServer, http_of
-from support.fake_clock import FakeClock
 from support.waiting import eventually
 from toplu.job import ProjectId
 from toplu.settings.server import EchoSettings, ModelSettings
@@ -52,14 +50,12 @@ def ids(lines: list[dict[str, Any]]) -> list[tuple[int, str]]:
     return [(line["line"], line["key"]) for line in lines]
 
 
-def half_done(http: httpx.Client, *, clock: FakeClock | None = None) -> str:
+def half_done(http: httpx.Client) -> str:
     """Return a batch of which all is durable but the long request, its second."""
     lines = file_lines("one", LONG, "please fail", "four")
     name = create_from_file(http, upload_lines(http, lines)).json()["name"]
 
     def others_done() -> bool:
-        if clock is not None:
-            clock.advance(timedelta(seconds=1))
         return len(results_so_far(http, name)[1]) == 3
 
     eventually(others_done)
@@ -80,17 +76,6 @@ def test_results_are_read_while_the_batch_runs_and_after_it_is_cancelled(
         assert results_so_far(http, name)[1] == running
         http.delete(f"/v1beta/{name}")
         assert http.get(f"/v1beta/{name}:results").status_code == 404
-
-
-def test_results_outlive_the_expiry_of_their_batch(open_test_server: OpenServer) -> None:
-    clock = FakeClock()
-    server = open_test_server(models=(SLOW_READER,), clock=clock)
-    with http_of(server) as http:
-        name = half_done(http, clock=clock)
-        clock.advance(timedelta(hours=49))
-        server.call(server.server.pipeline.tidy())
-        assert operation(http, name)["metadata"]["state"] == "JOB_STATE_EXPIRED"
-        assert ids(results_so_far(http, name)[1]) == [(1, "k0"), (3, "k2"), (4, "k3")]
 
 
 @pytest.mark.parametrize("form", ["inline", "file"])

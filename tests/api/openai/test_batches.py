@@ -163,22 +163,6 @@ def test_a_batch_that_expires_says_so_for_each_line_that_was_not_reached(
         }
 
 
-def test_results_so_far_a_receipt_and_a_retry_are_beyond_openais_api(
-    sdk: Any, http: httpx.Client
-) -> None:
-    lines = [chat_line("good", "x"), chat_line("bad", "please fail")]
-    done = finish(sdk, create(sdk, lines))
-    so_far = http.get(f"/batches/{done.id}/results")
-    assert so_far.headers["x-toplu-complete"] == "true"
-    assert [json.loads(line)["custom_id"] for line in so_far.text.splitlines()] == ["good", "bad"]
-    receipt = http.get(f"/batches/{done.id}/receipt").json()
-    assert receipt["balances"] is True
-    retried = http.post(f"/batches/{done.id}/retry").json()
-    again = finish(sdk, sdk.batches.retrieve(retried["id"]))
-    assert retried["toplu"]["retry_of"] == done.id
-    assert [line["custom_id"] for line in lines_of(sdk, again.error_file_id)] == ["bad"]
-
-
 def test_a_batch_with_lines_of_several_texts_runs_again(
     sdk: Any, http: httpx.Client, server: LocalServer
 ) -> None:
@@ -249,17 +233,6 @@ def test_batches_of_other_projects_are_nobodys(open_test_server: OpenServer) -> 
         with pytest.raises(openai.NotFoundError):
             other.files.content(done.output_file_id)
         assert other.batches.list().data == []
-
-
-def test_equal_lines_run_once_and_half_the_price_is_asked(
-    open_test_server: OpenServer,
-) -> None:
-    server = open_test_server()
-    with openai_client(server) as sdk:
-        lines = [chat_line(f"c{n}", "the same", temperature=0) for n in range(5)]
-        done = finish(sdk, create(sdk, lines))
-        assert done.toplu["deduplicated"] == 4
-        assert len(lines_of(sdk, done.output_file_id)) == 5
 
 
 @pytest.mark.model

@@ -24,7 +24,7 @@ from support.api.openai_calls import openai_client, openai_http, strictly
 from support.clients import http_client
 from support.fake_clock import FakeClock
 from support.waiting import eventually
-from toplu.settings.model import PriceSettings
+from toplu.settings.model import EchoSettings, PriceSettings
 
 CHEAP = replace(ECHO, aliases=("cheap",), price=PriceSettings(input="1", output="0"))
 DEAR = replace(CHEAP, name="dear", aliases=("d",), price=PriceSettings(input="10", output="0"))
@@ -208,7 +208,8 @@ def test_its_jobs_count_as_one_unfinished_batch(open_test_server: OpenServer) ->
 
 
 def test_vectors_of_two_models_come_in_the_order_of_the_file(open_test_server: OpenServer) -> None:
-    other = replace(EMBEDDER, name="other", aliases=(), dimensions=4)
+    echo = EchoSettings(fail_pattern="please fail")
+    other = replace(EMBEDDER, name="other", aliases=(), dimensions=4, echo=echo)
     server = open_test_server(models=(EMBEDDER, other))
     with openai_client(server) as sdk, openai_http(server) as http:
         lines = [
@@ -216,10 +217,11 @@ def test_vectors_of_two_models_come_in_the_order_of_the_file(open_test_server: O
             embedding_line("b", ["three", "four", "five"], model="other"),
             embedding_line("c", []),
             embedding_line("d", "six", model="other"),
+            embedding_line("e", ["seven", "please fail"], model="other"),
         ]
         done = finish(sdk, create(sdk, lines, EMBEDDINGS))
         counts = done.request_counts
-        assert (counts.total, counts.completed, counts.failed) == (4, 3, 1)
+        assert (counts.total, counts.completed, counts.failed) == (5, 3, 2)
         found = lines_of(sdk, done.output_file_id)
         assert [line["custom_id"] for line in found] == ["a", "b", "d"]
         sizes = [
@@ -227,8 +229,8 @@ def test_vectors_of_two_models_come_in_the_order_of_the_file(open_test_server: O
         ]
         assert sizes == [[8, 8], [4, 4, 4], [4]]
         retried = http.post(f"/batches/{done.id}/retry").json()
-        assert (retried["request_counts"]["total"], retried["model"]) == (1, lines_model(lines[2]))
-
-
-def lines_model(line: str) -> str:
-    return str(json.loads(line)["body"]["model"])
+        assert retried["request_counts"]["total"] == 2
+        again = finish(sdk, sdk.batches.retrieve(retried["id"]))
+        errors = lines_of(sdk, again.error_file_id)
+        assert [line["custom_id"] for line in errors] == ["c", "e"]
+        assert again.usage.total_tokens == 1  # "seven" runs again with what failed beside it
