@@ -127,6 +127,11 @@ class Job:
     error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED
 
     @property
+    def batch(self) -> JobId:
+        """The id by which clients know the batch that it is, or is a part of."""
+        return self.part_of or self.id
+
+    @property
     def is_final(self) -> bool:
         return self.state.is_final
 

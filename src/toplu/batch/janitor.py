@@ -97,8 +97,8 @@ class Janitor:
         hours = (job.expires - job.created) / timedelta(hours=1)
         reason = DeadlineExceeded(
             f"The batch expired after {hours:g} hours: its deadline passed before every request "
-            f"was answered. GET batches/{job.id}:results reads what is done, and POST "
-            f"batches/{job.id}:retry runs the rest as a new batch."
+            f"was answered. GET batches/{job.batch}:results reads what is done, and POST "
+            f"batches/{job.batch}:retry runs the rest as a new batch."
         )
         moved = await self._jobs.move(
             job.id, JobState.EXPIRED, self._clock.now(), error=reason.as_request_error()

@@ -1,4 +1,4 @@
-"""Hop 8: what a client may see of its jobs; each poll is one row, however large the job."""
+"""Hop 8: what a client may see of its jobs; a poll is a row for each, however large it is."""
 
 from toplu.batch import paths
 from toplu.errors import NotFound

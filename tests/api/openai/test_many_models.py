@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import openai
 import pytest
 from msgspec.structs import replace
@@ -110,6 +111,10 @@ def test_a_model_that_nobody_serves_fails_the_batch_with_its_lines(sdk: Any) -> 
     assert found == [("model_not_found", line, "body.model") for line in (2, 3)]
 
 
+def retry_of(http: httpx.Client, batch: str) -> httpx.Response:
+    return http.post(f"/batches/{batch}/retry")
+
+
 def half_stuck(sdk: Any, clock: FakeClock | None = None) -> Any:
     """Return a batch of which one model has answered its lines, and the other one never will."""
     batch = create(sdk, mixed(6, ("slow", "echo")))
@@ -149,12 +154,16 @@ def test_results_so_far_and_a_cancel_take_all_models_together(
 def test_one_that_expires_keeps_what_other_models_have_done(open_test_server: OpenServer) -> None:
     clock = FakeClock()
     server = open_test_server(models=(CHEAP, STUCK), clock=clock)
-    with openai_client(server) as sdk:
+    with openai_client(server) as sdk, openai_http(server) as http:
         batch = half_stuck(sdk, clock)
+        for call in (http.get(f"/batches/{batch.id}/receipt"), retry_of(http, batch.id)):
+            assert (call.status_code, "RUNNING" in call.text) == (400, True)
+            assert batch.id.removeprefix("batch_") in call.text
         clock.advance(timedelta(hours=24, minutes=1))
         server.call(server.server.pipeline.tidy())
         expired = finish(sdk, batch)
         assert expired.status == "expired"
+        assert expired.id.removeprefix("batch_") in expired.toplu["error"]
         assert len(lines_of(sdk, expired.output_file_id)) == 3
         codes = {line["error"]["code"] for line in lines_of(sdk, expired.error_file_id)}
         assert codes == {"batch_expired"}
@@ -169,7 +178,7 @@ def test_a_retry_runs_what_each_model_left(open_test_server: OpenServer) -> None
         ]
         done = finish(sdk, create(sdk, lines))
         assert (done.request_counts.completed, done.request_counts.failed) == (4, 8)
-        retried = http.post(f"/batches/{done.id}/retry").json()
+        retried = retry_of(http, done.id).json()
         assert retried["toplu"]["retry_of"] == done.id
         assert retried["request_counts"]["total"] == 8
         again = finish(sdk, sdk.batches.retrieve(retried["id"]))

@@ -108,7 +108,7 @@ class JobRetry:
             copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), pieces)
         except FileNotFoundError:
             raise FailedPrecondition(
-                f"batches/{job.id} cannot be run again: its input is kept no more."
+                f"batches/{job.batch} cannot be run again: its input is kept no more."
             ) from None
         if not copied.count:
             await self._blobs.delete_folder(paths.folder(job_id))
@@ -199,7 +199,7 @@ def _candidate(job_id: JobId, rest: Rest, copied: _Copied, display_name: str | N
 def _check_state(job: Job) -> None:
     if not job.is_final:
         raise FailedPrecondition(
-            f"batches/{job.id} is {job.state}: only a batch that has ended can be run again."
+            f"batches/{job.batch} is {job.state}: only a batch that has ended can be run again."
         )
 
 

@@ -41,7 +41,7 @@ class Receipts:
         """Return the receipt of the job; FailedPrecondition while it may still change."""
         if not job.is_final:
             raise FailedPrecondition(
-                f"batches/{job.id} is {job.state}: only a batch that has ended has a receipt."
+                f"batches/{job.batch} is {job.state}: only a batch that has ended has a receipt."
             )
         tally = await self._results.tally(job)
         shards = await self._jobs.shards(job.id)

@@ -48,7 +48,7 @@ def read_batches(
     )
     found: dict[JobId, list[Job]] = {}
     for job in map(job_of, connection.execute(query)):
-        found.setdefault(job.part_of or job.id, []).append(job)
+        found.setdefault(job.batch, []).append(job)
     return found
 
 
