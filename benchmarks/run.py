@@ -14,6 +14,7 @@ from typing import Any
 import batch_throughput
 import command_start
 import control_plane
+import dry_run
 import embedding_throughput
 import first_token
 import idle_connections
@@ -179,6 +180,17 @@ BENCHMARKS = (
         title="a second worker",
         measure=worker_scaling.measure,
         targets={"two_over_one": at_least(1.7)},
+    ),
+    Benchmark(
+        name="B21",
+        title="what a dry run says, beside what then happens",
+        measure=dry_run.measure,
+        targets={
+            "jobs_within_range_of_tokens": at_least(0.9),
+            "jobs_within_range_of_time": at_least(0.9),
+            "error_of_prompt_tokens": at_most(0.01),
+            "seconds_of_all_lines": at_most(30),
+        },
     ),
     Benchmark(
         name="embeddings",

@@ -38,6 +38,15 @@ class Answers:
         self._finished = 0  # of pieces that are done, and their tokens
         self._finished_tokens = 0
 
+    @property
+    def count(self) -> int:
+        return len(self._tokens) - 1
+
+    @property
+    def total(self) -> int:
+        """The tokens of all answers."""
+        return self._tokens[-1]
+
     def take(self, seconds: float, now: float) -> Piece:
         """Return the next part of the load for a lane."""
         piece = Piece(self._begun, seconds, now)

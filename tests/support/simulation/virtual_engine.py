@@ -125,7 +125,7 @@ def ours(scene: Scene) -> Load | None:
         quantum_seconds=scene.quantum_seconds,
     )
     work = scene.work_left()
-    jobs = [_queued_job(load, work[load.name]) for load in scene.loads]
+    jobs = [queued_job(load, work[load.name]) for load in scene.loads]
     chosen = Candidates(jobs=jobs, shares=shares, engine=engine, now=moment(scene.now)).next_job()
     if chosen is None:
         return None
@@ -133,7 +133,8 @@ def ours(scene: Scene) -> Load | None:
     return next(load for load in scene.loads if load.name == chosen.job)
 
 
-def _queued_job(load: Load, work: float) -> QueuedJob:
+def queued_job(load: Load, work: float) -> QueuedJob:
+    """Return the load as the policy of the product sees it, with so much work left."""
     return QueuedJob(
         job=JobId(load.name),
         project=ProjectId(load.project),

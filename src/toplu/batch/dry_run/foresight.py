@@ -13,7 +13,7 @@ from toplu.money import Usage
 
 # The means of a project's batches are within these factors of the mean of those before, nine times
 # in ten; those of other projects' batches within the square of them.
-SHORTER, LONGER = 0.5, 2.0
+SHORTER, LONGER = 1 / 3, 3.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from toplu.job import JobId, ProjectId
 from toplu.money import Kind, Prices, Usage
 
 # Of the time that work takes at the measured speed: what else the engine may have to do.
-SOONER, LATER = 0.7, 1.5
+SOONER, LATER = 0.6, 1.8
 
 NO_SPEED = (
     "The time is not known: the model {engine} has not been measured at work. A batch of some "
