@@ -135,6 +135,13 @@ def test_what_is_wrong_is_one_line(
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
+def test_a_model_s_server_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+    source = lines_in(tmp_path, [asking("x")])
+    ended = checked(source, "--model", "http://127.0.0.1:9/v1", code=3)
+    assert "is not reached" in ended.stderr
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "there is no such file" in checked(tmp_path / "none.csv", code=2).stderr
 

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from toplu.errors import ConfigurationError
+from toplu.errors import ConfigurationError, Unavailable
 from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Validation
 from toplu.oneshot.options import AskOptions
 from toplu.oneshot.plan import AskPlan
-from toplu.oneshot.private_server import open_private_server
+from toplu.oneshot.private_server import (
+    PATIENCE_SECONDS,
+    PrivateServer,
+    open_private_server,
+)
 from toplu.oneshot.rows.questions import Questions
 from toplu.serving.logs import configure_logs
 from toplu.serving.stop_signals import StopSignals
@@ -62,10 +66,21 @@ async def _private_calls(settings: Settings, folder: Path) -> AsyncIterator[Batc
             open_private_server(settings, StopSignals()) as private,
             BatchCalls.open(PRIVATE_URL, PRIVATE_KEY, private.socket) as calls,
         ):
+            await _wait_for_model(private, is_remote=settings.models[0].is_remote)
+            yield calls
+
+
+async def _wait_for_model(private: PrivateServer, *, is_remote: bool) -> None:
+    """Return when the model is up; Unavailable: its server shows no sign of life."""
+    try:
+        # An engine of ours is up or given up, however large its file is.
+        async with asyncio.timeout(PATIENCE_SECONDS if is_remote else None):
             while private.waiting_for() is not None:
                 private.check_engines()
                 await asyncio.sleep(POLL_SECONDS)
-            yield calls
+    except TimeoutError:
+        reason = private.waiting_for()
+        raise Unavailable(f"the model's server is not reached: {reason}") from None
 
 
 async def _upload(calls: BatchCalls, name: str, questions: Questions) -> str:

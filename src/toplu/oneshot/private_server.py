@@ -20,6 +20,7 @@ from toplu.wiring.storage import open_folder
 
 SOCKET = "private.sock"
 CALLS_WAITING_MAX = 16
+PATIENCE_SECONDS = 20.0  # for the first sign of life of a model's server
 
 
 class PrivateServer:

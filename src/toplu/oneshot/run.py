@@ -18,7 +18,11 @@ import msgspec
 from toplu.errors import Code, ConfigurationError, RequestError, TopluError, Unavailable
 from toplu.oneshot.batch_calls import PRIVATE_KEY, PRIVATE_URL, BatchCalls, Operation
 from toplu.oneshot.plan import RunPlan
-from toplu.oneshot.private_server import PrivateServer, open_private_server
+from toplu.oneshot.private_server import (
+    PATIENCE_SECONDS,
+    PrivateServer,
+    open_private_server,
+)
 from toplu.oneshot.progress import Progress
 from toplu.oneshot.rows.outputs import Tally
 from toplu.oneshot.run_folder import RunFolder, hold
@@ -29,7 +33,6 @@ from toplu.tables.files import whole_file
 
 POLL_SECONDS_FIRST, POLL_SECONDS_MAX = 0.05, 1.0
 SILENCES_MAX = 300  # polls in a row of a running server, which may be started again meanwhile
-PATIENCE_SECONDS = 20.0  # for the first sign of life of a model's server
 
 OVER_COST = RequestError(Code.CANCELLED, "not reached: the run cost as much as --max-cost allows")
 ENDINGS = {
