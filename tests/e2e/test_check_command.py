@@ -1,6 +1,7 @@
 """`toplu check`: what a file would be, before anything is asked."""
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from support.model_tables import echo_model, quick_model
 from support.run_command import config_of, table_of
 from support.server import TOPLU, Server, clean_environment, started_server
-from support.waiting import PATIENCE_SECONDS
+from support.waiting import PATIENCE_SECONDS, eventually
 from toplu.settings.model import DEFAULT_MODEL
 
 PRICED = {"price": {"input": "2", "cached_input": "1", "output": "8"}}
@@ -133,6 +134,32 @@ def test_what_is_wrong_is_one_line(
     ended = checked(source, *words, code=code)
     assert reason in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path) -> None:
+    # Its rows would be measured for an hour.
+    config = config_of(tmp_path, echo_model(delay_seconds=3600))
+    source = table_of(tmp_path, 50)
+    begun = {path.name for path in tmp_path.iterdir()}
+    process = subprocess.Popen(
+        [TOPLU, "check", source, "--prompt", "Say {text}", "--measure", "2h", *config],
+        env=clean_environment({"drain_seconds": "0.1", "log_level": "debug"})
+        | {"TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        eventually(lambda: "request_started" in log_of(tmp_path) or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 130, process.communicate()[1]
+    finally:
+        process.kill()
+        process.communicate()
+    assert {path.name for path in tmp_path.iterdir()} == begun
+
+
+def log_of(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.glob("toplu-check-*/log"))
 
 
 @pytest.mark.slow

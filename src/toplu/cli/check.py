@@ -15,7 +15,7 @@ from toplu.cli.tables import JsonOption
 if TYPE_CHECKING:
     from toplu.oneshot.options import AskOptions
 
-SOME_FAULTY = 1
+SOME_FAULTY, STOPPED = 1, 130
 
 Measure = Annotated[
     str | None, option("Ask some rows first, for 30s or 2m: so price and time are known better.")
@@ -44,10 +44,13 @@ def check(
     """Say what a file would be as a batch: faults, tokens, duplicates, cost and time.
 
     Exit status: 0 all can be asked, 1 some lines are faulty, 2 wrong use, 3 a server was not
-    reached.
+    reached, 130 stopped.
     """
     given = locals()  # named as the fields of AskOptions are
     found = _found(_options_of(given), _seconds_of(measure))
+    if found is None:
+        typer.echo("stopped", err=True)
+        raise typer.Exit(STOPPED)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -71,7 +74,7 @@ def _seconds_of(measure: str | None) -> float:
     return 0.0 if measure is None else seconds_of(measure)
 
 
-def _found(options: "AskOptions", measured_seconds: float) -> dict[str, Any]:
+def _found(options: "AskOptions", measured_seconds: float) -> dict[str, Any] | None:
     import uvloop
 
     from toplu.oneshot import check as oneshot

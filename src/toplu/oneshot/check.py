@@ -30,12 +30,27 @@ SEED = 0  # the same file has the same rows measured
 NAME = "toplu check"
 
 
-async def check(options: AskOptions, plan: AskPlan, *, measured_seconds: float) -> Validation:
+async def check(
+    options: AskOptions, plan: AskPlan, *, measured_seconds: float
+) -> Validation | None:
     """Return the answer of the dry run; before it, some rows are asked for so many seconds.
 
-    Unavailable: the server is not reached. TopluError and ConfigurationError: it cannot be done.
+    None: a signal ended it. Unavailable: the server is not reached. TopluError and
+    ConfigurationError: it cannot be done.
     """
-    async with _calls(options, plan) as calls:
+    signals = StopSignals()
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(_check(options, plan, measured_seconds, signals))
+        stopping = tasks.create_task(signals.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        (stopping if working.done() else working).cancel()
+    return None if working.cancelled() else working.result()
+
+
+async def _check(
+    options: AskOptions, plan: AskPlan, measured_seconds: float, signals: StopSignals
+) -> Validation:
+    async with _calls(options, plan, signals) as calls:
         if measured_seconds:
             await _measure(calls, plan, measured_seconds)
         file = await _upload(calls, options.source.name, plan.questions)
@@ -46,24 +61,28 @@ async def check(options: AskOptions, plan: AskPlan, *, measured_seconds: float) 
 
 
 @contextlib.asynccontextmanager
-async def _calls(options: AskOptions, plan: AskPlan) -> AsyncIterator[BatchCalls]:
+async def _calls(
+    options: AskOptions, plan: AskPlan, signals: StopSignals
+) -> AsyncIterator[BatchCalls]:
     if plan.settings is None:
         assert options.server is not None, "there is a server, private or not"
         async with BatchCalls.open(options.server, options.key or "") as calls:
             yield calls
         return
     with tempfile.TemporaryDirectory(prefix="toplu-check-") as folder:
-        async with _private_calls(plan.settings, Path(folder)) as calls:
+        async with _private_calls(plan.settings, Path(folder), signals) as calls:
             yield calls
 
 
 @contextlib.asynccontextmanager
-async def _private_calls(settings: Settings, folder: Path) -> AsyncIterator[BatchCalls]:
+async def _private_calls(
+    settings: Settings, folder: Path, signals: StopSignals
+) -> AsyncIterator[BatchCalls]:
     settings = msgspec.structs.replace(settings, data_dir=folder / "server")
     with (folder / "log").open("a") as log:
         configure_logs(settings, process="check", descriptor=log.fileno())
         async with (
-            open_private_server(settings, StopSignals()) as private,
+            open_private_server(settings, signals) as private,
             BatchCalls.open(PRIVATE_URL, PRIVATE_KEY, private.socket) as calls,
         ):
             await _wait_for_model(private, is_remote=settings.models[0].is_remote)
