@@ -8,8 +8,10 @@ parent ── stdin: its order, one line of JSON ──▶ child
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar, cast
 
@@ -168,6 +170,29 @@ async def ask_child_for(
     except msgspec.DecodeError as error:
         last_line = "".join(answer.last_words.splitlines()[-1:])
         raise ChildEnded(last_line or f"{module} ended without an answer.") from error
+
+
+def answer_order(
+    order_type: type[T],
+    work: Callable[[T], msgspec.Struct],
+    of_fault: Callable[[int | None], msgspec.Struct],
+    *,
+    niceness: int,
+) -> None:
+    """In a child: do the work that stdin orders, and write its answer; the end of stdin ends it.
+
+    A disk that is full or broken is an answer too, `of_fault` of its errno.
+    """
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    os.nice(niceness)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=order_type)
+    exit_with_parent()
+    try:
+        answer = work(order)
+    except OSError as fault:
+        answer = of_fault(fault.errno)
+    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
 
 
 def exit_with_parent() -> threading.Thread:

@@ -8,11 +8,10 @@ import msgspec
 import typer
 import uvloop
 
+from toplu.cli.processes import Config, DataDir
 from toplu.cli.tables import JsonOption
 from toplu.settings.load import load
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder that holds everything.")]
-Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 UNBALANCED = 1
 
 

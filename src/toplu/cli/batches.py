@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -28,8 +28,6 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[str, typer.Argument(help="The batch: batches/ID, or the ID alone.")]
-PAGES_MAX = 100
-T = TypeVar("T")
 
 
 @app.command()
@@ -59,7 +57,7 @@ def list_batches(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the project's batches, newest first."""
-    found = with_client(url, key_file, _all)
+    found = with_client(url, key_file, lambda client: client.all("batches"))
     if as_json:
         typer.echo(json.dumps({"operations": found}, indent=2, ensure_ascii=False))
         return
@@ -94,7 +92,7 @@ def watch(
     async def show(client: Client) -> list[Operation]:
         wanted = [_path(name) for name in names or []]
         if not wanted:
-            wanted = [it["name"] for it in await _all(client) if not it["done"]]
+            wanted = [it["name"] for it in await client.all("batches") if not it["done"]]
         return await follow(client, wanted)
 
     ended = with_client(url, key_file, show)
@@ -174,18 +172,6 @@ def delete(
     path = _path(name)
     with_client(url, key_file, lambda client: client.call("DELETE", path))
     typer.echo(f"deleted {path}")
-
-
-async def _all(client: Client) -> list[Operation]:
-    found: list[Operation] = []
-    token = ""
-    for _ in range(PAGES_MAX):
-        page = await client.call("GET", f"batches?pageSize=100&pageToken={token}")
-        found += page.get("operations", [])
-        token = page.get("nextPageToken", "")
-        if not token:
-            break
-    return found
 
 
 def _path(name: str) -> str:

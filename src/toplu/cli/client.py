@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KEY_VARIABLES = ("TOPLU_KEY", "GEMINI_API_KEY")  # the first that is set
 CALL_SECONDS = 60.0
 HTTP_OK = 200
+PAGES_MAX = 100
+FIELDS = {"batches": "operations"}
 PIECE_BYTES = 1024 * 1024
 
 T = TypeVar("T")
@@ -63,6 +65,22 @@ class Client:
         """Return the answer of a call below `/v1beta/`."""
         async with self._answer(method, path, body) as answer:
             return await answer.json()
+
+    async def all(self, collection: str) -> list[dict[str, Any]]:
+        """Return every entry of a list below `/v1beta/`, page by page; a bounded number of them.
+
+        An answer has them under the name of the collection; batches are operations there.
+        """
+        field = FIELDS.get(collection, collection)
+        found: list[dict[str, Any]] = []
+        token = ""
+        for _ in range(PAGES_MAX):
+            page = await self.call("GET", f"{collection}?pageSize=100&pageToken={token}")
+            found += page.get(field, [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                break
+        return found
 
     async def exchange(
         self, method: str, path: str, *, headers: Mapping[str, str], **content: Any

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,6 @@ COLUMNS = {
     "source": "source",
     "expirationTime": "expires",
 }
-PAGES_MAX = 100
 
 
 @app.command("list")
@@ -33,7 +32,7 @@ def list_files(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, *, as_json: JsonOption = False
 ) -> None:
     """Show the project's files, newest first."""
-    found = with_client(url, key_file, _all)
+    found = with_client(url, key_file, lambda client: client.all("files"))
     shown = found if as_json else [dict.fromkeys(COLUMNS) | file for file in found]
     print_records("files", shown, COLUMNS, as_json=as_json, right={"sizeBytes"})
 
@@ -80,18 +79,6 @@ def delete(
     path = _path(name)
     with_client(url, key_file, lambda client: client.call("DELETE", path))
     typer.echo(f"deleted {path}")
-
-
-async def _all(client: Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token = ""
-    for _ in range(PAGES_MAX):
-        page = await client.call("GET", f"files?pageSize=100&pageToken={token}")
-        found += page.get("files", [])
-        token = page.get("nextPageToken", "")
-        if not token:
-            break
-    return found
 
 
 def _path(name: str) -> str:

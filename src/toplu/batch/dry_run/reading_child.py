@@ -7,19 +7,14 @@
 To read a million lines takes a minute of a processor, which the calls beside it are not to notice.
 """
 
-import os
-import signal
-import sys
 from pathlib import Path
-
-import msgspec
 
 from toplu.batch.dry_run.findings import Findings, Reading
 from toplu.batch.dry_run.line_check import LineCheck
 from toplu.batch.plan.external_sort import ExternalSort
 from toplu.batch.plan.ordering import read_lines
 from toplu.batch.plan.ordering_child import NICENESS, SORTER_BYTES
-from toplu.child_process import exit_with_parent
+from toplu.child_process import answer_order
 from toplu.errors import InvalidArgument
 
 
@@ -37,16 +32,7 @@ def read_input(reading: Reading) -> Findings:
 
 def run_child() -> None:
     """Read the input that stdin names, and write what was found."""
-    for ignored in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
-    os.nice(NICENESS)
-    reading = msgspec.json.decode(sys.stdin.buffer.readline(), type=Reading)
-    exit_with_parent()
-    try:
-        findings = read_input(reading)
-    except OSError as fault:
-        findings = Findings(errno=fault.errno)
-    sys.stdout.buffer.write(msgspec.json.encode(findings) + b"\n")
+    answer_order(Reading, read_input, lambda errno: Findings(errno=errno), niceness=NICENESS)
 
 
 if __name__ == "__main__":

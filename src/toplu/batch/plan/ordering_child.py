@@ -8,17 +8,14 @@ The order of ten million requests takes minutes of a processor and some memory, 
 has neither to spare. The end of stdin comes when the parent dies in whatever way.
 """
 
-import os
 import shutil
-import signal
-import sys
 from pathlib import Path
 
 import msgspec
 
 from toplu.batch.plan.external_sort import ExternalSort
 from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
-from toplu.child_process import exit_with_parent
+from toplu.child_process import answer_order
 from toplu.errors import InvalidArgument
 
 SORTER_BYTES = 48 * 1024 * 1024
@@ -67,16 +64,9 @@ def plan_input(task: OrderingTask) -> OrderingAnswer:
 
 def run_child() -> None:
     """Do the task that stdin names, and write how it went."""
-    for ignored in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
-    os.nice(NICENESS)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=OrderingTask)
-    exit_with_parent()
-    try:
-        answer = plan_input(task)
-    except OSError as fault:
-        answer = OrderingAnswer(errno=fault.errno)
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+    answer_order(
+        OrderingTask, plan_input, lambda errno: OrderingAnswer(errno=errno), niceness=NICENESS
+    )
 
 
 if __name__ == "__main__":
