@@ -87,3 +87,4 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             yield listener
         finally:
             path.unlink(missing_ok=True)
+            path.parent.rmdir()  # it may lie outside of the folder that the server has
