@@ -167,3 +167,16 @@ def test_requests_that_share_a_prefix_are_neighbours_in_the_plan(
     order = (tmp_path / "data" / "blobs" / "jobs" / job / "order").read_bytes()
     letters = [texts[entry.index][0] for entry in unpack(order)]
     assert sum(one != two for one, two in itertools.pairwise(letters)) == 3
+
+
+def test_a_dry_run_foresees_the_batch_and_makes_none(open_door: Open) -> None:
+    door = open_door(models=(PRICED,))
+    texts = [f"Tell me of {n}, please" for n in range(30)]
+    texts += [*texts[:5], "word " * 5000]  # which is too long for the model
+    told = door.foresee(texts, temperature=0)
+    assert (told.total, told.faulty, told.duplicates) == (36, ["k35"], 5)
+    seen = door.finish(door.made(texts, temperature=0))
+    assert (seen.total, seen.failed, seen.deduplicated) == (36, 1, 5)
+    assert told.prompt_tokens < seen.tokens
+    lowest, highest = told.cost
+    assert lowest <= float(seen.cost) <= highest

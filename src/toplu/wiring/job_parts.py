@@ -9,7 +9,7 @@ from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.input import JobInputs
 from toplu.batch.jobs.retry import JobRetry
-from toplu.batch.jobs.translated import TranslatedCreation
+from toplu.batch.jobs.translated import TranslatedCreation, TranslatedInputs
 from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
@@ -27,6 +27,7 @@ class JobParts:
     lookup: Lookup
     creation: JobCreation
     translated: TranslatedCreation
+    translated_inputs: TranslatedInputs
     cancellation: JobCancellation
     update: JobUpdate
     results: ResultReader
@@ -42,6 +43,7 @@ class JobParts:
         settings, clock, storage = parts.settings, parts.clock, parts.storage
         lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs)
         admission = _admission(parts)
+        translated = TranslatedInputs(settings=settings, library=parts.library, blobs=storage.blobs)
         results = ResultReader(
             settings=settings,
             jobs=storage.jobs,
@@ -55,12 +57,8 @@ class JobParts:
                 inputs=JobInputs(settings=settings, library=parts.library, blobs=storage.blobs),
                 admission=admission,
             ),
-            translated=TranslatedCreation(
-                settings=settings,
-                library=parts.library,
-                blobs=storage.blobs,
-                admission=admission,
-            ),
+            translated=TranslatedCreation(inputs=translated, admission=admission),
+            translated_inputs=translated,
             cancellation=JobCancellation(
                 clock=clock,
                 jobs=storage.jobs,

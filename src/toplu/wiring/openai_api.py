@@ -8,6 +8,7 @@ from toplu.api.gemini.model_names import ModelNames
 from toplu.api.http.identity import Identity
 from toplu.api.http.middleware.request_ids import RequestIds
 from toplu.api.openai import error_responses
+from toplu.api.openai.batch.dry_run import OpenaiDryRun
 from toplu.api.openai.batches import BatchParts, OpenaiBatches
 from toplu.api.openai.document import page
 from toplu.api.openai.files import OpenaiFiles
@@ -35,6 +36,7 @@ def build_openai_api(
     batches = BatchParts(
         library=parts.library,
         creation=jobs.translated,
+        dry_run=OpenaiDryRun(inputs=jobs.translated_inputs, doors=doors),
         lookup=jobs.lookup,
         cancellation=jobs.cancellation,
         results=jobs.results,

@@ -46,6 +46,17 @@ class Seen:
     deduplicated: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """A batch as a dry run describes it."""
+
+    total: int
+    faulty: list[str]  # keys of the lines
+    duplicates: int
+    prompt_tokens: int
+    cost: tuple[float, float]
+
+
 class Door(ABC):
     """One API, by raw HTTP. A batch is named as that API names it."""
 
@@ -55,6 +66,10 @@ class Door(ABC):
     @abstractmethod
     def create(self, texts: Sequence[str], **fields: Any) -> httpx.Response:
         """Make a batch of a file with a line for each text; its keys are `k0`, `k1` and so on."""
+
+    @abstractmethod
+    def foresee(self, texts: Sequence[str], **fields: Any) -> Foreseen:
+        """Return what such a batch would be."""
 
     @abstractmethod
     def name_of(self, made: httpx.Response) -> str:
@@ -108,10 +123,25 @@ class GeminiDoor(Door):
     """Google's."""
 
     def create(self, texts: Sequence[str], **fields: Any) -> httpx.Response:
+        return create_from_file(self.http, self._upload(texts, fields))
+
+    def foresee(self, texts: Sequence[str], **fields: Any) -> Foreseen:
+        body = {"batch": {"inputConfig": {"fileName": self._upload(texts, fields)}}}
+        path = "/v1beta/models/gemini-2.5-flash:batchGenerateContent?validateOnly=true"
+        found = ok(self.http.post(path, json=body))
+        cost = found["expectedCost"]
+        return Foreseen(
+            total=int(found["requestCount"]),
+            faulty=[line["key"] for line in found.get("faultyLines", [])],
+            duplicates=int(found["duplicateRequestCount"]),
+            prompt_tokens=int(found["promptTokens"]["tokenCount"]),
+            cost=(float(cost["lowest"]["amount"]), float(cost["highest"]["amount"])),
+        )
+
+    def _upload(self, texts: Sequence[str], fields: dict[str, Any]) -> str:
         config = {"generationConfig": fields} if fields else {}
         lines = [{"key": f"k{n}", "request": asking(text) | config} for n, text in enumerate(texts)]
-        name = upload_lines(self.http, [json.dumps(line).encode() for line in lines])
-        return create_from_file(self.http, name)
+        return upload_lines(self.http, [json.dumps(line).encode() for line in lines])
 
     def name_of(self, made: httpx.Response) -> str:
         return str(made.json()["name"])
@@ -150,12 +180,27 @@ class OpenaiDoor(Door):
     """OpenAI's."""
 
     def create(self, texts: Sequence[str], **fields: Any) -> httpx.Response:
+        return self.http.post("/batches", json=self._body(texts, fields))
+
+    def foresee(self, texts: Sequence[str], **fields: Any) -> Foreseen:
+        reply = self.http.post(
+            "/batches", params={"validate_only": "true"}, json=self._body(texts, fields)
+        )
+        found = ok(reply)
+        counts, cost = found["request_counts"], found["expected_cost"]
+        return Foreseen(
+            total=counts["total"],
+            faulty=[line["custom_id"] for line in found["faulty_lines"]],
+            duplicates=counts["duplicate"],
+            prompt_tokens=sum(each["input_tokens"]["token_count"] for each in found["models"]),
+            cost=(float(cost["lowest"]), float(cost["highest"])),
+        )
+
+    def _body(self, texts: Sequence[str], fields: dict[str, Any]) -> dict[str, Any]:
         content = "\n".join(chat_line(f"k{n}", text, **fields) for n, text in enumerate(texts))
         file = {"file": ("input.jsonl", content.encode())}
-        kept = self.http.post("/files", files=file, data={"purpose": "batch"})
-        assert kept.status_code == 200, kept.text
-        body = {"input_file_id": kept.json()["id"], "endpoint": CHAT, "completion_window": "24h"}
-        return self.http.post("/batches", json=body)
+        kept = ok(self.http.post("/files", files=file, data={"purpose": "batch"}))
+        return {"input_file_id": kept["id"], "endpoint": CHAT, "completion_window": "24h"}
 
     def name_of(self, made: httpx.Response) -> str:
         return str(made.json()["id"])
@@ -196,6 +241,12 @@ class OpenaiDoor(Door):
 
     def job_of(self, name: str) -> str:
         return name.removeprefix("batch_")
+
+
+def ok(reply: httpx.Response) -> dict[str, Any]:
+    assert reply.status_code == 200, reply.text
+    body: dict[str, Any] = reply.json()
+    return body
 
 
 DOORS = ("gemini", "openai")

@@ -1,5 +1,8 @@
 """The create calls with `validateOnly`, at a worker's door: a dry run, for which a model counts."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -12,14 +15,17 @@ from toplu.api.http.responses import json_response
 from toplu.batch.dry_run.dry_run import DryRun
 from toplu.batch.dry_run.findings import LineFault
 from toplu.batch.dry_run.report import Report
+from toplu.batch.dry_run.token_sample import Asked
 from toplu.clock import timestamp
 from toplu.errors import Code
-from toplu.settings.server import Settings
+from toplu.job import JobId
+from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.batch import BatchGenerateContentRequest, Cost, ExpectedFinish
 from toplu.wire.gemini.batch_validation import (
     BatchValidation,
     ExpectedCost,
     FaultyLine,
+    KeptInput,
     LineError,
     SharedPrefixes,
     TokenEstimate,
@@ -53,6 +59,9 @@ class BatchValidationApi:
                 gate.endpoint(self.of_embeddings, query=VALIDATE_QUERY),
                 methods=["POST"],
             ),
+            Route(
+                "/{version:version}/dryRuns", gate.endpoint(self.of_kept_input), methods=["POST"]
+            ),
         ]
 
     async def of_answers(self, call: Call) -> Response:
@@ -65,6 +74,13 @@ class BatchValidationApi:
         """Say what a batch of embeddings would be."""
         return await self._validate(call, "asyncBatchEmbedContent", AsyncBatchEmbedContentRequest)
 
+    async def of_kept_input(self, call: Call) -> Response:
+        """Say what a batch would be whose input the front door has kept, in the core's form."""
+        kept = await call.read(KeptInput, self._settings.inline_bytes_max)
+        model = self._names.require(kept.model, version=call.version, method=None)
+        asked = Asked(id=JobId(kept.job), project=call.project, name=kept.model, model=model)
+        return await self._respond(call, self._dry_run.run_kept(asked), kept.model, model)
+
     async def _validate(
         self, call: Call, method: str, body_type: type[AnyBody], mend: Mend | None = None
     ) -> Response:
@@ -75,6 +91,11 @@ class BatchValidationApi:
         run = self._dry_run.run(
             project=call.project, model=name, engine=model, batch=batch_of(body)
         )
+        return await self._respond(call, run, name, model)
+
+    async def _respond(
+        self, call: Call, run: Coroutine[Any, Any, Report], name: str, model: ModelSettings
+    ) -> Response:
         report = await while_connected(call.request, run)
         currency = self._settings.currency
         validation = validation_of(report, name=name, engine=model.name, currency=currency)
@@ -124,5 +145,6 @@ def _line_of(fault: LineFault) -> FaultyLine:
     return FaultyLine(
         line_number=fault.number,
         key=fault.key,
+        metadata=fault.metadata,
         error=LineError(code=fault.code, message=fault.message, status=Code(fault.code).name),
     )

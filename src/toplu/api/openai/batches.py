@@ -13,6 +13,7 @@ from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.responses import json_response
 from toplu.api.http.streaming.json_lines import JsonLines
 from toplu.api.openai.batch.details import BatchDetails, details_of
+from toplu.api.openai.batch.dry_run import OpenaiDryRun, validates_only
 from toplu.api.openai.batch.input import InputTranslator
 from toplu.api.openai.batch.output import OutputForm
 from toplu.api.openai.batch.receipts import receipt_of_batch
@@ -54,6 +55,7 @@ class BatchParts:
 
     library: Library
     creation: TranslatedCreation
+    dry_run: OpenaiDryRun
     lookup: Lookup
     cancellation: JobCancellation
     results: ResultReader
@@ -90,6 +92,9 @@ class OpenaiBatches:
         endpoint, window = _endpoint_of(body), _window_of(body)
         _check_metadata(body.metadata)
         stored = await find_stored(self._parts.library, call, body.input_file_id, "input_file_id")
+        if validates_only(call.request):
+            run = self._parts.dry_run.run(call, stored.id, self._translator(endpoint, body))
+            return await json_response(call.request, await run)
         try:
             first = await self._parts.creation.create(
                 project=call.project,

@@ -21,7 +21,7 @@ from toplu.batch.dry_run.report import Known, Report, report_of
 from toplu.batch.dry_run.token_estimate import Estimate, estimate_total
 from toplu.batch.dry_run.token_sample import Asked, Sample, TokenSampler
 from toplu.batch.jobs.admission import new_job_id
-from toplu.batch.jobs.input import AnyBatch, JobInputs, method_of
+from toplu.batch.jobs.input import AnyBatch, JobInputs
 from toplu.batch.plan.ordering import PlanRules
 from toplu.batch.schedule.estimate import Expectations
 from toplu.batch.schedule.wait_reason import WaitReasons
@@ -81,11 +81,20 @@ class DryRun:
         async with self._next_turn():
             try:
                 await self._inputs.keep(asked.id, project, model, batch)
-                findings = await self._read(asked, method_of(batch))
-                prompts, faults = await self._count(asked, findings)
+                return await self._report(asked)
             finally:
                 await self._blobs.delete_folder(paths.folder(asked.id))
-        log.info("dry_run_made", model=model, requests=findings.total, faulty=findings.faulty)
+
+    async def run_kept(self, asked: Asked) -> Report:
+        """Return the same of an input that its caller has kept, and will remove."""
+        async with self._next_turn():
+            return await self._report(asked)
+
+    async def _report(self, asked: Asked) -> Report:
+        findings = await self._read(asked)
+        prompts, faults = await self._count(asked, findings)
+        total, faulty = findings.total, findings.faulty
+        log.info("dry_run_made", model=asked.name, requests=total, faulty=faulty)
         return report_of(findings, prompts, faults, await self._known(asked))
 
     @asynccontextmanager
@@ -99,9 +108,9 @@ class DryRun:
         finally:
             self._waiting -= 1
 
-    async def _read(self, asked: Asked, method: Method) -> Findings:
+    async def _read(self, asked: Asked) -> Findings:
         model = asked.model
-        rules = PlanRules.of(self._settings, _Planned(method, asked.name, asked.model.name))
+        rules = PlanRules.of(self._settings, _Planned(asked.method, asked.name, asked.model.name))
         async with self._blobs.workshop() as folder:
             reading = Reading(
                 rules=rules,

@@ -1,10 +1,13 @@
 """The things that reading an input finds of it, as the child that reads it says them."""
 
 from enum import StrEnum
+from typing import Any, Self
 
 import msgspec
 
 from toplu.batch.plan.ordering import PlanRules
+from toplu.errors import TopluError
+from toplu.wire.gemini import jsonl
 
 FAULTS_MAX = 100  # that are named; all are counted
 
@@ -31,9 +34,20 @@ class LineFault(msgspec.Struct, frozen=True, kw_only=True):
     """A line that would have an error for its outcome."""
 
     number: int  # of the physical line, from 1
-    key: str | int | float | None = None
+    key: jsonl.Key = None
+    metadata: dict[str, Any] | None = None  # of the line, as its client wrote it
     code: int  # of google.rpc
     message: str
+
+    @classmethod
+    def of(
+        cls, error: TopluError, number: int, key: jsonl.Key, metadata: dict[str, Any] | None
+    ) -> Self:
+        """Return the fault of a line whose request has that error for its outcome."""
+        fault = error.as_request_error()
+        return cls(
+            number=number, key=key, metadata=metadata, code=fault.code, message=fault.message
+        )
 
 
 class SampledLine(msgspec.Struct, frozen=True, gc=False):

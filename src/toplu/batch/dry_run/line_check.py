@@ -134,11 +134,8 @@ class LineCheck:
     def _note(self, span: LineSpan, line: bytes | None, error: TopluError) -> None:
         self._faulty += 1
         if len(self._faults) < FAULTS_MAX:
-            key, _ = (None, None) if line is None else jsonl.identify(line)
-            fault = error.as_request_error()
-            self._faults.append(
-                LineFault(number=span.number, key=key, code=fault.code, message=fault.message)
-            )
+            key, metadata = (None, None) if line is None else jsonl.identify(line)
+            self._faults.append(LineFault.of(error, span.number, key, metadata))
 
     def _sum_up(self, kind: Kind, line: SampledLine) -> None:
         stratum, most = self._strata[kind], self._reading.samples_max[kind]

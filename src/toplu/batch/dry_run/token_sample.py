@@ -30,7 +30,6 @@ from toplu.job import JobId, Method, ProjectId
 from toplu.settings.server import Kind, ModelSettings
 from toplu.store.blobs.blobs import Blobs
 from toplu.wire.gemini.content import CountTokensResponse
-from toplu.wire.gemini.jsonl import BatchLine
 from toplu.wire.gemini.token_usage import usage_of
 
 GROUP_LINES = 64  # that are read at a time
@@ -105,7 +104,7 @@ class TokenSampler:
             if asked.tokens_max is not None and tokens > asked.tokens_max:
                 raise _too_long(line, tokens, asked.tokens_max)
         except FAULTS as error:
-            sample.faults.append(_fault_of(read, line, error))
+            sample.faults.append(LineFault.of(error, line.number, read.key, read.metadata))
         else:
             sample.counted.append(Counted(line.text_bytes, tokens))
 
@@ -142,11 +141,6 @@ def _too_long(line: SampledLine, tokens: int, most: int) -> InvalidArgument:
         f"Error on line {line.number}: the input token count ({tokens}) exceeds the maximum number "
         f"of tokens allowed ({most})."
     )
-
-
-def _fault_of(read: BatchLine[Any], line: SampledLine, error: TopluError) -> LineFault:
-    fault = error.as_request_error()
-    return LineFault(number=line.number, key=read.key, code=fault.code, message=fault.message)
 
 
 def _total_of(response: Any) -> int:

@@ -9,8 +9,8 @@ is wrong with one line is that line's error.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from toplu.batch.line_reader import read_lines, span_groups
 from toplu.errors import InvalidArgument
 from toplu.files.library import Library, StoredFile
 from toplu.idempotency import IdempotencyKey
-from toplu.job import InputForm, Job, Method, ProjectId, Wire
+from toplu.job import InputForm, Job, JobId, Method, ProjectId, Wire
 from toplu.settings.server import MIB, Settings
 from toplu.store.blobs.blobs import Blobs
 
@@ -76,15 +76,69 @@ class Translator(Protocol):
         ...
 
 
-class TranslatedCreation:
-    """Makes jobs of such files."""
+class TranslatedInputs:
+    """Makes of such a file the inputs of jobs that are to be."""
 
-    def __init__(
-        self, *, settings: Settings, library: Library, blobs: Blobs, admission: Admission
-    ) -> None:
+    def __init__(self, *, settings: Settings, library: Library, blobs: Blobs) -> None:
         self._line_bytes_max = settings.line_bytes_max
         self._library = library
         self._blobs = blobs
+
+    @asynccontextmanager
+    async def translate(
+        self, project: ProjectId, file: str, translator: Translator
+    ) -> AsyncIterator["TranslatedFile"]:
+        """Yield what came of the file; inputs that were not kept in the block go with its end."""
+        stored = await self._library.get(project, file)
+        async with self._blobs.workshop() as folder:
+            with _Inputs(folder) as inputs:
+                await self._write(stored, translator, inputs)
+            translated = await asyncio.to_thread(translator.end)
+            yield TranslatedFile(stored, translated, inputs, self._blobs)
+
+    async def _write(self, stored: StoredFile, translator: Translator, inputs: "_Inputs") -> None:
+        groups = span_groups(self._blobs, stored.blob, lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
+        async for group in groups:
+            lines = await read_lines(self._blobs, stored.blob, group, self._line_bytes_max)
+            numbers = [span.number for span in group]
+            await asyncio.to_thread(_translate_all, translator, numbers, lines, inputs)
+
+
+class TranslatedFile:
+    """A file that was translated, with its inputs."""
+
+    def __init__(
+        self, stored: StoredFile, outcome: Translated, inputs: "_Inputs", blobs: Blobs
+    ) -> None:
+        self.outcome = outcome
+        self._stored = stored
+        self._inputs = inputs
+        self._blobs = blobs
+
+    def candidate(self, form: TranslatedForm, part: TranslatedPart) -> Candidate:
+        """Return the job that the part would be."""
+        return _candidate(self._stored, form, part, self._inputs.of(part.engine))
+
+    async def keep(self, part: TranslatedPart, job: JobId) -> None:
+        """Make the input of the part that of the job, durable."""
+        await self._blobs.adopt(self._inputs.of(part.engine).path, paths.input_lines(job))
+
+    @asynccontextmanager
+    async def kept(self, part: TranslatedPart) -> AsyncIterator[JobId]:
+        """Yield an id under which the input of the part is kept until the block ends; no job."""
+        kept = new_job_id()
+        try:
+            await self.keep(part, kept)
+            yield kept
+        finally:
+            await self._blobs.delete_folder(paths.folder(kept))
+
+
+class TranslatedCreation:
+    """Makes jobs of such files."""
+
+    def __init__(self, *, inputs: TranslatedInputs, admission: Admission) -> None:
+        self._inputs = inputs
         self._admission = admission
 
     async def create(
@@ -100,31 +154,17 @@ class TranslatedCreation:
 
         Raises AlreadyCreated if the key has made a job before.
         """
-        stored = await self._library.get(project, file)
-        async with self._blobs.workshop() as folder:
-            with _Inputs(folder) as inputs:
-                await self._translate(stored, translator, inputs)
-            translated = await asyncio.to_thread(translator.end)
+        async with self._inputs.translate(project, file, translator) as translated:
+            outcome = translated.outcome
             candidates = [
-                replace(_candidate(stored, form, part, inputs.of(part.engine)), key=key)
-                for part in translated.parts
+                replace(translated.candidate(form, part), key=key) for part in outcome.parts
             ]
-            if translated.refusal is not None:
-                return await self._admission.refuse(candidates[0], translated.refusal)
+            if outcome.refusal is not None:
+                return await self._admission.refuse(candidates[0], outcome.refusal)
             async with self._admission.keeping_input(*(it.id for it in candidates)):
-                for it in candidates:
-                    path = inputs.of(it.engine).path
-                    await self._blobs.adopt(path, paths.input_lines(it.id))
+                for it, part in zip(candidates, outcome.parts, strict=True):
+                    await translated.keep(part, it.id)
         return await self._admission.admit(*candidates)
-
-    async def _translate(
-        self, stored: StoredFile, translator: Translator, inputs: "_Inputs"
-    ) -> None:
-        groups = span_groups(self._blobs, stored.blob, lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
-        async for group in groups:
-            lines = await read_lines(self._blobs, stored.blob, group, self._line_bytes_max)
-            numbers = [span.number for span in group]
-            await asyncio.to_thread(_translate_all, translator, numbers, lines, inputs)
 
 
 class _Input:

@@ -3,7 +3,14 @@
 from typing import Any
 
 from toplu.wire.gemini.batch import Cost, ExpectedFinish
-from toplu.wire.gemini.message import Int64, Message
+from toplu.wire.gemini.message import FreeForm, Int64, Message
+
+
+class KeptInput(Message, frozen=True, kw_only=True):
+    """The input of a batch that is not made, as one process names it to another."""
+
+    job: str  # under whose id it is kept
+    model: str  # as it was asked for
 
 
 class LineError(Message, frozen=True, kw_only=True, omit_defaults=False):
@@ -19,6 +26,7 @@ class FaultyLine(Message, frozen=True, kw_only=True):
 
     line_number: int  # from 1, blank lines counted; of an inline batch, the place of the request
     key: Any = None
+    metadata: FreeForm | None = None
     error: LineError
 
 

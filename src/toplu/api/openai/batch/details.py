@@ -25,4 +25,9 @@ class BatchDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 def details_of(job: Job) -> BatchDetails:
     """Return the details of a job that came by this API."""
     assert job.wire_details is not None, "it came by this API"
-    return msgspec.json.decode(job.wire_details, type=BatchDetails)
+    return decode_details(job.wire_details)
+
+
+def decode_details(kept: bytes) -> BatchDetails:
+    """Return the details that were encoded."""
+    return msgspec.json.decode(kept, type=BatchDetails)

@@ -6,7 +6,7 @@ The metadata comes back with the result, and has what the form of the answer tak
 A body that is wrong becomes a line without a request, with the error that the line is answered by.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -168,7 +168,12 @@ _noted = msgspec.json.Decoder(_Noted)
 
 def form_of(line: bytes) -> LineForm:
     """Return the note of a line of the core, or of its result."""
-    return msgspec.json.decode(_noted.decode(line).metadata[METADATA], type=LineForm)
+    return form_in(_noted.decode(line).metadata)
+
+
+def form_in(metadata: Mapping[str, str]) -> LineForm:
+    """Return the note in the metadata of a line of the core."""
+    return msgspec.json.decode(metadata[METADATA], type=LineForm)
 
 
 def _told(fault: BatchFault) -> str:

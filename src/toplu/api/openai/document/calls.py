@@ -9,6 +9,7 @@ from toplu.api.http.openapi.operated import Operated
 from toplu.api.openai.gate import PREFIX
 from toplu.wire.gemini.batch import BatchReceipt
 from toplu.wire.openai.batch import Batch, BatchPage, NewBatch
+from toplu.wire.openai.batch_validation import BatchValidation
 from toplu.wire.openai.chat import ChatCompletion, ChatRequest
 from toplu.wire.openai.completion import Completion, CompletionRequest
 from toplu.wire.openai.embedding import Embeddings, EmbeddingsRequest
@@ -116,8 +117,10 @@ CALLS = (
         "Make a batch of an uploaded file.",
         takes=NewBatch,
         gives=Batch,
+        dry_gives=BatchValidation,
+        query=("validate_only",),
         headers=IDEMPOTENT,
-        fails=(409, 429),
+        fails=(409, 429, 503),
     ),
     Operated("get", f"{PREFIX}/batches", "List batches.", gives=BatchPage, query=PAGE),
     Operated("get", f"{PREFIX}/batches/{{batch}}", "Get a batch.", gives=Batch),

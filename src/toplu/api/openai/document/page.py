@@ -22,6 +22,7 @@ OPENAI = Documented(
     parameters={
         "limit": {"type": "integer", "minimum": 1},
         "order": {"enum": ["asc", "desc"]},
+        "validate_only": {"type": "boolean"},
         "purpose": {"enum": ["batch", "user_data", "vision"]},
     },
     streams_events=True,
