@@ -1,6 +1,8 @@
 """The commands of an operator: tables for people, documents for programs, the same in both."""
 
 import json
+import os
+import pwd
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,16 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "output_tokens": NUMBER,
         "cost": {"type": "string", "pattern": r"^\d+(\.\d+)?$"},
         "currency": TEXT,
+    },
+    "entries": {
+        "time": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T[\d:.]+Z$"},
+        "project": TEXT,
+        "actor": {"type": "string", "pattern": r"^(key/.+|operator/.+|anyone|server)$"},
+        "action": {"type": "string", "pattern": r"^[a-z]+\.[a-z]+$"},
+        "name": TEXT,
+        "detail": {"type": ["string", "null"]},
+        "client": {"type": ["string", "null"]},
+        "call": {"type": ["string", "null"]},
     },
     "collections": {"name": TEXT, "documents": NUMBER, "added": TEXT, "path": TEXT},
     "models": {
@@ -103,6 +115,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("keys", "list"), "keys"),
         (("projects", "list"), "projects"),
         (("usage",), "totals"),
+        (("audit",), "entries"),
         (("search", "list"), "collections"),
         (("doctor",), "checks"),
     ],
@@ -114,6 +127,23 @@ def test_a_document_has_what_is_promised(data: Path, words: tuple[str, ...], nam
 
 def test_so_has_that_of_the_catalogue() -> None:
     check_document(json.loads(toplu("models", "list", "--json")), "models")
+
+
+def test_the_audit_log_names_who_did_what_and_goes_on_by_pages(data: Path) -> None:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    asked = ("audit", "--project", "team-a", "--data-dir", data, "--json")
+    first = json.loads(toplu(*asked, "--limit", 1))
+    (change,) = first["entries"]
+    assert (change["actor"], change["action"]) == (f"operator/{user}", "project.update")
+    assert (change["name"], change["detail"]) == ("projects/team-a", "tier default")
+    rest = json.loads(toplu(*asked, "--limit", 1, "--page", first["next_page"]))
+    assert [it["action"] for it in rest["entries"]] == ["key.create"]
+    assert rest["next_page"] is None
+    assert json.loads(toplu(*asked, "--action", "batch"))["entries"] == []
+    assert json.loads(toplu(*asked, "--since", "2999-01-01"))["entries"] == []
+    shown = toplu("audit", "--action", "batch", "--data-dir", data)
+    assert "batch.create" in shown
+    assert "key.create" not in shown
 
 
 def check_document(document: dict[str, Any], name: str) -> None:

@@ -44,14 +44,14 @@ async def test_a_cache_is_found_as_it_was_kept_and_by_its_project_only(caches: C
     assert await caches.contents_of(cache) == b"{}"
     assert await caches.find(OTHER, "one") is None
     assert await caches.contents_of(replace(cache, project=OTHER)) is None
-    await caches.delete(OTHER, "one")
+    await caches.delete(OTHER, "one", NOON)
     assert await caches.find(PROJECT, "one") == cache
 
 
 async def test_a_deleted_cache_leaves_nothing(caches: CacheRows) -> None:
     await caches.create(a_cache(), b"{}", 10)
     for _ in range(2):
-        await caches.delete(PROJECT, "one")
+        await caches.delete(PROJECT, "one", NOON)
         assert await caches.find(PROJECT, "one") is None
 
 

@@ -23,7 +23,7 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.errors import ConfigurationError
 from toplu.job import JobId, Method, ProjectId
 from toplu.settings.bounds import KIB
-from toplu.store.rows import rates, schema, worker_tables
+from toplu.store.rows import audit, rates, schema, worker_tables
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.pages import PageMark
@@ -49,6 +49,7 @@ asyncio.run(main())
 
 # Each module adds its tables to the same metadata when it is imported.
 assert schema.metadata is rates.rates.metadata is worker_tables.workers.metadata
+assert schema.metadata is audit.audit.metadata
 
 
 def add_key(connection: Connection, name: str) -> None:

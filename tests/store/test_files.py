@@ -11,7 +11,7 @@ from toplu.errors import AlreadyExists, NotFound, ResourceExhausted
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows, FileSource
-from toplu.store.rows.keys import IssuedKey, KeyRows
+from toplu.store.rows.keys import IssuedKey, KeyHolder, KeyRows
 from toplu.store.rows.pages import PageMark
 from toplu.store.rows.uploads import UploadSession, UploadSessions, UploadState
 
@@ -28,6 +28,7 @@ def a_session(name: str = "s", **changes: object) -> UploadSession:
     values: dict[str, object] = {
         "id_hash": name,
         "project": PROJECT,
+        "actor": "key/ci",
         "file_id": None,
         "display_name": None,
         "mime_type": "jsonl",
@@ -43,7 +44,7 @@ async def test_a_file_is_found_as_it_was_kept_and_by_its_project_only(files: Fil
     await files.create(file, project_bytes_max=10)
     assert await files.find(PROJECT, "results") == file
     assert await files.find(OTHER, "results") is None
-    assert await files.mark_deleted(OTHER, "results") is None
+    assert await files.mark_deleted(OTHER, "results", NOON) is None
 
 
 async def test_a_name_is_taken_once(files: FileRows) -> None:
@@ -56,7 +57,7 @@ async def test_a_name_is_taken_once(files: FileRows) -> None:
 async def test_the_same_name_in_two_projects_is_two_files(files: FileRows) -> None:
     await files.create(a_file("my-name"), project_bytes_max=100)
     await files.create(a_file("my-name", project=OTHER), project_bytes_max=100)
-    await files.mark_deleted(PROJECT, "my-name")
+    await files.mark_deleted(PROJECT, "my-name", NOON)
     await files.forget(PROJECT, "my-name")
     assert await files.find(PROJECT, "my-name") is None
     assert await files.find(OTHER, "my-name") is not None
@@ -71,7 +72,7 @@ async def test_uploads_fill_a_project_and_results_do_not(files: FileRows) -> Non
     await files.create(a_file("d", size_bytes=60, project=OTHER), project_bytes_max=100)
     with pytest.raises(ResourceExhausted, match="100 bytes"):
         await files.create(a_file("e", size_bytes=1), project_bytes_max=100)
-    await files.mark_deleted(PROJECT, "b")
+    await files.mark_deleted(PROJECT, "b", NOON)
     await files.create(a_file("e", size_bytes=40), project_bytes_max=100)
 
 
@@ -80,7 +81,7 @@ async def test_pages_of_files_skip_what_is_deleted_or_expired(files: FileRows) -
         created = NOON + timedelta(minutes=minutes)
         await files.create(a_file(name, created=created), project_bytes_max=100)
     await files.create(a_file("old", expires=LATER), project_bytes_max=100)
-    await files.mark_deleted(PROJECT, "c")
+    await files.mark_deleted(PROJECT, "c", NOON)
     first = await files.page(PROJECT, 2, LATER)
     assert [file.id for file in first] == ["d", "b"]
     second = await files.page(PROJECT, 2, LATER, PageMark(first[-1].created, first[-1].id))
@@ -95,8 +96,8 @@ async def test_a_file_goes_in_two_steps(files: FileRows) -> None:
     assert await files.expired(LATER) == [file]
     await files.forget(PROJECT, "results")
     assert await files.find(PROJECT, "results") == file
-    assert await files.mark_deleted(PROJECT, "results") == file
-    assert await files.mark_deleted(PROJECT, "results") is None
+    assert await files.mark_deleted(PROJECT, "results", NOON) == file
+    assert await files.mark_deleted(PROJECT, "results", NOON) is None
     assert await files.find(PROJECT, "results") is None
     assert await files.expired(LATER) == []
     assert await files.deleted() == [file]
@@ -164,10 +165,10 @@ async def test_a_revoked_key_keeps_its_row_and_opens_nothing(database: Database)
         id="k", sha256="f" * 64, project=PROJECT, label="ci", prefix="tpl_abcdef", created=NOON
     )
     await issued.add(key)
-    assert await issued.project_of("f" * 64) == PROJECT
-    assert await issued.project_of("e" * 64) is None
+    assert await issued.holder_of("f" * 64) == KeyHolder(project=PROJECT, key_id="k")
+    assert await issued.holder_of("e" * 64) is None
     await issued.revoke("k", LATER)
     await issued.revoke("k", LATER + timedelta(hours=1))
-    assert await issued.project_of("f" * 64) is None
+    assert await issued.holder_of("f" * 64) is None
     assert await issued.all() == [replace(key, revoked=LATER)]
     assert await issued.any_exist()

@@ -34,7 +34,7 @@ async def test_files_fit_together(both: list[Database]) -> None:
     made = await FileRows(both[0]).page(PROJECT, 100, NOON)
 
     async def remove(database: Database, _: int) -> object:
-        gone = await FileRows(database).mark_deleted(PROJECT, made[0].id)
+        gone = await FileRows(database).mark_deleted(PROJECT, made[0].id, NOON)
         await FileRows(database).forget(PROJECT, made[0].id)
         return gone
 
@@ -47,6 +47,7 @@ async def test_an_upload_makes_one_file(both: list[Database]) -> None:
         return UploadSession(
             id_hash=name,
             project=PROJECT,
+            actor="key/ci",
             file_id=None,
             display_name=None,
             mime_type="text/plain",
@@ -101,7 +102,7 @@ async def test_a_project_has_no_more_caches_than_it_may(both: list[Database]) ->
     async def change(database: Database, number: int) -> object:
         rows = CacheRows(database)
         if number % 2:
-            return await rows.delete(PROJECT, kept[0].id)
+            return await rows.delete(PROJECT, kept[0].id, NOON)
         await rows.delete_expired(NOON)
         later = NOON + timedelta(hours=2)
         return await rows.change_expiry(PROJECT, kept[1].id, now=NOON, expires=later)

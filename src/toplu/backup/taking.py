@@ -23,6 +23,7 @@ from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.clock import SystemClock, timestamp
 from toplu.errors import ConfigurationError
+from toplu.projects.audit_log import AuditLog
 from toplu.settings.server import Settings
 from toplu.store.blobs.folders import remove_tree, sync_folder
 from toplu.store.data_folder import DataFolder
@@ -154,7 +155,8 @@ async def _check_receipts(
 
 
 def _receipts(settings: Settings, storage: Storage) -> Receipts:
-    lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs)
+    audit = AuditLog(clock=SystemClock(), rows=storage.audit)
+    lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs, audit=audit)
     results = ResultReader(
         settings=settings,
         jobs=storage.jobs,

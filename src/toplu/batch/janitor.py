@@ -16,6 +16,7 @@ from toplu.clock import Clock
 from toplu.errors import DeadlineExceeded
 from toplu.files.library import Library
 from toplu.job import Job, JobId, JobState
+from toplu.projects.audit_log import AuditLog
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
@@ -39,6 +40,7 @@ class Janitor:
         caches: CacheKeeper,
         blobs: Blobs,
         results: ResultLog,
+        audit: AuditLog,
         drop_job: Callable[[JobId], None],
     ) -> None:
         self._settings = settings
@@ -48,6 +50,7 @@ class Janitor:
         self._caches = caches
         self._blobs = blobs
         self._results = results
+        self._audit = audit
         self._drop_job = drop_job
 
     async def step(self) -> timedelta:
@@ -56,7 +59,7 @@ class Janitor:
         delay = None
         parts = (
             *(self._expire_jobs, self._clear_deleted_jobs),
-            *(self._library.forget_expired, self._caches.forget_gone),
+            *(self._library.forget_expired, self._caches.forget_gone, self._forget_deeds),
         )
         for part in parts:
             try:
@@ -81,6 +84,11 @@ class Janitor:
         for job_id in await self._jobs.deleted():
             await self._remove_bytes(job_id)
             await self._jobs.forget(job_id)
+
+    async def _forget_deeds(self, now: datetime) -> None:
+        life = timedelta(seconds=self._settings.audit_life_seconds)
+        while await self._audit.forget_before(now - life):
+            pass
 
     async def _until_next_round(self) -> timedelta:
         """Return how long until something expires, half a minute at most.

@@ -1,8 +1,10 @@
 """Hop 8: what a client may see of its jobs; a poll is a row for each, however large it is."""
 
 from toplu.batch import paths
+from toplu.deed import Action
 from toplu.errors import NotFound
 from toplu.job import Job, JobId, ProjectId, Wire
+from toplu.projects.audit_log import AuditLog
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows, PageMark
 
@@ -12,8 +14,9 @@ MISSING = "Requested entity was not found."
 class Lookup:
     """Finds jobs, and the results of those that answer inline."""
 
-    def __init__(self, *, jobs: JobRows, blobs: Blobs) -> None:
+    def __init__(self, *, jobs: JobRows, blobs: Blobs, audit: AuditLog) -> None:
         self._jobs = jobs
+        self._audit = audit
         self._blobs = blobs
 
     async def find(self, project: ProjectId, job: JobId) -> Job:
@@ -55,10 +58,15 @@ class Lookup:
         jobs = await self._jobs.page(project, size + 1, after, wire=wire)
         return jobs[:size], len(jobs) > size
 
-    async def results(self, job: JobId) -> list[bytes]:
+    async def note_reading(self, job: Job) -> None:
+        """Have the audit log say that the results are read of the batch."""
+        await self._audit.note_reading(Action.BATCH_READ, job.project, f"batches/{job.batch}")
+
+    async def results(self, job: Job) -> list[bytes]:
         """Return the written results of an inline job that succeeded, in input order."""
+        await self.note_reading(job)
         try:
-            chunks = [chunk async for chunk in self._blobs.stream(paths.output_lines(job))]
+            chunks = [chunk async for chunk in self._blobs.stream(paths.output_lines(job.id))]
         except FileNotFoundError:
             raise NotFound(MISSING) from None  # deleted since the job was found
         output = b"".join(chunks)

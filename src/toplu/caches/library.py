@@ -61,7 +61,7 @@ class CacheLibrary:
     async def delete(self, project: ProjectId, name: str) -> None:
         """Forget the cache with its contents; what was computed of them goes soon after."""
         cache = await self.get(project, name)
-        await self._caches.delete(project, cache.id)
+        await self._caches.delete(project, cache.id, self._clock.now())
         self._deleted()
 
 

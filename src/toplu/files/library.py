@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from toplu.clock import Clock
+from toplu.deed import Action
 from toplu.errors import PermissionDenied
 from toplu.files import metadata
 from toplu.files.partial_file import PartialFiles
 from toplu.files.upload_cleanup import UploadCleanup
 from toplu.job import ProjectId
+from toplu.projects.audit_log import AuditLog
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.files import FileRows, FileSource, StoredFile
 from toplu.store.rows.pages import PageMark
@@ -28,8 +30,10 @@ class Library:
         sessions: UploadSessions,
         blobs: Blobs,
         parts: PartialFiles,
+        audit: AuditLog,
     ) -> None:
         self._clock = clock
+        self._audit = audit
         self._files = files
         self._sessions = sessions
         self._blobs = blobs
@@ -57,16 +61,18 @@ class Library:
     async def delete(self, project: ProjectId, name: str) -> None:
         """Make the file invisible and remove its bytes."""
         file = await self.get(project, name)
-        marked = await self._files.mark_deleted(project, file.id)
+        marked = await self._files.mark_deleted(project, file.id, self._clock.now())
         if marked is None:
             raise _missing(file.id)
         await self._remove(marked)
 
-    def stream(
+    async def stream(
         self, file: StoredFile, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Yield the file's bytes, or a part of them."""
-        return self._blobs.stream(file.blob, offset, length)
+        """Yield the file's bytes, or a part of them, to whoever asked for them."""
+        await self._audit.note_reading(Action.FILE_READ, file.project, f"files/{file.id}")
+        async for piece in self._blobs.stream(file.blob, offset, length):
+            yield piece
 
     async def read(self, file: StoredFile) -> bytes:
         """Return all of the file's bytes; FileNotFoundError if it was deleted meanwhile."""
@@ -84,7 +90,7 @@ class Library:
             await self._cleanup.abandon(session.id_hash)
             await self._sessions.forget(session.id_hash)
         for file in await self._files.expired(now):
-            await self._files.mark_deleted(file.project, file.id)
+            await self._files.mark_deleted(file.project, file.id, now)
         for file in await self._files.deleted():
             await self._remove(file)
 

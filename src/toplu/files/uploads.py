@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from toplu import deed
 from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluError
 from toplu.files import metadata
@@ -98,6 +99,7 @@ class Uploads:
         session = UploadSession(
             id_hash=_hash(upload_id),
             project=project,
+            actor=deed.present().name,
             file_id=file_id,
             display_name=display_name,
             mime_type=mime_type,

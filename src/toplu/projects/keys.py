@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from toplu.clock import Clock, random_id
 from toplu.errors import InvalidArgument, NotFound
 from toplu.job import ProjectId
-from toplu.store.rows.keys import IssuedKey, KeyRows
+from toplu.store.rows.keys import IssuedKey, KeyHolder, KeyRows
 
-__all__ = ["IssuedKey", "Keys"]
+__all__ = ["IssuedKey", "KeyHolder", "Keys"]
 
 MARK = "tpl_"  # lets people and secret scanners see what it is
 SECRET_BYTES = 32  # 43 url-safe characters
@@ -31,7 +31,7 @@ REMEMBERED_FOR = timedelta(seconds=1)  # as long as a key may outlive its revoca
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    project: ProjectId
+    holder: KeyHolder
     until: datetime
 
 
@@ -80,7 +80,7 @@ class Keys:
         self._remembered.pop(found[0].sha256, None)
         return found[0]
 
-    async def project_of(self, key: str) -> ProjectId | None:
+    async def holder_of(self, key: str) -> KeyHolder | None:
         """Return whose key it is; None if it is not valid, or was revoked a second ago."""
         if len(key) > KEY_LENGTH_MAX:
             return None
@@ -88,16 +88,16 @@ class Keys:
         now = self._clock.now()
         known = self._remembered.get(digest)
         if known is not None and now < known.until:
-            return known.project
-        project = await self._issued.project_of(digest)
+            return known.holder
+        holder = await self._issued.holder_of(digest)
         self._remembered.pop(digest, None)
         # Only valid keys are remembered: guesses cannot push them out, and a new key is
         # valid at once.
-        if project is not None:
-            self._remembered[digest] = _Answer(project, now + REMEMBERED_FOR)
+        if holder is not None:
+            self._remembered[digest] = _Answer(holder, now + REMEMBERED_FOR)
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
-        return project
+        return holder
 
     async def any_exist(self) -> bool:
         """Return whether a key was ever made: revoking the last one does not open the API."""

@@ -4,6 +4,7 @@ The same names work in each, the later one winning: a TOML file, the environment
 (`TOPLU_PORT=8080`) and the command line (`--port 8080`).
 """
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -40,6 +41,7 @@ def load(
     if settings.search.provider == "searxng" and not settings.search.url:
         raise ConfigurationError("search: provider searxng needs the url of the server")
     _check_addresses(settings)
+    _check_proxies(settings)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
@@ -68,6 +70,16 @@ def _check_addresses(settings: Settings) -> None:
                 f"allowed_origins: `{origin}` is no origin, such as https://app.example: an origin "
                 "has a scheme and no path"
             )
+
+
+def _check_proxies(settings: Settings) -> None:
+    for network in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise ConfigurationError(
+                f"trusted_proxies: `{network}` is no address or network, such as 10.0.0.0/8"
+            ) from None
 
 
 def _check_engine(model: ModelSettings) -> None:

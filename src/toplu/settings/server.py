@@ -92,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Names that clients call us by, beside loopback names, `host` and that of `public_url`.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()  # of web pages elsewhere that may call from a browser
+    # Addresses or networks whose X-Forwarded-For says where a client is, for the audit log.
+    trusted_proxies: tuple[str, ...] = ()
 
     # How
     # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the
@@ -129,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unread_body_seconds_max: Seconds = 30.0
     result_scans_max: Positive = 2  # result logs of batches that are read through at a time
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
+    audit_life_seconds: Seconds = 400 * 24 * HOUR  # entries of the audit log
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     interactive_seen_seconds: Seconds = 60.0  # lanes are kept for more calls so long after one
     preemptions_per_request_max: Positive = 3  # of a batch, for interactive calls

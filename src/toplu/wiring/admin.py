@@ -1,10 +1,15 @@
 """Builds what an operator's commands need, whether or not a server runs on the data folder."""
 
 import contextlib
+import os
+import pwd
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from toplu import deed
 from toplu.clock import SystemClock
+from toplu.deed import Actor
+from toplu.projects.audit_log import AuditLog
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
@@ -15,6 +20,7 @@ from toplu.wiring.storage import open_beside_a_server, open_folder
 @contextlib.asynccontextmanager
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
+    act_as_operator()
     async with open_beside_a_server(open_folder(settings)) as storage:
         yield Keys(clock=SystemClock(), issued=storage.keys)
 
@@ -23,6 +29,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
 class Books:
     """The parts that the operator reads and changes of projects."""
 
+    audit: AuditLog
     ledger: Ledger
     quotas: Quotas
 
@@ -30,9 +37,20 @@ class Books:
 @contextlib.asynccontextmanager
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
+    act_as_operator()
     async with open_beside_a_server(open_folder(settings)) as storage:
         clock = SystemClock()
         yield Books(
+            audit=AuditLog(clock=clock, rows=storage.audit),
             ledger=Ledger(clock=clock, rows=storage.ledger),
             quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
         )
+
+
+def act_as_operator() -> None:
+    """Have what this command does be done in the name of the machine's user who runs it."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())  # in a container, a user may have no name
+    deed.act_as(Actor(name=f"operator/{user}"))

@@ -45,7 +45,9 @@ class Api:
         self.wait_reasons = self._jobs.wait_reasons
         self._health = Health(settings=parts.settings, roster=parts.roster, is_draining=is_draining)
         self._names = ModelNames(parts.catalogue)
-        identity = KeyIdentity(keys=self.keys, any_key_until_first=any_key_until_first)
+        identity = KeyIdentity(
+            settings=parts.settings, keys=self.keys, any_key_until_first=any_key_until_first
+        )
         self._gate = Gate(identity)
         self.routes = self._routes()
         gemini = build_router(

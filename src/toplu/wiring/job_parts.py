@@ -41,7 +41,7 @@ class JobParts:
     def build(cls, parts: SharedParts, *, is_draining: Callable[[], bool]) -> Self:
         """Return the parts; they share one admission, and one reader with its bounds."""
         settings, clock, storage = parts.settings, parts.clock, parts.storage
-        lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs)
+        lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs, audit=parts.audit)
         admission = _admission(parts)
         translated = TranslatedInputs(settings=settings, library=parts.library, blobs=storage.blobs)
         results = ResultReader(

@@ -46,6 +46,7 @@ class Server:
         self.ledger = api.ledger
         self.wait_reasons = api.wait_reasons
         self.quotas = parts.quotas
+        self.audit = parts.audit
         self._storage = storage
 
     async def recover(self) -> None:

@@ -8,6 +8,7 @@ from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
 from toplu.files.library import Library
 from toplu.models.catalogue import Catalogue
+from toplu.projects.audit_log import AuditLog
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.wiring.storage import Storage
@@ -23,6 +24,7 @@ class SharedParts:
     clock: Clock
     storage: Storage
     catalogue: Catalogue
+    audit: AuditLog
     quotas: Quotas
     library: Library
     caches: CacheLibrary
@@ -40,11 +42,13 @@ class SharedParts:
         signals.when_reported(roster.forget)
         faults = StorageFaults()
         signals.when_dropped(faults.clear)
+        audit = AuditLog(clock=clock, rows=storage.audit)
         return cls(
             settings=settings,
             clock=clock,
             storage=storage,
             catalogue=Catalogue(settings.models),
+            audit=audit,
             quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
             library=Library(
                 clock=clock,
@@ -52,6 +56,7 @@ class SharedParts:
                 sessions=storage.uploads,
                 blobs=storage.blobs,
                 parts=storage.partial_files,
+                audit=audit,
             ),
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,

@@ -10,6 +10,7 @@ from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.blobs.result_log import ResultLog
 from toplu.store.data_folder import DataFolder
+from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.caches import CacheRows
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows
@@ -35,6 +36,7 @@ class Storage:
     results: ResultLog
     lives: WorkerLives
     partial_files: PartialFiles
+    audit: AuditRows
     caches: CacheRows
     files: FileRows
     jobs: JobRows
@@ -55,6 +57,7 @@ class Storage:
             results=ResultLog(data.results),
             lives=data.lives,
             partial_files=PartialFiles(data.uploads),
+            audit=AuditRows(database),
             caches=CacheRows(database),
             files=FileRows(database),
             jobs=JobRows(database),

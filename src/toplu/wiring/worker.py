@@ -218,5 +218,6 @@ class Worker:
             caches=self._caches,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
+            audit=parts.audit,
             drop_job=parts.signals.dropped,
         )

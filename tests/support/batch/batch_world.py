@@ -26,10 +26,12 @@ from toplu.clock import SystemClock
 from toplu.fleet.work import Answered
 from toplu.job import InputForm, Job, JobId, ProjectId
 from toplu.money import NO_TOKENS, Usage
+from toplu.projects.audit_log import AuditLog
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.projects import ProjectRows
@@ -71,6 +73,10 @@ class BatchWorld:
             blobs=DiskBlobs(folder / "blobs"),
             results=ResultLog(folder / "results"),
         )
+
+    @property
+    def audit(self) -> AuditLog:
+        return AuditLog(clock=self.clock, rows=AuditRows(self.database))
 
     async def close(self) -> None:
         await self.database.close()
@@ -133,7 +139,7 @@ class BatchWorld:
         )
 
     def lookup(self) -> Lookup:
-        return Lookup(jobs=self.jobs, blobs=self.blobs)
+        return Lookup(jobs=self.jobs, blobs=self.blobs, audit=self.audit)
 
     def result_reader(self) -> ResultReader:
         return ResultReader(

@@ -9,8 +9,10 @@ from toplu.files.library import Library
 from toplu.files.partial_file import PartialFiles
 from toplu.files.uploads import Uploads
 from toplu.job import ProjectId
+from toplu.projects.audit_log import AuditLog
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
+from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows, StoredFile
 from toplu.store.rows.uploads import UploadSessions
@@ -45,6 +47,7 @@ class UploadWorld:
             sessions=self.sessions,
             blobs=self.blobs,
             parts=parts,
+            audit=AuditLog(clock=clock, rows=AuditRows(database)),
         )
 
     async def storage_bytes_max(self, _project: ProjectId) -> int:

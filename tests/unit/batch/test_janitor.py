@@ -27,6 +27,7 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
         sessions=UploadSessions(world.database),
         blobs=world.blobs,
         parts=PartialFiles(folder / "uploads"),
+        audit=world.audit,
     )
     # Caches are only forgotten here: nothing reads one for an engine.
     nobody: Any = None
@@ -46,6 +47,7 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
         caches=caches,
         blobs=world.blobs,
         results=world.results,
+        audit=world.audit,
         drop_job=lambda _: None,
     )
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from toplu.api.http.identity import PROJECT_HEADER
+from toplu.api.http.identity import PROJECT_HEADER, actor_header
 from toplu.errors import Cancelled, Internal, NoWorker, TopluError
 from toplu.job import ProjectId
 
@@ -117,7 +117,7 @@ class _Replayed:
 
 def _passed_scope(scope: Scope, project: ProjectId) -> Scope:
     headers = [(name, value) for name, value in scope["headers"] if name in PASSED_HEADERS]
-    headers.append((PROJECT_HEADER.encode(), project.encode()))
+    headers += [(PROJECT_HEADER.encode(), project.encode()), actor_header()]
     query = Request(scope).query_params.multi_items()
     kept = [(name, value) for name, value in query if name not in KEY_PARAMETERS]
     names = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "client")

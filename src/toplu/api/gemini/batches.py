@@ -195,7 +195,7 @@ class BatchesApi:
     ) -> Response:
         results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
-            results = await self._lookup.results(job.id)
+            results = await self._lookup.results(job)
         waiting = await self._wait_reasons.of(job)
         operation = operation_of(job, style=style, results=results, waiting=waiting)
         return await json_response(call.request, operation, headers=headers)

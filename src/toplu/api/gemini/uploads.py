@@ -17,6 +17,7 @@ from toplu.api.http.addresses import base_url
 from toplu.api.http.error_responses import body_of, headers_of
 from toplu.api.http.gate import Call, Gate
 from toplu.api.http.idempotency import REPLAYED, key_of
+from toplu.api.http.identity import act_in
 from toplu.api.http.multipart import METADATA_BYTES_MAX, MultipartUpload, check_not_encoded
 from toplu.api.http.responses import json_response
 from toplu.errors import Cancelled, Internal, InvalidArgument, TopluError, Unavailable
@@ -104,6 +105,7 @@ class UploadsApi:
         )
 
     async def _continue(self, request: Request, upload_id: str) -> Response:
+        act_in(request, self._settings, name="upload")  # the session knows who began it
         header = request.headers.get("x-goog-upload-command", "")
         commands = {command.strip().lower() for command in header.split(",")}
         try:

@@ -1,20 +1,28 @@
 """Tells whose a call is: the project of its key, or the one that the front door found before.
 
-    client ── key ──▶ front door ── project ──▶ a worker's door
+    client ── key ──▶ front door ── project, actor ──▶ a worker's door
 
-The second is for sockets that only processes of this server can reach. A header of that name from
-anybody else is never read, nor handed on.
+Both say in whose name the call acts from here on, for the audit log. The second is for sockets that
+only processes of this server can reach. Headers of those names from anybody else are never read,
+nor handed on.
 """
 
 from typing import Protocol
 
+import msgspec
 from starlette.requests import Request
 
+from toplu import deed
+from toplu.api.http.addresses import client_address
+from toplu.deed import Actor
 from toplu.errors import TYPE_PREFIX, InvalidArgument, PermissionDenied
 from toplu.job import ProjectId
 from toplu.projects.keys import Keys
+from toplu.settings.server import Settings
 
 PROJECT_HEADER = "x-toplu-project"
+ACTOR_HEADER = "x-toplu-actor"
+CALL_ID = "toplu.call"  # the key in a scope of the id that the call was given
 DEFAULT_PROJECT = ProjectId("default")
 
 NO_KEY = (
@@ -28,14 +36,18 @@ class Identity(Protocol):
     """Tells whose a call is."""
 
     async def project_of(self, request: Request) -> ProjectId:
-        """Return the project, or raise PermissionDenied or InvalidArgument."""
+        """Return the project, in whose name the task acts from here on.
+
+        Raises PermissionDenied or InvalidArgument.
+        """
         ...
 
 
 class KeyIdentity:
     """The project of the key that a client gives."""
 
-    def __init__(self, *, keys: Keys, any_key_until_first: bool) -> None:
+    def __init__(self, *, settings: Settings, keys: Keys, any_key_until_first: bool) -> None:
+        self._settings = settings
         self._keys = keys
         self._takes_any_key = any_key_until_first
 
@@ -51,10 +63,12 @@ class KeyIdentity:
         if not key:
             raise PermissionDenied(NO_KEY)
         if await self.accepts_any_key():
+            act_in(request, self._settings, name="anyone")
             return DEFAULT_PROJECT
-        project = await self._keys.project_of(key)
-        if project is not None:
-            return project
+        holder = await self._keys.holder_of(key)
+        if holder is not None:
+            act_in(request, self._settings, name=f"key/{holder.key_id}")
+            return holder.project
         raise InvalidArgument(
             BAD_KEY,
             details=(
@@ -80,7 +94,23 @@ class ForwardedIdentity:
         project = request.headers.get(PROJECT_HEADER)
         if not project:
             raise PermissionDenied(NO_KEY)
+        if actor := request.headers.get(ACTOR_HEADER):
+            deed.act_as(_read_actor(actor))
         return ProjectId(project)
+
+
+def act_in(request: Request, settings: Settings, *, name: str) -> None:
+    """Have what the call does be done in the name of an actor, from the client's address."""
+    client = client_address(request, settings)
+    deed.act_as(Actor(name=name, client=client, call=request.scope.get(CALL_ID)))
+
+
+def actor_header() -> tuple[bytes, bytes]:
+    """Return the header by which a worker's door knows the actor."""
+    return ACTOR_HEADER.encode(), msgspec.json.encode(deed.present())
+
+
+_read_actor = msgspec.json.Decoder(Actor).decode
 
 
 def _key_of(request: Request) -> str | None:

@@ -77,6 +77,7 @@ class ResultReader:
     async def partial(self, project: ProjectId, job_id: JobId) -> AsyncIterator[Reading]:
         """Give every result that is durable and counted, in input order; NotFound as for a get."""
         job = await self._lookup.find(project, job_id)
+        await self._lookup.note_reading(job)
         async with self._blobs.workshop() as folder:
             snapshot = await self.snapshot(job, folder)
             if snapshot is None:
@@ -90,6 +91,10 @@ class ResultReader:
                     is_complete=job.planned and count == snapshot.total,
                     pieces=_in_thread(placements.numbered(snapshot.results, job_id)),
                 )
+
+    async def note_reading(self, job: Job) -> None:
+        """Have the audit log say that results are read which were made of this job's before."""
+        await self._lookup.note_reading(job)
 
     async def tally(self, job: Job) -> Tally:
         """Count the outcomes of a job that has ended again."""

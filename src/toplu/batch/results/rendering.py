@@ -86,11 +86,13 @@ class Renderer:
             raise NotFound(MISSING)  # the job was deleted meanwhile
         return size
 
-    def stream(
+    async def stream(
         self, job: Job, file: RenderedFile, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
         """Yield a file that was made, of the batch whose first job this is."""
-        return self._blobs.stream(paths.rendered(job.id, file), offset, length)
+        await self._results.note_reading(job)
+        async for piece in self._blobs.stream(paths.rendered(job.id, file), offset, length):
+            yield piece
 
     async def _make(self, jobs: Sequence[Job], form: ResultForm) -> None:
         async with self._blobs.workshop() as folder:

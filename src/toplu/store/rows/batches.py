@@ -4,16 +4,19 @@ Clients know a batch by the id of its first job. The others name that as `part_o
 themselves, and are made, cancelled and deleted with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
+from toplu.deed import Action
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, ProjectId, Shard
+from toplu.store.rows.audit import note
 from toplu.store.rows.files import is_file
 from toplu.store.rows.job_mapping import (
+    amend_job,
     find_job,
     insert_job,
     insert_shards,
@@ -68,8 +71,11 @@ def move_batch(
 ) -> list[Job]:
     """Move the parts of the batch; see `JobRows.move_batch`."""
     ids = _ids_of_batch(connection, job_id)
-    moved = [move_job(connection, part, target, at, error=error) for part in ids]
-    return [job for job in moved if job is not None]
+    found = [move_job(connection, part, target, at, error=error) for part in ids]
+    moved = [job for job in found if job is not None]
+    if moved and target is JobState.CANCELLED:
+        _note(connection, Action.BATCH_CANCEL, moved[0], at)
+    return moved
 
 
 def _ids_of_batch(connection: Connection, job_id: JobId) -> list[JobId]:
@@ -101,7 +107,36 @@ def mark_deleted(
             insert_batch_entry(connection, job, at)
         results = update(files).where(is_file(project, job.output_file))
         connection.execute(results.values(deleted=True))
+    if marked:
+        _note(connection, Action.BATCH_DELETE, marked[0], at)
     return marked
+
+
+def amend(
+    connection: Connection,
+    project: ProjectId,
+    job_id: JobId,
+    changes: Mapping[str, object],
+    at: datetime,
+) -> Job | None:
+    """Change columns of the job; see `JobRows.amend`."""
+    changed = amend_job(connection, project, job_id, changes, at)
+    if changed is not None:
+        _note(connection, Action.BATCH_UPDATE, changed, at)
+    return changed
+
+
+def note_made(connection: Connection, job: Job) -> None:
+    """Have the audit log say who made a batch, by its first job."""
+    action = Action.BATCH_CREATE if job.retry_of is None else Action.BATCH_RETRY
+    detail = None if job.retry_of is None else f"of batches/{job.retry_of}"
+    _note(connection, action, job, job.created, detail)
+
+
+def _note(
+    connection: Connection, action: Action, job: Job, at: datetime, detail: str | None = None
+) -> None:
+    note(connection, action, job.project, f"batches/{job.batch}", at, detail=detail)
 
 
 def forget_job(connection: Connection, job_id: JobId) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
+from toplu.deed import Action
 from toplu.errors import ResourceExhausted
 from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
+from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.idempotency import check_key, note_creation
 from toplu.store.rows.pages import PageMark, newest_first
@@ -59,6 +61,7 @@ class CacheRows:
             note_creation(connection, key, cache.id, cache.created)
             _check_room(connection, cache.project, cache.created, project_caches_max)
             connection.execute(insert(caches).values(**asdict(cache), contents=contents))
+            _note(connection, Action.CACHE_CREATE, cache.project, cache.id, cache.created)
 
         await self._database.write(add)
 
@@ -105,20 +108,37 @@ class CacheRows:
         """Set when the cache expires; False if there is none, or it expired before."""
         living = and_(_is_cache(project, cache_id), caches.c.expires > now)
         change = update(caches).where(living).values(updated=now, expires=expires)
-        changed = await self._database.write(lambda c: c.execute(change).rowcount)
-        return changed == 1
 
-    async def delete(self, project: ProjectId, cache_id: str) -> None:
+        def write(connection: Connection) -> bool:
+            if not connection.execute(change).rowcount:
+                return False
+            _note(connection, Action.CACHE_UPDATE, project, cache_id, now)
+            return True
+
+        return await self._database.write(write)
+
+    async def delete(self, project: ProjectId, cache_id: str, at: datetime) -> None:
         """Remove the cache and what it keeps; idempotent."""
-        gone = delete(caches).where(_is_cache(project, cache_id))
-        await self._database.write(lambda c: c.execute(gone).close())
+
+        def write(connection: Connection) -> None:
+            if connection.execute(delete(caches).where(_is_cache(project, cache_id))).rowcount:
+                _note(connection, Action.CACHE_DELETE, project, cache_id, at)
+
+        await self._database.write(write)
 
     async def delete_expired(self, now: datetime) -> None:
         """Remove caches past their expiry, a bounded number at a time."""
-        oldest = select(caches.c.id).where(caches.c.expires <= now).order_by(caches.c.expires)
-        gone = delete(caches).where(caches.c.id.in_(oldest.limit(ROUND_MAX)))
-        if await self._database.read(lambda c: c.scalar(oldest.limit(1))) is not None:
-            await self._database.write(lambda c: c.execute(gone).close())
+        expired = select(caches.c.project, caches.c.id).where(caches.c.expires <= now)
+        oldest = expired.order_by(caches.c.expires).limit(ROUND_MAX)
+
+        def write(connection: Connection) -> None:
+            gone = connection.execute(oldest).all()
+            connection.execute(delete(caches).where(caches.c.id.in_([row.id for row in gone])))
+            for row in gone:
+                _note(connection, Action.CACHE_DELETE, ProjectId(row.project), row.id, now)
+
+        if await self._database.read(lambda c: c.execute(expired.limit(1)).first()) is not None:
+            await self._database.write(write)
 
     async def living(self, cache_ids: Sequence[str]) -> set[str]:
         """Return those of the caches that are there."""
@@ -131,6 +151,12 @@ class CacheRows:
             return found
 
         return await self._database.read(find)
+
+
+def _note(
+    connection: Connection, action: Action, project: ProjectId, cache_id: str, at: datetime
+) -> None:
+    note(connection, action, project, f"cachedContents/{cache_id}", at)
 
 
 def _is_cache(project: ProjectId, cache_id: str) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ quick however much is being written. Other processes may open the same file: wri
 
 import asyncio
 import contextlib
+import contextvars
 import sqlite3
 import time
 from collections.abc import Callable
@@ -107,7 +108,9 @@ async def _run(
         with engine.begin() as connection:
             return work(connection)
 
-    return await asyncio.get_running_loop().run_in_executor(threads, transact)
+    # In the caller's context: it says in whose name this is done.
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, transact)
 
 
 def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:

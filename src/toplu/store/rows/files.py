@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
+from toplu.deed import Action
 from toplu.errors import AlreadyExists, ResourceExhausted
 from toplu.job import ProjectId
+from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import files
@@ -82,9 +84,11 @@ class FileRows:
             lambda c: [file_of(row) for row in c.execute(newest_first(query, files, size, after))]
         )
 
-    async def mark_deleted(self, project: ProjectId, file_id: str) -> StoredFile | None:
+    async def mark_deleted(
+        self, project: ProjectId, file_id: str, at: datetime
+    ) -> StoredFile | None:
         """Make the file invisible and return it, or None if there is no such file."""
-        return await self._database.write(lambda c: _mark_deleted(c, project, file_id))
+        return await self._database.write(lambda c: _mark_deleted(c, project, file_id, at))
 
     async def expired(self, now: datetime) -> list[StoredFile]:
         """Return files past their expiry, a bounded number at a time."""
@@ -109,11 +113,21 @@ def file_of(row: Row[tuple[Any, ...]]) -> StoredFile:
     return StoredFile(**values | {"source": FileSource(row.source)})
 
 
-def insert_file(connection: Connection, file: StoredFile, project_bytes_max: int) -> None:
-    """Add the file; see `Files.create`."""
+def insert_file(
+    connection: Connection, file: StoredFile, project_bytes_max: int, actor: str | None = None
+) -> None:
+    """Add the file, made by the actor if one is given; see `Files.create`."""
     size_bytes = file.size_bytes if file.source is FileSource.UPLOADED else 0
     check_room(connection, file.project, file.id, size_bytes, project_bytes_max)
     connection.execute(insert(files).values(**asdict(file), deleted=False))
+    note(
+        connection,
+        Action.FILE_CREATE,
+        file.project,
+        f"files/{file.id}",
+        file.created,
+        actor=actor,
+    )
 
 
 def replace_file(connection: Connection, file: StoredFile) -> None:
@@ -168,10 +182,13 @@ def check_room(
         )
 
 
-def _mark_deleted(connection: Connection, project: ProjectId, file_id: str) -> StoredFile | None:
+def _mark_deleted(
+    connection: Connection, project: ProjectId, file_id: str, at: datetime
+) -> StoredFile | None:
     file = read_file(connection, project, file_id)
     if file is not None:
         connection.execute(update(files).where(is_file(project, file_id)).values(deleted=True))
+        note(connection, Action.FILE_DELETE, project, f"files/{file_id}", at)
     return file
 
 

@@ -59,6 +59,7 @@ class JobRows:
             job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
             job_mapping.insert_shards(connection, job.id, cut)
             batches.insert_parts(connection, parts, unfinished_max)
+            batches.note_made(connection, job)
             if error is None:
                 return job
             return job_mapping.move_job(
@@ -215,9 +216,7 @@ class JobRows:
         self, project: ProjectId, job_id: JobId, changes: Mapping[str, object], at: datetime
     ) -> Job | None:
         """Change columns that moves do not touch and return the job, or None if it is gone."""
-        return await self._database.write(
-            lambda c: job_mapping.amend_job(c, project, job_id, changes, at)
-        )
+        return await self._database.write(lambda c: batches.amend(c, project, job_id, changes, at))
 
     async def succeed(
         self,

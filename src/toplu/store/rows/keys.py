@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
+from toplu.deed import Action
 from toplu.job import ProjectId
+from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.schema import keys
 
@@ -24,6 +26,14 @@ class IssuedKey:
     revoked: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHolder:
+    """The project of a key, and the key by its id."""
+
+    project: ProjectId
+    key_id: str
+
+
 class KeyRows:
     """The rows of keys; a revoked key keeps its row."""
 
@@ -31,7 +41,11 @@ class KeyRows:
         self._database = database
 
     async def add(self, key: IssuedKey) -> None:
-        await self._database.write(lambda c: c.execute(insert(keys).values(asdict(key))).close())
+        def write(connection: Connection) -> None:
+            connection.execute(insert(keys).values(asdict(key)))
+            note(connection, Action.KEY_CREATE, key.project, f"keys/{key.id}", key.created)
+
+        await self._database.write(write)
 
     async def all(self) -> list[IssuedKey]:
         """Return all keys, oldest first."""
@@ -45,16 +59,21 @@ class KeyRows:
 
     async def revoke(self, key_id: str, at: datetime) -> None:
         """Let the key count no more; a second time changes nothing."""
-        statement = (
-            update(keys).where(keys.c.id == key_id, keys.c.revoked.is_(None)).values(revoked=at)
-        )
-        await self._database.write(lambda c: c.execute(statement).close())
+        valid = update(keys).where(keys.c.id == key_id, keys.c.revoked.is_(None))
 
-    async def project_of(self, sha256: str) -> ProjectId | None:
-        """Return the project of the key that has this digest and is not revoked."""
-        query = select(keys.c.project).where(keys.c.sha256 == sha256, keys.c.revoked.is_(None))
-        project = await self._database.read(lambda c: c.scalar(query))
-        return None if project is None else ProjectId(project)
+        def write(connection: Connection) -> None:
+            project = connection.scalar(valid.values(revoked=at).returning(keys.c.project))
+            if project is not None:
+                note(connection, Action.KEY_REVOKE, ProjectId(project), f"keys/{key_id}", at)
+
+        await self._database.write(write)
+
+    async def holder_of(self, sha256: str) -> KeyHolder | None:
+        """Return the holder of the key that has this digest and is not revoked."""
+        query = select(keys.c.project, keys.c.id)
+        query = query.where(keys.c.sha256 == sha256, keys.c.revoked.is_(None))
+        row = await self._database.read(lambda c: c.execute(query).first())
+        return None if row is None else KeyHolder(project=ProjectId(row.project), key_id=row.id)
 
     async def any_exist(self) -> bool:
         """Return whether a key was ever issued; a revoked one counts."""

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from toplu.deed import Action
 from toplu.job import ProjectId
+from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileSource
 from toplu.store.rows.job_mapping import is_unfinished
@@ -35,6 +37,8 @@ class ProjectRows:
         def replace(connection: Connection) -> None:
             connection.execute(delete(projects).where(projects.c.id == project))
             connection.execute(insert(projects).values(id=project, tier=tier, updated=at))
+            name = f"projects/{project}"
+            note(connection, Action.PROJECT_UPDATE, project, name, at, detail=f"tier {tier}")
 
         await self._database.write(replace)
 

@@ -190,6 +190,8 @@ uploads = Table(
     metadata,
     Column("id_hash", String(64), primary_key=True),
     Column("project", String(64), nullable=False),
+    # Who began it: its bytes may come without a key.
+    Column("actor", Text, nullable=False, server_default="server"),
     Column("file_id", String(64)),
     Column("display_name", Text),
     Column("mime_type", Text, nullable=False),

@@ -34,6 +34,7 @@ class UploadSession:
 
     id_hash: str  # sha256 of the secret upload id, which is kept nowhere
     project: ProjectId
+    actor: str  # who began it
     file_id: str | None  # the name that the client gave
     display_name: str | None
     mime_type: str
@@ -144,7 +145,7 @@ def _finish(
     if session is None or session.state is not UploadState.ACTIVE:
         raise NotFound("The upload was cancelled, has expired or its file was deleted.")
     note_creation(connection, key, file.id, file.created)
-    insert_file(connection, file, project_bytes_max)
+    insert_file(connection, file, project_bytes_max, session.actor)
     connection.execute(
         update(uploads)
         .where(uploads.c.id_hash == id_hash)

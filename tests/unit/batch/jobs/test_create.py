@@ -9,7 +9,6 @@ from support.batch.batch_world import PROJECT, BatchWorld
 from toplu.batch import paths
 from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.input import JobInputs
-from toplu.batch.lookup import Lookup
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
 from toplu.files.partial_file import PartialFiles
@@ -34,6 +33,7 @@ def library_of(world: BatchWorld, folder: Path) -> Library:
         sessions=UploadSessions(world.database),
         blobs=world.blobs,
         parts=PartialFiles(folder / "uploads"),
+        audit=world.audit,
     )
 
 
@@ -47,9 +47,9 @@ async def create(world: BatchWorld, library: Library, given: InputConfig) -> Job
 
 
 async def test_results_that_go_while_they_are_looked_up_are_not_found(world: BatchWorld) -> None:
-    await world.planned_job("one", 1)
+    job = await world.planned_job("one", 1)
     with pytest.raises(NotFound):
-        await Lookup(jobs=world.jobs, blobs=world.blobs).results(JobId("one"))
+        await world.lookup().results(job)
 
 
 async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(

@@ -5,6 +5,7 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from toplu.api.http.identity import CALL_ID
 from toplu.clock import random_id
 
 ID_HEADER = "x-request-id"
@@ -26,6 +27,7 @@ class RequestIds:
             return
         begun = time.monotonic()
         request_id = PREFIX + random_id(ID_LENGTH)
+        scope[CALL_ID] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
