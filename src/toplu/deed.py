@@ -29,6 +29,10 @@ class Action(StrEnum):
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
     PROJECT_UPDATE = "project.update"
+    WEBHOOK_CREATE = "webhook.create"
+    WEBHOOK_UPDATE = "webhook.update"
+    WEBHOOK_DELETE = "webhook.delete"
+    WEBHOOK_ROTATE = "webhook.rotate"  # its secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

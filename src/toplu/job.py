@@ -9,6 +9,7 @@ Pure values: nothing here reads a clock, a file or the network. `store.rows.jobs
 are counted, and their job SUCCEEDS.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +56,17 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 def sources_of(target: JobState) -> frozenset[JobState]:
     """Return the states from which a job may move to `target`; the SQL of each move asks this."""
     return frozenset(source for source, targets in MOVES.items() if target in targets)
+
+
+# What stopped a part of a batch stopped the batch, in this order.
+ENDS = (JobState.EXPIRED, JobState.CANCELLED, JobState.FAILED)
+
+
+def state_of_parts(states: Collection[JobState]) -> JobState:
+    """Return the state of a batch whose jobs are in these states: it has ended when all have."""
+    if all(state.is_final for state in states):
+        return next((state for state in ENDS if state in states), JobState.SUCCEEDED)
+    return JobState.PENDING if set(states) == {JobState.PENDING} else JobState.RUNNING
 
 
 class InputForm(StrEnum):
@@ -118,6 +130,7 @@ class Job:
     ended: datetime | None = None
     priority: int = 0  # among the jobs of its project, the higher first
     expires: datetime  # when the job turns EXPIRED unless it is final by then
+    webhook_config: bytes | None = None  # who is to be told of its end, in place of webhooks
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
     input_sha256: str | None = None  # of the input as it came, or of its lines if it came inline
     output_sha256: str | None = None  # of the results in input order

@@ -20,6 +20,7 @@ from toplu.projects.audit_log import AuditLog
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
+from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.jobs import JobRows
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ class Janitor:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
+        deliveries: DeliveryRows,
         library: Library,
         caches: CacheKeeper,
         blobs: Blobs,
@@ -46,6 +48,7 @@ class Janitor:
         self._settings = settings
         self._clock = clock
         self._jobs = jobs
+        self._deliveries = deliveries
         self._library = library
         self._caches = caches
         self._blobs = blobs
@@ -59,7 +62,8 @@ class Janitor:
         delay = None
         parts = (
             *(self._expire_jobs, self._clear_deleted_jobs),
-            *(self._library.forget_expired, self._caches.forget_gone, self._forget_deeds),
+            *(self._library.forget_expired, self._caches.forget_gone),
+            *(self._forget_deeds, self._forget_deliveries),
         )
         for part in parts:
             try:
@@ -89,6 +93,10 @@ class Janitor:
         life = timedelta(seconds=self._settings.audit_life_seconds)
         while await self._audit.forget_before(now - life):
             pass
+
+    async def _forget_deliveries(self, now: datetime) -> None:
+        life = timedelta(seconds=self._settings.webhooks.delivery_life_seconds)
+        await self._deliveries.forget_ended(now - life)
 
     async def _until_next_round(self) -> timedelta:
         """Return how long until something expires, half a minute at most.

@@ -1,6 +1,6 @@
 """The loops that bring jobs from created to done, and how they end in good order.
 
-planner ──▶ orderer ──▶ runners ──▶ writer ──▶ assembler        janitor        heartbeat
+planner ──▶ orderer ──▶ runners ──▶ writer ──▶ assembler ──▶ couriers      janitor    heartbeat
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.signals import Signals
 from toplu.fleet.fleet import Fleet
+from toplu.webhooks.courier import Courier
 from toplu.workers.dead_workers import DeadWorkers
 from toplu.workers.heartbeat import Heartbeat
 
@@ -32,6 +33,7 @@ class Pipeline:
         runners: Sequence[Runner],
         writer: ResultWriter,
         assembler: Assembler,
+        couriers: Sequence[Courier],
         janitor: Janitor,
         heartbeat: Heartbeat,
         dead_workers: DeadWorkers,
@@ -44,6 +46,7 @@ class Pipeline:
         self._runners = runners
         self._writer = writer
         self._assembler = assembler
+        self._couriers = couriers
         self._janitor = janitor
         self._heartbeat = heartbeat
         self._dead_workers = dead_workers
@@ -63,6 +66,8 @@ class Pipeline:
             loops.create_task(repeat(self._orderer.step, signals.begun, "orderer"))
             loops.create_task(repeat(self._writer.step, self._writer.wakeup, "results"))
             loops.create_task(repeat(self._assembler.step, signals.complete, "assembler"))
+            for courier in self._couriers:
+                loops.create_task(repeat(courier.step, signals.told, "couriers"))
             loops.create_task(repeat(self._janitor.step, signals.deleted, "janitor"))
             loops.create_task(repeat(self._dead_workers.step, Wakeup(), "dead workers"))
             loops.create_task(repeat(self._heartbeat.step, signals.engine_changed, "heartbeat"))

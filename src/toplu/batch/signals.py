@@ -3,6 +3,7 @@
     created ──▶ planner     begun ──▶ orderer     planned ──▶ runners
     complete ──▶ assembler                        deleted ──▶ janitor
     dropped ──▶ all that work for the job         engine_changed ──▶ heartbeat
+    told ──▶ couriers
     reported ──▶ all that read who is there
 
 Each step would find its work anyway; a signal only spares the wait. It is heard in every process of
@@ -48,6 +49,7 @@ class Signals:
         self.begun = Signal("begun", ring)
         self.complete = Signal("complete", ring)
         self.deleted = Signal("deleted", ring)
+        self.told = Signal("told", ring)
         self.engine_changed = Wakeup()  # of this process alone: the others read it in rows
         self._when_reported: list[Callable[[], None]] = []
         self._when_planned: list[Callable[[], None]] = []
@@ -84,7 +86,7 @@ class Signals:
         """Do here what a signal of any process is for; words that are none do nothing."""
         signal, _, job = words.partition(" ")
         match signal:
-            case "created" | "begun" | "complete" | "deleted":
+            case "created" | "begun" | "complete" | "deleted" | "told":
                 heard: Signal = getattr(self, signal)
                 heard.hear()
             case "reported":
@@ -96,10 +98,11 @@ class Signals:
             case "dropped":
                 for drop in self._when_dropped:
                     drop(JobId(job))
+                self.told.hear()  # a job that has become final is something to tell
             case _:
                 pass
 
     def hear_all(self) -> None:
         """Have every loop look for work: something has changed, and nobody said what."""
-        for words in ("created", "begun", "planned", "complete", "deleted"):
+        for words in ("created", "begun", "planned", "complete", "deleted", "told"):
             self.hear(words)

@@ -21,6 +21,7 @@ from toplu.settings.model import Kind, ModelSettings
 from toplu.settings.package_index import find_package_index
 from toplu.settings.remote import check_gemini_servers, check_servers
 from toplu.settings.server import Settings
+from toplu.settings.webhooks import check_networks
 
 
 def load(
@@ -42,6 +43,7 @@ def load(
         raise ConfigurationError("search: provider searxng needs the url of the server")
     _check_addresses(settings)
     _check_proxies(settings)
+    check_networks(settings.webhooks)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:

@@ -26,6 +26,7 @@ from toplu.settings.model import (
     ThinkingSettings,
 )
 from toplu.settings.package_index import PYPI
+from toplu.settings.webhooks import WebhookSettings
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "ThinkingSettings",
     "TierSettings",
+    "WebhookSettings",
 ]
 
 Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
@@ -176,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_silence_seconds_max: Seconds = 60.0  # of one that is asked something; then it is ended
 
     search: SearchSettings = SearchSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
 
     def prices_of(self, model: ModelSettings) -> money.Prices:

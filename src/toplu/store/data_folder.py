@@ -6,6 +6,7 @@ data/
   replicas/       a file for each replica of a model, locked by its owner; see `store.replica_locks`
   run/            sockets of the processes; see `serving.sockets.socket_folder`
   toplu.db        rows: projects, keys, files, uploads, jobs, shards
+  webhooks.key    that secrets of webhooks are sealed with; see `toplu.webhooks.vault`
   search.db       passages of the documents that are searched
   blobs/          whole files: uploaded inputs, job inputs, indexes, outputs
   uploads/        files that are still arriving
@@ -41,6 +42,7 @@ class DataFolder:
         self.root = root
         self.database = root / "toplu.db"
         self.search = root / "search.db"
+        self.webhook_key = root / "webhooks.key"
         self.blobs = root / "blobs"
         self.uploads = root / "uploads"
         self.results = root / "results"

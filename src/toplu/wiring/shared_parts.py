@@ -1,5 +1,6 @@
 """Builds what the side of a server that answers calls shares with the side that works."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,9 +12,15 @@ from toplu.models.catalogue import Catalogue
 from toplu.projects.audit_log import AuditLog
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
+from toplu.store.data_folder import DataFolder
+from toplu.webhooks.key_set import KeySet
+from toplu.webhooks.library import Webhooks
+from toplu.webhooks.vault import Vault
 from toplu.wiring.storage import Storage
 from toplu.workers.roster import Roster
 from toplu.workers.storage_faults import StorageFaults
+
+ISSUER = "toplu"  # of tokens, where no public_url is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,9 @@ class SharedParts:
     signals: Signals
     faults: StorageFaults
     roster: Roster
+    vault: Vault
+    webhooks: Webhooks
+    key_set: KeySet
 
     @classmethod
     def build(
@@ -41,6 +51,7 @@ class SharedParts:
         roster = Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)
         signals.when_reported(roster.forget)
         faults = StorageFaults()
+        vault = vault_of(settings)
         signals.when_dropped(faults.clear)
         audit = AuditLog(clock=clock, rows=storage.audit)
         return cls(
@@ -62,4 +73,33 @@ class SharedParts:
             signals=signals,
             faults=faults,
             roster=roster,
+            vault=vault,
+            webhooks=webhooks_of(settings, clock, storage, told=signals.told.set),
+            key_set=KeySet(
+                clock=clock,
+                rows=storage.secrets,
+                vault=vault,
+                issuer=settings.public_url or ISSUER,
+            ),
         )
+
+
+def vault_of(settings: Settings) -> Vault:
+    """Return what seals the secrets of a data folder."""
+    default = DataFolder(settings.data_dir).webhook_key
+    return Vault(settings.webhooks.key_file or default)
+
+
+def webhooks_of(
+    settings: Settings, clock: Clock, storage: Storage, *, told: Callable[[], None]
+) -> Webhooks:
+    """Return the webhooks of a data folder; `told` is called when there is something to send."""
+    return Webhooks(
+        settings=settings.webhooks,
+        clock=clock,
+        rows=storage.webhooks,
+        secrets=storage.secrets,
+        deliveries=storage.deliveries,
+        vault=vault_of(settings),
+        told=told,
+    )

@@ -13,6 +13,7 @@ from toplu.store.data_folder import DataFolder
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.caches import CacheRows
 from toplu.store.rows.database import Database
+from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.keys import KeyRows
@@ -22,6 +23,8 @@ from toplu.store.rows.rates import RateRows
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
+from toplu.store.rows.webhook_secrets import SecretRows
+from toplu.store.rows.webhooks import WebhookRows
 from toplu.store.rows.workers import WorkerRows
 from toplu.store.search_index import SearchIndex
 from toplu.store.worker_lives import WorkerLives
@@ -38,14 +41,17 @@ class Storage:
     partial_files: PartialFiles
     audit: AuditRows
     caches: CacheRows
+    deliveries: DeliveryRows
     files: FileRows
     jobs: JobRows
     keys: KeyRows
     ledger: LedgerRows
     projects: ProjectRows
     rates: RateRows
+    secrets: SecretRows
     steps: StepRows
     uploads: UploadSessions
+    webhooks: WebhookRows
     workers: WorkerRows
 
     @classmethod
@@ -59,14 +65,17 @@ class Storage:
             partial_files=PartialFiles(data.uploads),
             audit=AuditRows(database),
             caches=CacheRows(database),
+            deliveries=DeliveryRows(database),
             files=FileRows(database),
             jobs=JobRows(database),
             keys=KeyRows(database),
             ledger=LedgerRows(database),
             projects=ProjectRows(database),
             rates=RateRows(database),
+            secrets=SecretRows(database),
             steps=StepRows(database),
             uploads=UploadSessions(database),
+            webhooks=WebhookRows(database),
             workers=WorkerRows(database),
         )
 

@@ -20,6 +20,8 @@ from toplu.models.catalogue import Catalogue
 from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
 from toplu.tools.grounding import Grounder
+from toplu.webhooks.courier import Courier
+from toplu.webhooks.sender import Sender
 from toplu.wiring.door import build_door
 from toplu.wiring.shared_parts import SharedParts
 from toplu.workers.dead_workers import DeadWorkers
@@ -83,6 +85,7 @@ class Worker:
             runners=[self._runner(model, writer) for model in self._models],
             writer=writer,
             assembler=self._assembler(),
+            couriers=self._couriers(),
             janitor=self._janitor(),
             heartbeat=self._heartbeat(),
             dead_workers=DeadWorkers(
@@ -205,7 +208,26 @@ class Worker:
             steps=self._steps,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
+            told=parts.signals.told,
             faults=parts.faults,
+        )
+
+    def _couriers(self) -> list[Courier]:
+        settings = self._parts.settings.webhooks
+        sender = Sender(settings)
+        return [self._courier(sender) for _ in range(settings.tries_at_a_time)]
+
+    def _courier(self, sender: Sender) -> Courier:
+        parts = self._parts
+        return Courier(
+            settings=parts.settings.webhooks,
+            clock=parts.clock,
+            rows=parts.storage.deliveries,
+            secrets=parts.storage.secrets,
+            vault=parts.vault,
+            key_set=parts.key_set,
+            sender=sender,
+            worker=self.id,
         )
 
     def _janitor(self) -> Janitor:
@@ -214,6 +236,7 @@ class Worker:
             settings=parts.settings,
             clock=parts.clock,
             jobs=parts.storage.jobs,
+            deliveries=parts.storage.deliveries,
             library=parts.library,
             caches=self._caches,
             blobs=parts.storage.blobs,

@@ -158,6 +158,7 @@ class BatchWorld:
             steps=self.steps(worker),
             blobs=self.blobs,
             results=self.results,
+            told=Wakeup(),
             faults=self.faults,
         )
 

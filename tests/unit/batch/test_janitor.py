@@ -14,6 +14,7 @@ from toplu.files.partial_file import PartialFiles
 from toplu.job import JobId, JobState
 from toplu.settings.server import Settings
 from toplu.store.rows.caches import CacheRows
+from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.uploads import UploadSessions
 
@@ -43,6 +44,7 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
         settings=settings or world.settings,
         clock=world.clock,
         jobs=world.jobs,
+        deliveries=DeliveryRows(world.database),
         library=library,
         caches=caches,
         blobs=world.blobs,

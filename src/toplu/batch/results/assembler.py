@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from toplu.batch import paths
-from toplu.batch.loop import AT_ONCE
+from toplu.batch.loop import AT_ONCE, Wakeup
 from toplu.batch.results.placements import Placements, entries_of
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
@@ -45,6 +45,7 @@ class Assembler:
         steps: Steps,
         blobs: Blobs,
         results: ResultLog,
+        told: Wakeup,
         faults: StorageFaults | None = None,
     ) -> None:
         self._faults = faults or StorageFaults()
@@ -53,6 +54,7 @@ class Assembler:
         self._steps = steps
         self._blobs = blobs
         self._results = results
+        self._told = told  # set when a job has ended
         self._result_life = timedelta(seconds=settings.result_life_seconds)
         self._put_aside: set[JobId] = set()
 
@@ -95,6 +97,7 @@ class Assembler:
             )
         finished = await self._jobs.succeed(job.id, now, file, digest.hexdigest())
         if finished is not None:
+            self._told.set()
             await self._forget_workings(finished)
             log.info(
                 "job_succeeded",

@@ -1,16 +1,13 @@
 """The jobs of a batch for several engines, seen as the one batch that they are.
 
-A batch has ended when all of them have. What stopped one of them stopped the batch: it is EXPIRED,
-CANCELLED or FAILED if any of them is, in this order.
+A batch has ended when all of them have; `job.state_of_parts` says how.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from toplu.job import Job, JobState, RequestCounts
+from toplu.job import Job, RequestCounts, state_of_parts
 from toplu.money import total
-
-ENDS = (JobState.EXPIRED, JobState.CANCELLED, JobState.FAILED)
 
 
 def whole_of(jobs: Sequence[Job]) -> Job:
@@ -20,7 +17,7 @@ def whole_of(jobs: Sequence[Job]) -> Job:
     """
     if len(jobs) == 1:
         return jobs[0]
-    state = _state_of(jobs)
+    state = state_of_parts({job.state for job in jobs})
     ended = [job.ended for job in jobs if job.ended is not None]
     started = [job.started for job in jobs if job.started is not None]
     return replace(
@@ -39,10 +36,3 @@ def whole_of(jobs: Sequence[Job]) -> Job:
         ended=max(ended) if state.is_final else None,
         error=next((job.error for job in jobs if job.error is not None), None),
     )
-
-
-def _state_of(jobs: Sequence[Job]) -> JobState:
-    states = {job.state for job in jobs}
-    if all(state.is_final for state in states):
-        return next((state for state in ENDS if state in states), JobState.SUCCEEDED)
-    return JobState.PENDING if states == {JobState.PENDING} else JobState.RUNNING

@@ -20,10 +20,10 @@ from toplu.store.rows.job_mapping import (
     find_job,
     insert_job,
     insert_shards,
-    is_visible,
     job_of,
     move_job,
 )
+from toplu.store.rows.job_room import is_visible
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import unlink_retry
 from toplu.store.rows.schema import files, jobs, label_sums, segments, shards

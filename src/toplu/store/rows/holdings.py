@@ -8,7 +8,7 @@ from sqlalchemy import URL, Connection, and_, create_engine, func, select
 
 from toplu.job import JobId, JobState, ProjectId
 from toplu.store.blobs.result_log import Segment
-from toplu.store.rows.job_mapping import is_unfinished, is_visible
+from toplu.store.rows.job_room import is_unfinished, is_visible
 from toplu.store.rows.schema import files, jobs, segments, uploads
 
 

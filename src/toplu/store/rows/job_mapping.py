@@ -18,9 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from toplu.errors import RequestError, ResourceExhausted
+from toplu.errors import RequestError
 from toplu.job import (
-    UNFINISHED,
     InputForm,
     Job,
     JobId,
@@ -33,26 +32,15 @@ from toplu.job import (
     sources_of,
 )
 from toplu.money import TOKENS, Prices, Usage
+from toplu.store.rows.events import write_event
 from toplu.store.rows.experience import learn_from
+from toplu.store.rows.job_room import check_room, is_unfinished, is_visible
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import link_retry
 from toplu.store.rows.schema import jobs, shards
 from toplu.store.rows.step_holds import end_steps
 
-RETRY_SECONDS = 60  # a batch ends when it ends; asking more often than this is no use
-UNFINISHED_STATES = sorted(UNFINISHED)
-
 AnyRow = Row[tuple[Any, ...]]
-
-
-def is_visible() -> ColumnElement[bool]:
-    """Condition: the job is not deleted."""
-    return jobs.c.deleted.is_(False)
-
-
-def is_unfinished() -> ColumnElement[bool]:
-    """Condition: the job is not deleted and may still move."""
-    return and_(is_visible(), jobs.c.state.in_(UNFINISHED_STATES))
 
 
 def job_of(row: AnyRow) -> Job:
@@ -65,6 +53,7 @@ def job_of(row: AnyRow) -> Job:
         method=Method(row.method),
         wire=Wire(row.wire),
         wire_details=row.wire_details,
+        webhook_config=row.webhook_config,
         display_name=row.display_name,
         input_form=InputForm(row.input_form),
         input_file=row.input_file,
@@ -142,46 +131,14 @@ def find_job(connection: Connection, *conditions: ColumnElement[bool]) -> Job | 
 def insert_job(
     connection: Connection, job: Job, unfinished_max: int, enqueued_tokens_max: int | None
 ) -> None:
-    """Add the job; see `JobRows.create`. The parts of a batch count as one."""
-    batch = func.coalesce(jobs.c.part_of, jobs.c.id)
-    unfinished = connection.scalar(
-        select(func.count(batch.distinct())).where(is_unfinished(), jobs.c.project == job.project)
-    )
-    assert unfinished is not None, "a count is always there"
-    if job.part_of is None and unfinished >= unfinished_max:
-        raise ResourceExhausted.of_quota(
-            "batch_concurrent_batches",
-            unfinished_max,
-            "so many batches may be unfinished at once.",
-            retry_seconds=RETRY_SECONDS,
-        )
-    if enqueued_tokens_max is not None:
-        _check_enqueued_tokens(connection, job, enqueued_tokens_max)
+    """Add the job; see `JobRows.create`."""
+    check_room(connection, job, unfinished_max, enqueued_tokens_max)
     values = asdict(job)
     assert values.pop("error") is None, "a job begins without an error"
     parts = values.pop("counts") | values.pop("prices") | values.pop("usage")
     connection.execute(insert(jobs).values(**values, **parts, deleted=False))
     if job.retry_of is not None:
         link_retry(connection, job)
-
-
-def _check_enqueued_tokens(connection: Connection, job: Job, limit: int) -> None:
-    enqueued = connection.scalar(
-        select(func.coalesce(func.sum(jobs.c.tokens_estimate), 0)).where(
-            is_unfinished(), jobs.c.project == job.project, jobs.c.engine == job.engine
-        )
-    )
-    assert enqueued is not None, "a sum is always there"
-    if enqueued + job.tokens_estimate > limit:
-        raise ResourceExhausted.of_quota(
-            "batch_enqueued_tokens",
-            limit,
-            f"unfinished batches have {enqueued} tokens and this one has {job.tokens_estimate}, "
-            "both estimated.",
-            model=job.model,
-            # A batch that is too large by itself will be so in a minute as well.
-            retry_seconds=RETRY_SECONDS if job.tokens_estimate <= limit else 0,
-        )
 
 
 def plan_job(
@@ -271,7 +228,8 @@ def move_job(
 ) -> Job | None:
     """Move the job if `job.MOVES` allows it; see `JobRows.move`.
 
-    With a final state comes the entry in the ledger: no job ends without, and none has two.
+    With a final state come the entry in the ledger and what webhooks are to be told: no job ends
+    without, and none has two.
     """
     values: dict[str, Any] = {"state": target, "updated": at}
     if target.is_final:
@@ -295,4 +253,5 @@ def move_job(
         end_steps(connection, job_id)
         insert_batch_entry(connection, job, at)
         learn_from(connection, job)
+        write_event(connection, job, at)
     return job

@@ -13,7 +13,7 @@ from toplu.errors import RequestError
 from toplu.idempotency import IdempotencyKey
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share, Wire
 from toplu.store.blobs.result_log import Segment
-from toplu.store.rows import batches, job_mapping, leases
+from toplu.store.rows import batches, job_mapping, job_room, leases
 from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.batches import NewPart
 from toplu.store.rows.database import Database
@@ -90,7 +90,7 @@ class JobRows:
             jobs.c.project == project,
             jobs.c.wire == wire,
             jobs.c.part_of.is_(None),
-            job_mapping.is_visible(),
+            job_room.is_visible(),
         )
         return await self._database.read(
             lambda c: [
@@ -230,17 +230,17 @@ class JobRows:
 
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
-        return await self._list(job_mapping.is_unfinished(), jobs.c.expires <= now)
+        return await self._list(job_room.is_unfinished(), jobs.c.expires <= now)
 
     async def next_expiry(self) -> datetime | None:
         """Return when the first unfinished job expires."""
-        query = select(func.min(jobs.c.expires)).where(job_mapping.is_unfinished())
+        query = select(func.min(jobs.c.expires)).where(job_room.is_unfinished())
         return await self._database.read(lambda c: c.scalar(query))
 
     async def ended_before(self, moment: datetime) -> list[Job]:
         """Return the first jobs of batches that ended before `moment`, a bounded number."""
         return await self._list(
-            job_mapping.is_visible(),
+            job_room.is_visible(),
             jobs.c.part_of.is_(None),
             jobs.c.ended < moment,
             ~batches.has_unended_part(moment),

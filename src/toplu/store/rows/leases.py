@@ -26,11 +26,10 @@ from toplu.job import JobId, JobState, Lease, Shard, Share
 from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.job_mapping import (
     find_job,
-    is_unfinished,
-    is_visible,
     move_job,
     shard_of,
 )
+from toplu.store.rows.job_room import is_unfinished, is_visible
 from toplu.store.rows.schema import jobs, shards
 from toplu.store.rows.shares import begin_turn
 

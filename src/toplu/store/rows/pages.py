@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, or_
 from toplu.errors import InvalidArgument
 from toplu.store.rows.schema import EPOCH, MICROSECOND
 
-TOKEN = re.compile(r"([0-9]{1,17}):([a-z0-9-]{1,64})")
+TOKEN = re.compile(r"([0-9]{1,17}):([a-z0-9_-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)

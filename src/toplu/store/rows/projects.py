@@ -10,7 +10,7 @@ from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileSource
-from toplu.store.rows.job_mapping import is_unfinished
+from toplu.store.rows.job_room import is_unfinished
 from toplu.store.rows.schema import files, jobs, keys, ledger, projects
 
 

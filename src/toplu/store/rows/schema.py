@@ -59,6 +59,8 @@ jobs = Table(
     # The API that it came by, and what that API alone knows of it.
     Column("wire", String(16), nullable=False, server_default="GEMINI"),
     Column("wire_details", LargeBinary),
+    # The WebhookConfig of the call that made it, as JSON.
+    Column("webhook_config", LargeBinary),
     Column("display_name", Text),
     Column("input_form", String(16), nullable=False),
     Column("input_file", String(64)),

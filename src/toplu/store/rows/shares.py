@@ -31,7 +31,8 @@ from toplu.job import WORK_SCALE, Experience, Job, JobId, ProjectId, RequestCoun
 from toplu.money import TOKENS, Usage
 from toplu.store.rows.at_work import read_lanes
 from toplu.store.rows.experience import experience_of
-from toplu.store.rows.job_mapping import counts_of, is_unfinished, usage_of
+from toplu.store.rows.job_mapping import counts_of, usage_of
+from toplu.store.rows.job_room import is_unfinished
 from toplu.store.rows.schema import Moment, jobs, shards, shares
 
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.

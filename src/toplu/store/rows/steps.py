@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select
 
 from toplu.job import Job, JobId, JobState
 from toplu.store.rows.database import Database
-from toplu.store.rows.job_mapping import find_job, is_unfinished
+from toplu.store.rows.job_mapping import find_job
+from toplu.store.rows.job_room import is_unfinished
 from toplu.store.rows.schema import jobs, shards
 from toplu.store.rows.step_holds import StepKind, hold_step, is_held_by_another
 from toplu.store.rows.worker_tables import steps

@@ -11,6 +11,7 @@ from toplu.job import JobId
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.at_work import AtWork
 from toplu.store.rows.database import Database
+from toplu.store.rows.deliveries import free_deliveries_of, owners_of_deliveries
 from toplu.store.rows.leases import end_leases_of, owners_of_leases
 from toplu.store.rows.step_holds import end_steps_of, owners_of_steps, prolong_steps
 from toplu.store.rows.worker_tables import at_work, faults, replicas, workers
@@ -123,10 +124,12 @@ def _replica_of(row: dict[str, Any]) -> Replica:
 
 def _owners(connection: Connection) -> set[str]:
     reported = {row.id for row in connection.execute(select(workers.c.id))}
-    return reported | owners_of_leases(connection) | owners_of_steps(connection)
+    held = (owners_of_leases, owners_of_steps, owners_of_deliveries)
+    return reported.union(*(owners(connection) for owners in held))
 
 
 def _end(connection: Connection, dead: Collection[str]) -> int:
     _forget(connection, dead)
     end_steps_of(connection, dead)
+    free_deliveries_of(connection, dead)
     return end_leases_of(connection, dead)

@@ -1,0 +1,114 @@
+"""Seals secrets with a key that is in a file of its own, so that rows alone give nothing away.
+
+    webhooks.key   a key a line: the first one seals, each opens
+
+Every process of a data folder reads the same file, again whenever it has changed. Sealing is done
+in the transaction that writes, so that nothing is written with a key that is just being replaced.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from toplu.clock import random_id
+from toplu.errors import ConfigurationError, FailedPrecondition
+from toplu.store.blobs.folders import sync_folder
+
+OTHERS = stat.S_IRWXO
+OWNER_ALONE = 0o600
+ID_LENGTH = 8
+
+
+class Sealed(FailedPrecondition):
+    """A secret cannot be opened: it was sealed with a key that the file does not have."""
+
+
+class Vault:
+    """Seals and opens; each call may read the file, which is a hundred bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int], MultiFernet] | None = None
+
+    def seal(self, secret: bytes) -> bytes:
+        """Return the secret as it may be kept; the first call of all makes the key."""
+        if not self._path.exists():
+            self._write_first([_new_key()])
+        return self._keys().encrypt(secret)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return the secret, or raise Sealed."""
+        try:
+            return self._keys().decrypt(sealed)
+        except (InvalidToken, FileNotFoundError) as error:
+            raise Sealed(
+                f"A secret was sealed with a key that {self._path} does not have: bring that file "
+                "back, or rotate the secret."
+            ) from error
+
+    def begin_rekey(self) -> None:
+        """Have a new key seal from now on; the ones before it still open."""
+        old = self._lines() if self._path.exists() else []
+        self._replace([_new_key(), *old])
+
+    def reseal(self, sealed: bytes) -> bytes:
+        """Return the same, sealed with the newest key."""
+        return self._keys().encrypt(self.open(sealed))
+
+    def end_rekey(self) -> None:
+        """Forget every key but the newest one."""
+        self._replace(self._lines()[:1])
+
+    def _keys(self) -> MultiFernet:
+        status = self._path.stat()
+        version = (status.st_mtime_ns, status.st_ino)
+        if self._read is None or self._read[0] != version:
+            if status.st_mode & OTHERS:
+                raise ConfigurationError(
+                    f"{self._path}: can be read by everybody; take that right away: chmod 600"
+                )
+            self._read = (version, MultiFernet([self._key_of(line) for line in self._lines()]))
+        return self._read[1]
+
+    def _lines(self) -> list[str]:
+        lines = self._path.read_text(encoding="ascii").split()
+        if not lines:
+            raise ConfigurationError(f"{self._path}: has no key in it")
+        return lines
+
+    def _key_of(self, line: str) -> Fernet:
+        try:
+            return Fernet(line)
+        except ValueError as error:
+            raise ConfigurationError(f"{self._path}: has a line that is no key") from error
+
+    def _write_first(self, lines: list[str]) -> None:
+        """Write the file, unless another process has just done so."""
+        written = self._write(lines)
+        try:
+            os.link(written, self._path)
+        except FileExistsError:
+            pass
+        finally:
+            written.unlink()
+        sync_folder(self._path.parent)
+
+    def _replace(self, lines: list[str]) -> None:
+        self._write(lines).replace(self._path)
+        sync_folder(self._path.parent)
+
+    def _write(self, lines: list[str]) -> Path:
+        """Return a durable file of these lines beside the one that they are for."""
+        path = self._path.with_name(f".{self._path.name}.{random_id(ID_LENGTH)}")
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+
+def _new_key() -> str:
+    return Fernet.generate_key().decode("ascii")

@@ -1,0 +1,1 @@
+"""Receivers of webhooks, and the parts that tell them."""
