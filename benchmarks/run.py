@@ -21,6 +21,7 @@ import idle_connections
 import ingest
 import interference
 import job_gain
+import metrics_scrape
 import polling
 import prefix_reuse
 import repeated_requests
@@ -191,6 +192,12 @@ BENCHMARKS = (
             "error_of_prompt_tokens": at_most(0.01),
             "seconds_of_all_lines": at_most(30),
         },
+    ),
+    Benchmark(
+        name="metrics",
+        title="a scrape of a thousand projects",
+        measure=metrics_scrape.measure,
+        targets={"median_ms": at_most(50.0), "bytes": at_most(1_000_000)},
     ),
     Benchmark(
         name="embeddings",

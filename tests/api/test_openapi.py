@@ -13,7 +13,8 @@ from support.api.local_server import LocalServer
 from toplu.api.gemini import unserved
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-OWN_PATHS = {"/openapi.json", "/docs"}  # the document does not describe itself
+# The document does not describe itself, nor what is for monitors.
+OWN_PATHS = {"/openapi.json", "/docs", "/metrics"}
 JSON_TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
 
 

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp
 from toplu.api.http.error_responses import render
 from toplu.api.http.identity import KeyIdentity
 from toplu.api.http.middleware.browser_guard import BrowserGuard
+from toplu.api.http.middleware.call_times import CallTimes
 from toplu.api.http.middleware.content_encoding import DecodedBodies
+from toplu.api.http.middleware.http_times import HttpTimes
 from toplu.api.http.middleware.stalled_bodies import StalledBodies
 from toplu.api.http.middleware.unread_bodies import UnreadBodies
 from toplu.errors import TopluError
@@ -42,17 +44,23 @@ Render = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def build_router(
-    routes: Sequence[BaseRoute], *, body_silence_seconds_max: float, render: Render = render
+    routes: Sequence[BaseRoute],
+    *,
+    body_silence_seconds_max: float,
+    times: type[HttpTimes | CallTimes],
+    render: Render = render,
 ) -> Starlette:
     """Return an application of these routes; one with a `:verb` stands before the one without.
 
-    `render` answers with an error in the form of the API whose routes they are.
+    `render` answers with an error in the form of the API whose routes they are; `times` notes how
+    long calls take.
     """
     app = Starlette(
         routes=routes,
         middleware=[
             Middleware(StalledBodies, seconds_max=body_silence_seconds_max),
             Middleware(DecodedBodies),
+            Middleware(times),
         ],
         # Disks are full at times; what only Exception handles is raised and logged once more.
         exception_handlers=dict.fromkeys((HTTPException, TopluError, OSError, Exception), render),

@@ -1,7 +1,7 @@
 """All engines of this server."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from toplu.fleet.remote.launch import (
     relays_of,
     servers_of,
 )
+from toplu.fleet.remote.server import Server
 from toplu.fleet.remote.slots import ServerSlots
+from toplu.metrics.measured import expect
 from toplu.models.catalogue import Catalogue
 from toplu.replica import EngineState
 from toplu.settings.server import Kind, ModelSettings, Settings
@@ -51,7 +53,9 @@ class Fleet:
         self._supervisors: dict[str, Supervisor[Any]] = {}
         self._pools: dict[str, Pool[Any]] = {}
         self._embedding_pools: dict[str, EmbeddingPool] = {}
+        self._groups: dict[str, ServerGroup[Any]] = {}
         for model in catalogue.models:
+            expect(model.name)
             match model.kind:
                 case Kind.GENERATION:
                     self._add_engine(model)
@@ -72,6 +76,7 @@ class Fleet:
             self._add_pool(model, launch_of(model, self._settings, self._prefixes), adapter)
 
     def _slots_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
+        self._groups[model.name] = servers
         return ServerSlots(servers, lanes=model.lanes, reserve=reserve_of(model, self._settings))
 
     def _add_pool(
@@ -93,7 +98,7 @@ class Fleet:
         slots: Slots | None = None
         launch = launch_embedder_of(model, self._settings)
         if model.is_remote:
-            servers = embedding_servers_of(model, self._settings)
+            self._groups[model.name] = servers = embedding_servers_of(model, self._settings)
             slots = ServerSlots(servers, lanes=1, reserve=reserve_of(model, self._settings))
             launch = launch_embedding_servers(servers)
         self._embedding_pools[model.name] = EmbeddingPool(
@@ -150,6 +155,17 @@ class Fleet:
     def embedding_pool(self, engine_name: str) -> EmbeddingPool:
         """Return the pool of a catalogue model that makes vectors."""
         return self._embedding_pools[engine_name]
+
+    def at_work(self) -> dict[str, tuple[int, int]]:
+        """Return how many requests each engine runs and how many it may, by catalogue name."""
+        pools: dict[str, Pool[Any] | EmbeddingPool] = {**self._pools, **self._embedding_pools}
+        return {name: pool.at_work for name, pool in pools.items()}
+
+    def servers(self) -> Iterator[tuple[str, Server[Any]]]:
+        """Yield the servers of remote engines, each with the catalogue name of its model."""
+        for name, group in self._groups.items():
+            for server in group.servers:
+                yield name, server
 
     def status(self) -> dict[str, EngineState]:
         """Return where each engine stands, by catalogue name."""

@@ -6,6 +6,7 @@ from toplu.clock import Clock
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
 from toplu.labels import Labels
+from toplu.metrics.measured import note_tokens
 from toplu.money import Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
@@ -87,6 +88,13 @@ class Meter:
         labels: Labels | None = None,
     ) -> None:
         """Take the tokens off the project's rate and enter the call into the ledger."""
+        note_tokens(
+            model.name,
+            project,
+            prompt=usage.prompt_tokens,
+            cached=usage.cached_tokens,
+            output=usage.output_tokens,
+        )
         tier = await self._quotas.tier_of(project)
         debit = None
         if (limit := tier.tokens_per_minute) is not None:

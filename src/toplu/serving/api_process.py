@@ -10,6 +10,7 @@ from toplu.clock import SystemClock, random_id
 from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.bell import Bell
+from toplu.serving.sockets.metrics_port import metrics_port
 from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.serving.stop_signals import StopSignals
 from toplu.settings.hosts import is_loopback
@@ -38,7 +39,7 @@ async def run_api(
     async with open_api(settings, is_draining) as api:
         freeze()
         http = HttpServer(http_config(api.app, settings))
-        async with asyncio.TaskGroup() as tasks:
+        async with metrics_port(settings, api.metrics), asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(http.serve(sockets=[listener]))
             await http.listening.wait()
             ready()
@@ -53,7 +54,11 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
     bell = Bell(socket_folder(settings.data_dir), random_id(NAME_LENGTH))
     async with open_storage(DataFolder(settings.data_dir), upgrades=False) as storage:
         parts = SharedParts.build(
-            settings=settings, clock=SystemClock(), storage=storage, ring=bell.ring
+            settings=settings,
+            clock=SystemClock(),
+            storage=storage,
+            process="api",
+            ring=bell.ring,
         )
         doors = WorkerDoors(parts.roster)
         with contextlib.closing(bell), bell.listening(parts.signals.hear):

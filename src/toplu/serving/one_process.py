@@ -9,6 +9,7 @@ from toplu.serving.draining import drain
 from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.listener import bind, url_of
+from toplu.serving.sockets.metrics_port import metrics_port
 from toplu.serving.stop_signals import StopSignals
 from toplu.settings.hosts import is_loopback
 from toplu.settings.server import Settings
@@ -28,7 +29,7 @@ async def serve_in_one_process(settings: Settings) -> None:
             freeze()
             log.info("server_ready", url=url_of(listener), data_dir=str(settings.data_dir))
             http = HttpServer(http_config(server.app, settings))
-            async with asyncio.TaskGroup() as tasks:
+            async with metrics_port(settings, server.metrics), asyncio.TaskGroup() as tasks:
                 working = tasks.create_task(server.pipeline.work())
                 answering = tasks.create_task(http.serve(sockets=[listener]))
                 await signals.wait()

@@ -15,6 +15,7 @@ from toplu.serving.draining import drain
 from toplu.serving.garbage import freeze
 from toplu.serving.http import HttpServer
 from toplu.serving.sockets.bell import Bell
+from toplu.serving.sockets.metrics_port import metrics_port
 from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.serving.stop_signals import StopSignals
 from toplu.serving.watch import watch
@@ -31,6 +32,7 @@ from toplu.wiring.worker import ID_LENGTH, Worker
 log = structlog.get_logger()
 
 DOOR_SUFFIX = ".door"
+NAME_LENGTH = 6  # of a worker's id, which is a part of its name where nobody gave it one
 CALLS_WAITING_MAX = 2048
 
 
@@ -39,13 +41,17 @@ async def run_worker(
     replicas: Replicas,
     signals: StopSignals,
     *,
+    name: str | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Work until a signal ends it: the first drains, the second ends the wait for what runs.
 
-    `ready` is called when the work begins.
+    `name` is that of the process among those of its server; `ready` is called when the work begins.
     """
-    async with open_worker(settings, replicas) as opened:
+    async with (
+        open_worker(settings, replicas, name) as opened,
+        metrics_port(settings, opened.worker.metrics),
+    ):
         worker, door = opened.worker, opened.door
         freeze()
         http = HttpServer(door_config(worker.door))
@@ -75,10 +81,12 @@ class OpenWorker:
 
 
 @contextlib.asynccontextmanager
-async def open_worker(settings: Settings, replicas: Replicas) -> AsyncIterator[OpenWorker]:
+async def open_worker(
+    settings: Settings, replicas: Replicas, name: str | None = None
+) -> AsyncIterator[OpenWorker]:
     """Yield a side that works, over a data folder that is prepared."""
     data, clock = DataFolder(settings.data_dir), SystemClock()
-    worker_id = random_id(ID_LENGTH)
+    worker_id, models = random_id(ID_LENGTH), owned(settings.models, replicas)
     folder = socket_folder(settings.data_dir)
     bell = Bell(folder, worker_id)
     door = folder / f"{worker_id}{DOOR_SUFFIX}"
@@ -86,14 +94,14 @@ async def open_worker(settings: Settings, replicas: Replicas) -> AsyncIterator[O
         open_storage(data, upgrades=False) as storage,
         open_grounder(settings, data, clock) as grounder,
     ):
-        parts = SharedParts.build(settings=settings, clock=clock, storage=storage, ring=bell.ring)
-        worker = Worker(
-            parts,
-            grounder,
-            worker_id=worker_id,
-            models=owned(settings.models, replicas),
-            door_path=str(door),
+        parts = SharedParts.build(
+            settings=settings,
+            clock=clock,
+            storage=storage,
+            process=name or f"worker-{worker_id[:NAME_LENGTH]}",
+            ring=bell.ring,
         )
+        worker = Worker(parts, grounder, worker_id=worker_id, models=models, door_path=str(door))
         with (
             data.lives.hold(worker_id),
             contextlib.closing(bell),

@@ -96,6 +96,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed_origins: tuple[str, ...] = ()  # of web pages elsewhere that may call from a browser
     # Addresses or networks whose X-Forwarded-For says where a client is, for the audit log.
     trusted_proxies: tuple[str, ...] = ()
+    # A port of its own for /metrics, for monitors, without a key; None: none.
+    metrics_port: Port | None = None
+    metrics_host: str = "127.0.0.1"  # who reaches it may see the figures of all projects
 
     # How
     # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the

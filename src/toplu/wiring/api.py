@@ -1,6 +1,6 @@
 """Builds the side of a server that answers calls: jobs as clients see them, and the application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
@@ -18,9 +18,15 @@ from toplu.api.gemini.uploads import UploadsApi
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
 from toplu.api.http.identity import KeyIdentity
+from toplu.api.http.metrics import Metrics
+from toplu.api.http.middleware.http_times import HttpTimes
 from toplu.api.openai.dispatch import WireDispatch
+from toplu.monitoring.backlog import BacklogFigures
+from toplu.monitoring.exporter import Exporter, Source
+from toplu.monitoring.storage import StorageFigures
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
+from toplu.store.data_folder import DataFolder
 from toplu.wiring.job_parts import JobParts
 from toplu.wiring.openai_api import build_openai_api
 from toplu.wiring.shared_parts import SharedParts
@@ -36,6 +42,7 @@ class Api:
         doors: Doors,
         is_draining: Callable[[], bool],
         any_key_until_first: bool,
+        own_figures: Sequence[Source] = (),
     ) -> None:
         self._parts = parts
         self._doors = doors
@@ -45,19 +52,33 @@ class Api:
         self.wait_reasons = self._jobs.wait_reasons
         self._health = Health(settings=parts.settings, roster=parts.roster, is_draining=is_draining)
         self._names = ModelNames(parts.catalogue)
+        self.metrics = Metrics(self._exporter(own_figures))
         identity = KeyIdentity(
             settings=parts.settings, keys=self.keys, any_key_until_first=any_key_until_first
         )
         self._gate = Gate(identity)
-        self.routes = self._routes()
+        self.routes = [*self.metrics.front_routes(identity), *self._routes()]
         gemini = build_router(
-            self.routes, body_silence_seconds_max=parts.settings.body_silence_seconds_max
+            self.routes,
+            body_silence_seconds_max=parts.settings.body_silence_seconds_max,
+            times=HttpTimes,
         )
         openai = build_openai_api(
             parts, self._jobs, doors=doors, names=self._names, identity=identity
         )
         both = WireDispatch(gemini=gemini, openai=openai)
         self.app = protect(both, settings=parts.settings, identity=identity)
+
+    def _exporter(self, own_figures: Sequence[Source]) -> Exporter:
+        """Return what answers monitors: with what rows say, and with what workers answer."""
+        parts, rows = self._parts, self._parts.storage.backlog
+        backlog = BacklogFigures(
+            settings=parts.settings, clock=parts.clock, rows=rows, roster=parts.roster
+        )
+        storage = StorageFigures(DataFolder(parts.settings.data_dir), rows)
+        return Exporter(
+            parts.process, [backlog.read, storage.read, *own_figures], self._doors.figures
+        )
 
     def _routes(self) -> list[BaseRoute]:
         parts, gate = self._parts, self._gate

@@ -11,6 +11,8 @@ from toplu.api.gemini.model_call import ModelCalls
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.http.gate import Gate
 from toplu.api.http.identity import ForwardedIdentity
+from toplu.api.http.metrics import Metrics
+from toplu.api.http.middleware.call_times import CallTimes
 from toplu.api.openai import error_responses
 from toplu.api.openai.dispatch import WireDispatch
 from toplu.api.openai.gate import OpenaiGate
@@ -29,23 +31,15 @@ from toplu.wiring.shared_parts import SharedParts
 
 
 def build_door(
-    parts: SharedParts, fleet: Fleet, attachments: Attachments, caches: CacheKeeper
+    parts: SharedParts,
+    fleet: Fleet,
+    attachments: Attachments,
+    caches: CacheKeeper,
+    metrics: Metrics,
 ) -> ASGIApp:
     """Return the application; who may reach it may ask in the name of any project."""
-    settings = parts.settings
-    ledger = Ledger(clock=parts.clock, rows=parts.storage.ledger)
-    names = ModelNames(parts.catalogue)
-    calls = ModelCalls(
-        settings=settings,
-        names=names,
-        meter=Meter(
-            settings=settings,
-            clock=parts.clock,
-            quotas=parts.quotas,
-            ledger=ledger,
-            rates=parts.storage.rates,
-        ),
-    )
+    settings, names = parts.settings, ModelNames(parts.catalogue)
+    calls = ModelCalls(settings=settings, names=names, meter=_meter(parts))
     generate = GenerateApi(
         calls=calls,
         fleet=fleet,
@@ -53,20 +47,34 @@ def build_door(
         caches=caches,
         stall_seconds_max=settings.stream_stall_seconds_max,
     )
+    validation = BatchValidationApi(
+        settings=settings, names=names, dry_run=_dry_run(parts, fleet, attachments, caches)
+    )
     gate = Gate(ForwardedIdentity())
     routes = [
+        *metrics.routes(),
         *generate.routes(gate),
         *EmbedApi(calls=calls, fleet=fleet).routes(gate),
         *CacheCreationApi(calls=calls, caches=caches, library=parts.caches).routes(gate),
-        *BatchValidationApi(
-            settings=settings,
-            names=names,
-            dry_run=_dry_run(parts, fleet, attachments, caches),
-        ).routes(gate),
+        *validation.routes(gate),
     ]
     return WireDispatch(
-        gemini=build_router(routes, body_silence_seconds_max=settings.body_silence_seconds_max),
+        gemini=build_router(
+            routes,
+            body_silence_seconds_max=settings.body_silence_seconds_max,
+            times=CallTimes,
+        ),
         openai=_openai(parts, calls, names, fleet, attachments),
+    )
+
+
+def _meter(parts: SharedParts) -> Meter:
+    return Meter(
+        settings=parts.settings,
+        clock=parts.clock,
+        quotas=parts.quotas,
+        ledger=Ledger(clock=parts.clock, rows=parts.storage.ledger),
+        rates=parts.storage.rates,
     )
 
 
@@ -111,5 +119,6 @@ def _openai(
     return build_router(
         made.routes(OpenaiGate(ForwardedIdentity())),
         body_silence_seconds_max=parts.settings.body_silence_seconds_max,
+        times=CallTimes,
         render=error_responses.render,
     )

@@ -6,6 +6,7 @@ from toplu.api.app import build_router
 from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.http.identity import Identity
+from toplu.api.http.middleware.http_times import HttpTimes
 from toplu.api.http.middleware.request_ids import RequestIds
 from toplu.api.openai import error_responses
 from toplu.api.openai.batch.dry_run import OpenaiDryRun
@@ -53,6 +54,7 @@ def build_openai_api(
             *OpenaiBatches(settings=settings, models=models, parts=batches).routes(gate),
         ],
         body_silence_seconds_max=settings.body_silence_seconds_max,
+        times=HttpTimes,
         render=error_responses.render,
     )
     return RequestIds(app)

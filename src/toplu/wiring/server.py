@@ -39,7 +39,9 @@ class Server:
             doors=OwnDoor(worker.door),
             is_draining=lambda: self.pipeline.is_draining,
             any_key_until_first=any_key_until_first,
+            own_figures=[worker.figures.read],
         )
+        self.metrics = api.metrics
         self.app = api.app
         self.routes = api.routes
         self.keys = api.keys

@@ -27,6 +27,7 @@ ISSUER = "toplu"  # of tokens, where no public_url is set
 class SharedParts:
     """The parts that both sides have: what is durable, and how they tell each other of changes."""
 
+    process: str  # its name among those of its server
     settings: Settings
     clock: Clock
     storage: Storage
@@ -44,7 +45,13 @@ class SharedParts:
 
     @classmethod
     def build(
-        cls, *, settings: Settings, clock: Clock, storage: Storage, ring: Ring = ring_nobody
+        cls,
+        *,
+        settings: Settings,
+        clock: Clock,
+        storage: Storage,
+        process: str = "server",
+        ring: Ring = ring_nobody,
     ) -> Self:
         """Return the parts, none of them started; `ring` has other processes hear signals."""
         signals = Signals(ring)
@@ -55,20 +62,14 @@ class SharedParts:
         signals.when_dropped(faults.clear)
         audit = AuditLog(clock=clock, rows=storage.audit)
         return cls(
+            process=process,
             settings=settings,
             clock=clock,
             storage=storage,
             catalogue=Catalogue(settings.models),
             audit=audit,
             quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
-            library=Library(
-                clock=clock,
-                files=storage.files,
-                sessions=storage.uploads,
-                blobs=storage.blobs,
-                parts=storage.partial_files,
-                audit=audit,
-            ),
+            library=_library(clock, storage, audit),
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
             faults=faults,
@@ -82,6 +83,17 @@ class SharedParts:
                 issuer=settings.public_url or ISSUER,
             ),
         )
+
+
+def _library(clock: Clock, storage: Storage, audit: AuditLog) -> Library:
+    return Library(
+        clock=clock,
+        files=storage.files,
+        sessions=storage.uploads,
+        blobs=storage.blobs,
+        parts=storage.partial_files,
+        audit=audit,
+    )
 
 
 def vault_of(settings: Settings) -> Vault:

@@ -11,6 +11,7 @@ from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.blobs.result_log import ResultLog
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows.audit import AuditRows
+from toplu.store.rows.backlog import BacklogRows
 from toplu.store.rows.caches import CacheRows
 from toplu.store.rows.database import Database
 from toplu.store.rows.deliveries import DeliveryRows
@@ -40,6 +41,7 @@ class Storage:
     lives: WorkerLives
     partial_files: PartialFiles
     audit: AuditRows
+    backlog: BacklogRows
     caches: CacheRows
     deliveries: DeliveryRows
     files: FileRows
@@ -64,6 +66,7 @@ class Storage:
             lives=data.lives,
             partial_files=PartialFiles(data.uploads),
             audit=AuditRows(database),
+            backlog=BacklogRows(database),
             caches=CacheRows(database),
             deliveries=DeliveryRows(database),
             files=FileRows(database),

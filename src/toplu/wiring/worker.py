@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from toplu.api.http.metrics import Metrics
 from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
 from toplu.batch.plan.planner import Orderer, Planner
@@ -17,6 +18,8 @@ from toplu.caches.keeper import CacheKeeper
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
 from toplu.models.catalogue import Catalogue
+from toplu.monitoring.engines import EngineFigures
+from toplu.monitoring.exporter import Exporter
 from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
 from toplu.tools.grounding import Grounder
@@ -52,7 +55,9 @@ class Worker:
         self.fleet = Fleet(parts.settings, Catalogue(models), parts.clock, grounder, prefixes)
         self._attachments = Attachments(settings=parts.settings, library=parts.library)
         self._caches = self._cache_keeper()
-        self.door = build_door(parts, self.fleet, self._attachments, self._caches)
+        self.figures = EngineFigures(self.fleet)
+        self.metrics = Metrics(Exporter(parts.process, [self.figures.read]))
+        self.door = build_door(parts, self.fleet, self._attachments, self._caches, self.metrics)
         self._speeds = Throughputs()
         self._windows: dict[str, int] = {}  # by model
         self._at_work = LanesAtWork(self.id)

@@ -50,6 +50,10 @@ class Present:
         """Return why engines are not ready, or get no further."""
         return {engine: best.reason for engine, best in self._best().items() if best.reason}
 
+    def replicas(self, engine: str) -> list[Replica]:
+        """Return what each worker has of the engine."""
+        return [replica for report in self._reports for replica in _of(report, engine)]
+
     def capacities(self, engine: str, besides: str | None = None) -> list[Capacity]:
         """Return that of each replica of the engine, but for that of the worker `besides`."""
         reports = [report for report in self._reports if report.worker.id != besides]

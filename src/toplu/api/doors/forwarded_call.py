@@ -46,6 +46,10 @@ class Doors(Protocol):
         """
         ...
 
+    async def figures(self) -> Sequence[bytes]:
+        """Return what the workers of other processes answer to a monitor."""
+        ...
+
 
 class OwnDoor:
     """The door of the worker in this process, which has every model."""
@@ -55,6 +59,9 @@ class OwnDoor:
 
     async def of(self, engine: str, body: bytes) -> Sequence[ASGIApp]:  # noqa: ARG002  # one
         return [self._app]
+
+    async def figures(self) -> Sequence[bytes]:
+        return ()
 
 
 # What ends an answer that is broken off, if there is an end that its readers understand.

@@ -4,6 +4,8 @@ It behaves as the worker's own application would in this process: what it answer
 comes, byte for byte, and a client that goes away ends the call over there.
 """
 
+import asyncio
+
 import aiohttp
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -39,6 +41,17 @@ class SocketDoor:
     async def close(self) -> None:
         """Break off the calls in flight."""
         await self._session.close()
+
+    async def read(self, path: str, *, seconds_max: float) -> bytes:
+        """Return the answer to a GET; DoorClosed if it does not come whole, in time."""
+        try:
+            async with (
+                asyncio.timeout(seconds_max),
+                self._session.get(URL.build(scheme="http", host="worker", path=path)) as answer,
+            ):
+                return await answer.read()
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise DoorClosed(type(error).__name__) from error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the call; DoorClosed while nothing of an answer has come, DoorBroke after that.

@@ -1,14 +1,20 @@
 """Finds the doors of workers in other processes, by what they say of themselves in rows."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from toplu.api.doors.forwarded_call import DoorClosed
 from toplu.api.doors.socket_door import SocketDoor
+from toplu.api.http.metrics import PATH as METRICS_PATH
 from toplu.workers.roster import Roster, Worker
 
+log = structlog.get_logger()
+
+FIGURES_SECONDS_MAX = 5.0  # monitors wait for ten
 # Calls whose bodies begin alike have a prefix in common, which one worker is to keep.
 PREFIX_BYTES = 1024
 
@@ -26,14 +32,24 @@ class WorkerDoors:
         await self._close_all_but({worker.door for worker in present.workers})
         prefix = body[:PREFIX_BYTES]
         workers = sorted(present.with_engine(engine), key=lambda it: _distance(prefix, it))
-        return [self._door(worker.door) for worker in workers if worker.door is not None]
+        return [self._asked(worker.door) for worker in workers if worker.door is not None]
+
+    async def figures(self) -> Sequence[bytes]:
+        """Return what all workers answer to a monitor; those that do not, in time, are left out."""
+        present = await self._roster.present()
+        doors = [self._door(worker.door) for worker in present.workers if worker.door is not None]
+        texts = await asyncio.gather(*(_figures_of(door) for door in doors))
+        return [text for text in texts if text is not None]
 
     async def aclose(self) -> None:
         """Break off the calls in flight."""
         await self._close_all_but(set())
 
-    def _door(self, path: str) -> ASGIApp:
-        door = self._open.get(path) or self._open.setdefault(path, SocketDoor(path))
+    def _door(self, path: str) -> SocketDoor:
+        return self._open.get(path) or self._open.setdefault(path, SocketDoor(path))
+
+    def _asked(self, path: str) -> ASGIApp:
+        door = self._door(path)
 
         async def ask(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -47,6 +63,14 @@ class WorkerDoors:
     async def _close_all_but(self, paths: set[str | None]) -> None:
         for path in self._open.keys() - paths:
             await self._open.pop(path).close()
+
+
+async def _figures_of(door: SocketDoor) -> bytes | None:
+    try:
+        return await door.read(METRICS_PATH, seconds_max=FIGURES_SECONDS_MAX)
+    except DoorClosed as error:
+        log.info("figures_missing", reason=str(error))
+        return None
 
 
 def _distance(prefix: bytes, worker: Worker) -> bytes:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from toplu.api.gemini.model_names import ModelNames, check_model
 from toplu.api.http.disconnects import while_connected
 from toplu.api.http.gate import Call
+from toplu.api.http.middleware.call_times import MODEL
 from toplu.api.http.responses import json_response
 from toplu.fleet.work import ChunkListener
 from toplu.labels import Labels
@@ -123,8 +124,7 @@ class ModelCalls:
         """
         name = call.path("model")
         model = self._model(call, name, method)
-        body = await self._read(call, body_type)
-        return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
+        return self.of_model(call, name, model, await self._read(call, body_type))
 
     async def open_named(
         self, call: Call, method: str, body_type: type[M], name_in: Callable[[M], str]
@@ -132,11 +132,11 @@ class ModelCalls:
         """Return a call of the model that its body names; raises as `open` does."""
         body = await self._read(call, body_type)
         name = name_in(body)
-        model = self._model(call, name, method)
-        return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
+        return self.of_model(call, name, self._model(call, name, method), body)
 
     def of_model(self, call: Call, name: str, model: ModelSettings, body: Body) -> ModelCall[Body]:
         """Return a call of a model that was found before, with a body that was read before."""
+        call.request.scope[MODEL] = model.name
         return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
 
     def _model(self, call: Call, name: str, method: str) -> ModelSettings:

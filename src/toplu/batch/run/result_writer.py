@@ -7,6 +7,7 @@ log is kept even if the transaction did not happen.
 """
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import structlog
@@ -15,6 +16,15 @@ from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.clock import Clock
+from toplu.metrics.measured import (
+    BATCH,
+    COMMIT_SECONDS,
+    COPIED,
+    FAILED,
+    REQUESTS,
+    SUCCEEDED,
+    note_tokens,
+)
 from toplu.money import total
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record, ResultLog
@@ -86,7 +96,8 @@ class ResultWriter:
             return IDLE
         # A flush comes beside the loop's step, and two appends of a shard would cut each other off.
         async with self._committing:
-            delay = await self._commit()
+            with COMMIT_SECONDS.time():
+                delay = await self._commit()
         if delay > AT_ONCE:
             return delay
         # Long enough for a group to gather, short enough that a crash loses little.
@@ -153,8 +164,17 @@ class ResultWriter:
     def _measure(self, group: dict[LeasedShard, list[Record]]) -> None:
         now = self._clock.now()
         for shard, records in group.items():
-            usage = total(record.usage for record in records)
-            self._speeds.of(shard.lease.job.engine).add(usage, now)
+            job, usage = shard.lease.job, total(record.usage for record in records)
+            self._speeds.of(job.engine).add(usage, now)
+            note_tokens(
+                job.engine,
+                job.project,
+                prompt=usage.prompt_tokens,
+                cached=usage.cached_tokens,
+                output=usage.output_tokens,
+            )
+            for outcome, count in Counter(map(_outcome_of, records)).items():
+                REQUESTS.labels(job.engine, BATCH, outcome).inc(count)
 
     async def _record(self, shards: list[LeasedShard]) -> None:
         lost = await self._jobs.record(
@@ -170,3 +190,9 @@ class ResultWriter:
                 self._done.set()
             else:
                 shard.note_durable()
+
+
+def _outcome_of(record: Record) -> str:
+    if record.is_copy:
+        return COPIED
+    return SUCCEEDED if record.succeeded else FAILED

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from toplu.job import ANSWERS_OF_A_JOB, Experience, Job, ProjectId
 from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN
+from toplu.store.rows.backlog import Cohort
 from toplu.store.rows.shares import Competitor
 
 OUTPUT_TOKENS_GUESSED = 64  # of an answer, before one has come
@@ -105,7 +106,7 @@ class Expectations:
         return self._engine.knowing(self._known.get(project, Experience()), JOBS_COUNT_AS)
 
 
-def work_left(job: Job | Competitor, expected: Foreseen = NOTHING_KNOWN) -> float:
+def work_left(job: Job | Competitor | Cohort, expected: Foreseen = NOTHING_KNOWN) -> float:
     """Return the work of the requests that have no outcome yet; see `money.Usage.work`."""
     counts = job.counts
     if not counts.total:

@@ -83,6 +83,11 @@ class EmbeddingPool:
         return (groups + GROUPS_WAITING) * GROUP_TEXTS_MAX
 
     @property
+    def at_work(self) -> tuple[int, int]:
+        """Return how many requests run, and how many may."""
+        return self._slots.running, self._slots.room
+
+    @property
     def reason(self) -> str:
         """Return why requests only wait; nothing if they do not."""
         return self._slots.reason or self._supervisor.reason

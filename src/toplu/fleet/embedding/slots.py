@@ -16,6 +16,14 @@ class GroupSlots:
         self._free = count
         self._waiting: list[Claim] = []  # by their turn
 
+    @property
+    def room(self) -> int:
+        return self.count
+
+    @property
+    def running(self) -> int:
+        return self.count - self._free
+
     def is_reserved(self, lane: int) -> bool:  # noqa: ARG002  # groups have no lanes
         return False
 

@@ -35,6 +35,16 @@ class Slots(Protocol):
         ...
 
     @property
+    def room(self) -> int:
+        """The number of requests that may run at a time."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """The number of requests that run."""
+        ...
+
+    @property
     def reason(self) -> str:
         """The reason why there is none, where that is not simply that others have them."""
         ...
@@ -72,6 +82,14 @@ class Lanes:
     @property
     def count(self) -> int:
         return len(self._on)
+
+    @property
+    def room(self) -> int:
+        return self.count
+
+    @property
+    def running(self) -> int:
+        return sum(map(bool, self._on))
 
     @property
     def taken(self) -> int:

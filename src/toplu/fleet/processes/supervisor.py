@@ -19,6 +19,7 @@ from toplu.clock import Clock
 from toplu.disk_faults import is_disk_fault
 from toplu.errors import Unavailable
 from toplu.fleet.processes.engine_handle import AnyEngine, EngineHandle, Launch
+from toplu.metrics.measured import ENGINE_RESTARTS
 from toplu.replica import EngineState
 
 log = structlog.get_logger()
@@ -152,6 +153,7 @@ class Supervisor(Generic[AnyEngine]):
             self._running = None
             self._become(EngineState.DOWN, reason)
             await running.stop()
+        ENGINE_RESTARTS.labels(self.name).inc()
         log.warning(
             "engine_died",
             engine=self.name,

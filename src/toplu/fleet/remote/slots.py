@@ -41,6 +41,14 @@ class ServerSlots:
         return math.ceil(self._group.capacity_max / self._lanes)
 
     @property
+    def room(self) -> int:
+        return self._group.capacity
+
+    @property
+    def running(self) -> int:
+        return len(self._inside)
+
+    @property
     def reason(self) -> str:
         return self._group.reason
 

@@ -10,10 +10,15 @@ CONNECTIONS_WAITING_MAX = 2048
 
 
 def bind(settings: Settings) -> socket.socket:
+    """Return the listening socket of the front door."""
+    return listen(settings.host, settings.port, host_setting="--host", port_setting="--port")
+
+
+def listen(host: str, port: int, *, host_setting: str, port_setting: str) -> socket.socket:
     """Return a listening socket, or raise ConfigurationError that says what is in the way."""
     try:
         family, *_, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -21,7 +26,8 @@ def bind(settings: Settings) -> socket.socket:
         listener.listen(CONNECTIONS_WAITING_MAX)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{_mend(error)}"
+            f"cannot listen on {host}:{port}: {error.strerror}"
+            f"{_mend(error, host_setting, port_setting)}"
         ) from error
     listener.setblocking(False)
     return listener
@@ -34,7 +40,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{named}:{port}"
 
 
-def _mend(error: OSError) -> str:
+def _mend(error: OSError, host_setting: str, port_setting: str) -> str:
     if error.errno in (errno.EADDRINUSE, errno.EACCES):
-        return "; choose another port with --port, 0 for any that is free"
-    return "; choose another address with --host"
+        return f"; choose another port with {port_setting}, 0 for any that is free"
+    return f"; choose another address with {host_setting}"

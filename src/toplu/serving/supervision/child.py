@@ -31,8 +31,9 @@ async def _run(parent: Parent) -> None:
     if order.role == "worker":
         from toplu.serving.worker_process import run_worker
 
-        ready = parent.tell_ready
-        await run_worker(order.settings, order.replicas, signals, ready=ready)
+        await run_worker(
+            order.settings, order.replicas, signals, name=order.name, ready=parent.tell_ready
+        )
         return
     from toplu.serving.api_process import run_api
 

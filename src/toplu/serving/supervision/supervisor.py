@@ -10,6 +10,7 @@ SIGTERM or SIGINT drains: workers start no request, those that run finish or go 
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from toplu.clock import SystemClock
@@ -39,8 +40,10 @@ async def supervise(settings: Settings) -> None:
         # The lock goes with the last process that has it: nobody else begins before that.
         descriptors, clock = [lock.fileno(), listener.fileno()], SystemClock()
         api = Order(name="api", role="api", settings=settings, listener=listener.fileno())
+        # The api answers monitors for all of them.
+        of_workers = msgspec.structs.replace(settings, metrics_port=None)
         workers = [
-            Order(name=f"worker-{number}", role="worker", settings=settings, replicas=replicas)
+            Order(name=f"worker-{number}", role="worker", settings=of_workers, replicas=replicas)
             for number, replicas in enumerate(divide(settings.models, settings.workers), start=1)
         ]
         supervisor = Supervisor(

@@ -24,7 +24,7 @@ from toplu.settings.hosts import ORIGIN, address_of, is_loopback, normalize_host
 from toplu.settings.server import Settings
 
 # Monitors call these by whatever name they know.
-ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
+ANY_HOST = frozenset({"/healthz", "/readyz"})
 # Every other path is a page, or what a page loads.
 CALL = re.compile(r"/((upload|download|openai)/)?v1(beta|alpha)?/.*", re.DOTALL)
 SHOWN_CHARACTERS_MAX = 100

@@ -1,0 +1,48 @@
+"""`/metrics`: the figures of a server, in the text that Prometheus reads."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from toplu.api.http.identity import KeyIdentity
+from toplu.errors import PermissionDenied
+from toplu.metrics.exposition import CONTENT_TYPE
+from toplu.monitoring.exporter import Exporter
+
+PATH = "/metrics"
+NOT_HERE = (
+    "Figures of all projects are not for everybody who has a key. Set metrics_port, and ask there."
+)
+
+
+class Metrics:
+    """Handlers of the path, for those who may see the figures of all projects."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+
+    def routes(self) -> list[Route]:
+        """Return the route of a port or a socket that only those reach."""
+        return [Route(PATH, self.show, methods=["GET"])]
+
+    def front_routes(self, identity: KeyIdentity) -> list[Route]:
+        """Return the route of the front door: open as long as any key is."""
+        return [Route(PATH, _while_any_key_works(self.show, identity), methods=["GET"])]
+
+    async def show(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's signature
+        """Answer with all figures."""
+        return Response(await self._exporter.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _while_any_key_works(show: Endpoint, identity: KeyIdentity) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        if not await identity.accepts_any_key():
+            raise PermissionDenied(NOT_HERE)
+        return await show(request)
+
+    return answer

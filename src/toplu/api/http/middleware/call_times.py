@@ -1,0 +1,47 @@
+"""Counts interactive calls at a worker's door and how long they take, by their models."""
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from toplu.metrics.measured import (
+    CALL,
+    CALL_SECONDS,
+    FAILED,
+    FIRST_CHUNK_SECONDS,
+    REQUESTS,
+    SUCCEEDED,
+)
+
+MODEL = "toplu.model"  # of the scope: the model of the catalogue that the call asks
+
+
+class CallTimes:
+    """Middleware next to the routes, whose handlers say which model they ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the call, and note its time and outcome; one that asks no model is not noted."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, outcome, first_chunk = time.monotonic(), FAILED, 0.0
+
+        async def note_answer(message: Message) -> None:
+            nonlocal outcome, first_chunk
+            if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004
+                outcome = SUCCEEDED
+            elif message.get("more_body") and not first_chunk:
+                first_chunk = time.monotonic() - begun
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_answer)
+        finally:
+            if (model := scope.get(MODEL)) is not None:
+                REQUESTS.labels(model, CALL, outcome).inc()
+                CALL_SECONDS.labels(model).observe(time.monotonic() - begun)
+                if first_chunk:
+                    FIRST_CHUNK_SECONDS.labels(model).observe(first_chunk)

@@ -1,0 +1,25 @@
+from support.figures import figure
+from toplu.metrics.exposition import expose
+from toplu.metrics.measured import expect, note_tokens
+
+
+def test_tokens_are_counted_by_model_and_by_project() -> None:
+    note_tokens("a-model", "a-project", prompt=10, cached=4, output=3)
+    note_tokens("a-model", "another", prompt=1, cached=0, output=0)
+    text = expose("api", [])
+    counted = {
+        kind: figure(text, "toplu_tokens_total", model="a-model", kind=kind)
+        for kind in ("prompt", "cached", "output")
+    }
+    assert counted == {"prompt": 11, "cached": 4, "output": 3}
+    assert figure(text, "toplu_project_tokens_total", project="a-project") == 13
+
+
+def test_counters_of_a_model_that_did_nothing_stand_at_0() -> None:
+    expect("an-idle-model")
+    text = expose("api", []).decode()
+    for name in ("toplu_engine_restarts_total", "toplu_requests_total", "toplu_tokens_total"):
+        assert any(
+            line.startswith(name) and 'model="an-idle-model"' in line and line.endswith(" 0.0")
+            for line in text.splitlines()
+        )
