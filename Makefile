@@ -75,6 +75,11 @@ tools: # what the specification's curl lines use
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 	  apt-get install -y --no-install-recommends $$missing || { echo "please install:$$missing"; exit 1; }; fi
 
+.PHONY: prometheus
+prometheus: # what alert rules are checked by: Debian has it
+	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus || \
+	  { echo "please install: prometheus"; exit 1; }
+
 .PHONY: dev console
 dev: setup ## a server on the echo engine that starts again when a source file changes
 	$(BIN)/watchfiles --filter python "$(BIN)/toplu serve --config examples/echo.toml --data-dir .dev" src
@@ -109,7 +114,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools prometheus $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
 
 .PHONY: vllm

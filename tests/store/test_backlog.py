@@ -99,5 +99,5 @@ async def test_files_count_until_they_are_deleted(database: Database) -> None:
     for name in ("one", "two"):
         await rows.create(a_file(name), 1000)
     assert await backlog.file_bytes() == 20
-    await rows.mark_deleted(PROJECT, "one")
+    await rows.mark_deleted(PROJECT, "one", NOON)
     assert await backlog.file_bytes() == 10

@@ -72,6 +72,12 @@ ENGINE_RESTARTS = Counter(
     ("model",),
     registry=REGISTRY,
 )
+WEBHOOK_TRIES = Counter(
+    "toplu_webhook_tries_total",
+    "Tries to deliver an event to an address.",
+    ("event", "outcome"),
+    registry=REGISTRY,
+)
 HTTP_REQUESTS = Counter(
     "toplu_http_requests_total",
     "Calls at the front door that were answered.",

@@ -11,6 +11,7 @@ import structlog
 
 from toplu.clock import Clock
 from toplu.errors import TopluError
+from toplu.metrics.measured import FAILED, SUCCEEDED, WEBHOOK_TRIES
 from toplu.settings.webhooks import WebhookSettings
 from toplu.store.rows.deliveries import Delivery, DeliveryRows, Outcome
 from toplu.store.rows.webhook_secrets import SecretRows
@@ -60,6 +61,7 @@ class Courier:
         if delivery is None:
             return await self._until_next()
         answer = await self._try(delivery)
+        WEBHOOK_TRIES.labels(delivery.event, FAILED if answer.reason else SUCCEEDED).inc()
         now = self._clock.now()
         if await self._rows.settle(delivery, self._outcome_of(delivery, answer, now), now):
             log.info(

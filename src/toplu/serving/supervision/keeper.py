@@ -59,6 +59,10 @@ class Keeper:
             if not self._ready.is_set():
                 raise
             reason = str(error)
+        except asyncio.CancelledError:
+            # Another process refused to begin, and nobody waits for this one.
+            process.kill()
+            raise
         finally:
             code = await self._wait(process)
             level = log.info if self._ending.is_set() and not code else log.warning

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.fake_clock import FakeClock
+from support.waiting import PATIENCE_SECONDS
 from toplu import backoff
 from toplu.errors import ConfigurationError
 from toplu.serving.supervision import keeper as module
@@ -130,3 +131,21 @@ async def test_an_end_is_not_held_up_by_a_pause(monkeypatch: pytest.MonkeyPatch)
     await asyncio.sleep(0)
     keeper.ask_to_end()
     await running
+
+
+async def test_one_that_is_not_ready_yet_does_not_outlive_a_refusal_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(_: FakeProcess) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(FakeProcess, "wait_until_ready", never)
+    lives = Lives()
+    keeper = kept(lives, monkeypatch, FakeClock())
+    with pytest.raises(ExceptionGroup):  # noqa: PT012  # the group ends with both
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+            group.create_task(keeper.run())
+            life = await lives.born.get()
+            await asyncio.sleep(0)
+            raise ConfigurationError("the other one refused")
+    assert await life.wait() == 0
