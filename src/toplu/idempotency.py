@@ -19,6 +19,7 @@ class Creation(StrEnum):
     BATCH = "BATCH"
     FILE = "FILE"
     CACHE = "CACHE"
+    WEBHOOK = "WEBHOOK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,21 +112,6 @@ def test_a_deleted_file_is_missing(http: httpx.Client) -> None:
     assert refusal(http, {"inputConfig": {"fileName": name}})[:2] == (403, "PERMISSION_DENIED")
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("webhookConfig", {"uris": ["https://example.com/hook"], "user_metadata": {"a": "b"}}),
-        ("webhook_config", {"uris": []}),
-    ],
-)
-def test_a_known_field_that_is_not_served_is_refused_by_name(
-    http: httpx.Client, field: str, value: Any
-) -> None:
-    status, code, message = refusal(http, {"inputConfig": INLINE, field: value})
-    assert (status, code) == (501, "UNIMPLEMENTED")
-    assert field.replace("_c", "C") in message
-
-
 def test_a_display_name_has_512_characters_at_most(http: httpx.Client) -> None:
     status, _, message = refusal(http, {"inputConfig": INLINE, "displayName": "x" * 513})
     assert status == 400
@@ -152,13 +137,6 @@ def test_the_sdk_raises_what_the_server_says(client: genai.Client) -> None:
     with pytest.raises(errors.ClientError) as caught:
         client.batches.create(model="llama-9", src=[asking("x")])
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
-    with pytest.raises(errors.ServerError) as unserved:
-        client.batches.create(
-            model="gemini-2.5-flash",
-            src=[asking("x")],
-            config={"webhook_config": {"uris": ["https://example.com/hook"]}},
-        )
-    assert (unserved.value.code, unserved.value.status) == (501, "UNIMPLEMENTED")
     with pytest.raises(errors.ClientError, match="not supported for asyncBatchEmbed") as embedding:
         client.batches.create_embeddings(
             model="gemini-2.5-flash", src={"inlined_requests": {"contents": ["a", "b"]}}

@@ -27,6 +27,7 @@ from support.api.upload_calls import upload_raw
 from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from toplu.api.gemini.openapi import CALLS, Operated
 from toplu.job import ProjectId
+from toplu.settings.webhooks import WebhookSettings
 
 EMBED = {"content": {"parts": [{"text": "x"}]}}
 CHECKED = (
@@ -36,6 +37,7 @@ CHECKED = (
     checks.response_schema_conformance,
 )
 CACHE = {"model": "models/gemini-2.5-flash", **asking("word " * 100)}
+WEBHOOK = {"uri": "https://receiver.invalid/", "subscribed_events": ["batch.succeeded"]}
 PLAIN_BODIES: dict[str, Any] = {
     "generateContent": asking("x"),
     "streamGenerateContent": asking("x"),
@@ -49,6 +51,11 @@ PLAIN_BODIES: dict[str, Any] = {
     "/{version}/cachedContents": CACHE,
     "/{version}/cachedContents/{cache}": {"ttl": "60s"},
     "updateEmbedContentBatch": {"displayName": "x"},
+    "/{version}/webhooks": WEBHOOK,
+    "/{version}/webhooks/{webhook}": {"name": "x"},
+    "ping": {},
+    "rotateSigningSecret": {},
+    "resend": {},
 }
 EMBEDDINGS = {
     "embedContent",
@@ -75,6 +82,7 @@ class DocumentedApi:
         self._http = http
         self.headers = {"x-goog-api-key": http.headers["x-goog-api-key"]}
         self.schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+        self._webhooks = 0
         self.models = ["echo", "echo-embedder", "gemini-2.5-flash", "gemini-embedding-001"]
 
     def new_batch(self, verb: str) -> str:
@@ -97,6 +105,17 @@ class DocumentedApi:
         assert created.status_code == 200, created.text
         return str(created.json()["name"]).removeprefix("cachedContents/")
 
+    def new_webhook(self) -> str:
+        self._webhooks += 1
+        created = self._http.post("/v1beta/webhooks", json=WEBHOOK | {"name": str(self._webhooks)})
+        assert created.status_code == 200, created.text
+        return str(created.json()["id"])
+
+    def new_delivery(self, webhook: str) -> str:
+        assert self._http.post(f"/v1beta/webhooks/{webhook}:ping").status_code == 200
+        listed = self._http.get(f"/v1beta/webhooks/{webhook}/deliveries")
+        return str(listed.json()["deliveries"][0]["id"])
+
     def new_file(self) -> str:
         return str(upload_raw(self._http, b"x")["name"]).removeprefix("files/")
 
@@ -108,6 +127,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentedApi]:
         models=(ECHO, EMBEDDER),
         concurrent_batches_max=100_000,
         open_uploads_max=100_000,
+        webhooks=WebhookSettings(per_project_max=100_000),
     ) as server:
         key = server.call(server.server.keys.create(ProjectId("fuzzed"), "test"))
         with http_of(server, key) as http:
@@ -130,6 +150,10 @@ def test_a_plain_call_is_answered_as_the_document_says(api: DocumentedApi, call:
         names["cache"] = api.new_cache()
     if "{file}" in call.path:
         names["file"] = api.new_file()
+    if "{webhook}" in call.path:
+        names["webhook"] = api.new_webhook()
+    if "{delivery}" in call.path:
+        names["delivery"] = api.new_delivery(names["webhook"])
     given_body: dict[str, Any] = {}
     if call.uploads:
         given_body = {
@@ -153,6 +177,10 @@ def test_every_answer_is_in_the_document(api: DocumentedApi, call: Operated) -> 
         known["batch"] = [api.new_batch(verb_of(call)) for _ in range(3)]
     if "{file}" in call.path:
         known["file"] = [api.new_file() for _ in range(3)]
+    if "{webhook}" in call.path:
+        known["webhook"] = ["-", *(api.new_webhook() for _ in range(3))]
+    if "{delivery}" in call.path:
+        known["delivery"] = [api.new_delivery(webhook) for webhook in known["webhook"][1:]]
 
     @given(data=st.data())
     @fuzzed(examples=15)

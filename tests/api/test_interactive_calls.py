@@ -175,9 +175,6 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
     ("method", "path"),
     [
         ("POST", "files:register"),
-        ("POST", "webhooks"),
-        ("GET", "webhooks"),
-        ("POST", "webhooks/x:ping"),
         ("POST", "models/imagen-4:predict"),
         ("POST", "models/veo-3:predictLongRunning"),
     ],

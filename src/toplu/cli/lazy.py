@@ -26,6 +26,7 @@ LAZY = {
     "search": "toplu.cli.search:app",
     "projects": "toplu.cli.projects:app",
     "usage": "toplu.cli.usage:show_usage",
+    "webhooks": "toplu.cli.webhooks:app",
     "audit": "toplu.cli.audit:audit",
 }
 # The same words as the commands' own help, which is not imported for a list of them.
@@ -47,6 +48,7 @@ HELP = {
     "search": "Add, list and remove documents to search in.",
     "projects": "Show projects and change their tiers.",
     "usage": "Show tokens and cost by project, model and day.",
+    "webhooks": "Make and look after webhooks: who is told when batches end.",
     "audit": "Show who created, ended, deleted and read things, and changed keys.",
 }
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-import structlog
-
 from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound
 from toplu.idempotency import AlreadyCreated, IdempotencyKey
@@ -27,8 +25,6 @@ from toplu.webhooks.signing import hint_of, new_secret
 from toplu.webhooks.vault import Vault
 
 __all__ = ["Delivery", "DeliveryState", "SealedSecret", "Webhook", "WebhookState"]
-
-log = structlog.get_logger()
 
 MISSING = "Requested entity was not found."
 NAME_LENGTH_MAX = 512
@@ -96,7 +92,6 @@ class Webhooks:
         if made is not webhook:
             newest = (await self._secrets.secrets(made.id, now))[0]
             return made, self._vault.open(newest.secret).decode()
-        log.info("webhook_created", webhook=webhook.id, project=project)
         return made, secret
 
     async def get(
@@ -128,14 +123,12 @@ class Webhooks:
         changed = await self._rows.amend(webhook.project, webhook.id, changes, self._clock.now())
         if changed is None:
             raise NotFound(MISSING)
-        log.info("webhook_changed", webhook=webhook.id, fields=sorted(changes))
         return changed
 
     async def delete(self, webhook: Webhook) -> None:
         """Forget the webhook, with what it was told and what waits for it."""
         if not await self._rows.delete(webhook, self._clock.now()):
             raise NotFound(MISSING)
-        log.info("webhook_deleted", webhook=webhook.id)
 
     async def rotate(self, webhook: Webhook, *, keeps_others: bool = True) -> str:
         """Return a new secret; those before it are valid for a day, or no more."""
@@ -150,7 +143,6 @@ class Webhooks:
         )
         if not is_there:
             raise NotFound(MISSING)
-        log.info("webhook_secret_rotated", webhook=webhook.id, keeps_others=keeps_others)
         return secret
 
     async def ping(self, webhook: Webhook, event: str = PING) -> Delivery:

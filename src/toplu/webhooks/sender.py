@@ -8,7 +8,8 @@ import aiohttp
 
 import toplu
 from toplu.settings.webhooks import WebhookSettings
-from toplu.webhooks.addresses import AddressGuard, GuardedConnector, Refused, Resolver
+from toplu.webhooks.addresses import AddressGuard, Refused
+from toplu.webhooks.connector import GuardedConnector, Resolver
 
 ANSWER_BYTES_MAX = 4096
 ACCEPTED = range(200, 300)

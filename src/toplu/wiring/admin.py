@@ -5,6 +5,7 @@ import os
 import pwd
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from toplu import deed
 from toplu.clock import SystemClock
@@ -15,6 +16,9 @@ from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.wiring.storage import open_beside_a_server, open_folder
+
+if TYPE_CHECKING:
+    from toplu.webhooks.library import Webhooks
 
 
 @contextlib.asynccontextmanager
@@ -45,6 +49,31 @@ async def open_books(settings: Settings) -> AsyncIterator[Books]:
             ledger=Ledger(clock=clock, rows=storage.ledger),
             quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
         )
+
+
+@contextlib.asynccontextmanager
+async def open_webhooks(settings: Settings) -> AsyncIterator["Webhooks"]:
+    """Yield the webhooks of a data folder; a server that runs on it looks for work by itself."""
+    from toplu.wiring.shared_parts import webhooks_of
+
+    act_as_operator()
+    async with open_beside_a_server(open_folder(settings)) as storage:
+        yield webhooks_of(settings, SystemClock(), storage, told=lambda: None)
+
+
+async def rekey_secrets(settings: Settings) -> int:
+    """Seal every secret of a data folder with a new key; return how many there are.
+
+    Whatever ends it in between leaves a file with both keys, which open everything.
+    """
+    from toplu.wiring.shared_parts import vault_of
+
+    vault = vault_of(settings)
+    async with open_beside_a_server(open_folder(settings)) as storage:
+        vault.begin_rekey()
+        count = await storage.secrets.seal_again(vault.reseal)
+        vault.end_rekey()
+        return count
 
 
 def act_as_operator() -> None:

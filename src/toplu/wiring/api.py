@@ -10,11 +10,14 @@ from toplu.api.gemini import docs_page, unserved
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
 from toplu.api.gemini.batches import BatchesApi
 from toplu.api.gemini.caches import CachesApi
+from toplu.api.gemini.deliveries import DeliveriesApi
 from toplu.api.gemini.files import FilesApi
 from toplu.api.gemini.forwarded_calls import ForwardedCalls
+from toplu.api.gemini.key_set import KeySetApi
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.models import ModelsApi
 from toplu.api.gemini.uploads import UploadsApi
+from toplu.api.gemini.webhooks import WebhooksApi
 from toplu.api.http.gate import Gate
 from toplu.api.http.health import Health
 from toplu.api.http.identity import KeyIdentity
@@ -91,6 +94,9 @@ class Api:
             *docs_page.routes(),
             *unserved.routes(),
             *calls.routes(gate),
+            *KeySetApi(key_set=parts.key_set).routes(),
+            *WebhooksApi(library=parts.webhooks).routes(gate),
+            *DeliveriesApi(library=parts.webhooks).routes(gate),
             *CachesApi(settings=parts.settings, library=parts.caches).routes(gate),
             *self._batch_extensions().routes(gate),
             *self._batches().routes(gate),

@@ -17,6 +17,7 @@ from toplu.api.openai.forwarded_calls import OpenaiForwardedCalls
 from toplu.api.openai.gate import OpenaiGate
 from toplu.api.openai.models import OpenaiModels
 from toplu.api.openai.output_files import OutputFiles
+from toplu.api.openai.webhooks.endpoints import WebhookEndpoints
 from toplu.wiring.job_parts import JobParts
 from toplu.wiring.shared_parts import SharedParts
 
@@ -51,6 +52,7 @@ def build_openai_api(
             *OpenaiForwardedCalls(settings=settings, models=models, doors=doors).routes(gate),
             *models.routes(gate),
             *files.routes(gate),
+            *WebhookEndpoints(library=parts.webhooks).routes(gate),
             *OpenaiBatches(settings=settings, models=models, parts=batches).routes(gate),
         ],
         body_silence_seconds_max=settings.body_silence_seconds_max,

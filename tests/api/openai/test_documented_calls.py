@@ -20,6 +20,7 @@ from toplu.api.openai.document.calls import CALLS
 from toplu.api.openai.document.page import OPENAI
 from toplu.api.openai.gate import PREFIX
 from toplu.job import ProjectId
+from toplu.settings.webhooks import WebhookSettings
 
 CHECKED = (
     checks.status_code_conformance,
@@ -28,11 +29,15 @@ CHECKED = (
     checks.response_schema_conformance,
 )
 SERVER_ERRORS = {503, 504}
+ENDPOINT = {"name": "x", "url": "https://receiver.invalid/", "event_types": ["batch.completed"]}
 PLAIN_BODIES: dict[str, Any] = {
     "/chat/completions": {"model": CHAT_MODEL, "messages": user("hi")},
     "/completions": {"model": CHAT_MODEL, "prompt": "hi"},
     "/responses": {"model": CHAT_MODEL, "input": "hi"},
     "/embeddings": {"model": EMBEDDING_MODEL, "input": "hi"},
+    "/webhook_endpoints": ENDPOINT,
+    "/webhook_endpoints/{endpoint}": {"name": "other"},
+    "/webhook_endpoints/{endpoint}/rotate_secret": {},
 }
 
 
@@ -45,6 +50,7 @@ class DocumentedApi:
 
     def __init__(self, server: LocalServer, http: httpx.Client) -> None:
         self._http = http
+        self._endpoints = 0
         self.headers = {"authorization": http.headers["authorization"]}
         self.schema = schemathesis.openapi.from_url(f"{server.url}{PREFIX}/openapi.json")
 
@@ -59,6 +65,12 @@ class DocumentedApi:
         assert made.status_code == 200, made.text
         return str(made.json()["id"])
 
+    def new_endpoint(self) -> str:
+        self._endpoints += 1
+        made = self._http.post("/webhook_endpoints", json=ENDPOINT | {"name": str(self._endpoints)})
+        assert made.status_code == 200, made.text
+        return str(made.json()["id"])
+
     def batch_body(self) -> dict[str, Any]:
         return {
             "input_file_id": self.new_file(),
@@ -67,14 +79,24 @@ class DocumentedApi:
         }
 
     def real_names(self, call: Operated) -> dict[str, str]:
-        names = {"model": lambda: CHAT_MODEL, "file": self.new_file, "batch": self.new_batch}
+        names = {
+            "model": lambda: CHAT_MODEL,
+            "file": self.new_file,
+            "batch": self.new_batch,
+            "endpoint": self.new_endpoint,
+        }
         return {name: make() for name, make in names.items() if f"{{{name}}}" in call.path}
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentedApi]:
     folder = tmp_path_factory.mktemp("server")
-    with echo_server(folder, models=(ECHO, EMBEDDER), concurrent_batches_max=100_000) as server:
+    with echo_server(
+        folder,
+        models=(ECHO, EMBEDDER),
+        concurrent_batches_max=100_000,
+        webhooks=WebhookSettings(per_project_max=100_000),
+    ) as server:
         key = server.call(server.server.keys.create(ProjectId("fuzzed"), "test"))
         with openai_http(server, key) as http:
             yield DocumentedApi(server, http)

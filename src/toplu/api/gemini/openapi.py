@@ -3,6 +3,7 @@
 Tests hold it against the router, and against what the doors answer.
 """
 
+from toplu.api.gemini.openapi_webhooks import WEBHOOK_CALLS
 from toplu.api.gemini.state_style import STATE_STYLE_HEADER
 from toplu.api.http.openapi.operated import Operated
 from toplu.wire.gemini.batch import (
@@ -195,6 +196,7 @@ CALLS = (
     Operated("delete", "/{version}/batches/{batch}", "Delete a batch."),
     Operated("post", "/{version}/batches/{batch}:delete", "Delete a batch."),
     Operated("get", "/{version}/batches/{batch}:delete", "Delete a batch, as the docs' curl does."),
+    *WEBHOOK_CALLS,
     Operated(
         "post",
         "/{version}/cachedContents",

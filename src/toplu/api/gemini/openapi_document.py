@@ -12,6 +12,7 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
     "version": {"enum": VERSIONS},
     "validateOnly": {"type": "boolean"},
     "pageSize": {"type": "integer", "minimum": 0},
+    "page_size": {"type": "integer", "minimum": 0},
     STATE_STYLE_HEADER: {"enum": sorted(STYLES)},
     "alt": {"enum": ["json", "sse"]},
     "X-Goog-Upload-Protocol": {"enum": ["resumable", "multipart", "raw"]},

@@ -15,8 +15,6 @@ METHODS = {
     "/{version:version}/models/{model}:predict": ["POST"],
     "/{version:version}/models/{model}:predictLongRunning": ["POST"],
     "/{version:version}/files:register": ["POST"],
-    "/{version:version}/webhooks": ["GET", "POST"],
-    "/{version:version}/webhooks/{name}": ["GET", "POST", "PATCH", "DELETE"],
 }
 FOREIGN_NAMES = {
     f"/{{version:version}}/{collection}/{{rest:path}}": ["GET", "PATCH", "DELETE"]

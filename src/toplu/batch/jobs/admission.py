@@ -53,6 +53,7 @@ class Candidate:
     retry_of: JobId | None = None
     wire: Wire = Wire.GEMINI
     wire_details: bytes | None = None
+    webhook_config: bytes | None = None
     life: timedelta | None = None  # until it expires; None: as the settings say
     key: IdempotencyKey | None = None  # by which the client may ask for it again
 
@@ -168,4 +169,5 @@ class Admission:
             retry_of=it.retry_of,
             wire=it.wire,
             wire_details=it.wire_details,
+            webhook_config=it.webhook_config,
         )

@@ -7,6 +7,7 @@ from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.jobs.input import AnyBatch, JobInputs, method_of
 from toplu.idempotency import IdempotencyKey
 from toplu.job import InputForm, Job, ProjectId
+from toplu.webhooks.config import kept_config
 
 
 class JobCreation:
@@ -47,6 +48,7 @@ class JobCreation:
                 size_bytes=kept.size_bytes,
                 total=kept.total,
                 priority=int(batch.priority or 0),
+                webhook_config=kept_config(batch.webhook_config),
                 key=key,
             )
         )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from toplu.batch import paths
 from toplu.batch.jobs import input_check
 from toplu.batch.line_formats import FORMS
-from toplu.errors import FieldViolation, InvalidArgument, Unimplemented
+from toplu.errors import FieldViolation, InvalidArgument
 from toplu.files.library import Library
 from toplu.job import JobId, Method, ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
+from toplu.webhooks.config import check_config
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.batch import GenerateContentBatch, InlinedRequest
 from toplu.wire.gemini.embedding import EmbedContentBatch, InlinedEmbedContentRequest
@@ -54,6 +55,7 @@ class JobInputs:
         What was kept before it failed is the caller's to remove.
         """
         _check_batch(batch, model, method_of(batch))
+        check_config(self._settings.webhooks, batch.webhook_config)
         config = batch.input_config
         assert config is not None, "checked above"
         if config.file_name is not None:
@@ -89,8 +91,6 @@ async def _lines(
 
 
 def _check_batch(batch: AnyBatch, model: str, method: Method) -> None:
-    if batch.webhook_config is not None:
-        raise Unimplemented("batch.webhookConfig is not served by this server yet.")
     if batch.model is not None and batch.model.removeprefix("models/") != model:
         raise _violation(
             method, "batch.model", f"{batch.model} is not the model of the URL, models/{model}"

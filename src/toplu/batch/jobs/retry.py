@@ -192,6 +192,7 @@ def _candidate(job_id: JobId, rest: Rest, copied: _Copied, display_name: str | N
         priority=job.priority,
         wire=job.wire,
         wire_details=copied.details or job.wire_details,
+        webhook_config=job.webhook_config,
         life=job.expires - job.created,
     )
 

@@ -5,9 +5,10 @@ import structlog
 from toplu.batch.jobs.input import AnyBatch, check_display_name, method_of
 from toplu.batch.lookup import MISSING
 from toplu.clock import Clock
-from toplu.errors import InvalidArgument, NotFound, Unimplemented
+from toplu.errors import InvalidArgument, NotFound
 from toplu.job import Job, JobId, Method, ProjectId
 from toplu.store.rows.jobs import JobRows
+from toplu.webhooks.config import kept_config
 
 log = structlog.get_logger()
 
@@ -50,8 +51,9 @@ class JobUpdate:
 def _check(batch: AnyBatch, job: Job) -> None:
     if method_of(batch) is not job.method:
         raise InvalidArgument(f"batches/{job.id} is not a batch of this kind of requests.")
-    if batch.webhook_config is not None:
-        raise Unimplemented("batch.webhookConfig is not served by this server yet.")
+    config = batch.webhook_config
+    if config is not None and kept_config(config) != job.webhook_config:
+        raise InvalidArgument("batch.webhookConfig cannot be changed.")
     if batch.model is not None and batch.model.removeprefix("models/") != job.model:
         raise InvalidArgument(f"batch.model cannot be changed: it is models/{job.model}.")
     if batch.input_config is not None:

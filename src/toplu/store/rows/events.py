@@ -94,8 +94,8 @@ def body_of_test(wire: Wire, event: str, at: datetime) -> bytes:
 
 def _targets_of(connection: Connection, job: Job) -> list[Target]:
     """Return the addresses that the batch names, else the webhooks of its project."""
-    if job.webhook_config is not None:
-        return [Target(uri=uri) for uri in _config_of(job).uris or ()]
+    if uris := _config_of(job).uris:
+        return [Target(uri=uri) for uri in uris]
     query = select(webhooks.c.id, webhooks.c.uri, webhooks.c.events).where(
         webhooks.c.project == job.project,
         webhooks.c.wire == job.wire,
@@ -108,19 +108,21 @@ def _targets_of(connection: Connection, job: Job) -> list[Target]:
 
 
 def _config_of(job: Job) -> gemini.WebhookConfig:
-    assert job.webhook_config is not None, "asked for where there is one"
+    if job.webhook_config is None:
+        return gemini.WebhookConfig()
     return msgspec.json.decode(job.webhook_config, type=gemini.WebhookConfig)
 
 
 def _gemini_body(job: Job, event: str, data: gemini.EventData, at: datetime) -> bytes:
-    if job.webhook_config is None:
+    user_metadata = _config_of(job).user_metadata
+    if user_metadata is None:
         return write(gemini.Event(type=event, timestamp=timestamp(at), data=data))
     return write(
         gemini.EventOfConfig(
             type=event,
             timestamp=timestamp(at),
             data=data,
-            user_metadata=_config_of(job).user_metadata or {},
+            user_metadata=user_metadata,
         )
     )
 

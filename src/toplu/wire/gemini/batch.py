@@ -6,6 +6,7 @@ import msgspec
 
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.message import FreeForm, Int64, Message
+from toplu.wire.gemini.webhook import WebhookConfig
 
 # The hosted service writes this package name; one strict client maps on it.
 TYPE_PREFIX = "type.googleapis.com/google.ai.generativelanguage.v1main."
@@ -47,7 +48,7 @@ class NewBatch(Message, frozen=True, kw_only=True):
     model: str | None = None
     display_name: str | None = None
     priority: Int64 | None = None
-    webhook_config: Any = None
+    webhook_config: WebhookConfig | None = None
     # Set by the server; clients may send back what they got, and it is not acted on.
     name: Any = None
     output: Any = None

@@ -77,6 +77,10 @@ class RotateSigningSecretResponse(SnakeMessage, frozen=True, kw_only=True):
     secret: str
 
 
+class ResendDeliveryRequest(SnakeMessage, frozen=True, kw_only=True):
+    """The body of `:resend`, which has nothing to say."""
+
+
 class Delivery(SnakeMessage, frozen=True, kw_only=True):
     """One event on its way to one address; an extension."""
 
@@ -100,6 +104,12 @@ class ListDeliveriesResponse(SnakeMessage, frozen=True, kw_only=True):
 
     deliveries: list[Delivery] | None = None
     next_page_token: str | None = None
+
+
+class JsonWebKeySet(SnakeMessage, frozen=True, kw_only=True):
+    """Public keys, by which tokens of the server are verified."""
+
+    keys: list[FreeForm]
 
 
 class EventData(SnakeMessage, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from toplu.wire.gemini.file import CreateFileRequest
 from toplu.wire.gemini.schema import Schema, Type
 from toplu.wire.gemini.thinking import ThinkingConfig
 from toplu.wire.gemini.tool import FunctionCall, GoogleSearch, Tool
+from toplu.wire.gemini.webhook import WebhookConfig
 
 
 def read(body: str) -> GenerateContentRequest:
@@ -76,7 +77,8 @@ def test_a_body_of_the_python_sdk_is_read() -> None:
 
     assert batch is not None
     assert batch.display_name == "n"
-    assert batch.webhook_config == {"uris": ["https://e.x/h"], "user_metadata": {"a": "b"}}
+    config = WebhookConfig(uris=["https://e.x/h"], user_metadata={"a": "b"})
+    assert batch.webhook_config == config
     first, second = batch.input_config.requests.requests
     assert first.metadata == {"key": "request-1"}
     config = first.request.generation_config

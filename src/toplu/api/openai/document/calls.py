@@ -16,6 +16,15 @@ from toplu.wire.openai.embedding import Embeddings, EmbeddingsRequest
 from toplu.wire.openai.file import DeletedFile, FileObject, FilePage
 from toplu.wire.openai.model import Model, Models
 from toplu.wire.openai.response import ResponseObject, ResponseRequest
+from toplu.wire.openai.webhook import (
+    DeletedEndpoint,
+    Endpoint,
+    EndpointChanges,
+    EndpointPage,
+    EventTypes,
+    NewEndpoint,
+    Rotation,
+)
 
 FAILURES = {
     400: "the call is wrong, or asks for what is not served here",
@@ -35,6 +44,7 @@ ALWAYS_FAILS = (400, 401, 404, 500)
 ANSWERING = (429, 503, 504)
 PAGE = ("after", "limit")
 IDEMPOTENT = ("Idempotency-Key",)
+ENDPOINTS = f"{PREFIX}/webhook_endpoints"
 FILE_FORM: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -145,5 +155,42 @@ CALLS = (
         f"{PREFIX}/batches/{{batch}}/receipt",
         "Get the receipt of an ended batch, its outcomes counted again.",
         gives=BatchReceipt,
+    ),
+    Operated(
+        "get",
+        f"{PREFIX}/webhook_event_types",
+        "List the events that endpoints may be told of.",
+        gives=EventTypes,
+    ),
+    Operated(
+        "post",
+        ENDPOINTS,
+        "Register a webhook endpoint; its secret is in this answer alone.",
+        takes=NewEndpoint,
+        gives=Endpoint,
+        headers=IDEMPOTENT,
+        fails=(409, 429),
+    ),
+    Operated("get", ENDPOINTS, "List webhook endpoints.", gives=EndpointPage, query=PAGE),
+    Operated("get", f"{ENDPOINTS}/{{endpoint}}", "Get a webhook endpoint.", gives=Endpoint),
+    Operated(
+        "post",
+        f"{ENDPOINTS}/{{endpoint}}",
+        "Change a webhook endpoint.",
+        takes=EndpointChanges,
+        gives=Endpoint,
+    ),
+    Operated(
+        "post",
+        f"{ENDPOINTS}/{{endpoint}}/rotate_secret",
+        "Make a new secret; it is in this answer alone.",
+        takes=Rotation,
+        gives=Endpoint,
+    ),
+    Operated(
+        "delete",
+        f"{ENDPOINTS}/{{endpoint}}",
+        "Delete a webhook endpoint with its deliveries.",
+        gives=DeletedEndpoint,
     ),
 )
