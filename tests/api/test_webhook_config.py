@@ -1,7 +1,9 @@
 """`webhookConfig` of a batch: its own addresses, told with the server's own signature."""
 
 import contextlib
+import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
@@ -11,8 +13,10 @@ from google.genai import types
 from standardwebhooks import Webhook as Verifier
 
 from support.api.batch_calls import asking, batch_of
-from support.api.local_server import LocalServer, OpenServer, client_of, http_of
+from support.api.local_server import SLOW, LocalServer, OpenServer, client_of, http_of
 from support.webhooks.receiver import Receiver
+from toplu.api.http.identity import DEFAULT_PROJECT
+from toplu.job import JobId
 from toplu.settings.webhooks import WebhookSettings
 
 HOOKS = "/v1beta/webhooks"
@@ -110,3 +114,26 @@ def test_a_config_stays_as_it_was_made_and_goes_to_the_retry(http: httpx.Client)
         retry = http.post(f"/v1beta/{name}:retry", json={}).json()["name"]
         told = json.loads(receiver.wait_for(2)[1].body)
     assert told["data"]["id"] == retry
+
+
+@pytest.mark.parametrize(
+    "name", ["test_create_with_webhook_config", "test_create_with_webhook_config_dict"]
+)
+@pytest.mark.filterwarnings("ignore")  # their module warns of itself
+def test_google_s_own_tests_of_it_pass(
+    open_test_server: OpenServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    # Their module wants the folder of answers that were recorded; none is played here.
+    monkeypatch.setenv("GOOGLE_GENAI_REPLAYS_DIRECTORY", str(tmp_path))
+    table = importlib.import_module("google.genai.tests.batches.test_create").test_table
+    (parameters,) = [vars(item.parameters) for item in table if item.name == name]
+    # Nothing of it ends while the test runs: its address is one of somebody else's.
+    server = open_test_server(models=(SLOW,))
+    with contextlib.closing(client_of(server)) as client:
+        batch = client.batches.create(**parameters)
+        assert batch.state in {"JOB_STATE_PENDING", "JOB_STATE_RUNNING"}
+    job_id = JobId((batch.name or "").removeprefix("batches/"))
+    job = server.call(server.server._storage.jobs.find(DEFAULT_PROJECT, job_id))
+    kept = types.WebhookConfig.model_validate(json.loads(job.webhook_config))
+    asked = types.CreateBatchJobConfig.model_validate(parameters["config"])
+    assert kept == asked.webhook_config

@@ -1,6 +1,7 @@
 """Webhooks of a real server: its processes, its commands, both SDKs, and kill -9 in between."""
 
 import json
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -184,6 +185,31 @@ def test_the_commands_look_after_webhooks_beside_a_server(tmp_path: Path) -> Non
         assert listed(server, "webhooks", "list") == []
         assert "not found" in toplu(server, "get", webhook, code=2)
         assert "is not a public address" in toplu(server, "create", "https://10.0.0.1/", code=2)
+
+
+def test_a_restored_folder_tells_on_with_the_key_that_no_backup_has(tmp_path: Path) -> None:
+    copy, restored = tmp_path / "copy", tmp_path / "restored"
+    with (
+        Receiver() as receiver,
+        started_server(tmp_path, config=HERE + echo_model()) as server,
+    ):
+        body = {"uri": receiver.uri, "subscribed_events": ["batch.succeeded"]}
+        made = server.call("POST", "/v1beta/webhooks", body).json()
+        server.stop()
+        for words in (("backup", copy), ("restore", copy)):
+            target = server.data_dir if words[0] == "backup" else restored
+            command = [str(TOPLU), *map(str, words), "--data-dir", str(target)]
+            subprocess.run(command, check=True, env=clean_environment(), timeout=PATIENCE_SECONDS)
+        secret = made["new_signing_secret"].encode()
+        for path in copy.rglob("*"):
+            assert path.name != "webhooks.key"
+            assert path.is_dir() or secret not in path.read_bytes()
+        shutil.copy2(server.data_dir / "webhooks.key", restored / "webhooks.key")
+        with Server(restored, {}, HERE + echo_model()) as again:
+            again.start()
+            results_of(again, create_job(again, [question(0)]))
+            (received,) = receiver.wait_for(1)
+    Verifier(made["new_signing_secret"]).verify(received.body, received.headers)
 
 
 @pytest.mark.model

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from toplu.clock import Clock
-from toplu.errors import TopluError
+from toplu.errors import ConfigurationError, TopluError
 from toplu.metrics.measured import FAILED, SUCCEEDED, WEBHOOK_TRIES
 from toplu.settings.webhooks import WebhookSettings
 from toplu.store.rows.deliveries import Delivery, DeliveryRows, Outcome
@@ -81,8 +81,8 @@ class Courier:
     async def _try(self, delivery: Delivery) -> Answer:
         try:
             headers = await self._headers(delivery, self._clock.now())
-        except TopluError as fault:
-            return Answer(reason=fault.message)
+        except (ConfigurationError, TopluError) as fault:
+            return Answer(reason=str(fault))  # of the file with the key, say
         return await self._sender.post(delivery.uri, delivery.body, headers)
 
     async def _headers(self, delivery: Delivery, at: datetime) -> dict[str, str]:

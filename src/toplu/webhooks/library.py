@@ -28,6 +28,7 @@ __all__ = ["Delivery", "DeliveryState", "SealedSecret", "Webhook", "WebhookState
 
 MISSING = "Requested entity was not found."
 NAME_LENGTH_MAX = 512
+LOOK = timedelta(seconds=0.1)  # between two looks at a delivery that is being tried
 OVERLAP = timedelta(hours=24)  # for which the secrets before a new one are valid
 EVENTS = {wire: tuple(sorted(names.values())) for wire, names in NAMES.items()}
 
@@ -160,6 +161,14 @@ class Webhooks:
         await self._deliveries.add(new, now)
         self._told()
         return await self.delivery(webhook.project, new.id)
+
+    async def tried(self, delivery: Delivery, within: timedelta) -> Delivery:
+        """Return the delivery when it waits no more, or as it stands after so long."""
+        end = self._clock.now() + within
+        while delivery.state is DeliveryState.WAITING and self._clock.now() < end:
+            await self._clock.sleep(LOOK)
+            delivery = await self.delivery(delivery.project, delivery.id)
+        return delivery
 
     async def deliveries(
         self, project: ProjectId, *, size: int, token: str | None, webhook: Webhook | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 
 import toplu
+from toplu.errors import InvalidArgument
 from toplu.settings.webhooks import WebhookSettings
 from toplu.webhooks.addresses import AddressGuard, Refused
 from toplu.webhooks.connector import GuardedConnector, Resolver
@@ -36,11 +37,13 @@ class Sender:
     async def post(self, uri: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Return what the receiver said, or why it said nothing."""
         try:
+            # The settings may have changed since it was made.
+            self._guard.check_uri(uri, "uri")
             async with asyncio.timeout(self._seconds_max):
                 return await self._post(uri, body, headers)
         except TimeoutError:
             return Answer(reason=f"no answer within {self._seconds_max:g} seconds")
-        except Refused as fault:
+        except (InvalidArgument, Refused) as fault:
             return Answer(reason=str(fault))
         except (aiohttp.ClientError, OSError, ValueError) as fault:
             return Answer(reason=_reason(fault))

@@ -5,7 +5,11 @@ from typing import Any
 
 import openai
 import pytest
-from openai.types.webhooks import WebhookEndpoint, WebhookEndpointWithSecret
+from openai.types.webhooks import (
+    WebhookEndpoint,
+    WebhookEndpointTestResult,
+    WebhookEndpointWithSecret,
+)
 
 from support.api.local_server import LocalServer, OpenServer, http_of
 from support.api.openai_batches import chat_line, create, finish
@@ -114,3 +118,20 @@ def test_an_endpoint_that_will_not_do_is_refused_by_the_parameter(
     error = reply.json()["error"]
     assert (reply.status_code, error["param"]) == (400, param)
     assert reason in error["message"]
+
+
+def test_an_endpoint_is_tried_with_a_sample(sdk: Any) -> None:
+    with Receiver(204, 500) as receiver:
+        made = sdk.webhooks.create(name="x", url=receiver.uri, event_types=["batch.completed"])
+        for status in (204, 500):
+            tested = sdk.webhooks.test(made.id, event_type="batch.failed")
+            strictly(WebhookEndpointTestResult, tested.model_dump())
+            assert (tested.status_code, tested.event_type) == (status, "batch.failed")
+        first, second = receiver.received
+        for received in (first, second):
+            event = sdk.webhooks.unwrap(received.body, received.headers, secret=made.signing_secret)
+            assert (event.type, event.data.id) == ("batch.failed", "batch_test")
+    with pytest.raises(openai.BadRequestError, match="was not reached: Cannot connect"):
+        sdk.webhooks.test(made.id, event_type="batch.failed")
+    with pytest.raises(openai.BadRequestError, match="'event_type' is one of"):
+        sdk.webhooks.test(made.id, event_type="response.completed")

@@ -3,6 +3,7 @@
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -160,15 +161,24 @@ async def test_a_name_that_changes_its_address_reaches_nothing_but_what_is_allow
     await world.close()
 
 
-async def test_an_address_that_is_allowed_no_more_is_not_told(world: WebhookWorld) -> None:
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"allowed_networks": ()}, "127.0.0.1 is not a public address"),
+        ({"plain_http": False}, "an address begins with https://"),
+    ],
+)
+async def test_an_address_that_is_allowed_no_more_is_not_told(
+    world: WebhookWorld, settings: dict[str, Any], reason: str
+) -> None:
     with Receiver() as receiver:
         await world.webhook(receiver.uri)
         await world.end_job()
         await world.close()
-        world = await WebhookWorld.open(world.folder, allowed_networks=())
+        world = await WebhookWorld.open(world.folder, **settings)
         await world.courier().step()
         assert receiver.received == []
-    assert "127.0.0.1 is not a public one" in ((await world.the_delivery()).reason or "")
+    assert reason in ((await world.the_delivery()).reason or "")
     await world.close()
 
 
@@ -235,6 +245,16 @@ async def test_a_secret_that_cannot_be_opened_says_so_in_the_list(world: Webhook
         await world.courier().step()
         assert receiver.received == []
     assert "webhooks.key does not have" in ((await world.the_delivery()).reason or "")
+
+
+async def test_a_key_that_everybody_can_read_is_not_used_and_says_so(world: WebhookWorld) -> None:
+    with Receiver() as receiver:
+        await world.webhook(receiver.uri)
+        await world.end_job()
+        (world.folder / "webhooks.key").chmod(0o644)
+        await world.courier().step()
+        assert receiver.received == []
+    assert "chmod 600" in ((await world.the_delivery()).reason or "")
 
 
 async def test_both_secrets_sign_for_a_day_after_a_rotation(world: WebhookWorld) -> None:

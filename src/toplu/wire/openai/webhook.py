@@ -27,6 +27,22 @@ class Rotation(Message, frozen=True, kw_only=True):
     keep_old_secret_active_for_24_hours: bool = False
 
 
+class EndpointTest(Message, frozen=True, kw_only=True):
+    """The body of the call that tries an endpoint."""
+
+    event_type: str
+
+
+class TestedEndpoint(Message, frozen=True, kw_only=True):
+    """The answer of an endpoint that was tried."""
+
+    object: Literal["webhook_endpoint.test"] = "webhook_endpoint.test"
+    event_type: str
+    status_code: int
+    success: Literal[True] = True
+    webhook_endpoint_id: str
+
+
 class Endpoint(Message, frozen=True, kw_only=True):
     """An endpoint; its secret is in the answers alone that made one."""
 

@@ -21,9 +21,11 @@ from toplu.wire.openai.webhook import (
     Endpoint,
     EndpointChanges,
     EndpointPage,
+    EndpointTest,
     EventTypes,
     NewEndpoint,
     Rotation,
+    TestedEndpoint,
 )
 
 FAILURES = {
@@ -186,6 +188,13 @@ CALLS = (
         "Make a new secret; it is in this answer alone.",
         takes=Rotation,
         gives=Endpoint,
+    ),
+    Operated(
+        "post",
+        f"{ENDPOINTS}/{{endpoint}}/test",
+        "Have a sample of an event sent to a webhook endpoint, once.",
+        takes=EndpointTest,
+        gives=TestedEndpoint,
     ),
     Operated(
         "delete",

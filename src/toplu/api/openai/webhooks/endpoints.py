@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +23,7 @@ ID_PREFIX = "wh_"
 BYTES_MAX = 64 * 1024  # of a body
 PAGE_SIZE_MAX = 100
 LISTED_MAX = 1000
+TEST_SECONDS_MAX = timedelta(seconds=30)  # until somebody has tried
 # What this API calls what the library finds wrong.
 PARAMS = {"uri": "url", "subscribed_events": "event_types", "name": "name"}
 
@@ -47,6 +49,7 @@ class WebhookEndpoints:
             Route(every, gate.endpoint(self.create), methods=["POST"]),
             Route(every, gate.endpoint(self.list), methods=["GET"]),
             Route(f"{one}/rotate_secret", gate.endpoint(self.rotate), methods=["POST"]),
+            Route(f"{one}/test", gate.endpoint(self.test), methods=["POST"]),
             Route(one, gate.endpoint(self.find), methods=["GET"]),
             Route(one, gate.endpoint(self.change), methods=["POST"]),
             Route(one, gate.endpoint(self.delete), methods=["DELETE"]),
@@ -111,6 +114,28 @@ class WebhookEndpoints:
             webhook, keeps_others=body.keep_old_secret_active_for_24_hours
         )
         return await self._respond(call, await self._find(call), secret)
+
+    async def test(self, call: Call) -> Response:
+        """Have a sample of an event sent, once, and answer with what the endpoint said."""
+        webhook = await self._find(call)
+        body = read(wire.EndpointTest, await read_body(call.request, BYTES_MAX))
+        if body.event_type not in EVENTS[Wire.OPENAI]:
+            known = ", ".join(EVENTS[Wire.OPENAI])
+            raise InvalidParameter("event_type", f"'event_type' is one of {known}.")
+        sent = await self._library.ping(webhook, body.event_type)
+        delivery = await self._library.tried(sent, TEST_SECONDS_MAX)
+        if delivery.status is None:
+            raise InvalidParameter(
+                "url", f"The endpoint was not reached: {delivery.reason or 'nobody has tried yet'}."
+            )
+        return await json_response(
+            call.request,
+            wire.TestedEndpoint(
+                event_type=body.event_type,
+                status_code=delivery.status,
+                webhook_endpoint_id=_id_of(webhook),
+            ),
+        )
 
     async def delete(self, call: Call) -> Response:
         """Forget the endpoint and all its deliveries."""
