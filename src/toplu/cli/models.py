@@ -98,7 +98,7 @@ def ask_models(
 ) -> None:
     """Ask each model, and show what was found out; exit status 1 if one does not answer."""
     from toplu.cli.model_findings import Finding, findings_of
-    from toplu.serving.logs import configure_logs
+    from toplu.serving.records.logs import configure_logs
     from toplu.settings.load import load
 
     settings = load(config)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from toplu.serving.logs import configure_logs
+from toplu.serving.records.logs import configure_logs
+from toplu.serving.records.traces import configure_traces
 from toplu.settings.load import load
 from toplu.settings.server import Settings
 
@@ -25,7 +26,7 @@ def api(
     from toplu.serving.alone import run_api_alone
 
     settings = load(config, overrides={"host": host, "port": port, "data_dir": data_dir})
-    _run(settings, run_api_alone(settings))
+    _run(settings, run_api_alone(settings), "api")
 
 
 def worker(
@@ -40,7 +41,7 @@ def worker(
 
     settings = load(config, overrides={"data_dir": data_dir})
     names = [name.strip() for name in models.split(",") if name.strip()]
-    _run(settings, run_worker_alone(settings, names))
+    _run(settings, run_worker_alone(settings, names), "worker")
 
 
 def migrate(data_dir: DataDir = None, config: Config = None) -> None:
@@ -48,9 +49,10 @@ def migrate(data_dir: DataDir = None, config: Config = None) -> None:
     from toplu.serving.alone import migrate as bring_up_to_date
 
     settings = load(config, overrides={"data_dir": data_dir})
-    _run(settings, bring_up_to_date(settings))
+    _run(settings, bring_up_to_date(settings), "migrate")
 
 
-def _run(settings: Settings, process: Coroutine[Any, Any, None]) -> None:
+def _run(settings: Settings, work: Coroutine[Any, Any, None], process: str) -> None:
     configure_logs(settings)
-    uvloop.run(process)
+    configure_traces(settings, process=process)
+    uvloop.run(work)

@@ -21,8 +21,10 @@ from toplu.fleet.lanes.reserve import reserve_of
 from toplu.fleet.lanes.wait_limits import WaitLimits
 from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
+from toplu.fleet.traced_answer import note_answer
 from toplu.fleet.work import Resolve, Stream, Work
 from toplu.settings.server import ModelSettings, Settings
+from toplu.tracing.spans import SPANS
 from toplu.wire.gemini.content import GenerateContentRequest
 
 __all__ = ["EngineGivenUp", "EngineStopped", "Pool"]
@@ -97,6 +99,8 @@ class Pool(Generic[AnyEngine]):
             if request is not work.request:
                 work = replace(work, request=request)
         result = await self._attempts.run(work, await self._adapter.read(work))
+        if work.interactive and SPANS.are_made:
+            note_answer(work.request, result)
         if isinstance(work, Stream) and result is not None:
             await work.send(result)
         made: T = result

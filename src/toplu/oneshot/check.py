@@ -20,7 +20,7 @@ from toplu.oneshot.private_server import (
     open_private_server,
 )
 from toplu.oneshot.rows.questions import Questions
-from toplu.serving.logs import configure_logs
+from toplu.serving.records.logs import configure_logs
 from toplu.serving.stop_signals import StopSignals
 from toplu.settings.server import Settings
 

@@ -27,7 +27,7 @@ from toplu.oneshot.progress import Progress
 from toplu.oneshot.rows.outputs import Tally
 from toplu.oneshot.run_folder import RunFolder, hold
 from toplu.oneshot.stops import ExitCode, wait_for_stop
-from toplu.serving.logs import configure_logs
+from toplu.serving.records.logs import configure_logs
 from toplu.serving.stop_signals import StopSignals
 from toplu.tables.files import whole_file
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from toplu.serving.logs import configure_logs
+from toplu.serving.records.logs import configure_logs
 from toplu.settings.server import Settings
 
 
@@ -17,5 +17,7 @@ def run_server(settings: Settings) -> None:
     import uvloop
 
     from toplu.serving.one_process import serve_in_one_process
+    from toplu.serving.records.traces import configure_traces
 
+    configure_traces(settings, process="server")
     uvloop.run(serve_in_one_process(settings))

@@ -56,7 +56,11 @@ def load(
 
 
 def _check_addresses(settings: Settings) -> None:
-    for name, url in (("public_url", settings.public_url), ("search: url", settings.search.url)):
+    for name, url in (
+        ("public_url", settings.public_url),
+        ("search: url", settings.search.url),
+        ("traces_url", settings.traces_url),
+    ):
         if url is not None and (fault := address_fault(url)):
             # Not printed: it may have a password in it.
             raise ConfigurationError(f"{name} {fault}")

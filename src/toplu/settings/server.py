@@ -12,6 +12,7 @@ from toplu.settings.bounds import (
     HOUR,
     KIB,
     MIB,
+    Fraction,
     Port,
     Positive,
     Seconds,
@@ -99,6 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # A port of its own for /metrics, for monitors, without a key; None: none.
     metrics_port: Port | None = None
     metrics_host: str = "127.0.0.1"  # who reaches it may see the figures of all projects
+    # A collector that spans are sent to, by OTLP over HTTP: http://127.0.0.1:4318/v1/traces, say.
+    traces_url: str | None = None
+    traces_share: Fraction = (
+        1.0  # of the traces that begin here; a caller's own decision goes first
+    )
+    traces_contents: bool = False  # spans have what clients write and models answer
 
     # How
     # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the

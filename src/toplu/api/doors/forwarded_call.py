@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from toplu.api.http.identity import PROJECT_HEADER, actor_header
 from toplu.errors import Cancelled, Internal, NoWorker, TopluError
 from toplu.job import ProjectId
+from toplu.tracing.spans import SPANS
 
 log = structlog.get_logger()
 
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 PASSED_HEADERS = frozenset(
     {b"accept", b"accept-encoding", b"content-type", b"idempotency-key", b"user-agent"}
 )
+# By these a worker goes on the trace of the caller, where the front door has none of its own.
+CONTEXT_HEADERS = frozenset({b"traceparent", b"tracestate"})
 # Who may call has been found out; a key is nothing for others to see.
 KEY_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
 
@@ -123,7 +126,9 @@ class _Replayed:
 
 
 def _passed_scope(scope: Scope, project: ProjectId) -> Scope:
-    headers = [(name, value) for name, value in scope["headers"] if name in PASSED_HEADERS]
+    context = [(name.encode(), value.encode()) for name, value in SPANS.headers().items()]
+    passed = PASSED_HEADERS if context else PASSED_HEADERS | CONTEXT_HEADERS
+    headers = [(name, value) for name, value in scope["headers"] if name in passed] + context
     headers += [(PROJECT_HEADER.encode(), project.encode()), actor_header()]
     query = Request(scope).query_params.multi_items()
     kept = [(name, value) for name, value in query if name not in KEY_PARAMETERS]

@@ -21,6 +21,8 @@ from toplu.labels import Labels
 from toplu.money import Usage
 from toplu.projects.meter import Meter
 from toplu.settings.server import ModelSettings, Settings
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.labels import check_labels
@@ -56,6 +58,9 @@ class ModelCall(Generic[Body]):
         self, usage: Usage, *, requests: int = 1, labels: Labels | None = None
     ) -> None:
         """Enter into the ledger what the call used."""
+        SPANS.note(names.INPUT_TOKENS, usage.prompt_tokens)
+        SPANS.note(names.CACHED_TOKENS, usage.cached_tokens)
+        SPANS.note(names.OUTPUT_TOKENS, usage.output_tokens)
         await self.meter.charge(
             self.call.project, self.model, usage, requests=requests, labels=labels
         )
@@ -137,6 +142,10 @@ class ModelCalls:
     def of_model(self, call: Call, name: str, model: ModelSettings, body: Body) -> ModelCall[Body]:
         """Return a call of a model that was found before, with a body that was read before."""
         call.request.scope[MODEL] = model.name
+        SPANS.note(names.PROVIDER, names.SERVICE)
+        SPANS.note(names.REQUEST_MODEL, name)
+        SPANS.note(names.RESPONSE_MODEL, model.name)
+        SPANS.note(names.PROJECT, call.project)
         return ModelCall(call=call, name=name, model=model, body=body, meter=self._meter)
 
     def _model(self, call: Call, name: str, method: str) -> ModelSettings:

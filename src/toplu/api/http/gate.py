@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -109,6 +110,7 @@ class Gate:
     ) -> Call:
         """Return the call with its project, or raise: no key, a bad key, a bad parameter."""
         project = await self._identity.project_of(request)
+        structlog.contextvars.bind_contextvars(project=project)
         _check_query(request, COMMON_QUERY | query)
         _check_form(request, forms)
         return Call(request=request, project=project)

@@ -20,6 +20,8 @@ from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows, NewPart
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 
 log = structlog.get_logger()
 
@@ -125,6 +127,14 @@ class Admission:
 
     def _tell(self, made: NewPart) -> None:
         job = made.job
+        SPANS.begin_job(
+            job.id,
+            {
+                names.PROJECT: job.project,
+                names.REQUEST_MODEL: job.model,
+                names.ENGINE: job.engine,
+            },
+        )
         log.info("job_created", job=job.id, model=job.model, input=str(job.input_form))
         if job.planned:
             log.info("job_planned", job=job.id, shards=len(made.cut), whole=True)

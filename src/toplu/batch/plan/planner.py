@@ -26,6 +26,7 @@ from toplu.job import Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.jobs import JobRows
+from toplu.tracing.spans import SPANS
 from toplu.workers.steps import StepKind, Steps
 from toplu.workers.storage_faults import StorageFaults
 
@@ -102,6 +103,10 @@ class Planner:
         return AT_ONCE
 
     async def _plan(self, job: Job) -> None:
+        with SPANS.step("plan", job.id):
+            await self._plan_head(job)
+
+    async def _plan_head(self, job: Job) -> None:
         rules = PlanRules.of(self._settings, job)
         source = self._blobs.local(paths.input_lines(job.id))
         head = await asyncio.to_thread(plan_head, source, rules)
@@ -160,7 +165,8 @@ class Orderer:
             async with ending:
                 self._ordering = job.id, ending
                 try:
-                    await self._order(job)
+                    with SPANS.step("order", job.id):
+                        await self._order(job)
                 finally:
                     self._ordering = None
             self._faults.clear(job.id)

@@ -23,6 +23,7 @@ from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows
+from toplu.tracing.spans import SPANS
 from toplu.workers.steps import StepKind, Steps
 from toplu.workers.storage_faults import StorageFaults
 
@@ -66,7 +67,8 @@ class Assembler:
             self._put_aside.clear()
             return IDLE
         try:
-            await self._finish(job)
+            with SPANS.step("assemble", job.id):
+                await self._finish(job)
             self._faults.clear(job.id)
         except Exception as fault:
             # The others must not wait for one that cannot be assembled, for want of space, say.

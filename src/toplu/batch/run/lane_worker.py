@@ -147,7 +147,8 @@ class LaneWorker:
         """Give each request its one outcome, unless the shard is dropped meanwhile."""
         shard = assignment.shard
         try:
-            await self._add_outcomes(assignment, duplicates)
+            with shard.traced.active():
+                await self._add_outcomes(assignment, duplicates)
         except asyncio.CancelledError:
             # With its shard, unless somebody else wants the hand to end as well.
             if not shard.stopped or _present_task().uncancel():

@@ -18,6 +18,7 @@ from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import Entry, Record, ResultLog, Segment
 from toplu.store.rows.jobs import Progress
+from toplu.tracing.spans import NOTHING, TracedSpan
 
 NO_BOUND = 2**32
 
@@ -48,6 +49,7 @@ class LeasedShard:
         self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
         self.labels = labels  # the same by the labels of their requests
+        self.traced: TracedSpan = NOTHING  # of the trace of its job
         self.stopped = False
         self.dropped = False
         self._left = 0  # requests that were not started when it was released
@@ -189,6 +191,7 @@ class LeasedShard:
     def drop(self) -> None:
         """Stop, and keep nothing that is not durable yet: the shard is no longer ours."""
         self.dropped = True
+        self.traced.end()
         self.stop()
 
 

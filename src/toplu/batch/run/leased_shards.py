@@ -16,6 +16,8 @@ from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog
 from toplu.store.rows.jobs import JobRows
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 
 log = structlog.get_logger()
 
@@ -86,6 +88,11 @@ class LeasedShards:
             self._opening.discard(lease)
         if dropped:
             return None
+        shard.traced = SPANS.step(
+            "run shard",
+            lease.job.id,
+            {names.SHARD: lease.shard.number, names.REQUESTS: shard.unstarted},
+        )
         self._shards.append(shard)
         if shard.has_earlier_results:
             self._writer.note(shard)
@@ -147,6 +154,8 @@ class LeasedShards:
     async def give_back(self) -> None:
         """Give every shard back; those that cannot be, for want of space, at the next start."""
         shards, self._shards = self._shards, []
+        for shard in shards:
+            shard.traced.end()
         try:
             for shard in shards:
                 await self._scheduler.give_back(shard.lease)

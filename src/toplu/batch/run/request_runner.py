@@ -71,6 +71,9 @@ class RequestRunner:
         """
         log = self._log
         for place, line in enumerate(duplicates):
+            structlog.contextvars.bind_contextvars(
+                job=job.id, project=job.project, index=line.index
+            )
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
             read = await self._read(job, line)
             outcome = read.fault or await self._answer(job, read, lane, begun)

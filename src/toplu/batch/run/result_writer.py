@@ -187,6 +187,7 @@ class ResultWriter:
                 log.info("lease_lost", job=shard.lease.job.id, shard=shard.lease.shard.number)
                 shard.drop()
             elif shard.is_done:
+                shard.traced.end()
                 self._done.set()
             else:
                 shard.note_durable()

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from toplu.tracing.spans import SPANS
+
 # Less than the five seconds after which the usual servers close an idle connection.
 KEEP_ALIVE_SECONDS = 3.0
 LINE_BYTES_MAX = 1024 * 1024  # of a stream
@@ -120,6 +122,7 @@ class HttpClient:
                     self._url + path,
                     data=None if body is None else _payload_of(body),
                     allow_redirects=False,
+                    headers=SPANS.headers(),
                     timeout=waits,
                     trace_request_ctx=connection,
                 )

@@ -26,6 +26,8 @@ from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.work import Attempt, Work
 from toplu.settings.model import ModelSettings
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS, Value
 
 log = structlog.get_logger()
 
@@ -97,7 +99,9 @@ class Attempts(Generic[AnyEngine]):
                 await held.enter_async_context(passage)
                 lane = await held.enter_async_context(self._slots.slot(claim))
                 engine = await self._supervisor.ready()
-            return await self._ask(attempt, engine, lane, budget)
+            values: dict[str, Value] = {names.ENGINE: self._model.name, names.LANE: lane}
+            with SPANS.inner("ask engine", values):
+                return await self._ask(attempt, engine, lane, budget)
 
     async def _ask(
         self, attempt: Attempt[AnyEngine, T], engine: AnyEngine, lane: int, budget: AttemptBudget

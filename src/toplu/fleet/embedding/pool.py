@@ -30,6 +30,8 @@ from toplu.fleet.lanes.quarantine import Quarantine
 from toplu.fleet.lanes.wait_limits import WaitLimits
 from toplu.fleet.processes.supervisor import EngineStopped, Supervisor
 from toplu.settings.server import ModelSettings, Settings
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 from toplu.wire.gemini.embedding import EmbedContentRequest, EmbedContentResponse
 
 log = structlog.get_logger()
@@ -123,6 +125,12 @@ class EmbeddingPool:
             _fail_stopped([*self._interactive.drain(), *self._batch.drain()])
 
     async def _answer_patiently(
+        self, queries: Sequence[EmbeddingQuery]
+    ) -> list[EmbedContentResponse]:
+        with SPANS.inner("ask engine", {names.ENGINE: self._model.name}):
+            return await self._answer_all_patiently(queries)
+
+    async def _answer_all_patiently(
         self, queries: Sequence[EmbeddingQuery]
     ) -> list[EmbedContentResponse]:
         async with self._wait_limits.wait(), asyncio.TaskGroup() as group:

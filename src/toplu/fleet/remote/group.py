@@ -22,6 +22,8 @@ from toplu.fleet.remote.batch_seats import BatchSeats
 from toplu.fleet.remote.server import AnyClient, Server
 from toplu.settings.model import ModelSettings
 from toplu.settings.remote import ServerSettings
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 
 log = structlog.get_logger()
 
@@ -138,6 +140,7 @@ class ServerGroup(Generic[AnyClient]):
         """Hold a slot at a server for one request; what the body raises is noted."""
         server = self._choose(head)
         assert server.client is not None, "it takes requests"
+        SPANS.note(names.SERVER, server.name)
         started = self.now()
         server.in_flight += 1
         full = server.room <= 0

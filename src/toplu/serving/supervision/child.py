@@ -7,7 +7,8 @@ import sys
 import uvloop
 
 from toplu.errors import ConfigurationError, first_of
-from toplu.serving.logs import configure_logs
+from toplu.serving.records.logs import configure_logs
+from toplu.serving.records.traces import configure_traces
 from toplu.serving.stop_signals import StopSignals
 from toplu.serving.supervision.parent import Parent
 
@@ -17,6 +18,7 @@ def main() -> None:
     parent = Parent()
     configure_logs(parent.order.settings, process=parent.order.name)
     try:
+        configure_traces(parent.order.settings, process=parent.order.name)
         uvloop.run(_run(parent))
     except* ConfigurationError as refusals:
         parent.tell_refusal(str(first_of(refusals)))

@@ -4,6 +4,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from toplu.api.http.middleware.log_context import bind_trace
 from toplu.metrics.measured import (
     CALL,
     CALL_SECONDS,
@@ -12,6 +13,8 @@ from toplu.metrics.measured import (
     REQUESTS,
     SUCCEEDED,
 )
+from toplu.tracing import names
+from toplu.tracing.spans import SPANS
 
 MODEL = "toplu.model"  # of the scope: the model of the catalogue that the call asks
 
@@ -37,11 +40,23 @@ class CallTimes:
                 first_chunk = time.monotonic() - begun
             await send(message)
 
-        try:
-            await self._app(scope, receive, note_answer)
-        finally:
-            if (model := scope.get(MODEL)) is not None:
-                REQUESTS.labels(model, CALL, outcome).inc()
-                CALL_SECONDS.labels(model).observe(time.monotonic() - begun)
-                if first_chunk:
-                    FIRST_CHUNK_SECONDS.labels(model).observe(first_chunk)
+        with SPANS.called("call", scope["headers"]) as span:
+            bind_trace(scope)
+            try:
+                await self._app(scope, receive, note_answer)
+            finally:
+                if (model := scope.get(MODEL)) is not None:
+                    operation = _operation_of(scope["path"])
+                    span.rename(f"{operation} {model}")
+                    span.note(names.OPERATION, operation)
+                    REQUESTS.labels(model, CALL, outcome).inc()
+                    CALL_SECONDS.labels(model).observe(time.monotonic() - begun)
+                    if first_chunk:
+                        FIRST_CHUNK_SECONDS.labels(model).observe(first_chunk)
+
+
+def _operation_of(path: str) -> str:
+    if "embed" in path.rpartition("/")[2]:
+        return names.EMBEDDINGS
+    is_text = path.endswith("/completions") and not path.endswith("/chat/completions")
+    return names.TEXT_COMPLETION if is_text else names.CHAT

@@ -5,7 +5,10 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from toplu.api.http.middleware.log_context import bind_trace
 from toplu.metrics.measured import HTTP_REQUESTS, HTTP_SECONDS
+from toplu.tracing import names
+from toplu.tracing.spans import NOTHING, SPANS
 
 CONVERTOR = re.compile(r":\w+}")
 NO_ROUTE = "none"  # a path that nothing is at
@@ -31,15 +34,21 @@ class HttpTimes:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._app(scope, receive, note_status)
-        except Exception:
-            status = 500
-            raise
-        finally:
-            route = _name_of(scope)
-            HTTP_REQUESTS.labels(route, str(status)).inc()
-            HTTP_SECONDS.labels(route).observe(time.monotonic() - begun)
+        # Who polls makes no trace.
+        traced = scope["method"] == "POST"
+        with SPANS.called("call", scope["headers"]) if traced else NOTHING as span:
+            bind_trace(scope)
+            try:
+                await self._app(scope, receive, note_status)
+            except Exception:
+                status = 500
+                raise
+            finally:
+                route = _name_of(scope)
+                HTTP_REQUESTS.labels(route, str(status)).inc()
+                HTTP_SECONDS.labels(route).observe(time.monotonic() - begun)
+                span.rename(route)
+                span.note(names.STATUS, status)
 
 
 def _name_of(scope: Scope) -> str:

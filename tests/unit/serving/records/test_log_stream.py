@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toplu.serving.log_stream import LogStream
+from toplu.serving.records.log_stream import LogStream
 
 PIPE_BYTES_MAX = 1024 * 1024  # more than a pipe holds
 

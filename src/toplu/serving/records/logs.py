@@ -6,7 +6,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from toplu.serving.log_stream import LogStream
+from toplu.serving.records.log_stream import LogStream
 from toplu.settings.server import Settings
 
 
@@ -25,6 +25,7 @@ def configure_logs(
     )
     stream = LogStream(sys.stderr.fileno() if descriptor is None else descriptor)
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,  # job, index and project, and the trace
         *([] if process is None else [_naming(process)]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,0 +1,1 @@
+"""The records that a process writes of itself: its log, and its traces."""
