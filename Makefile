@@ -62,6 +62,13 @@ clients := tests/clients
 	cd $(clients) && npm ci --silent --no-audit --no-fund
 	touch $@
 
+# A browser, and what it checks pages with.
+.browser/ready: tests/browser/package.json tests/browser/package-lock.json .venv/ready
+	command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium || \
+	  { echo "please install: chromium"; exit 1; }
+	cd tests/browser && npm ci --silent --no-audit --no-fund
+	mkdir -p .browser && touch $@
+
 model: setup ## fetch the default models, once
 	$(BIN)/toplu models pull smollm2-135m-instruct
 	$(BIN)/toplu models pull all-minilm-l6-v2
@@ -114,7 +121,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools prometheus $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools prometheus $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
 
 .PHONY: vllm

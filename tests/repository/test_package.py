@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BUILD_SECONDS_MAX = 300
-VENDORED = "src/toplu/api/gemini/swagger_ui"
+SWAGGER_UI = "src/toplu/api/gemini/swagger_ui"
+OF_PAGE = "src/toplu/api/dashboard/static/vendored"
 IN_SDIST = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "src"}
 
 
@@ -71,8 +72,23 @@ def test_the_wheel_has_the_licences_of_all_that_it_brings(built: dict[str, Path]
     with zipfile.ZipFile(built[".whl"]) as wheel:
         names = {name.partition(".dist-info/licenses/")[2] for name in wheel.namelist()}
         assert "toplu/py.typed" in wheel.namelist()
-    vendored = {"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"}
-    assert names - {""} == {"LICENSE", *(f"{VENDORED}/{name}" for name in vendored)}
+    swagger = {"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"}
+    page = {"htmx.LICENSE", "htmx-sse.LICENSE", "uPlot.LICENSE"}
+    assert names - {""} == {
+        "LICENSE",
+        *(f"{SWAGGER_UI}/{name}" for name in swagger),
+        *(f"{OF_PAGE}/{name}" for name in page),
+    }
+
+
+@pytest.mark.parametrize("folder", [SWAGGER_UI, OF_PAGE])
+def test_what_is_vendored_is_as_it_was_published(folder: str) -> None:
+    sums = (ROOT / folder / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    listed = {name: digest for digest, name in (line.split() for line in sums)}
+    scripts = {it.name for it in (ROOT / folder).iterdir() if it.suffix in {".js", ".css"}}
+    assert scripts <= set(listed)
+    for name, digest in listed.items():
+        assert hashlib.sha256((ROOT / folder / name).read_bytes()).hexdigest() == digest
 
 
 def test_every_extra_that_is_named_is_there() -> None:

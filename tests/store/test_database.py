@@ -37,7 +37,7 @@ from toplu.store.rows.database import Database
 
 async def main():
     database = await Database.open(Path(sys.argv[1]))
-    statement = "INSERT INTO keys VALUES (:id, :id, 'p', '', '', 0, NULL)"
+    statement = "INSERT INTO keys VALUES (:id, :id, 'p', '', '', 0, NULL, 0)"
     for number in range(30):
         row = {"id": f"{sys.argv[2]}-{number}"}
         await database.write(lambda c: c.execute(text(statement), row).close())

@@ -42,9 +42,12 @@ class Lookup:
         return jobs, _mark(jobs[-1]).token if has_more else None
 
     async def page_behind(
-        self, project: ProjectId, last: Job | None, *, size: int, wire: Wire
+        self, project: ProjectId, last: Job | None, *, size: int, wire: Wire | None
     ) -> tuple[list[list[Job]], bool]:
-        """Return the page of an API's batches behind one, and whether there is another."""
+        """Return the page of batches behind one, and whether there is another.
+
+        They are those of an API, or of any.
+        """
         after = None if last is None else _mark(last)
         jobs, has_more = await self._page(project, size, after, wire)
         found = await self._jobs.batches(project, [job.id for job in jobs])
@@ -52,7 +55,7 @@ class Lookup:
         return [found[job.id] for job in jobs if job.id in found], has_more
 
     async def _page(
-        self, project: ProjectId, size: int, after: PageMark | None, wire: Wire
+        self, project: ProjectId, size: int, after: PageMark | None, wire: Wire | None
     ) -> tuple[list[Job], bool]:
         # One job more than asked for is read, so that a token never leads to an empty page.
         jobs = await self._jobs.page(project, size + 1, after, wire=wire)

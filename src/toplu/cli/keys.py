@@ -26,6 +26,7 @@ COLUMNS = {
     "label": "label",
     "prefix": "begins with",
     "created": "created",
+    "operator": "operator",
     "revoked": "revoked",
 }
 
@@ -37,11 +38,21 @@ ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings
 def create(
     project: Annotated[str, typer.Option(help="The project that the key belongs to.")] = "default",
     label: Annotated[str, typer.Option(help="A note for the list.")] = "",
+    *,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="One that sees every project on the page.")
+    ] = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
-    typer.echo(_with_keys(data_dir, config, lambda keys: keys.create(ProjectId(project), label)))
+    typer.echo(
+        _with_keys(
+            data_dir,
+            config,
+            lambda keys: keys.create(ProjectId(project), label, is_operator=operator),
+        )
+    )
 
 
 @app.command("list")
@@ -56,6 +67,7 @@ def list_keys(
             "label": key.label,
             "prefix": key.prefix,
             "created": timestamp(key.created),
+            "operator": key.is_operator,
             "revoked": None if key.revoked is None else timestamp(key.revoked),
         }
         for key in _with_keys(data_dir, config, lambda keys: keys.list())

@@ -43,8 +43,11 @@ class Keys:
         self._issued = issued
         self._remembered: OrderedDict[str, _Answer] = OrderedDict()
 
-    async def create(self, project: ProjectId, label: str) -> str:
-        """Return a new key; there is no way to see it again."""
+    async def create(self, project: ProjectId, label: str, *, is_operator: bool = False) -> str:
+        """Return a new key; there is no way to see it again.
+
+        An operator's key sees all projects on the page; elsewhere it is one of its project's.
+        """
         if PROJECT.fullmatch(project) is None:
             raise InvalidArgument(
                 "A project has up to 63 lowercase letters, digits and dashes, and neither begins "
@@ -56,11 +59,12 @@ class Keys:
         await self._issued.add(
             IssuedKey(
                 id=random_id(12),
-                sha256=_hash(key),
+                sha256=digest_of(key),
                 project=project,
                 label=label,
                 prefix=key[:PREFIX_LENGTH],
                 created=self._clock.now(),
+                is_operator=is_operator,
             )
         )
         return key
@@ -84,7 +88,7 @@ class Keys:
         """Return whose key it is; None if it is not valid, or was revoked a second ago."""
         if len(key) > KEY_LENGTH_MAX:
             return None
-        digest = _hash(key)
+        digest = digest_of(key)
         now = self._clock.now()
         known = self._remembered.get(digest)
         if known is not None and now < known.until:
@@ -99,10 +103,15 @@ class Keys:
                 self._remembered.popitem(last=False)
         return holder
 
+    async def holder_by_digest(self, digest: str) -> KeyHolder | None:
+        """Return whose key has this digest; None if it is not valid, or not any more."""
+        return await self._issued.holder_of(digest)
+
     async def any_exist(self) -> bool:
         """Return whether a key was ever made: revoking the last one does not open the API."""
         return await self._issued.any_exist()
 
 
-def _hash(key: str) -> str:
+def digest_of(key: str) -> str:
+    """Return all that is kept of a key."""
     return hashlib.sha256(key.encode()).hexdigest()

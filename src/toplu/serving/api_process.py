@@ -41,11 +41,13 @@ async def run_api(
         http = HttpServer(http_config(api.app, settings))
         async with metrics_port(settings, api.metrics), asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(http.serve(sockets=[listener]))
+            working = tasks.create_task(api.work())
             await http.listening.wait()
             ready()
             await signals.wait()
             http.should_exit = True
             await answering
+            working.cancel()
 
 
 @contextlib.asynccontextmanager

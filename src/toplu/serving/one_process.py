@@ -31,6 +31,7 @@ async def serve_in_one_process(settings: Settings) -> None:
             http = HttpServer(http_config(server.app, settings))
             async with metrics_port(settings, server.metrics), asyncio.TaskGroup() as tasks:
                 working = tasks.create_task(server.pipeline.work())
+                beside = tasks.create_task(server.work_beside())
                 answering = tasks.create_task(http.serve(sockets=[listener]))
                 await signals.wait()
                 log.info("server_draining")
@@ -38,4 +39,5 @@ async def serve_in_one_process(settings: Settings) -> None:
                 http.should_exit = True
                 await answering
                 working.cancel()
+                beside.cancel()
     log.info("server_stopped")

@@ -106,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         1.0  # of the traces that begin here; a caller's own decision goes first
     )
     traces_contents: bool = False  # spans have what clients write and models answer
+    dashboard: bool | None = None  # the page at `/`; None: only where `host` is a loopback name
 
     # How
     # JOB_STATE_* or BATCH_STATE_* on the wire; auto: the first for Google's SDKs and curl, as the

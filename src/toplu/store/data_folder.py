@@ -4,6 +4,7 @@ data/
   server.lock     held alone by a whole server, shared by processes that are parts of one
   workers/        a file for each worker, locked while it lives; see `store.worker_lives`
   replicas/       a file for each replica of a model, locked by its owner; see `store.replica_locks`
+  page.key        signs the sessions of the page
   run/            sockets of the processes; see `serving.sockets.socket_folder`
   toplu.db        rows: projects, keys, files, uploads, jobs, shards
   webhooks.key    that secrets of webhooks are sealed with; see `toplu.webhooks.vault`
@@ -17,6 +18,7 @@ data/
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 import time
@@ -30,6 +32,7 @@ from toplu.store.worker_lives import WorkerLives
 
 LOCK = "server.lock"
 PRIVATE_UMASK = 0o077
+SECRET_BYTES = 32
 ENDING_SECONDS = 3.0  # the processes of a server that was killed may take to be gone
 LOOK_SECONDS = 0.02
 OF_A_FILE_SYSTEM = frozenset({"lost+found"})  # the root of a volume has it
@@ -79,6 +82,18 @@ class DataFolder:
                 f"data_dir {self.root}: has files in it and none of toplu's; "
                 "name an empty folder, or one that is not there yet, with --data-dir"
             )
+
+    def secret(self, name: str) -> bytes:
+        """Return random bytes of that name, made the first time; every process gets the same."""
+        path = self.root / name
+        with contextlib.suppress(FileExistsError):
+            made = path.with_name(f"{name}.{os.getpid()}")
+            made.write_bytes(secrets.token_bytes(SECRET_BYTES))
+            try:
+                os.link(made, path)  # whole at once, or there already
+            finally:
+                made.unlink()
+        return path.read_bytes()
 
     @contextlib.contextmanager
     def owned(self) -> Iterator[TextIO]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from toplu.api.app import build_router, protect
+from toplu.api.dashboard.app import PageDispatch
 from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini import docs_page, unserved
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
@@ -24,14 +26,16 @@ from toplu.api.http.identity import KeyIdentity
 from toplu.api.http.metrics import Metrics
 from toplu.api.http.middleware.http_times import HttpTimes
 from toplu.api.openai.dispatch import WireDispatch
+from toplu.batch.token_rate import TokenRate
 from toplu.monitoring.backlog import BacklogFigures
 from toplu.monitoring.exporter import Exporter, Source
 from toplu.monitoring.storage import StorageFigures
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.store.data_folder import DataFolder
+from toplu.wiring.front.dashboard import PageParts, build_page, has_page
+from toplu.wiring.front.openai_api import build_openai_api, build_openai_batches
 from toplu.wiring.job_parts import JobParts
-from toplu.wiring.openai_api import build_openai_api
 from toplu.wiring.shared_parts import SharedParts
 
 
@@ -66,11 +70,50 @@ class Api:
             body_silence_seconds_max=parts.settings.body_silence_seconds_max,
             times=HttpTimes,
         )
-        openai = build_openai_api(
-            parts, self._jobs, doors=doors, names=self._names, identity=identity
+        self._openai_batches = build_openai_batches(
+            parts, self._jobs, doors=doors, names=self._names
         )
-        both = WireDispatch(gemini=gemini, openai=openai)
-        self.app = protect(both, settings=parts.settings, identity=identity)
+        self._rate = TokenRate(clock=parts.clock, counts=parts.storage.token_counts)
+        both = WireDispatch(gemini=gemini, openai=self._openai(identity))
+        app = self._with_page(both, identity, is_draining)
+        self.app = protect(app, settings=parts.settings, identity=identity)
+
+    async def work(self) -> None:
+        """Do what goes on beside the calls, until it is cancelled."""
+        if has_page(self._parts.settings):
+            await self._rate.work()
+
+    def _openai(self, identity: KeyIdentity) -> ASGIApp:
+        return build_openai_api(
+            self._parts,
+            self._jobs,
+            doors=self._doors,
+            names=self._names,
+            identity=identity,
+            batches=self._openai_batches,
+        )
+
+    def _with_page(
+        self, apis: ASGIApp, identity: KeyIdentity, is_draining: Callable[[], bool]
+    ) -> ASGIApp:
+        if not has_page(self._parts.settings):
+            return apis
+        page = build_page(
+            self._parts,
+            PageParts(
+                jobs=self._jobs,
+                names=self._names,
+                doors=self._doors,
+                identity=identity,
+                keys=self.keys,
+                ledger=self.ledger,
+                rate=self._rate,
+                gemini=self._batch_extensions(),
+                openai=self._openai_batches,
+                is_draining=is_draining,
+            ),
+        )
+        return PageDispatch(page=page, apis=apis)
 
     def _exporter(self, own_figures: Sequence[Source]) -> Exporter:
         """Return what answers monitors: with what rows say, and with what workers answer."""

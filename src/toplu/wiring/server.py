@@ -43,6 +43,7 @@ class Server:
         )
         self.metrics = api.metrics
         self.app = api.app
+        self.work_beside = api.work
         self.routes = api.routes
         self.keys = api.keys
         self.ledger = api.ledger

@@ -22,6 +22,7 @@ from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
 from toplu.store.rows.steps import StepRows
+from toplu.store.rows.token_counts import TokenCounts
 from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
 from toplu.store.rows.webhook_secrets import SecretRows
@@ -35,6 +36,7 @@ from toplu.store.worker_lives import WorkerLives
 class Storage:
     """Everything durable, each part by its own contract."""
 
+    data: DataFolder
     database: Database  # that has the rows
     blobs: Blobs
     results: ResultLog
@@ -52,6 +54,7 @@ class Storage:
     rates: RateRows
     secrets: SecretRows
     steps: StepRows
+    token_counts: TokenCounts
     uploads: UploadSessions
     webhooks: WebhookRows
     workers: WorkerRows
@@ -60,6 +63,7 @@ class Storage:
     def of(cls, data: DataFolder, database: Database) -> Self:
         """Return the parts of the folder, whose rows are in the database."""
         return cls(
+            data=data,
             database=database,
             blobs=DiskBlobs(data.blobs),
             results=ResultLog(data.results),
@@ -77,6 +81,7 @@ class Storage:
             rates=RateRows(database),
             secrets=SecretRows(database),
             steps=StepRows(database),
+            token_counts=TokenCounts(database),
             uploads=UploadSessions(database),
             webhooks=WebhookRows(database),
             workers=WorkerRows(database),

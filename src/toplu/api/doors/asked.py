@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope
 
 from toplu.api.doors.forwarded_call import DoorBroke, DoorClosed
 from toplu.api.http.error_responses import ErrorBody
-from toplu.api.http.identity import PROJECT_HEADER
+from toplu.api.http.identity import PROJECT_HEADER, actor_header
 from toplu.errors import Internal, NoWorker, TopluError
 from toplu.job import ProjectId
 from toplu.wire.gemini import proto_json
@@ -79,6 +79,7 @@ def _scope_of(path: str, project: ProjectId) -> Scope:
         "headers": [
             (b"content-type", b"application/json"),
             (PROJECT_HEADER.encode(), project.encode()),
+            actor_header(),
         ],
         "client": None,
         "server": None,

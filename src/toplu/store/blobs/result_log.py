@@ -145,6 +145,18 @@ class ResultLog:
                 assert len(payload) == length, "a scanned record is there as a whole"
                 yield payload
 
+    def records_behind(self, segment: Segment, at: int) -> Iterator[tuple[int, bytes, int]]:
+        """Yield the index of each request and its line, with the place behind the record.
+
+        They are those of the part that counts, from the place `at` on; FileNotFoundError: gone.
+        """
+        with self._path(segment.job, segment.shard, segment.epoch).open("rb") as file:
+            file.seek(at)
+            for entry in _entries(file, segment.committed_bytes, at):
+                end = entry.offset + entry.length
+                file.seek(entry.offset)
+                yield entry.index, file.read(entry.length), end
+
     def snapshot(self, job: JobId, segments: Iterable[Segment], folder: Path) -> "ResultLog":
         """Return a log in the folder that has these segments, whatever is deleted meanwhile.
 
@@ -203,8 +215,7 @@ def _checksum(checked: bytes, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(checked))
 
 
-def _entries(file: BinaryIO, size_bytes: int) -> Iterator[Entry]:
-    position = 0
+def _entries(file: BinaryIO, size_bytes: int, position: int = 0) -> Iterator[Entry]:
     while position + HEADER.size <= size_bytes:
         header = file.read(HEADER.size)
         if len(header) < HEADER.size:

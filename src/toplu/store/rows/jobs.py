@@ -83,15 +83,17 @@ class JobRows:
         size: int,
         after: PageMark | None = None,
         *,
-        wire: Wire = Wire.GEMINI,
+        wire: Wire | None = Wire.GEMINI,
     ) -> list[Job]:
-        """Return up to `size` batches that came by an API, the first job of each, newest first."""
+        """Return up to `size` batches that came by an API, the first job of each, newest first.
+
+        None is any API.
+        """
         query = select(jobs).where(
-            jobs.c.project == project,
-            jobs.c.wire == wire,
-            jobs.c.part_of.is_(None),
-            job_room.is_visible(),
+            jobs.c.project == project, jobs.c.part_of.is_(None), job_room.is_visible()
         )
+        if wire is not None:
+            query = query.where(jobs.c.wire == wire)
         return await self._database.read(
             lambda c: [
                 job_mapping.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))

@@ -24,14 +24,16 @@ class IssuedKey:
     prefix: str  # how the key begins, to know it among others in a list
     created: datetime
     revoked: datetime | None = None
+    is_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
-    """The project of a key, and the key by its id."""
+    """The project of a key, the key by its id, and whether all projects are open to it."""
 
     project: ProjectId
     key_id: str
+    is_operator: bool = False
 
 
 class KeyRows:
@@ -70,10 +72,10 @@ class KeyRows:
 
     async def holder_of(self, sha256: str) -> KeyHolder | None:
         """Return the holder of the key that has this digest and is not revoked."""
-        query = select(keys.c.project, keys.c.id)
+        query = select(keys.c.project, keys.c.id.label("key_id"), keys.c.is_operator)
         query = query.where(keys.c.sha256 == sha256, keys.c.revoked.is_(None))
         row = await self._database.read(lambda c: c.execute(query).first())
-        return None if row is None else KeyHolder(project=ProjectId(row.project), key_id=row.id)
+        return None if row is None else KeyHolder(**row._asdict())
 
     async def any_exist(self) -> bool:
         """Return whether a key was ever issued; a revoked one counts."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -216,6 +217,7 @@ keys = Table(
     Column("prefix", String(16), nullable=False),
     Column("created", Moment, nullable=False),
     Column("revoked", Moment),
+    Column("is_operator", Boolean, nullable=False, server_default=false()),
 )
 
 idempotency_keys = Table(

@@ -23,7 +23,13 @@ from toplu.wiring.shared_parts import SharedParts
 
 
 def build_openai_api(
-    parts: SharedParts, jobs: JobParts, *, doors: Doors, names: ModelNames, identity: Identity
+    parts: SharedParts,
+    jobs: JobParts,
+    *,
+    doors: Doors,
+    names: ModelNames,
+    identity: Identity,
+    batches: OpenaiBatches,
 ) -> ASGIApp:
     """Return the application; jobs and files are the same as the other API's."""
     settings = parts.settings
@@ -35,17 +41,6 @@ def build_openai_api(
     files = OpenaiFiles(
         settings=settings, uploads=jobs.uploads, library=parts.library, outputs=outputs
     )
-    batches = BatchParts(
-        library=parts.library,
-        creation=jobs.translated,
-        dry_run=OpenaiDryRun(inputs=jobs.translated_inputs, doors=doors),
-        lookup=jobs.lookup,
-        cancellation=jobs.cancellation,
-        results=jobs.results,
-        retry=jobs.retry,
-        receipts=jobs.receipts,
-        wait_reasons=jobs.wait_reasons,
-    )
     app = build_router(
         [
             *page.routes(),
@@ -53,10 +48,31 @@ def build_openai_api(
             *models.routes(gate),
             *files.routes(gate),
             *WebhookEndpoints(library=parts.webhooks).routes(gate),
-            *OpenaiBatches(settings=settings, models=models, parts=batches).routes(gate),
+            *batches.routes(gate),
         ],
         body_silence_seconds_max=settings.body_silence_seconds_max,
         times=HttpTimes,
         render=error_responses.render,
     )
     return RequestIds(app)
+
+
+def build_openai_batches(
+    parts: SharedParts, jobs: JobParts, *, doors: Doors, names: ModelNames
+) -> OpenaiBatches:
+    """Return the handlers of its batches, which the page has use for as well."""
+    return OpenaiBatches(
+        settings=parts.settings,
+        models=OpenaiModels(names),
+        parts=BatchParts(
+            library=parts.library,
+            creation=jobs.translated,
+            dry_run=OpenaiDryRun(inputs=jobs.translated_inputs, doors=doors),
+            lookup=jobs.lookup,
+            cancellation=jobs.cancellation,
+            results=jobs.results,
+            retry=jobs.retry,
+            receipts=jobs.receipts,
+            wait_reasons=jobs.wait_reasons,
+        ),
+    )
