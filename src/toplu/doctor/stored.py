@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from toplu.clock import Clock
 from toplu.doctor.check import Check, fault, fine, warning
+from toplu.doctor.webhooks import check_webhooks
 from toplu.errors import ConfigurationError
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
@@ -40,9 +41,12 @@ async def check_stored(settings: Settings, clock: Clock) -> AsyncIterator[Check]
         return
     try:
         newest = await database.read(newest_update)
+        webhooks = [check async for check in check_webhooks(settings, database)]
     finally:
         await database.close()
     yield fine("database", f"{data.database} is whole")
+    for check in webhooks:
+        yield check
     if newest is not None and newest > clock.now() + AHEAD:
         yield warning(
             "clock",

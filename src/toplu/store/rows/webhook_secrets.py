@@ -64,6 +64,14 @@ class SecretRows:
         )
         return await self._database.read(lambda c: [_secret_of(row) for row in c.execute(query)])
 
+    async def newest_of_each(self) -> dict[str, bytes]:
+        """Return the newest secret of every webhook, sealed."""
+        query = select(webhook_secrets.c.webhook, webhook_secrets.c.secret)
+        query = query.where(webhook_secrets.c.expires.is_(None))
+        return await self._database.read(
+            lambda c: {row.webhook: row.secret for row in c.execute(query)}
+        )
+
     async def rotate(
         self,
         project: ProjectId,

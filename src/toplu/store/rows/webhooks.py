@@ -122,6 +122,11 @@ class WebhookRows:
         query = newest_first(query, webhooks, size, after)
         return await self._database.read(lambda c: [_webhook_of(row) for row in c.execute(query)])
 
+    async def count_in(self, state: WebhookState) -> int:
+        """Return how many webhooks of all projects are in the state."""
+        query = select(func.count()).where(webhooks.c.state == state)
+        return await self._database.read(lambda c: c.execute(query).scalar_one())
+
     async def amend(
         self, project: ProjectId, webhook_id: str, changes: dict[str, Any], at: datetime
     ) -> Webhook | None:
