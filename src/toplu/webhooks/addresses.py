@@ -36,9 +36,9 @@ class AddressGuard:
 
     def check(self, host: str) -> None:
         """Raise Refused unless the address may be told."""
-        address = ipaddress.ip_address(host)
-        if not self.allows(address):
-            raise Refused(f"the address {address} is not a public one")
+        if not self.allows(ipaddress.ip_address(host)):
+            # Not which one: names of this network's own are nothing to tell a client of.
+            raise Refused("its address is not a public one")
 
     def allows(self, address: Address) -> bool:
         """Return whether it is public, or allowed by the settings."""

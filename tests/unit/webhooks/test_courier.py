@@ -157,7 +157,7 @@ async def test_a_name_that_changes_its_address_reaches_nothing_but_what_is_allow
         await world.courier().step()
         assert inside.received == []
     assert looked_up == ["rebound.example"] * 2, "once for each try"
-    assert (await world.the_delivery()).reason == "the address 127.0.0.1 is not a public one"
+    assert (await world.the_delivery()).reason == "its address is not a public one"
     await world.close()
 
 
