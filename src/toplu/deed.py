@@ -33,6 +33,7 @@ class Action(StrEnum):
     WEBHOOK_UPDATE = "webhook.update"
     WEBHOOK_DELETE = "webhook.delete"
     WEBHOOK_ROTATE = "webhook.rotate"  # its secret
+    PROJECT_DELETE = "project.delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

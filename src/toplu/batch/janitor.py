@@ -4,7 +4,7 @@ Everything here is done in an order that a crash at any point leaves to be done 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -44,6 +44,7 @@ class Janitor:
         results: ResultLog,
         audit: AuditLog,
         drop_job: Callable[[JobId], None],
+        delete_projects: Callable[[datetime], Awaitable[bool]],
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -55,24 +56,26 @@ class Janitor:
         self._results = results
         self._audit = audit
         self._drop_job = drop_job
+        self._delete_projects = delete_projects  # a bounded part; returns whether there is more
 
     async def step(self) -> timedelta:
         """Make one round."""
         now = self._clock.now()
         delay = None
-        parts = (
-            *(self._expire_jobs, self._clear_deleted_jobs),
+        parts: tuple[Callable[[datetime], Awaitable[bool | None]], ...] = (
+            *(self._expire_jobs, self._clear_deleted_jobs, self._delete_projects),
             *(self._library.forget_expired, self._caches.forget_gone),
             *(self._forget_deeds, self._forget_deliveries),
         )
         for part in parts:
             try:
-                await part(now)
+                if await part(now):
+                    delay = delay or AT_ONCE
             except OSError as fault:
                 # On a full disk none may hold up the others: each may give space back.
                 log.warning("clearing_failed", reason=fault.strerror)
                 delay = AFTER_A_FAULT
-        return delay or await self._until_next_round()
+        return await self._until_next_round() if delay is None else delay
 
     async def _expire_jobs(self, now: datetime) -> None:
         for job in await self._jobs.expired(now):

@@ -46,7 +46,7 @@ HELP = {
     "keys": "Make, list and revoke API keys.",
     "models": "List the catalogue, fetch model files and ask models.",
     "search": "Add, list and remove documents to search in.",
-    "projects": "Show projects and change their tiers.",
+    "projects": "Show projects, change their tiers, delete them.",
     "usage": "Show tokens and cost by project, model and day.",
     "webhooks": "Make and look after webhooks: who is told when batches end.",
     "audit": "Show who created, ended, deleted and read things, and changed keys.",

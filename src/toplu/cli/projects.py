@@ -1,24 +1,31 @@
 """`toplu projects`: which tier each project has, and what it uses of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from toplu.cli.deletion_report import show_report, show_report_as_json
 from toplu.cli.tables import JsonOption, print_records
 from toplu.job import ProjectId
 
 if TYPE_CHECKING:
+    from toplu.deletion.report import Report
     from toplu.wiring.admin import Books
 
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="Show projects and change their tiers.", no_args_is_help=True, rich_markup_mode=None
+    help="Show projects, change their tiers, delete them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
+NOT_GONE = 1
+NAME_LENGTH = 16
 COLUMNS = {
     "project": "project",
     "tier": "tier",
@@ -57,6 +64,53 @@ def set_tier(
     """Give a project a tier; a running server follows within seconds."""
     with_books(data_dir, config, lambda books: books.quotas.set_tier(ProjectId(project), tier))
     typer.echo(f"{project} has tier {tier}")
+
+
+@app.command()
+def delete(
+    project: Annotated[str, typer.Argument(help="The project.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a project with all that it has, and say what is gone, what is kept, and what is left.
+
+    Running batches are ended first. Exit status 1: not all of it is gone yet; the server goes on,
+    and so does this command when it is called again.
+    """
+    if not yes:
+        typer.confirm(f"Delete {project} with all that it has, for good?", abort=True, err=True)
+    report = _delete(data_dir, config, ProjectId(project))
+    show = show_report_as_json if as_json else show_report
+    show(report)
+    if not report.is_proved:
+        raise typer.Exit(NOT_GONE)
+
+
+def _delete(data_dir: Path | None, config: Path | None, project: ProjectId) -> "Report":
+    import msgspec
+
+    from toplu.clock import random_id
+    from toplu.serving.records.logs import configure_logs
+    from toplu.serving.sockets.bell import Bell
+    from toplu.serving.sockets.socket_folder import socket_folder
+    from toplu.settings.load import load
+    from toplu.wiring.admin import open_deletion
+    from toplu.wiring.storage import open_folder
+
+    settings = load(config, overrides={"data_dir": data_dir})
+    configure_logs(msgspec.structs.replace(settings, log_level="warning"))
+
+    async def run() -> "Report":
+        open_folder(settings)
+        bell = Bell(socket_folder(settings.data_dir), random_id(NAME_LENGTH))
+        with contextlib.closing(bell):
+            async with open_deletion(settings, bell.ring) as deletion:
+                return await deletion.run(project)
+
+    return asyncio.run(run())
 
 
 def with_books(

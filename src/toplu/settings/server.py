@@ -145,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     result_scans_max: Positive = 2  # result logs of batches that are read through at a time
     result_life_seconds: Seconds = 42 * 24 * HOUR  # ended jobs and their results files
     audit_life_seconds: Seconds = 400 * 24 * HOUR  # entries of the audit log
+    # What stays of the ledger of a project that is deleted: sums without labels, for the bill.
+    deleted_project_ledger: Literal["sums", "nothing"] = "sums"
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
     interactive_seen_seconds: Seconds = 60.0  # lanes are kept for more calls so long after one
     preemptions_per_request_max: Positive = 3  # of a batch, for interactive calls

@@ -106,6 +106,12 @@ class DataFolder:
                 shutil.rmtree(self.prefixes, ignore_errors=True)
 
     @contextlib.contextmanager
+    def held_if_free(self) -> Iterator[bool]:
+        """Say whether no server has the folder; if so none can begin meanwhile."""
+        with (self.root / LOCK).open("a") as lock:
+            yield try_lock(lock, fcntl.LOCK_EX)
+
+    @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
         """Be a part of the server of this folder, beside others that say the same."""
         with self._locked(fcntl.LOCK_SH):

@@ -15,9 +15,11 @@ from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
-from toplu.wiring.storage import open_beside_a_server, open_folder
+from toplu.wiring.storage import open_beside_a_server, open_folder, open_storage
 
 if TYPE_CHECKING:
+    from toplu.batch.signals import Ring
+    from toplu.deletion.project_deletion import ProjectDeletion
     from toplu.webhooks.library import Webhooks
 
 
@@ -74,6 +76,25 @@ async def rekey_secrets(settings: Settings) -> int:
         count = await storage.secrets.seal_again(vault.reseal)
         vault.end_rekey()
         return count
+
+
+@contextlib.asynccontextmanager
+async def open_deletion(settings: Settings, ring: "Ring") -> AsyncIterator["ProjectDeletion"]:
+    """Yield it for a data folder, whether or not a server runs on it; `ring` has that hear."""
+    import shutil
+
+    from toplu.batch.recovery import clear_unfinished
+    from toplu.batch.signals import Signals
+    from toplu.wiring.shared_parts import build_deletion
+
+    act_as_operator()
+    data = open_folder(settings)
+    with data.held_if_free() as is_alone:
+        async with open_storage(data, upgrades=is_alone) as storage:
+            if is_alone:
+                shutil.rmtree(data.prefixes, ignore_errors=True)
+                await clear_unfinished(storage.blobs, storage.jobs, storage.results)
+            yield build_deletion(settings, SystemClock(), storage, Signals(ring), is_alone=is_alone)
 
 
 def act_as_operator() -> None:

@@ -22,6 +22,7 @@ async def prepare(settings: Settings, data: DataFolder) -> None:
     async with open_storage(data) as storage:
         await check_keys(settings, storage)
         await clear_unfinished(storage.blobs, storage.jobs, storage.results)
+        await storage.deletions.rewrite_if_due()
 
 
 async def check_keys(settings: Settings, storage: Storage) -> None:

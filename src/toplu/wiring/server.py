@@ -56,6 +56,7 @@ class Server:
         """Put right what the last owner of the data folder left; before anything is accepted."""
         storage = self._storage
         await clear_unfinished(storage.blobs, storage.jobs, storage.results)
+        await storage.deletions.rewrite_if_due()
         await self.pipeline.recover()
 
 

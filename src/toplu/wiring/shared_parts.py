@@ -7,6 +7,8 @@ from typing import Self
 from toplu.batch.signals import Ring, Signals, ring_nobody
 from toplu.caches.library import CacheLibrary
 from toplu.clock import Clock
+from toplu.deletion.places import Places
+from toplu.deletion.project_deletion import ProjectDeletion
 from toplu.files.library import Library
 from toplu.models.catalogue import Catalogue
 from toplu.projects.audit_log import AuditLog
@@ -114,4 +116,20 @@ def webhooks_of(
         deliveries=storage.deliveries,
         vault=vault_of(settings),
         told=told,
+    )
+
+
+def build_deletion(
+    settings: Settings, clock: Clock, storage: Storage, signals: Signals, *, is_alone: bool
+) -> ProjectDeletion:
+    """Return it; `is_alone` says that no server has the folder."""
+    return ProjectDeletion(
+        settings=settings,
+        clock=clock,
+        deletions=storage.deletions,
+        removal=storage.removal,
+        places=Places(storage.data),
+        drop_job=signals.dropped,
+        deleted=signals.deleted.set,
+        is_alone=is_alone,
     )

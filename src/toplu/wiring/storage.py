@@ -14,6 +14,7 @@ from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.backlog import BacklogRows
 from toplu.store.rows.caches import CacheRows
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import DeletionRows
 from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.jobs import JobRows
@@ -21,6 +22,7 @@ from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
+from toplu.store.rows.removal import RemovalRows
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.token_counts import TokenCounts
 from toplu.store.rows.upgrade import SchemaOlder
@@ -36,7 +38,7 @@ from toplu.store.worker_lives import WorkerLives
 class Storage:
     """Everything durable, each part by its own contract."""
 
-    data: DataFolder
+    data: DataFolder  # that has all of it
     database: Database  # that has the rows
     blobs: Blobs
     results: ResultLog
@@ -46,6 +48,7 @@ class Storage:
     backlog: BacklogRows
     caches: CacheRows
     deliveries: DeliveryRows
+    deletions: DeletionRows
     files: FileRows
     jobs: JobRows
     keys: KeyRows
@@ -53,6 +56,7 @@ class Storage:
     projects: ProjectRows
     rates: RateRows
     secrets: SecretRows
+    removal: RemovalRows
     steps: StepRows
     token_counts: TokenCounts
     uploads: UploadSessions
@@ -73,6 +77,7 @@ class Storage:
             backlog=BacklogRows(database),
             caches=CacheRows(database),
             deliveries=DeliveryRows(database),
+            deletions=DeletionRows(database),
             files=FileRows(database),
             jobs=JobRows(database),
             keys=KeyRows(database),
@@ -80,6 +85,7 @@ class Storage:
             projects=ProjectRows(database),
             rates=RateRows(database),
             secrets=SecretRows(database),
+            removal=RemovalRows(database),
             steps=StepRows(database),
             token_counts=TokenCounts(database),
             uploads=UploadSessions(database),

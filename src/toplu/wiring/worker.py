@@ -26,7 +26,7 @@ from toplu.tools.grounding import Grounder
 from toplu.webhooks.courier import Courier
 from toplu.webhooks.sender import Sender
 from toplu.wiring.door import build_door
-from toplu.wiring.shared_parts import SharedParts
+from toplu.wiring.shared_parts import SharedParts, build_deletion
 from toplu.workers.dead_workers import DeadWorkers
 from toplu.workers.heartbeat import Heartbeat
 from toplu.workers.lanes_at_work import LanesAtWork
@@ -248,4 +248,7 @@ class Worker:
             results=parts.storage.results,
             audit=parts.audit,
             drop_job=parts.signals.dropped,
+            delete_projects=build_deletion(
+                parts.settings, parts.clock, parts.storage, parts.signals, is_alone=False
+            ).go_on,
         )

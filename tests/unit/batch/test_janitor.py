@@ -1,6 +1,6 @@
 """The time of the janitor's next round."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ from toplu.store.rows.files import FileRows
 from toplu.store.rows.uploads import UploadSessions
 
 SECOND = timedelta(seconds=1)
+
+
+async def nothing_to_delete(_now: datetime) -> bool:
+    return False
 
 
 def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None) -> Janitor:
@@ -51,6 +55,7 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
         results=world.results,
         audit=world.audit,
         drop_job=lambda _: None,
+        delete_projects=nothing_to_delete,
     )
 
 

@@ -33,6 +33,7 @@ from toplu.store.rows.database import Database
 from toplu.store.rows.schema import Moment, metadata
 
 ROUND_MAX = 10_000  # rows that go at a time
+NO_NAME = "files/-"  # of a file whose project is deleted
 
 audit = Table(
     "audit",

@@ -14,6 +14,7 @@ from toplu.deed import Action
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, ProjectId, Shard
 from toplu.store.rows.audit import note
+from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import is_file
 from toplu.store.rows.job_mapping import (
     amend_job,
@@ -95,6 +96,16 @@ def mark_deleted(
     connection: Connection, project: ProjectId, job_id: JobId, at: datetime
 ) -> list[Job]:
     """Make the batch invisible; see `JobRows.mark_deleted`."""
+    marked = make_invisible(connection, project, job_id, at)
+    if marked:
+        _note(connection, Action.BATCH_DELETE, marked[0], at)
+    return marked
+
+
+def make_invisible(
+    connection: Connection, project: ProjectId, job_id: JobId, at: datetime
+) -> list[Job]:
+    """Do so as a part of another deed."""
     found = [
         find_job(connection, jobs.c.project == project, jobs.c.id == part)
         for part in _ids_of_batch(connection, job_id)
@@ -107,8 +118,6 @@ def mark_deleted(
             insert_batch_entry(connection, job, at)
         results = update(files).where(is_file(project, job.output_file))
         connection.execute(results.values(deleted=True))
-    if marked:
-        _note(connection, Action.BATCH_DELETE, marked[0], at)
     return marked
 
 
@@ -127,7 +136,8 @@ def amend(
 
 
 def note_made(connection: Connection, job: Job) -> None:
-    """Have the audit log say who made a batch, by its first job."""
+    """Have the audit log say who made a batch, by its first job; raises if its project goes."""
+    check_living(connection, job.project, job.created)
     action = Action.BATCH_CREATE if job.retry_of is None else Action.BATCH_RETRY
     detail = None if job.retry_of is None else f"of batches/{job.retry_of}"
     _note(connection, action, job, job.created, detail)

@@ -13,6 +13,7 @@ from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import check_living
 from toplu.store.rows.idempotency import check_key, note_creation
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import caches
@@ -58,6 +59,7 @@ class CacheRows:
         """
 
         def add(connection: Connection) -> None:
+            check_living(connection, cache.project, cache.created)
             note_creation(connection, key, cache.id, cache.created)
             _check_room(connection, cache.project, cache.created, project_caches_max)
             connection.execute(insert(caches).values(**asdict(cache), contents=contents))
@@ -75,6 +77,7 @@ class CacheRows:
         """Raise what `create` would raise."""
 
         def look(connection: Connection) -> None:
+            check_living(connection, project, now)
             if key is not None:
                 check_key(connection, key, now)
             _check_room(connection, project, now, project_caches_max)

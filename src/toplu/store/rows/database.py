@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from toplu import disk_faults
 from toplu.errors import ConfigurationError
 from toplu.store.rows.upgrade import migrate
+
+log = structlog.get_logger()
 
 READERS = 4
 BUSY_MILLISECONDS = 5000
@@ -90,6 +93,31 @@ class Database:
         self.commits += 1
         return result
 
+    async def rewrite(self) -> bool:
+        """Write the file anew, so that nothing of removed rows is left in it; False: it is busy.
+
+        Whoever writes waits meanwhile, in other processes no longer than they wait for a lock.
+        """
+        return await self._apart("VACUUM") and await self.empty_log()
+
+    async def empty_log(self) -> bool:
+        """Put the write-ahead log into the file and cut it to nothing; False: others read it."""
+        return await self._apart("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _apart(self, statement: str) -> bool:
+        """Run what can be in no transaction, on the writer's connection."""
+
+        def run() -> bool:
+            with contextlib.closing(self._writer.raw_connection()) as connection:
+                try:
+                    row = connection.cursor().execute(statement).fetchone()
+                except sqlite3.OperationalError as error:
+                    log.warning("database_not_rewritten", step=statement, reason=str(error))
+                    return False
+            return row is None or not row[0]  # of a checkpoint: whether it was held up
+
+        return await asyncio.get_running_loop().run_in_executor(self._writing, run)
+
     async def close(self) -> None:
         """Finish what is running and close the file."""
         await asyncio.to_thread(self._close)
@@ -127,6 +155,8 @@ def _connect(path: Path, *, reads_only: bool, pool_size: int) -> Engine:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is removed is overwritten, whatever SQLite was built for.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
 
     @event.listens_for(engine, "begin")

@@ -12,6 +12,7 @@ from toplu.errors import AlreadyExists, ResourceExhausted
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import check_living
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import files
 
@@ -117,6 +118,7 @@ def insert_file(
     connection: Connection, file: StoredFile, project_bytes_max: int, actor: str | None = None
 ) -> None:
     """Add the file, made by the actor if one is given; see `Files.create`."""
+    check_living(connection, file.project, file.created)
     size_bytes = file.size_bytes if file.source is FileSource.UPLOADED else 0
     check_room(connection, file.project, file.id, size_bytes, project_bytes_max)
     connection.execute(insert(files).values(**asdict(file), deleted=False))

@@ -10,6 +10,7 @@ from toplu.deed import Action
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import check_living, deletions
 from toplu.store.rows.schema import keys
 
 
@@ -44,6 +45,7 @@ class KeyRows:
 
     async def add(self, key: IssuedKey) -> None:
         def write(connection: Connection) -> None:
+            check_living(connection, key.project, key.created)
             connection.execute(insert(keys).values(asdict(key)))
             note(connection, Action.KEY_CREATE, key.project, f"keys/{key.id}", key.created)
 
@@ -78,9 +80,9 @@ class KeyRows:
         return None if row is None else KeyHolder(**row._asdict())
 
     async def any_exist(self) -> bool:
-        """Return whether a key was ever issued; a revoked one counts."""
-        query = select(keys.c.id).limit(1)
-        return await self._database.read(lambda c: c.execute(query).first() is not None)
+        """Return whether a key was ever issued; a revoked one counts, and one that was deleted."""
+        query = select(or_(select(keys.c.id).exists(), select(deletions.c.project).exists()))
+        return await self._database.read(lambda c: bool(c.scalar(query)))
 
 
 def _key_of(row: Row[tuple[Any, ...]]) -> IssuedKey:

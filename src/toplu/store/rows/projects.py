@@ -9,6 +9,7 @@ from toplu.deed import Action
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import FileSource
 from toplu.store.rows.job_room import is_unfinished
 from toplu.store.rows.schema import files, jobs, keys, ledger, projects
@@ -35,6 +36,7 @@ class ProjectRows:
 
     async def set_tier(self, project: ProjectId, tier: str, at: datetime) -> None:
         def replace(connection: Connection) -> None:
+            check_living(connection, project, at)
             connection.execute(delete(projects).where(projects.c.id == project))
             connection.execute(insert(projects).values(id=project, tier=tier, updated=at))
             name = f"projects/{project}"

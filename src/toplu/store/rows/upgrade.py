@@ -98,6 +98,46 @@ def _keep_copy(database: Path, schema: str) -> Path:
     return copy
 
 
+def remove_copies_with(database: Path, project: str) -> list[int]:
+    """Remove the copies of a database that have anything of the project; return their sizes.
+
+    Blocking. Of two who do so at once, each copy is removed by one.
+    """
+    sizes = []
+    for copy in database.parent.glob(f"{database.name}.[0-9]*"):
+        with contextlib.suppress(FileNotFoundError):
+            size_bytes = copy.stat().st_size
+            if _has_any(copy, project):
+                copy.unlink()
+                sizes.append(size_bytes)
+    return sizes
+
+
+def _has_any(copy: Path, project: str) -> bool:
+    read_only = f"{copy.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(read_only, uri=True)) as connection:
+            return any(_has_rows(connection, table, project) for table in _tables(connection))
+    except sqlite3.OperationalError as error:
+        raise FileNotFoundError(copy) from error
+    except sqlite3.DatabaseError:
+        return True  # it is damaged: nobody can say what it has
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return [table for (table,) in found]
+
+
+def _has_rows(connection: sqlite3.Connection, table: str, project: str) -> bool:
+    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    owner = "project" if "project" in columns else "id" if table == "projects" else None
+    if owner is None:
+        return False
+    query = f"SELECT 1 FROM {table} WHERE {owner} = ? LIMIT 1"  # noqa: S608  # names of ours
+    return connection.execute(query, (project,)).fetchone() is not None
+
+
 def _remove_older_copies(copy: Path) -> None:
     """Leave the copy and the one made last before it."""
     others = [path for path in copy.parent.glob(f"{copy.stem}.[0-9]*") if path != copy]

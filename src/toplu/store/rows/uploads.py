@@ -13,6 +13,7 @@ from toplu.errors import NotFound, ResourceExhausted
 from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.store.rows.database import Database
+from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import StoredFile, insert_file, read_file
 from toplu.store.rows.idempotency import note_creation
 from toplu.store.rows.schema import uploads
@@ -119,6 +120,7 @@ def _find(connection: Connection, id_hash: str) -> UploadSession | None:
 
 
 def _create(connection: Connection, session: UploadSession, open_max: int) -> None:
+    check_living(connection, session.project, session.created)
     open_count = connection.scalar(
         select(func.count()).select_from(uploads).where(_is_open(session.project, session.created))
     )
