@@ -7,9 +7,6 @@ Without names it runs those of the size: `selection` is what takes ten minutes i
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import batch_throughput
 import command_start
@@ -30,23 +27,13 @@ import server_limit
 import server_limit_http
 import structured_decoding
 import tiny_job
+import tracing_cost
 import vllm_batches
 import vllm_calls
 import worker_scaling
+from benchmark import Benchmark
 from sizes import Size
-from targets import Target, at_least, at_most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Benchmark:
-    """One way to measure, and what its figures are to be."""
-
-    name: str  # as in the issue, or a word
-    title: str
-    measure: Callable[[Size], Mapping[str, Any]]
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    is_selected: bool = True  # for the ten minutes
-
+from targets import at_least, at_most
 
 BENCHMARKS = (
     Benchmark(
@@ -198,6 +185,13 @@ BENCHMARKS = (
         title="a scrape of a thousand projects",
         measure=metrics_scrape.measure,
         targets={"median_ms": at_most(50.0), "bytes": at_most(1_000_000)},
+    ),
+    Benchmark(
+        name="tracing",
+        title="tracing on over off, processor time",
+        measure=tracing_cost.measure,
+        targets={"batches_on_over_off": at_most(1.03)},
+        is_selected=False,
     ),
     Benchmark(
         name="embeddings",

@@ -1,14 +1,13 @@
 """Spans by OpenTelemetry, sent by OTLP over HTTP; imported only where tracing is on."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -22,6 +21,7 @@ from toplu.tracing import names
 from toplu.tracing.spans import Headers, Value
 
 EXPORT_SECONDS_MAX = 5.0  # of one try to send spans
+CONTEXT_HEADERS = frozenset({b"traceparent", b"tracestate"})
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
 # The ids that the next root is to have, in place of random ones.
@@ -33,7 +33,7 @@ class OtelSpan:
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
-        self._active: list[object] = []
+        self._within = trace.set_span_in_context(span)
         self._entered = trace.use_span(span, end_on_exit=True)
 
     def note(self, name: str, value: Value) -> None:
@@ -42,10 +42,8 @@ class OtelSpan:
     def rename(self, name: str) -> None:
         self._span.update_name(name)
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        with trace.use_span(self._span, record_exception=False, set_status_on_exception=False):
-            yield
+    def active(self) -> "_Active":
+        return _Active(self._within)
 
     def end(self) -> None:
         if self._span.is_recording():
@@ -62,6 +60,21 @@ class OtelSpan:
         trace: TracebackType | None,
     ) -> None:
         self._entered.__exit__(kind, error, trace)
+
+
+class _Active:
+    """A block in which a context is the present one; there is one for each request of a batch."""
+
+    __slots__ = ("_token", "_within")
+
+    def __init__(self, within: Context) -> None:
+        self._within = within
+
+    def __enter__(self) -> None:
+        self._token = attach(self._within)
+
+    def __exit__(self, *_: object) -> None:
+        detach(self._token)
 
 
 class OtelTracer:
@@ -84,7 +97,11 @@ class OtelTracer:
         self._propagator = TraceContextTextMapPropagator()
 
     def called(self, name: str, headers: Headers) -> OtelSpan:
-        carrier = {key.decode("latin-1"): value.decode("latin-1") for key, value in headers}
+        carrier = {
+            key.decode("latin-1"): value.decode("latin-1")
+            for key, value in headers
+            if key in CONTEXT_HEADERS
+        }
         caller = self._propagator.extract(carrier, Context())
         return OtelSpan(self._tracer.start_span(name, caller, kind=SpanKind.SERVER))
 

@@ -27,6 +27,7 @@ from toplu.labels import Labels
 from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.result_log import Record
+from toplu.tracing.request_at_hand import take_up
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.labels import labels_of
 from toplu.wire.gemini.message import FreeForm, Response
@@ -71,9 +72,7 @@ class RequestRunner:
         """
         log = self._log
         for place, line in enumerate(duplicates):
-            structlog.contextvars.bind_contextvars(
-                job=job.id, project=job.project, index=line.index
-            )
+            take_up(job.id, job.project, line.index)
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
             read = await self._read(job, line)
             outcome = read.fault or await self._answer(job, read, lane, begun)

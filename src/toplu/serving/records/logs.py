@@ -8,6 +8,7 @@ import structlog
 
 from toplu.serving.records.log_stream import LogStream
 from toplu.settings.server import Settings
+from toplu.tracing.request_at_hand import add_to_event
 
 
 def configure_logs(
@@ -25,7 +26,8 @@ def configure_logs(
     )
     stream = LogStream(sys.stderr.fileno() if descriptor is None else descriptor)
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,  # job, index and project, and the trace
+        structlog.contextvars.merge_contextvars,  # of a call: its project and trace
+        add_to_event,
         *([] if process is None else [_naming(process)]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
