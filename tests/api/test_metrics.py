@@ -35,21 +35,25 @@ def wait_for(http: httpx.Client, name: str, more_than: float, **labels: str) -> 
     return eventually(look)
 
 
-def test_it_is_open_as_long_as_any_key_is(server: LocalServer, tmp_path: Path) -> None:
+def test_it_is_open_as_long_as_any_key_is_and_then_to_operators(
+    server: LocalServer, tmp_path: Path
+) -> None:
     with http_of(server, None) as nobody:
         reply = nobody.get("/metrics")
         assert reply.status_code == 200
         assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
-        async def make_key() -> str:
+        async def make_key(*, is_operator: bool) -> str:
             async with open_keys(Settings(data_dir=tmp_path / "data")) as keys:
-                return await keys.create(ProjectId("team-a"), "x")
+                return await keys.create(ProjectId("team-a"), "x", is_operator=is_operator)
 
-        key = server.call(make_key())
+        key = server.call(make_key(is_operator=False))
         refused = eventually(lambda: (it := nobody.get("/metrics")).status_code == 403 and it)
         assert "metrics_port" in refused.json()["error"]["message"]
         with http_of(server, key) as somebody:
             assert somebody.get("/metrics").status_code == 403
+        with http_of(server, server.call(make_key(is_operator=True))) as operator:
+            assert operator.get("/metrics").status_code == 200
 
 
 def test_a_page_of_others_does_not_see_it(server: LocalServer) -> None:

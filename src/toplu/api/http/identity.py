@@ -58,6 +58,14 @@ class KeyIdentity:
             self._takes_any_key = False
         return self._takes_any_key
 
+    async def opens_all_projects(self, request: Request) -> bool:
+        """Return whether the caller has an operator's key, or any one opens everything."""
+        if await self.accepts_any_key():
+            return True
+        key = _key_of(request)
+        holder = await self._keys.holder_of(key) if key else None
+        return holder is not None and holder.is_operator
+
     async def project_of(self, request: Request) -> ProjectId:
         key = _key_of(request)
         if not key:

@@ -13,7 +13,8 @@ from toplu.monitoring.exporter import Exporter
 
 PATH = "/metrics"
 NOT_HERE = (
-    "Figures of all projects are not for everybody who has a key. Set metrics_port, and ask there."
+    "Figures of all projects are for operators: give an operator's key, or set metrics_port and "
+    "ask there."
 )
 
 
@@ -28,8 +29,8 @@ class Metrics:
         return [Route(PATH, self.show, methods=["GET"])]
 
     def front_routes(self, identity: KeyIdentity) -> list[Route]:
-        """Return the route of the front door: open as long as any key is."""
-        return [Route(PATH, _while_any_key_works(self.show, identity), methods=["GET"])]
+        """Return the route of the front door."""
+        return [Route(PATH, _for_operators(self.show, identity), methods=["GET"])]
 
     async def show(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's signature
         """Answer with all figures."""
@@ -39,9 +40,9 @@ class Metrics:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _while_any_key_works(show: Endpoint, identity: KeyIdentity) -> Endpoint:
+def _for_operators(show: Endpoint, identity: KeyIdentity) -> Endpoint:
     async def answer(request: Request) -> Response:
-        if not await identity.accepts_any_key():
+        if not await identity.opens_all_projects(request):
             raise PermissionDenied(NOT_HERE)
         return await show(request)
 
