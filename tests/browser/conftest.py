@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from support.model_tables import echo_model
 from support.page_tour import WIDE, OpenPage
@@ -52,7 +52,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
             stack.callback(own.close)
             page = own.new_page()
             page.set_default_timeout(60_000)
-            page.on("console", lambda message: said.append(f"{message.text} {message.location}"))
+            page.on("console", lambda message: said.extend(_complaint_in(message)))
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("dialog", lambda dialog: dialog.accept())
             page.goto(path)
@@ -60,3 +60,12 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
 
         yield open_one
     assert said == []
+
+
+def _complaint_in(message: ConsoleMessage) -> list[str]:
+    """Return what a browser has to say of a page that was found, if it is a complaint."""
+    url = message.location["url"]
+    is_of_visit = message.page is not None and url == message.page.url
+    if message.type not in ("error", "warning") or (is_of_visit and "404" in message.text):
+        return []
+    return [f"{message.text} ({url})"]
