@@ -15,7 +15,9 @@ PAGES = {
     "new": "/ui/new",
     "files": "/ui/files",
     "models": "/ui/models",
+    "webhooks": "/ui/webhooks",
     "usage": "/ui/usage",
+    "audit": "/ui/audit",
 }
 WIDE, NARROW = {"width": 1100, "height": 800}, {"width": 320, "height": 800}
 HOSTILE = "<script>window.pwned = 1</script>"

@@ -124,6 +124,38 @@ def test_a_model_is_tried_with_a_prompt(page: PageClient) -> None:
     assert page.send("/ui/models", model="nobody", prompt="x").status_code == 404
 
 
+def test_webhooks_are_made_tried_and_deleted(open_test_server: OpenServer) -> None:
+    with page_of(open_test_server(models=(ECHO,))) as page:
+        refused = page.send("/ui/webhooks", uri="http://127.0.0.1/x", name="mine", api="gemini")
+        assert refused.status_code == 400
+        made = page.send("/ui/webhooks", uri="https://hooks.example/x", name="<i>", api="openai")
+        assert "whsec_" in made.text
+        assert "&lt;i&gt;" in made.text
+        shown = page.get("/ui/webhooks").text
+        assert "whsec_" not in shown
+        assert "batch.completed" in shown
+        found = re.search(r"/ui/webhooks/(\w+)/ping", shown)
+        assert found is not None
+        assert page.send(f"/ui/webhooks/{found[1]}/ping").status_code == 303
+        listed = page.get("/ui/webhooks").text
+        delivery = re.search(r"/ui/webhooks/deliveries/(\w+)/resend", listed)
+        assert delivery is not None
+        assert page.send(f"/ui/webhooks/deliveries/{delivery[1]}/resend").status_code == 303
+        page.send(f"/ui/webhooks/{found[1]}/delete")
+        assert "Nobody is told" in page.text("/ui/webhooks")
+
+
+def test_deeds_on_the_page_are_in_the_audit_log(server: LocalServer) -> None:
+    key = new_key(server, "alpha")
+    with page_of(server, key) as page:
+        uploaded = page.upload("in.jsonl", LINES, model="gemini-2.5-flash")
+        created(page, uploaded)
+        shown = page.text("/ui/audit")
+    assert re.search(r"key/\w+ batch.create", shown) is not None, shown
+    with page_of(server, new_key(server, "beta")) as page:
+        assert "batch.create" not in page.text("/ui/audit")
+
+
 def test_use_is_shown_by_day(http: httpx.Client, page: PageClient) -> None:
     finish(http, create_inline(http, [{"request": asking("some words")}])["name"])
     shown = page.text("/ui/usage")

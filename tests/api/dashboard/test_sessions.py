@@ -9,7 +9,16 @@ from support.api.local_server import LocalServer, OpenServer, http_of
 from support.api.pages import SIGN_IN, new_key, page_of
 from support.fake_clock import FakeClock
 
-PAGES = ("/", "/ui/batches", "/ui/new", "/ui/files", "/ui/models", "/ui/usage")
+PAGES = (
+    "/",
+    "/ui/batches",
+    "/ui/new",
+    "/ui/files",
+    "/ui/models",
+    "/ui/usage",
+    "/ui/webhooks",
+    "/ui/audit",
+)
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

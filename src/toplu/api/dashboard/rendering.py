@@ -36,7 +36,9 @@ PAGES = (
     ("/ui/new", "New"),
     ("/ui/files", "Files"),
     ("/ui/models", "Models"),
+    ("/ui/webhooks", "Webhooks"),
     ("/ui/usage", "Usage"),
+    ("/ui/audit", "Audit"),
 )
 
 

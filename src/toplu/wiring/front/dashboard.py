@@ -10,6 +10,7 @@ from toplu.api.dashboard.batch_deeds import BatchDeeds
 from toplu.api.dashboard.batch_views import BatchViews
 from toplu.api.dashboard.gate import PageGate
 from toplu.api.dashboard.new_batches import NewBatches
+from toplu.api.dashboard.pages.audit import AuditPage
 from toplu.api.dashboard.pages.batches import BatchPages
 from toplu.api.dashboard.pages.files import FilePages
 from toplu.api.dashboard.pages.live import LivePages
@@ -18,6 +19,7 @@ from toplu.api.dashboard.pages.new_batch import NewBatchPages
 from toplu.api.dashboard.pages.overview import Overview
 from toplu.api.dashboard.pages.sign_in import SignInPages
 from toplu.api.dashboard.pages.usage import UsagePages
+from toplu.api.dashboard.pages.webhooks import WebhookPages
 from toplu.api.dashboard.visitor import Sessions
 from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini.batch_extensions import BatchExtensionsApi
@@ -91,6 +93,8 @@ def build_page(parts: SharedParts, of_door: PageParts) -> ASGIApp:
         *FilePages(library=parts.library).routes(gate),
         *models.routes(gate),
         *usage.routes(gate),
+        *WebhookPages(webhooks=parts.webhooks).routes(gate),
+        *AuditPage(audit=parts.audit).routes(gate),
     ]
     return build_dashboard(routes, body_silence_seconds_max=settings.body_silence_seconds_max)
 
