@@ -20,6 +20,7 @@ from support.store.rows import some_shards
 from toplu.clock import SystemClock
 from toplu.job import InputForm, Job, JobId, ProjectId
 from toplu.metrics.measured import HTTP_REQUESTS, HTTP_SECONDS, note_tokens
+from toplu.monitoring.exporter import REST
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows.database import Database
@@ -33,7 +34,7 @@ MODELS = tuple(
     for number in range(4)
 )
 CODES = ("200", "400", "404", "429", "503")
-PAUSE_SECONDS = 1.0  # after which a reading is made again
+PAUSE_SECONDS = 0.5
 
 
 def measure(size: Size) -> dict[str, Any]:
@@ -50,7 +51,8 @@ async def _measure(projects: int, scrapes: int) -> dict[str, Any]:
             _count_all(server, names)
             taken, worked, text = [], [], b""
             for _ in range(scrapes):
-                await asyncio.sleep(PAUSE_SECONDS)
+                # So long that none is answered with what was read for the one before.
+                await asyncio.sleep(PAUSE_SECONDS + 2 * REST * max(taken[-1:], default=0) / 1000)
                 begun, cpu = time.perf_counter(), time.process_time()
                 text = await _scrape(server)
                 worked.append((time.process_time() - cpu) * 1000)
