@@ -33,7 +33,7 @@ def audit(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who created, ended, deleted and read batches, files and caches, and changed keys."""
+    """Show who created, ended, deleted and read things, and changed keys."""
     from toplu.projects.audit_log import actions_of
 
     async def read(books: "Books") -> "tuple[list[AuditEntry], str | None]":
