@@ -36,6 +36,7 @@ def assemble(folder: Path) -> None:
     for source, page in sources.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         (folder / page).write_text(linked(text, source, sources), encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "images", folder / "images")
     (folder / "decisions.md").write_text(decisions(), encoding="utf-8")
     for name, write in REFERENCE.items():
         (folder / "reference" / f"{name}.md").write_text(write(), encoding="utf-8")

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from support.model_tables import echo_model
 from support.page_tour import WIDE, OpenPage
 from support.server import Server, started_server
+from support.waiting import PATIENCE_SECONDS
 
+PATIENCE = PATIENCE_SECONDS * 1000
+expect.set_options(timeout=PATIENCE)
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -51,7 +54,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
             own = browser.new_context(**settings)
             stack.callback(own.close)
             page = own.new_page()
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(PATIENCE)
             page.on("console", lambda message: said.extend(_complaint_in(message)))
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("dialog", lambda dialog: dialog.accept())

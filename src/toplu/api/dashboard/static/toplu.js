@@ -18,8 +18,9 @@ function drawSpeed(box) {
   function draw() {
     if (plot) plot.destroy();
     // uPlot's axes are black unless they are told a colour, in each theme.
-    const style = getComputedStyle(document.body);
-    const axis = { stroke: style.color, grid: { stroke: style.getPropertyValue("--line") } };
+    const style = getComputedStyle(box);
+    const text = getComputedStyle(document.body).color;
+    const axis = { stroke: text, grid: { stroke: style.borderTopColor } };
     plot = new uPlot(
       {
         width: box.clientWidth,
@@ -30,7 +31,7 @@ function drawSpeed(box) {
           x: { range: (_, __, last) => [last - KEPT_SECONDS, last] },
           y: { range: (_, __, most) => [0, Math.max(10, most * 1.1)] },
         },
-        series: [{}, { stroke: style.getPropertyValue("--accent"), width: 2 }],
+        series: [{}, { stroke: style.color, width: 2 }],
         axes: [axis, axis],
       },
       columns(),
