@@ -8,6 +8,10 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
 
+# Debian's packages; a list of them that is old, or not there, is fetched first.
+packages := apt-get install -y --no-install-recommends
+install = { $(packages) $(1) || { apt-get update && $(packages) $(1); } || { echo "please install: $(1)"; exit 1; }; }
+
 setup: .venv/ready ## prepare .venv with the toplu command in it
 
 # uv is pinned by the same hashed lock that it then installs from.
@@ -64,8 +68,7 @@ clients := tests/clients
 
 # A browser, and what it checks pages with.
 .browser/ready: tests/browser/package.json tests/browser/package-lock.json .venv/ready
-	command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium || \
-	  { echo "please install: chromium"; exit 1; }
+	@command -v chromium >/dev/null || $(call install,chromium)
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	mkdir -p .browser && touch $@
 
@@ -79,13 +82,11 @@ demo: model ## start a server and run a real batch through the official SDK
 .PHONY: tools
 tools: # what the specification's curl lines use
 	@missing=""; for tool in curl jq file; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -n "$$missing" ]; then echo "installing$$missing"; \
-	  apt-get install -y --no-install-recommends $$missing || { echo "please install:$$missing"; exit 1; }; fi
+	if [ -n "$$missing" ]; then echo "installing$$missing"; $(call install,$$missing); fi
 
 .PHONY: prometheus
 prometheus: # what alert rules are checked by: Debian has it
-	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus || \
-	  { echo "please install: prometheus"; exit 1; }
+	@command -v promtool >/dev/null || $(call install,prometheus)
 
 .PHONY: dev console
 dev: setup ## a server on the echo engine that starts again when a source file changes
