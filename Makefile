@@ -180,6 +180,7 @@ dist: setup ## the wheel, the source distribution and the list of all that they 
 	  --constraints requirements.lock pyproject.toml -o dist/requirements.txt
 	$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --of JSON -o dist/toplu.cdx.json dist/requirements.txt
+	$(BIN)/python packaging/add_vendored.py dist/toplu.cdx.json
 
 .docs/ready: docs/site/docs.lock .venv/ready
 	rm -rf .docs && $(PYTHON) -m venv .docs/env

@@ -114,5 +114,16 @@ def test_the_list_of_what_it_needs_is_whole() -> None:
         assert listed[name]["version"]
         assert listed[name]["externalReferences"][0]["hashes"]
     locked = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    for component in listed.values():
-        assert f"{component['name']}=={component['version']}" in locked
+    vendored = {
+        name: it for name, it in listed.items() if it.get("purl", "").startswith("pkg:npm/")
+    }
+    for name, component in listed.items():
+        if name not in vendored:
+            assert f"{name}=={component['version']}" in locked
+    files = [file["name"] for component in vendored.values() for file in component["components"]]
+    brought = [
+        ROOT / "src" / "toplu" / it
+        for it in ("api/gemini/swagger_ui", "api/dashboard/static/vendored")
+    ]
+    scripts = [it for folder in brought for it in folder.iterdir() if it.suffix in {".js", ".css"}]
+    assert sorted(files) == sorted(str(it.relative_to(ROOT / "src")) for it in scripts)
