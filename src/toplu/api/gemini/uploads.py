@@ -8,14 +8,14 @@ looks like: with `final` it is for good, without the header the client tries aga
 import re
 from collections.abc import AsyncIterator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gemini.file_resources import file_resource
 from toplu.api.http.addresses import base_url
 from toplu.api.http.error_responses import body_of, headers_of
-from toplu.api.http.gate import Call, Gate
+from toplu.api.http.gate import Call, Gate, stream_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.identity import act_in
 from toplu.api.http.multipart import METADATA_BYTES_MAX, MultipartUpload, check_not_encoded
@@ -119,7 +119,7 @@ class UploadsApi:
                 return Response(media_type=NO_TYPE, headers={STATUS: "cancelled"})
             if "upload" in commands:
                 offset = _declared_bytes(request.headers.get("x-goog-upload-offset"))
-                await self._uploads.append(upload_id, offset, _bytes_of(request))
+                await self._uploads.append(upload_id, offset, stream_body(request))
             if "finalize" in commands:
                 return await self._final(request, await self._uploads.finalize(upload_id))
             return await self._progress(request, upload_id)
@@ -149,7 +149,7 @@ class UploadsApi:
 
     async def _upload_multipart(self, call: Call) -> Response:
         content_type = call.request.headers.get("content-type", "")
-        upload = MultipartUpload(content_type, _bytes_of(call.request))
+        upload = MultipartUpload(content_type, stream_body(call.request))
         told = await upload.metadata()
         body = proto_json.read(CreateFileRequest, told)
         return await self._receive(
@@ -167,7 +167,7 @@ class UploadsApi:
             call,
             FileMetadata(display_name=name),
             mime_type=headers.get("x-goog-upload-header-content-type", headers.get("content-type")),
-            chunks=_bytes_of(call.request),
+            chunks=stream_body(call.request),
             told=(name or "").encode(),
         )
 
@@ -226,12 +226,3 @@ def _declared_bytes(header: str | None) -> int | None:
     if SIZE.fullmatch(header.strip()) is None:
         raise InvalidArgument(f'"{header}" is not a number of bytes.')
     return int(header)
-
-
-async def _bytes_of(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        raise Cancelled("The client closed the connection.") from error

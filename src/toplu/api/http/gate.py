@@ -1,7 +1,7 @@
 """The gate of every call: whose it is, what may stand in its query, how long its body may be."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -147,11 +147,18 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     if declared.isdecimal() and int(declared) > bytes_max:
         raise too_long
     body = bytearray()
+    async for piece in stream_body(request):
+        body += piece
+        if len(body) > bytes_max:
+            raise too_long
+    return bytes(body)
+
+
+async def stream_body(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; Cancelled: the client goes away before its end."""
     try:
         async for piece in request.stream():
-            body += piece
-            if len(body) > bytes_max:
-                raise too_long
+            if piece:
+                yield piece
     except ClientDisconnect as error:
         raise Cancelled("The client closed the connection.") from error
-    return bytes(body)

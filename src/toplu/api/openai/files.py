@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.http.gate import Call
+from toplu.api.http.gate import Call, stream_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.multipart import FormUpload, Part
 from toplu.api.http.responses import json_response
@@ -15,7 +14,7 @@ from toplu.api.http.streaming.ranges import ranged_response
 from toplu.api.openai.gate import PREFIX, OpenaiGate
 from toplu.api.openai.output_files import OutputFiles
 from toplu.api.openai.paging import page_of
-from toplu.errors import Cancelled, InvalidArgument, NotFound, PermissionDenied
+from toplu.errors import InvalidArgument, NotFound, PermissionDenied
 from toplu.files.library import FileSource, Library, StoredFile
 from toplu.files.metadata import FileTerms
 from toplu.files.uploads import Uploads
@@ -60,7 +59,7 @@ class OpenaiFiles:
         content_type = call.request.headers.get("content-type", "")
         if not content_type.startswith("multipart/form-data"):
             raise InvalidParameter("file", "A file is uploaded as multipart/form-data.")
-        form = FormUpload(content_type, _bytes_of(call.request))
+        form = FormUpload(content_type, stream_body(call.request))
         file = await form.find_file()
         if file is None:
             raise InvalidParameter("file", "Missing required parameter: 'file'.")
@@ -192,12 +191,3 @@ def _life_in(fields: dict[str, str]) -> timedelta | None:
             "expires_after.seconds", f"'expires_after.seconds' must be {least} to {most}."
         )
     return timedelta(seconds=int(seconds))
-
-
-async def _bytes_of(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        raise Cancelled("The client closed the connection.") from error

@@ -1,9 +1,7 @@
 """A new batch: a file, a prompt for a table's rows, what the batch would be, and then the batch."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
@@ -13,8 +11,9 @@ from toplu.api.dashboard.new_batches import Chosen, NewBatches
 from toplu.api.dashboard.rendering import HEADERS, fill, render
 from toplu.api.dashboard.visitor import TOKEN
 from toplu.api.gemini.model_names import ModelNames
+from toplu.api.http.gate import stream_body
 from toplu.api.http.multipart import FormUpload
-from toplu.errors import Cancelled, InvalidArgument, TopluError
+from toplu.errors import InvalidArgument, TopluError
 from toplu.files.metadata import PLAIN_TERMS, FileTerms
 from toplu.files.uploads import Uploads
 from toplu.wire.gemini.file import FileMetadata
@@ -55,7 +54,7 @@ class NewBatchPages:
         content_type = request.headers.get("content-type", "")
         if not content_type.startswith("multipart/form-data"):
             raise InvalidArgument("The form has no file.")
-        form = FormUpload(content_type, _bytes_of(request))
+        form = FormUpload(content_type, stream_body(request))
         file = await form.find_file()
         if file is None or not file.filename:
             raise InvalidArgument("Choose a file first.")
@@ -112,12 +111,3 @@ class NewBatchPages:
 def _path_of(file_id: str, fields: dict[str, str]) -> str:
     kept = {name: fields[name] for name in ("model", "name") if fields.get(name)}
     return f"{PATH}/{file_id}?{urlencode(kept)}"
-
-
-async def _bytes_of(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        raise Cancelled("The client closed the connection.") from error
