@@ -108,7 +108,7 @@ def test_an_unknown_query_parameter_is_refused(http: httpx.Client, method: str, 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
+        ("GET", "/nowhere"),
         ("GET", "/v1beta"),
         ("GET", "/v1beta/"),
         ("GET", "/v1beta/batches/"),

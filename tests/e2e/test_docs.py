@@ -80,7 +80,7 @@ def of(language: str) -> list[Block]:
 
 def test_every_language_of_a_block_is_one_that_is_tested_and_few_are_not_run() -> None:
     found = list(blocks())
-    assert {it.language for it in found} <= {"sh", "python", "toml"}
+    assert {it.language for it in found if not it.not_run} <= {"sh", "python", "toml"}
     left_out = [it for it in found if it.not_run]
     assert len(left_out) <= NOT_RUN_MAX, [str(it) for it in left_out]
 

@@ -6,8 +6,10 @@ is for: one that is new is no way to forget something.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import (
     Column,
@@ -32,7 +34,7 @@ from toplu.store.rows.deletions import add_places, count_removed, deletion_place
 from toplu.store.rows.files import StoredFile, file_of
 from toplu.store.rows.ledger_sums import SUM_PREFIX, merge_entries, remove_entries
 from toplu.store.rows.schema import caches, files, jobs, ledger, ledger_labels, metadata, uploads
-from toplu.store.rows.upgrade import remove_copies_with
+from toplu.store.rows.upgrade import copies_with
 from toplu.store.rows.uploads import UploadState
 
 JOBS_ROUND, ROUND = 100, 1000
@@ -174,11 +176,10 @@ class RemovalRows:
 
     async def remove_copies(self, project: ProjectId) -> None:
         """Remove the copies from before upgrades that have anything of the project."""
-        sizes = await asyncio.to_thread(remove_copies_with, self._database.path, project)
-        if sizes:
-            await self._database.write(
-                lambda c: count_removed(c, project, "database copies", len(sizes), sum(sizes))
-            )
+        copies = await asyncio.to_thread(copies_with, self._database.path, project)
+        if copies:
+            # Within a transaction: who finds them gone, and reports, waits for their count.
+            await self._database.write(lambda c: _remove_copies(c, project, copies))
 
     async def left(self, project: ProjectId) -> dict[str, int]:
         """Return how many rows of which tables are still the project's, and ought not to be."""
@@ -260,3 +261,14 @@ def _remove_others(connection: Connection, project: ProjectId) -> bool:
             count_removed(connection, project, table.name.replace("_", " "), gone)
             any_gone = True
     return any_gone
+
+
+def _remove_copies(connection: Connection, project: ProjectId, copies: Sequence[Path]) -> None:
+    sizes = []
+    for copy in copies:
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            size_bytes = copy.stat().st_size
+            copy.unlink()
+            sizes.append(size_bytes)
+    if sizes:
+        count_removed(connection, project, "database copies", len(sizes), sum(sizes))

@@ -98,19 +98,14 @@ def _keep_copy(database: Path, schema: str) -> Path:
     return copy
 
 
-def remove_copies_with(database: Path, project: str) -> list[int]:
-    """Remove the copies of a database that have anything of the project; return their sizes.
-
-    Blocking. Of two who do so at once, each copy is removed by one.
-    """
-    sizes = []
+def copies_with(database: Path, project: str) -> list[Path]:
+    """Return the copies of a database that have anything of the project; blocking."""
+    copies = []
     for copy in database.parent.glob(f"{database.name}.[0-9]*"):
         with contextlib.suppress(FileNotFoundError):
-            size_bytes = copy.stat().st_size
             if _has_any(copy, project):
-                copy.unlink()
-                sizes.append(size_bytes)
-    return sizes
+                copies.append(copy)
+    return copies
 
 
 def _has_any(copy: Path, project: str) -> bool:
