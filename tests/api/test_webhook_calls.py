@@ -11,33 +11,14 @@ from standardwebhooks import Webhook as Verifier
 
 from support.api.batch_calls import asking, batch_of
 from support.api.local_server import LocalServer, OpenServer
+from support.api.webhook_calls import BODY, CREATE, HERE, HOOKS, URI, create, error_of
 from support.waiting import eventually
 from support.webhooks.receiver import Receiver
-from toplu.settings.webhooks import WebhookSettings
-
-HOOKS = "/v1beta/webhooks"
-URI = "https://receiver.invalid/hook"
-BODY = {"name": "mine", "uri": URI, "subscribed_events": ["batch.succeeded"]}
-CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
-HERE = WebhookSettings(plain_http=True, allowed_networks=("127.0.0.0/8",))
 
 
 @pytest.fixture
 def server(open_test_server: OpenServer) -> LocalServer:
     return open_test_server(webhooks=HERE)
-
-
-def error_of(reply: httpx.Response, status: int) -> str:
-    error: dict[str, Any] = reply.json()["error"]
-    assert (reply.status_code, error["code"]) == (status, status), error
-    return str(error["message"])
-
-
-def create(http: httpx.Client, **values: Any) -> dict[str, Any]:
-    reply = http.post(HOOKS, json=BODY | values)
-    assert reply.status_code == 200, reply.text
-    created: dict[str, Any] = reply.json()
-    return created
 
 
 def deliveries(http: httpx.Client, webhook: str = "-") -> list[dict[str, Any]]:

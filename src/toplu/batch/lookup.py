@@ -6,7 +6,8 @@ from toplu.errors import NotFound
 from toplu.job import Job, JobId, ProjectId, Wire
 from toplu.projects.audit_log import AuditLog
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.rows.jobs import JobRows, PageMark
+from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.pages import PageMark, cut_page
 
 MISSING = "Requested entity was not found."
 
@@ -38,8 +39,7 @@ class Lookup:
     ) -> tuple[list[Job], str | None]:
         """Return up to `size` jobs, newest first, and the token of the next page if any."""
         after = None if token is None else PageMark.of_token(token)
-        jobs, has_more = await self._page(project, size, after, Wire.GEMINI)
-        return jobs, _mark(jobs[-1]).token if has_more else None
+        return await self._page(project, size, after, Wire.GEMINI)
 
     async def page_behind(
         self, project: ProjectId, last: Job | None, *, size: int, wire: Wire | None
@@ -48,18 +48,16 @@ class Lookup:
 
         They are those of an API, or of any.
         """
-        after = None if last is None else _mark(last)
-        jobs, has_more = await self._page(project, size, after, wire)
+        after = None if last is None else PageMark.of(last)
+        jobs, next_token = await self._page(project, size, after, wire)
         found = await self._jobs.batches(project, [job.id for job in jobs])
         # One may have been deleted between the two reads.
-        return [found[job.id] for job in jobs if job.id in found], has_more
+        return [found[job.id] for job in jobs if job.id in found], next_token is not None
 
     async def _page(
         self, project: ProjectId, size: int, after: PageMark | None, wire: Wire | None
-    ) -> tuple[list[Job], bool]:
-        # One job more than asked for is read, so that a token never leads to an empty page.
-        jobs = await self._jobs.page(project, size + 1, after, wire=wire)
-        return jobs[:size], len(jobs) > size
+    ) -> tuple[list[Job], str | None]:
+        return cut_page(await self._jobs.page(project, size + 1, after, wire=wire), size)
 
     async def note_reading(self, job: Job) -> None:
         """Have the audit log say that the results are read of the batch."""
@@ -74,7 +72,3 @@ class Lookup:
             raise NotFound(MISSING) from None  # deleted since the job was found
         output = b"".join(chunks)
         return output.splitlines()
-
-
-def _mark(job: Job) -> PageMark:
-    return PageMark(job.created, job.id)

@@ -8,7 +8,7 @@ from toplu.clock import Clock
 from toplu.errors import InvalidArgument, PermissionDenied
 from toplu.job import ProjectId
 from toplu.store.rows.caches import CacheRows, StoredCache
-from toplu.store.rows.pages import PageMark
+from toplu.store.rows.pages import PageMark, cut_page
 from toplu.wire.gemini.cached_content import CachedContent
 
 __all__ = ["CacheLibrary", "StoredCache"]
@@ -42,10 +42,7 @@ class CacheLibrary:
         """Return up to `size` caches, newest first, and the token of the next page if any."""
         after = None if token is None else PageMark.of_token(token)
         found = await self._caches.page(project, size + 1, self._clock.now(), after)
-        page = found[:size]
-        if len(found) <= size:
-            return page, None
-        return page, PageMark(page[-1].created, page[-1].id).token
+        return cut_page(found, size)
 
     async def change_expiry(
         self, project: ProjectId, name: str, body: CachedContent

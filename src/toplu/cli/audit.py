@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toplu.cli.projects import ConfigOption, DataDirOption, with_books
+from toplu.cli.options import ConfigOption, DataDirOption
+from toplu.cli.projects import with_books
 from toplu.cli.tables import JsonOption, print_table
 from toplu.clock import timestamp
 from toplu.job import ProjectId

@@ -8,7 +8,8 @@ import msgspec
 import typer
 import uvloop
 
-from toplu.cli.processes import Config, DataDir
+from toplu.cli.options import ConfigOption
+from toplu.cli.processes import DataDir
 from toplu.cli.tables import JsonOption
 from toplu.settings.load import load
 
@@ -19,7 +20,7 @@ def backup(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet.")],
     *,
     data_dir: DataDir = None,
-    config: Config = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy all that a server keeps, while it runs; the copy is one moment of it.
@@ -46,7 +47,7 @@ def restore(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="A backup.")],
     *,
     data_dir: DataDir = None,
-    config: Config = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup back, into a data folder that is empty or not there."""

@@ -9,6 +9,7 @@ import msgspec
 import typer
 import uvloop
 
+from toplu.cli.options import ConfigOption
 from toplu.cli.tables import JsonOption
 from toplu.errors import ConfigurationError
 
@@ -22,7 +23,7 @@ FAULTY = 1
 def doctor(
     *,
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds everything.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look for what is in the way of a server here, and say what mends it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from toplu.cli.options import ConfigOption, DataDirOption
 from toplu.cli.tables import JsonOption, print_records
 from toplu.clock import timestamp
 from toplu.job import ProjectId
@@ -29,9 +30,6 @@ COLUMNS = {
     "operator": "operator",
     "revoked": "revoked",
 }
-
-DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
-ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 
 @app.command()

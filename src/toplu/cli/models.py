@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from toplu.cli.options import ConfigOption
 from toplu.cli.tables import JsonOption, print_records
 from toplu.errors import ConfigurationError
 
@@ -28,8 +29,6 @@ COLUMNS = {
     "file": "file",
 }
 FINDINGS = {"model": "model", "server": "server", "what": "what", "found": "found"}
-
-ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from toplu.cli.deletion_report import show_report, show_report_as_json
+from toplu.cli.options import ConfigOption, DataDirOption
 from toplu.cli.tables import JsonOption, print_records
 from toplu.job import ProjectId
 
@@ -34,9 +35,6 @@ COLUMNS = {
     "enqueued_tokens": "enqueued tokens",
     "storage_bytes": "storage bytes",
 }
-
-DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
-ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 
 @app.command("list")

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from toplu.cli.options import ConfigOption, DataDirOption
 from toplu.cli.tables import JsonOption, print_records
 from toplu.clock import SystemClock, timestamp
 from toplu.errors import ConfigurationError
@@ -17,8 +18,6 @@ app = typer.Typer(
     help="Add, list and remove documents to search in.", no_args_is_help=True, rich_markup_mode=None
 )
 
-DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
-ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 
 COLUMNS = {"name": "name", "documents": "documents", "added": "added", "path": "from"}
 

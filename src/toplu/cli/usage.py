@@ -4,12 +4,12 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
 from toplu import money
+from toplu.cli.options import ConfigOption, DataDirOption
 from toplu.cli.projects import with_books
 from toplu.cli.tables import JsonOption, print_table
 from toplu.job import ProjectId
@@ -35,8 +35,8 @@ def show_usage(
     last_day: Annotated[
         datetime | None, typer.Option("--to", formats=DAYS, help="The last day, in UTC.")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show tokens and cost by project, model and day, and by labels where requests have any.

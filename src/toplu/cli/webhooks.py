@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from toplu.cli.options import ConfigOption, DataDirOption
 from toplu.cli.tables import JsonOption, print_records
 from toplu.cli.webhook_records import (
     DELIVERY_COLUMNS,
@@ -30,8 +31,6 @@ app = typer.Typer(
 )
 
 LISTED_MAX = 1000
-DataDirOption = Annotated[Path | None, typer.Option(help="The server's data folder.")]
-ConfigOption = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 ProjectOption = Annotated[str, typer.Option(help="The project that the webhook belongs to.")]
 WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, as listed.")]
 

@@ -13,7 +13,7 @@ from toplu.job import ProjectId
 from toplu.projects.audit_log import AuditLog
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.files import FileRows, FileSource, StoredFile
-from toplu.store.rows.pages import PageMark
+from toplu.store.rows.pages import PageMark, cut_page
 from toplu.store.rows.uploads import UploadSessions
 
 __all__ = ["FileSource", "Library", "StoredFile"]
@@ -53,10 +53,7 @@ class Library:
         """Return up to `size` files, newest first, and the token of the next page if any."""
         after = None if token is None else PageMark.of_token(token)
         found = await self._files.page(project, size + 1, self._clock.now(), after)
-        page = found[:size]
-        if len(found) <= size:
-            return page, None
-        return page, PageMark(page[-1].created, page[-1].id).token
+        return cut_page(found, size)
 
     async def delete(self, project: ProjectId, name: str) -> None:
         """Make the file invisible and remove its bytes."""

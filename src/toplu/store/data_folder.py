@@ -28,6 +28,7 @@ from typing import TextIO
 
 from toplu.errors import ConfigurationError
 from toplu.store.file_locks import try_lock
+from toplu.store.key_files import write_first
 from toplu.store.worker_lives import WorkerLives
 
 LOCK = "server.lock"
@@ -86,13 +87,8 @@ class DataFolder:
     def secret(self, name: str) -> bytes:
         """Return random bytes of that name, made the first time; every process gets the same."""
         path = self.root / name
-        with contextlib.suppress(FileExistsError):
-            made = path.with_name(f"{name}.{os.getpid()}")
-            made.write_bytes(secrets.token_bytes(SECRET_BYTES))
-            try:
-                os.link(made, path)  # whole at once, or there already
-            finally:
-                made.unlink()
+        if not path.exists():
+            write_first(path, secrets.token_bytes(SECRET_BYTES))
         return path.read_bytes()
 
     @contextlib.contextmanager

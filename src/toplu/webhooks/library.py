@@ -17,7 +17,7 @@ from toplu.store.rows.deliveries import (
     NewDelivery,
 )
 from toplu.store.rows.events import NAMES, PING, body_of_test
-from toplu.store.rows.pages import PageMark
+from toplu.store.rows.pages import PageMark, cut_page
 from toplu.store.rows.webhook_secrets import NewSecret, SealedSecret, SecretRows
 from toplu.store.rows.webhooks import Webhook, WebhookRows, WebhookState
 from toplu.webhooks.addresses import AddressGuard
@@ -110,9 +110,7 @@ class Webhooks:
         """Return up to `size` webhooks, newest first, and the token of the next page if any."""
         after = None if token is None else PageMark.of_token(token)
         found = await self._rows.page(project, size + 1, after, wire=wire)
-        page = found[:size]
-        has_more = len(found) > size
-        return page, PageMark(page[-1].created, page[-1].id).token if has_more else None
+        return cut_page(found, size)
 
     async def secrets_of(self, webhook: Webhook) -> list[SealedSecret]:
         """Return the secrets that are valid, the newest first, for their ends and dates."""
@@ -177,9 +175,7 @@ class Webhooks:
         after = None if token is None else PageMark.of_token(token)
         webhook_id = None if webhook is None else webhook.id
         found = await self._deliveries.page(project, size + 1, after, webhook=webhook_id)
-        page = found[:size]
-        has_more = len(found) > size
-        return page, PageMark(page[-1].created, page[-1].id).token if has_more else None
+        return cut_page(found, size)
 
     async def delivery(self, project: ProjectId, delivery_id: str) -> Delivery:
         """Return the delivery, or raise NotFound."""

@@ -6,19 +6,15 @@ Every process of a data folder reads the same file, again whenever it has change
 in the transaction that writes, so that nothing is written with a key that is just being replaced.
 """
 
-import os
 import stat
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from toplu.clock import random_id
 from toplu.errors import ConfigurationError, FailedPrecondition
-from toplu.store.blobs.folders import sync_folder
+from toplu.store import key_files
 
 OTHERS = stat.S_IRWXO
-OWNER_ALONE = 0o600
-ID_LENGTH = 8
 
 
 class Sealed(FailedPrecondition):
@@ -35,7 +31,7 @@ class Vault:
     def seal(self, secret: bytes) -> bytes:
         """Return the secret as it may be kept; the first call of all makes the key."""
         if not self._path.exists():
-            self._write_first([_new_key()])
+            key_files.write_first(self._path, _content_of([_new_key()]))
         return self._keys().encrypt(secret)
 
     def open(self, sealed: bytes) -> bytes:
@@ -51,7 +47,7 @@ class Vault:
     def begin_rekey(self) -> None:
         """Have a new key seal from now on; the ones before it still open."""
         old = self._lines() if self._path.exists() else []
-        self._replace([_new_key(), *old])
+        key_files.replace(self._path, _content_of([_new_key(), *old]))
 
     def reseal(self, sealed: bytes) -> bytes:
         """Return the same, sealed with the newest key."""
@@ -59,7 +55,7 @@ class Vault:
 
     def end_rekey(self) -> None:
         """Forget every key but the newest one."""
-        self._replace(self._lines()[:1])
+        key_files.replace(self._path, _content_of(self._lines()[:1]))
 
     def _keys(self) -> MultiFernet:
         status = self._path.stat()
@@ -84,30 +80,9 @@ class Vault:
         except ValueError as error:
             raise ConfigurationError(f"{self._path}: has a line that is no key") from error
 
-    def _write_first(self, lines: list[str]) -> None:
-        """Write the file, unless another process has just done so."""
-        written = self._write(lines)
-        try:
-            os.link(written, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            written.unlink()
-        sync_folder(self._path.parent)
 
-    def _replace(self, lines: list[str]) -> None:
-        self._write(lines).replace(self._path)
-        sync_folder(self._path.parent)
-
-    def _write(self, lines: list[str]) -> Path:
-        """Return a durable file of these lines beside the one that they are for."""
-        path = self._path.with_name(f".{self._path.name}.{random_id(ID_LENGTH)}")
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        return path
+def _content_of(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
 def _new_key() -> str:

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from toplu.api.dashboard.gate import Visit
+from toplu.api.dashboard.gate import VERSION, Visit
 from toplu.api.gemini.batch_extensions import CREATED_BY, BatchExtensionsApi
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.http.gate import Call
 from toplu.api.openai.batch.retried import RetriedLines
 from toplu.api.openai.batches import OpenaiBatches
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.batch.lookup import Lookup
 from toplu.job import Job, JobId, ProjectId, Wire
-
-VERSION = "v1beta"  # in which names and receipts are written
 
 
 class BatchDeeds:
@@ -59,25 +55,17 @@ class BatchDeeds:
         """Send the results so far as a file of JSON lines."""
         job = await self._lookup.find(visit.project, JobId(visit.path("batch")))
         api = self._openai if job.wire is Wire.OPENAI else self._gemini
-        return _as_file(await api.results(_call_of(visit)), f"{_name_of(job)}.jsonl")
+        return _as_file(await api.results(visit.as_call()), f"{_name_of(job)}.jsonl")
 
     async def receipt(self, visit: Visit) -> Response:
         """Send the receipt as a JSON file."""
         job = await self._lookup.find(visit.project, JobId(visit.path("batch")))
         api = self._openai if job.wire is Wire.OPENAI else self._gemini
-        return _as_file(await api.receipt(_call_of(visit)), f"{_name_of(job)}-receipt.json")
+        return _as_file(await api.receipt(visit.as_call()), f"{_name_of(job)}-receipt.json")
 
     def _engine_of(self, job: Job) -> str:
         method = CREATED_BY[job.method]
         return self._names.require(job.model, version=VERSION, method=method).name
-
-
-def _call_of(visit: Visit) -> Call:
-    """Return the visit as a call of an API."""
-    scope = visit.request.scope
-    parameters = {**scope["path_params"], "version": VERSION}
-    request = Request({**scope, "path_params": parameters}, visit.request.receive)
-    return Call(request=request, project=visit.project)
 
 
 def _name_of(job: Job) -> str:

@@ -11,6 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from toplu.api.dashboard.rendering import HEADERS, render
 from toplu.api.dashboard.visitor import TOKEN, Sessions, Visitor
+from toplu.api.doors.forwarded_call import ReplayedBody
+from toplu.api.http.gate import Call
 from toplu.disk_faults import is_disk_fault
 from toplu.errors import Cancelled, InvalidArgument, TopluError
 from toplu.job import ProjectId
@@ -22,6 +24,7 @@ FORM_BYTES_MAX = MIB
 FIELDS_MAX = 64
 SEE_OTHER = 303
 SIGN_IN = "/ui/sign-in"
+VERSION = "v1beta"  # of the API, in which names and receipts are written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,18 @@ class Visit:
     def asked(self, name: str) -> str:
         """Return a parameter of the query, empty if it is not there."""
         return self.request.query_params.get(name, "")
+
+    def as_call(self, body: bytes = b"", query: bytes = b"") -> Call:
+        """Return the visit as a call of an API, for a handler of it."""
+        scope = self.request.scope
+        changes = {
+            "path_params": {**scope["path_params"], "version": VERSION},
+            "query_string": query,
+            # Those of a form say nothing true of another body.
+            "headers": [] if body else scope["headers"],
+        }
+        request = Request({**scope, **changes}, ReplayedBody(body, self.request.receive).receive)
+        return Call(request=request, project=self.project)
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

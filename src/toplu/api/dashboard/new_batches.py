@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.types import Message as AsgiMessage
 
-from toplu.api.dashboard.gate import Visit
+from toplu.api.dashboard.gate import VERSION, Visit
 from toplu.api.doors.asked import ask
 from toplu.api.doors.forwarded_call import Doors
 from toplu.api.gemini.model_names import ModelNames
-from toplu.api.http.gate import Call
 from toplu.api.openai.batch.resource import job_id_of
 from toplu.api.openai.batches import OpenaiBatches
 from toplu.api.openai.endpoints import BY_URL
@@ -30,7 +27,7 @@ from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.files.library import Library, StoredFile
 from toplu.files.uploads import Uploads
 from toplu.job import JobId, ProjectId
-from toplu.settings.server import Kind
+from toplu.settings.server import Kind, ModelSettings
 from toplu.tables.files import open_table
 from toplu.tables.table import Table
 from toplu.tables.template import Template
@@ -43,7 +40,6 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 FIRST_LINE_BYTES = 64 * 1024
 LINES_AT_ONCE = 512
 METHODS = {Kind.GENERATION: "batchGenerateContent", Kind.EMBEDDING: "asyncBatchEmbedContent"}
-VERSION = "v1beta"
 WINDOW = "24h"
 
 
@@ -126,39 +122,31 @@ class NewBatches:
     async def validate(self, visit: Visit, chosen: Chosen) -> dict[str, Any]:
         """Return what the batch would be, as its API says it."""
         if chosen.endpoint:
-            call = _json_call(visit, self._openai_body(chosen), query=b"validate_only=true")
+            call = visit.as_call(self._openai_body(chosen), query=b"validate_only=true")
             return dict(msgspec.json.decode((await self._openai.create(call)).body))
-        model, method = self._model_of(chosen)
-        order = message.write({"batch": self._batch_of(chosen)})
-        doors = await self._doors.of(model, order)
-        path = f"/{VERSION}/models/{chosen.model}:{method}"
+        model = self._model_of(chosen)
+        order = message.write({"batch": _batch_of(chosen, model.kind)})
+        doors = await self._doors.of(model.name, order)
+        path = f"/{VERSION}/models/{chosen.model}:{METHODS[model.kind]}"
         found = await ask(doors, visit.project, path, order, visit.request.receive)
         return dict(msgspec.json.decode(found))
 
     async def create(self, visit: Visit, chosen: Chosen) -> JobId:
         """Return the new batch."""
         if chosen.endpoint:
-            made = await self._openai.create(_json_call(visit, self._openai_body(chosen)))
+            made = await self._openai.create(visit.as_call(self._openai_body(chosen)))
             return job_id_of(msgspec.json.decode(made.body)["id"])
-        model, _ = self._model_of(chosen)
+        model = self._model_of(chosen)
         job = await self._creation.create(
-            project=visit.project, model=chosen.model, engine=model, batch=self._batch_of(chosen)
+            project=visit.project,
+            model=chosen.model,
+            engine=model.name,
+            batch=_batch_of(chosen, model.kind),
         )
         return job.id
 
-    def _model_of(self, chosen: Chosen) -> tuple[str, str]:
-        """Return the engine, and the method that batches of it are made by."""
-        model = self._names.require(chosen.model, version=VERSION, method=None)
-        return model.name, METHODS[model.kind]
-
-    def _batch_of(self, chosen: Chosen) -> GenerateContentBatch | EmbedContentBatch:
-        model = self._names.require(chosen.model, version=VERSION, method=None)
-        file, name = f"files/{chosen.file.id}", chosen.name or None
-        if model.kind is Kind.EMBEDDING:
-            return EmbedContentBatch(
-                display_name=name, input_config=InputEmbedContentConfig(file_name=file)
-            )
-        return GenerateContentBatch(display_name=name, input_config=InputConfig(file_name=file))
+    def _model_of(self, chosen: Chosen) -> ModelSettings:
+        return self._names.require(chosen.model, version=VERSION, method=None)
 
     def _openai_body(self, chosen: Chosen) -> bytes:
         return message.write(
@@ -195,6 +183,15 @@ class NewBatches:
                 raise InvalidArgument(told) from error
 
 
+def _batch_of(chosen: Chosen, kind: Kind) -> GenerateContentBatch | EmbedContentBatch:
+    file, name = f"files/{chosen.file.id}", chosen.name or None
+    if kind is Kind.EMBEDDING:
+        return EmbedContentBatch(
+            display_name=name, input_config=InputEmbedContentConfig(file_name=file)
+        )
+    return GenerateContentBatch(display_name=name, input_config=InputConfig(file_name=file))
+
+
 def _lines_of(table: Table, prompt: str) -> Iterator[bytes]:
     template = Template(prompt, [column.name for column in table.columns])
     for number, row in enumerate(table.rows(), start=1):
@@ -208,16 +205,3 @@ async def _next_of(lines: Iterator[bytes]) -> bytes:
         return b"".join(line for line, _ in zip(lines, range(LINES_AT_ONCE), strict=False))
 
     return await asyncio.to_thread(take)
-
-
-def _json_call(visit: Visit, body: bytes, query: bytes = b"") -> Call:
-    """Return a call of an API with that body, in the name of the visitor."""
-    unread = [body]
-
-    async def receive() -> AsgiMessage:
-        if unread:
-            return {"type": "http.request", "body": unread.pop(), "more_body": False}
-        return await visit.request.receive()
-
-    scope = {**visit.request.scope, "query_string": query, "headers": []}
-    return Call(request=Request(scope, receive), project=visit.project)

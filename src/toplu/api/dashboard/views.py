@@ -57,11 +57,7 @@ class BatchView:
 
     @property
     def may_retry(self) -> bool:
-        return self.job.is_final and self.done - self.job.counts.succeeded + self.pending > 0
-
-    @property
-    def pending(self) -> int:
-        return self.job.counts.pending
+        return self.job.is_final and self.job.counts.succeeded < self.job.counts.total
 
     @property
     def why(self) -> str:

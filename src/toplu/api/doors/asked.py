@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 
-from toplu.api.doors.forwarded_call import DoorBroke, DoorClosed
+from toplu.api.doors.forwarded_call import (
+    NO_WORKER,
+    WORKER_ENDED,
+    DoorBroke,
+    DoorClosed,
+    ReplayedBody,
+    own_headers,
+)
 from toplu.api.http.error_responses import ErrorBody
-from toplu.api.http.identity import PROJECT_HEADER, actor_header
 from toplu.errors import Internal, NoWorker, TopluError
 from toplu.job import ProjectId
 from toplu.wire.gemini import proto_json
@@ -25,39 +31,32 @@ async def ask(
     in between.
     """
     for door in doors:
-        collected = _Collected(body, disconnected)
+        answer = _Answer()
+        question = ReplayedBody(body, disconnected)
         try:
-            await door(_scope_of(path, project), collected.receive, collected.send)
+            await door(_scope_of(path, project), question.receive, answer.send)
         except DoorClosed:
             continue
         except DoorBroke:
-            raise Internal("The worker that answered has ended. Please try again.") from None
-        if collected.status != OK:
-            raise _error_in(bytes(collected.written))
-        return bytes(collected.written)
-    raise NoWorker("No worker with this model is up at the moment. Please try again later.")
+            raise Internal(WORKER_ENDED) from None
+        if answer.status != OK:
+            raise _error_in(bytes(answer.body))
+        return bytes(answer.body)
+    raise NoWorker(NO_WORKER)
 
 
-class _Collected:
-    """The two ends of the call: a body that is there already, and an answer that is kept."""
+class _Answer:
+    """The answer, kept as it comes."""
 
-    def __init__(self, body: bytes, disconnected: Receive) -> None:
-        self._body: bytes | None = body
-        self._disconnected = disconnected
+    def __init__(self) -> None:
         self.status = 0
-        self.written = bytearray()
-
-    async def receive(self) -> Message:
-        if self._body is None:
-            return await self._disconnected()
-        body, self._body = self._body, None
-        return {"type": "http.request", "body": body, "more_body": False}
+        self.body = bytearray()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:
-            self.written += message.get("body", b"")
+            self.body += message.get("body", b"")
 
 
 def _error_in(body: bytes) -> TopluError:
@@ -76,11 +75,7 @@ def _scope_of(path: str, project: ProjectId) -> Scope:
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": [
-            (b"content-type", b"application/json"),
-            (PROJECT_HEADER.encode(), project.encode()),
-            actor_header(),
-        ],
+        "headers": [(b"content-type", b"application/json"), *own_headers(project)],
         "client": None,
         "server": None,
     }

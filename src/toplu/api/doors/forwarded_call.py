@@ -29,6 +29,8 @@ PASSED_HEADERS = frozenset(
 CONTEXT_HEADERS = frozenset({b"traceparent", b"tracestate"})
 # Who may call has been found out; a key is nothing for others to see.
 KEY_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
+NO_WORKER = "No worker with this model is up at the moment. Please try again later."
+WORKER_ENDED = "The worker that answered has ended. Please try again."
 
 
 class DoorClosed(Exception):
@@ -92,7 +94,7 @@ class ForwardedCall(Response):
         passed = _passed_scope(scope, self._project)
         for door in self._doors:
             try:
-                await door(passed, _Replayed(self._body, receive).receive, send)
+                await door(passed, ReplayedBody(self._body, receive).receive, send)
             except DoorClosed:
                 continue
             except DoorBroke:
@@ -100,17 +102,17 @@ class ForwardedCall(Response):
             except Cancelled:
                 pass  # nobody is there to read an end
             return
-        raise NoWorker("No worker with this model is up at the moment. Please try again later.")
+        raise NoWorker(NO_WORKER)
 
     async def _break_off(self, send: Send) -> None:
         """End a stream with an error; the connection of any other answer is broken off."""
         log.warning("answer_broken_off", reason="the worker has ended")
         if self._end_of is not None:
-            end = self._end_of(Internal("The worker that answered has ended. Please try again."))
+            end = self._end_of(Internal(WORKER_ENDED))
             await send({"type": "http.response.body", "body": end, "more_body": False})
 
 
-class _Replayed:
+class ReplayedBody:
     """The body that was read, and behind it what the connection has to say."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
@@ -125,11 +127,17 @@ class _Replayed:
         return {"type": "http.request", "body": self._body, "more_body": False}
 
 
-def _passed_scope(scope: Scope, project: ProjectId) -> Scope:
+def own_headers(project: ProjectId) -> list[tuple[bytes, bytes]]:
+    """Return what the front door says of each call: whose it is, who acts, and on which trace."""
     context = [(name.encode(), value.encode()) for name, value in SPANS.headers().items()]
-    passed = PASSED_HEADERS if context else PASSED_HEADERS | CONTEXT_HEADERS
-    headers = [(name, value) for name, value in scope["headers"] if name in passed] + context
-    headers += [(PROJECT_HEADER.encode(), project.encode()), actor_header()]
+    return [*context, (PROJECT_HEADER.encode(), project.encode()), actor_header()]
+
+
+def _passed_scope(scope: Scope, project: ProjectId) -> Scope:
+    own = own_headers(project)
+    is_traced = any(name in CONTEXT_HEADERS for name, _ in own)
+    passed = PASSED_HEADERS if is_traced else PASSED_HEADERS | CONTEXT_HEADERS
+    headers = [(name, value) for name, value in scope["headers"] if name in passed] + own
     query = Request(scope).query_params.multi_items()
     kept = [(name, value) for name, value in query if name not in KEY_PARAMETERS]
     names = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "client")

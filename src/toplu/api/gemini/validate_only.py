@@ -2,26 +2,20 @@
 
 from starlette.requests import Request
 
+from toplu.api.http.gate import is_asked
 from toplu.batch.jobs.input import AnyBatch
 from toplu.errors import InvalidArgument
 from toplu.wire.gemini.batch import BatchGenerateContentRequest
 from toplu.wire.gemini.embedding import AsyncBatchEmbedContentRequest
 
 VALIDATE_QUERY = frozenset({"validateOnly", "validate_only"})
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 AnyBody = BatchGenerateContentRequest | AsyncBatchEmbedContentRequest
 
 
 def validates_only(request: Request) -> bool:
     """Return whether the batch is not to be made; InvalidArgument: the parameter is no boolean."""
-    given = [value for name in VALIDATE_QUERY for value in request.query_params.getlist(name)]
-    for value in given:
-        if value not in BOOLEANS:
-            raise InvalidArgument(
-                f'The query parameter validateOnly is "{value}"; known here: true, false.'
-            )
-    return any(BOOLEANS[value] for value in given)
+    return is_asked(request, VALIDATE_QUERY, _refusal)
 
 
 def batch_of(body: AnyBody) -> AnyBatch:
@@ -29,3 +23,9 @@ def batch_of(body: AnyBody) -> AnyBatch:
     if body.batch is None:
         raise InvalidArgument(f"* {type(body).__name__}.batch: batch is not specified\n")
     return body.batch
+
+
+def _refusal(value: str) -> InvalidArgument:
+    return InvalidArgument(
+        f'The query parameter validateOnly is "{value}"; known here: true, false.'
+    )

@@ -1,7 +1,7 @@
 """The gate of every call: whose it is, what may stand in its query, how long its body may be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from toplu.api.http.identity import Identity
-from toplu.errors import Cancelled, FieldViolation, InvalidArgument
+from toplu.errors import Cancelled, FieldViolation, InvalidArgument, TopluError
 from toplu.job import ProjectId
 from toplu.wire.gemini import proto_json
 from toplu.wire.gemini.message import Message
@@ -38,6 +38,8 @@ UNSERVED_QUERY = {
 }
 EVERYTHING = ("", "*")  # `fields` that take nothing away
 JSON_ONLY = frozenset({"json"})
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 READ_IN_THREAD_FROM_BYTES = 64 * 1024
 
@@ -162,3 +164,14 @@ async def stream_body(request: Request) -> AsyncIterator[bytes]:
                 yield piece
     except ClientDisconnect as error:
         raise Cancelled("The client closed the connection.") from error
+
+
+def is_asked(
+    request: Request, names: Iterable[str], refusal_of: Callable[[str], TopluError]
+) -> bool:
+    """Return whether one of the parameters says yes; of a value that is no boolean the refusal."""
+    given = [value for name in names for value in request.query_params.getlist(name)]
+    for value in given:
+        if value not in BOOLEANS:
+            raise refusal_of(value)
+    return any(BOOLEANS[value] for value in given)

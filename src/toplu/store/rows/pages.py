@@ -3,9 +3,10 @@
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table, and_, or_
 
@@ -29,6 +30,11 @@ class PageMark:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
+    def of(cls, entry: "Listed") -> "PageMark":
+        """Return the mark of an entry."""
+        return cls(entry.created, entry.id)
+
+    @classmethod
     def of_token(cls, token: str) -> "PageMark":
         """Return the mark that a token stands for, or raise InvalidArgument."""
         try:
@@ -39,6 +45,28 @@ class PageMark:
         if match is None:
             raise InvalidArgument("The page token is not one that this server gave.")
         return cls(created=EPOCH + int(match[1]) * MICROSECOND, id=match[2])
+
+
+class Listed(Protocol):
+    """An entry of a list."""
+
+    @property
+    def created(self) -> datetime: ...
+
+    @property
+    def id(self) -> str: ...
+
+
+L = TypeVar("L", bound=Listed)
+
+
+def cut_page(found: Sequence[L], size: int) -> tuple[list[L], str | None]:
+    """Return the page of what was found, and the token of the next page if any.
+
+    One entry more than the page has was asked for, so that a token never leads to an empty page.
+    """
+    page = [*found[:size]]
+    return page, PageMark.of(page[-1]).token if len(found) > size else None
 
 
 def newest_first(

@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toplu.api.dashboard.gate import PageGate, Visit
+from toplu.api.dashboard.gate import VERSION, PageGate, Visit
 from toplu.api.dashboard.rendering import cut, render
 from toplu.api.doors.asked import ask
 from toplu.api.doors.forwarded_call import Doors
@@ -19,7 +19,6 @@ from toplu.wire.gemini import message
 from toplu.workers.roster import Roster
 
 PATH = "/ui/models"
-VERSION = "v1beta"
 PROMPT_LENGTH_MAX = 20_000
 ANSWER_LENGTH_MAX = 20_000
 OUTPUT_TOKENS_MAX = 512

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from toplu.api.doors.asked import ask
 from toplu.api.doors.forwarded_call import Doors
-from toplu.api.http.gate import Call
+from toplu.api.http.gate import Call, is_asked
 from toplu.api.openai.batch.details import BatchDetails, decode_details
 from toplu.api.openai.batch.input import InputTranslator, form_in
 from toplu.api.openai.translation.errors import Failure, failure_of_request
@@ -36,7 +36,6 @@ from toplu.wire.openai.batch_validation import (
 from toplu.wire.openai.message import InvalidParameter
 
 QUERY = "validate_only"
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 PATH = "/v1beta/dryRuns"  # at a worker's door
 
 _decoder = msgspec.json.Decoder(core.BatchValidation)
@@ -44,13 +43,7 @@ _decoder = msgspec.json.Decoder(core.BatchValidation)
 
 def validates_only(request: Request) -> bool:
     """Return whether the batch is not to be made; InvalidParameter: the parameter is no boolean."""
-    given = request.query_params.getlist(QUERY)
-    for value in given:
-        if value not in BOOLEANS:
-            raise InvalidParameter(
-                QUERY, f"Invalid value for '{QUERY}': '{value}'; it must be true or false."
-            )
-    return any(BOOLEANS[value] for value in given)
+    return is_asked(request, (QUERY,), _refusal)
 
 
 class OpenaiDryRun:
@@ -79,6 +72,12 @@ class OpenaiDryRun:
             return _decoder.decode(
                 await ask(doors, call.project, PATH, order, call.request.receive)
             )
+
+
+def _refusal(value: str) -> InvalidParameter:
+    return InvalidParameter(
+        QUERY, f"Invalid value for '{QUERY}': '{value}'; it must be true or false."
+    )
 
 
 def _refused(details: BatchDetails) -> BatchValidation:
