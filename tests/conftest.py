@@ -1,10 +1,13 @@
 """Settings of every test process."""
 
 import logging
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import structlog
+
+from toplu import deed
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
@@ -24,3 +27,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with what takes longest where xdist shares the files out: with the real models."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("model") is None)
+
+
+@pytest.fixture(autouse=True)
+def _actor_of_no_other_test() -> Iterator[None]:
+    """Forget in whose name a test acted: fixtures share the context of the whole process."""
+    yield
+    deed.act_as(deed.SERVER)
