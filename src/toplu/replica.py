@@ -45,6 +45,10 @@ class Replica:
     lanes: int
     window: int  # requests that keep a lane busy
     work_per_second: float | None = None  # see `Capacity`
+    # Of the last quarter of an hour.
+    prompt_tokens: int = 0
+    cached_tokens: int = 0  # those that were not computed again
+    call_p95_seconds: float | None = None  # of interactive calls; None: there was none
 
     @property
     def capacity(self) -> Capacity:

@@ -11,7 +11,16 @@ from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.workers import AtWork, Report, Worker, WorkerRows
 
 ONE = JobId("one")
-REPLICA = Replica(engine="echo", state=EngineState.READY, lanes=4, window=2, work_per_second=2.5)
+REPLICA = Replica(
+    engine="echo",
+    state=EngineState.READY,
+    lanes=4,
+    window=2,
+    work_per_second=2.5,
+    prompt_tokens=100,
+    cached_tokens=60,
+    call_p95_seconds=0.25,
+)
 
 
 def at_work(worker: str, lanes: int, job: JobId = ONE) -> AtWork:
@@ -21,7 +30,10 @@ def at_work(worker: str, lanes: int, job: JobId = ONE) -> AtWork:
 def a_report(worker: str = "server-1", lanes: int = 3) -> Report:
     return Report(
         worker=Worker(id=worker, door="/run/door", started=NOON, seen=NOON),
-        replicas=[REPLICA, replace(REPLICA, engine="other", work_per_second=None)],
+        replicas=[
+            REPLICA,
+            replace(REPLICA, engine="other", work_per_second=None, call_p95_seconds=None),
+        ],
         at_work=[at_work(worker, lanes)],
         faults={ONE: "No space left on device"},
     )

@@ -1,5 +1,7 @@
 """Counters and times of what happens in a process, in its own memory."""
 
+from collections import defaultdict
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,6 +11,7 @@ from prometheus_client import (
 )
 
 from toplu.metrics.bounded_names import BoundedNames
+from toplu.metrics.recent import RecentActivity
 
 # The moment of a first count is nothing to anybody.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -18,6 +21,9 @@ ProcessCollector(registry=REGISTRY)  # memory, processor time, open files
 
 PROJECTS_MAX = 1000  # with a series of their own
 PROJECTS = BoundedNames(PROJECTS_MAX)
+
+# By the name of the model.
+RECENT: defaultdict[str, RecentActivity] = defaultdict(RecentActivity)
 
 # Kinds of requests: of batches, and interactive calls.
 BATCH, CALL = "batch", "call"
@@ -107,3 +113,13 @@ def note_tokens(model: str, project: str, *, prompt: int, cached: int, output: i
     TOKENS.labels(model, "cached").inc(cached)
     TOKENS.labels(model, "output").inc(output)
     PROJECT_TOKENS.labels(PROJECTS.of(project)).inc(prompt + output)
+    RECENT[model].note_tokens(prompt=prompt, cached=cached)
+
+
+def note_call(model: str, outcome: str, *, seconds: float, first_chunk: float | None) -> None:
+    """Count an interactive call that ended; `first_chunk`: the seconds to it, if it streamed."""
+    REQUESTS.labels(model, CALL, outcome).inc()
+    CALL_SECONDS.labels(model).observe(seconds)
+    RECENT[model].note_call(seconds)
+    if first_chunk is not None:
+        FIRST_CHUNK_SECONDS.labels(model).observe(first_chunk)

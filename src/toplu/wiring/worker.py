@@ -1,6 +1,7 @@
 """Builds the side of a server that works: engines, the pipeline, and the door to the engines."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import msgspec
 
@@ -17,6 +18,7 @@ from toplu.batch.schedule.throughput import Throughputs
 from toplu.caches.keeper import CacheKeeper
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
+from toplu.metrics.measured import RECENT
 from toplu.models.catalogue import Catalogue
 from toplu.monitoring.engines import EngineFigures
 from toplu.monitoring.exporter import Exporter
@@ -200,6 +202,7 @@ class Worker:
                 lanes=model.caches,
                 window=self._windows[model.name],
                 work_per_second=self._speeds.of(model.name).work_per_second,
+                **asdict(RECENT[model.name].read()),
             )
             for model in self._models
         ]

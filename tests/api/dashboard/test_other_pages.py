@@ -12,6 +12,7 @@ from support.api.local_server import ECHO, EMBEDDER, LocalServer, OpenServer, ht
 from support.api.openai_batches import chat_line
 from support.api.pages import PageClient, new_key, page_of, words_of
 from support.waiting import eventually
+from toplu.metrics.measured import RECENT
 
 LINES = b"\n".join(
     json.dumps({"key": f"k{n}", "request": asking(f"word {n}")}).encode() for n in range(5)
@@ -124,6 +125,12 @@ def test_a_model_is_tried_with_a_prompt(page: PageClient) -> None:
     assert page.send("/ui/models", model="nobody", prompt="x").status_code == 404
 
 
+def secret_in(text: str) -> str:
+    found = re.search(r"whsec_[\w+/=]+", text)
+    assert found is not None
+    return found[0]
+
+
 def test_webhooks_are_made_tried_and_deleted(open_test_server: OpenServer) -> None:
     with page_of(open_test_server(models=(ECHO,))) as page:
         refused = page.send("/ui/webhooks", uri="http://127.0.0.1/x", name="mine", api="gemini")
@@ -141,6 +148,13 @@ def test_webhooks_are_made_tried_and_deleted(open_test_server: OpenServer) -> No
         delivery = re.search(r"/ui/webhooks/deliveries/(\w+)/resend", listed)
         assert delivery is not None
         assert page.send(f"/ui/webhooks/deliveries/{delivery[1]}/resend").status_code == 303
+        rotated = page.send(f"/ui/webhooks/{found[1]}/rotate")
+        assert secret_in(rotated.text) != secret_in(made.text)
+        page.send(f"/ui/webhooks/{found[1]}/disable")
+        assert "disabled" in page.text("/ui/webhooks")
+        assert page.send(f"/ui/webhooks/deliveries/{delivery[1]}/resend").status_code == 400
+        page.send(f"/ui/webhooks/{found[1]}/enable")
+        assert "disabled" not in page.text("/ui/webhooks")
         page.send(f"/ui/webhooks/{found[1]}/delete")
         assert "Nobody is told" in page.text("/ui/webhooks")
 
@@ -154,6 +168,13 @@ def test_deeds_on_the_page_are_in_the_audit_log(server: LocalServer) -> None:
     assert re.search(r"key/\w+ batch.create", shown) is not None, shown
     with page_of(server, new_key(server, "beta")) as page:
         assert "batch.create" not in page.text("/ui/audit")
+
+
+def test_the_first_page_says_what_engines_did_of_late(http: httpx.Client, page: PageClient) -> None:
+    RECENT.clear()  # of tests before this one in the same process
+    http.post("/v1beta/models/gemini-2.5-flash:generateContent", json=asking("some words"))
+    # The worker says it with its next report.
+    eventually(lambda: "0% of prompts reused, 95 of 100 calls within" in page.text("/"))
 
 
 def test_use_is_shown_by_day(http: httpx.Client, page: PageClient) -> None:

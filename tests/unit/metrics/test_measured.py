@@ -1,6 +1,7 @@
 from support.figures import figure
 from toplu.metrics.exposition import expose
-from toplu.metrics.measured import expect, note_tokens
+from toplu.metrics.measured import RECENT, SUCCEEDED, expect, note_call, note_tokens
+from toplu.metrics.recent import Recently
 
 
 def test_tokens_are_counted_by_model_and_by_project() -> None:
@@ -13,6 +14,12 @@ def test_tokens_are_counted_by_model_and_by_project() -> None:
     }
     assert counted == {"prompt": 11, "cached": 4, "output": 3}
     assert figure(text, "toplu_project_tokens_total", project="a-project") == 13
+
+
+def test_tokens_and_calls_are_known_of_late_as_well() -> None:
+    note_tokens("a-new-model", "a-project", prompt=10, cached=4, output=3)
+    note_call("a-new-model", SUCCEEDED, seconds=0.5, first_chunk=None)
+    assert RECENT["a-new-model"].read() == Recently(10, 4, 0.5)
 
 
 def test_counters_of_a_model_that_did_nothing_stand_at_0() -> None:

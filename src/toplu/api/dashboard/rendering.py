@@ -72,6 +72,7 @@ def _templates() -> jinja2.Environment:
         "clock": clock,
         "amount": amount,
         "share": share,
+        "duration": duration,
     }
     templates.globals |= {"version": static_version()}
     return templates
@@ -120,6 +121,11 @@ def clock(at: datetime | None) -> str:
 def amount(units: int) -> str:
     """Return an amount of money, without its currency."""
     return money.as_text(units)
+
+
+def duration(seconds: float) -> str:
+    """Return a time that passed, to two digits where it is short."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def share(parts: float) -> str:

@@ -29,6 +29,9 @@ replicas = Table(
     Column("lanes", BigInteger, nullable=False),
     Column("window", BigInteger, nullable=False),
     Column("work_per_second", Float),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("call_p95_seconds", Float),
 )
 
 at_work = Table(

@@ -16,6 +16,7 @@ from toplu.batch.schedule.wait_status import Queue
 from toplu.batch.token_rate import Point, TokenRate
 from toplu.job import ProjectId
 from toplu.money import WORK_OF_PROMPT_TOKEN
+from toplu.replica import Replica
 from toplu.settings.server import Settings
 from toplu.workers.roster import Roster
 
@@ -33,6 +34,8 @@ class EngineView:
     lanes: int
     busy: int
     tokens_waiting: int
+    prefix_share: float | None  # of prompt tokens, not computed again; None: there were none
+    call_p95_seconds: float | None  # of the slowest replica; None: there was no call
 
 
 class Overview:
@@ -92,9 +95,19 @@ class Overview:
                 lanes=queue.candidates.engine.lanes,
                 busy=sum(job.lanes for job in queue.candidates.jobs),
                 tokens_waiting=_tokens(sum(job.work for job in queue.candidates.jobs)),
+                prefix_share=_prefix_share(present.replicas(name)),
+                call_p95_seconds=max(
+                    (it.call_p95_seconds for it in present.replicas(name) if it.call_p95_seconds),
+                    default=None,
+                ),
             )
             for name, queue in queues.items()
         ]
+
+
+def _prefix_share(replicas: Sequence[Replica]) -> float | None:
+    prompt = sum(it.prompt_tokens for it in replicas)
+    return sum(it.cached_tokens for it in replicas) / prompt if prompt else None
 
 
 def _waiting(queues: Iterable[Queue], only: ProjectId | None) -> list[tuple[ProjectId, int]]:

@@ -5,14 +5,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from toplu.api.http.middleware.log_context import bind_trace
-from toplu.metrics.measured import (
-    CALL,
-    CALL_SECONDS,
-    FAILED,
-    FIRST_CHUNK_SECONDS,
-    REQUESTS,
-    SUCCEEDED,
-)
+from toplu.metrics.measured import FAILED, SUCCEEDED, note_call
 from toplu.tracing import names
 from toplu.tracing.spans import SPANS
 
@@ -30,13 +23,14 @@ class CallTimes:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, outcome, first_chunk = time.monotonic(), FAILED, 0.0
+        begun, outcome = time.monotonic(), FAILED
+        first_chunk: float | None = None
 
         async def note_answer(message: Message) -> None:
             nonlocal outcome, first_chunk
             if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004
                 outcome = SUCCEEDED
-            elif message.get("more_body") and not first_chunk:
+            elif message.get("more_body") and first_chunk is None:
                 first_chunk = time.monotonic() - begun
             await send(message)
 
@@ -49,10 +43,8 @@ class CallTimes:
                     operation = _operation_of(scope["path"])
                     span.rename(f"{operation} {model}")
                     span.note(names.OPERATION, operation)
-                    REQUESTS.labels(model, CALL, outcome).inc()
-                    CALL_SECONDS.labels(model).observe(time.monotonic() - begun)
-                    if first_chunk:
-                        FIRST_CHUNK_SECONDS.labels(model).observe(first_chunk)
+                    seconds = time.monotonic() - begun
+                    note_call(model, outcome, seconds=seconds, first_chunk=first_chunk)
 
 
 def _operation_of(path: str) -> str:
