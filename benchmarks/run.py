@@ -1,8 +1,6 @@
 """Runs the benchmarks and prints their figures: `make bench` and `make bench-full`.
 
-    run.py [--size tiny|selection|full] [--list] [B1 B2 …]
-
-Without names it runs those of the size: `selection` is what takes ten minutes in all.
+    run.py [--size tiny|selection|full] [--list] [B1 B2 …]     without names: those of the size
 """
 
 import argparse
@@ -16,6 +14,7 @@ import embedding_throughput
 import first_token
 import idle_connections
 import ingest
+import inline_results
 import interference
 import job_gain
 import metrics_scrape
@@ -179,6 +178,12 @@ BENCHMARKS = (
             "error_of_prompt_tokens": at_most(0.01),
             "seconds_of_all_lines": at_most(30),
         },
+    ),
+    Benchmark(
+        name="inline-results",
+        title="a gigabyte of inline results, fetched by Google's SDK",
+        measure=inline_results.measure,
+        targets={"more_memory_mib": at_most(100.0)},
     ),
     Benchmark(
         name="metrics",

@@ -1,4 +1,4 @@
-"""A server's memory does not grow with what is uploaded to it."""
+"""A server's memory does not grow with what is uploaded to it, or fetched from it."""
 
 import base64
 import hashlib
@@ -7,8 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from google.genai import types
 
-from support.jobs import create_job_from, operation_of, send_chunk, start_upload, upload
+from support.clients import sdk_client
+from support.jobs import (
+    create_job_from,
+    finished_job,
+    operation_of,
+    send_chunk,
+    start_upload,
+    upload,
+)
 from support.model_tables import echo_model
 from support.processes import memory_peak_of
 from support.server import started_server
@@ -80,3 +89,36 @@ def test_a_million_requests_are_planned_in_little_memory_while_the_first_run(
     print(f"first request after {first_seconds:.2f} s, order after {seconds:.0f} s")
     print(f"server and child: {together / MIB:.0f} MiB; children {peaks}")
     assert together < PLANNING_MEMORY_BYTES_MAX
+
+
+INLINE_REQUESTS = 16
+INLINE_TEXT = "x" * MIB
+CANDIDATES = 8  # each of them the whole text
+INLINE_RESULTS_BYTES = INLINE_REQUESTS * CANDIDATES * len(INLINE_TEXT)
+MORE_MEMORY_BYTES_MAX = 64 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_inline_results_need_little_memory_however_many_they_are(tmp_path: Path) -> None:
+    with started_server(tmp_path, config=echo_model()) as server, sdk_client(server.url) as client:
+        config = types.GenerateContentConfig(candidate_count=CANDIDATES)
+        requests = [types.InlinedRequest(contents=INLINE_TEXT, config=config)] * INLINE_REQUESTS
+        name = client.batches.create(model="gemini-2.5-flash", src=requests).name
+        assert name is not None
+        finished_job(server, name)
+        server.restart()  # what creating took does not count
+        client.batches.list()
+        before = server.memory_peak_bytes()
+        done = client.batches.get(name=name)
+        more_bytes = server.memory_peak_bytes() - before
+    print(f"{more_bytes / MIB:.0f} MiB more for {INLINE_RESULTS_BYTES / MIB:.0f} MiB of results")
+    assert done.dest is not None
+    results = done.dest.inlined_responses or []
+    texts = [
+        candidate.content.parts[0].text
+        for result in results
+        for candidate in result.response.candidates
+    ]
+    assert texts == [INLINE_TEXT] * (INLINE_REQUESTS * CANDIDATES)
+    assert more_bytes < MORE_MEMORY_BYTES_MAX

@@ -1,5 +1,7 @@
 """Hop 8: what a client may see of its jobs; a poll is a row for each, however large it is."""
 
+from collections.abc import AsyncIterator
+
 from toplu.batch import paths
 from toplu.deed import Action
 from toplu.errors import NotFound
@@ -13,7 +15,7 @@ MISSING = "Requested entity was not found."
 
 
 class Lookup:
-    """Finds jobs, and the results of those that answer inline."""
+    """Finds jobs, and the output of those that succeeded."""
 
     def __init__(self, *, jobs: JobRows, blobs: Blobs, audit: AuditLog) -> None:
         self._jobs = jobs
@@ -63,12 +65,20 @@ class Lookup:
         """Have the audit log say that the results are read of the batch."""
         await self._audit.note_reading(Action.BATCH_READ, job.project, f"batches/{job.batch}")
 
-    async def results(self, job: Job) -> list[bytes]:
-        """Return the written results of an inline job that succeeded, in input order."""
-        await self.note_reading(job)
+    async def output(self, job: Job) -> AsyncIterator[bytes]:
+        """Return the written results of a job that succeeded, in input order, piece by piece.
+
+        They are open once this returns: what is deleted meanwhile is read to its end.
+        """
+        pieces = self._blobs.stream(paths.output_lines(job.id))
         try:
-            chunks = [chunk async for chunk in self._blobs.stream(paths.output_lines(job.id))]
+            first = await anext(pieces, b"")
         except FileNotFoundError:
             raise NotFound(MISSING) from None  # deleted since the job was found
-        output = b"".join(chunks)
-        return output.splitlines()
+        return _resumed(first, pieces)
+
+
+async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

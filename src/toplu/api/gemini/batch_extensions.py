@@ -11,7 +11,7 @@ from toplu.api.gemini.receipts import receipt_of
 from toplu.api.gemini.state_style import state_style_of
 from toplu.api.http.gate import Call, Gate
 from toplu.api.http.responses import json_response
-from toplu.api.http.streaming.json_lines import JsonLines
+from toplu.api.http.streaming.pieces import json_lines
 from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
@@ -63,7 +63,7 @@ class BatchExtensionsApi:
             reading = await stack.enter_async_context(
                 self._results.partial(call.project, JobId(call.path("batch")))
             )
-            return JsonLines(
+            return json_lines(
                 reading.pieces,
                 stack.pop_all(),
                 headers={

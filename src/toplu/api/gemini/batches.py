@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from toplu.api.gemini.forwarded_calls import ForwardedCalls
+from toplu.api.gemini.inline_results import joined, split_at_results
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.operations import StateStyle, operation_of, resource_of
 from toplu.api.gemini.state_style import state_style_of
@@ -17,6 +18,7 @@ from toplu.api.http.gate import Call, Endpoint, Gate, decode, read_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.http.responses import json_response
+from toplu.api.http.streaming.pieces import json_pieces
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.update import WRITABLE, JobUpdate
@@ -193,12 +195,24 @@ class BatchesApi:
     async def _operation(
         self, call: Call, job: Job, style: StateStyle, headers: dict[str, str] | None = None
     ) -> Response:
-        results = None
         if job.state is JobState.SUCCEEDED and job.input_form is InputForm.INLINE:
-            results = await self._lookup.results(job)
+            return await self._with_results(call, job, style, headers)
         waiting = await self._wait_reasons.of(job)
-        operation = operation_of(job, style=style, results=results, waiting=waiting)
+        operation = operation_of(job, style=style, waiting=waiting)
         return await json_response(call.request, operation, headers=headers)
+
+    async def _with_results(
+        self, call: Call, job: Job, style: StateStyle, headers: dict[str, str] | None
+    ) -> Response:
+        await self._lookup.note_reading(job)
+        written = split_at_results(operation_of(job, style=style, with_results=True))
+        outputs = [await self._lookup.output(job) for _ in written[1:]]
+        return json_pieces(
+            call.request,
+            joined(written, outputs),
+            headers=headers,
+            stall_seconds_max=self._settings.stream_stall_seconds_max,
+        )
 
 
 def _verb(path: str, endpoint: Endpoint) -> Route:

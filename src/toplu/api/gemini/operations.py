@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from toplu import money
+from toplu.api.gemini.inline_results import RESULTS
 from toplu.batch.schedule.wait_status import WaitStatus
 from toplu.clock import timestamp
 from toplu.job import InputForm, Job, JobId, JobState, Method
@@ -37,22 +38,22 @@ def operation_of(
     job: Job,
     *,
     style: StateStyle,
-    results: list[bytes] | None = None,
+    with_results: bool = False,
     waiting: WaitStatus | None = None,
 ) -> Operation:
     """Return the job's Operation.
 
-    `results` are the written lines of an inline job, if wanted; `waiting` is of an unfinished one.
+    `with_results`: it has marks for those of an inline job; `waiting` is of an unfinished one.
     """
     type_url = f"{TYPE_PREFIX}{BATCH_TYPES[job.method]}"
-    output = _output_of(job, results)
+    output = _output_of(job, with_results=with_results)
     response = None
     if output is not None:
         response = msgspec.structs.replace(output, type_url=f"{type_url}Output")
     error = None
     if job.error is not None:
         error = OperationError(code=job.error.code, message=job.error.message)
-    resource = resource_of(job, style=style, results=results, waiting=waiting)
+    resource = resource_of(job, style=style, with_results=with_results, waiting=waiting)
     return Operation(
         name=resource.name,
         metadata=msgspec.structs.replace(resource, type_url=type_url),
@@ -66,7 +67,7 @@ def resource_of(
     job: Job,
     *,
     style: StateStyle,
-    results: list[bytes] | None = None,
+    with_results: bool = False,
     waiting: WaitStatus | None = None,
 ) -> BatchMetadata:
     """Return the batch itself, as it stands inside its Operation and as an update returns it."""
@@ -77,7 +78,7 @@ def resource_of(
         input_config=InputConfig(file_name=f"files/{job.input_file}")
         if job.input_file is not None
         else None,
-        output=_output_for_sdks(job, _output_of(job, results)),
+        output=_output_for_sdks(job, _output_of(job, with_results=with_results)),
         create_time=timestamp(job.created),
         update_time=timestamp(job.updated),
         end_time=timestamp(job.ended) if job.ended is not None else None,
@@ -93,18 +94,14 @@ def state_of(job: Job, style: StateStyle) -> str:
     return f"{style.upper()}_STATE_{job.state}"
 
 
-def _output_of(job: Job, results: list[bytes] | None) -> BatchOutput | None:
+def _output_of(job: Job, *, with_results: bool) -> BatchOutput | None:
     if job.state is not JobState.SUCCEEDED:
         return None
     if job.output_file is not None:
         return BatchOutput(responses_file=f"files/{job.output_file}")
-    if results is None:
+    if not with_results:
         return None
-    return BatchOutput(
-        inlined_responses=InlinedResponses(
-            inlined_responses=[msgspec.Raw(result) for result in results]
-        )
-    )
+    return BatchOutput(inlined_responses=InlinedResponses(inlined_responses=RESULTS))
 
 
 def _output_for_sdks(job: Job, output: BatchOutput | None) -> BatchOutput | None:

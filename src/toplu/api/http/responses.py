@@ -23,7 +23,7 @@ async def json_response(
     """
     content = message.write(body)
     headers = {"Content-Type": CONTENT_TYPE, "Vary": "Accept-Encoding"} | (headers or {})
-    if len(content) >= COMPRESSED_FROM_BYTES and _takes_gzip(request):
+    if len(content) >= COMPRESSED_FROM_BYTES and takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         if len(content) >= COMPRESSED_IN_THREAD_FROM_BYTES:
             content = await asyncio.to_thread(gzip.compress, content, 1)
@@ -32,7 +32,8 @@ async def json_response(
     return Response(content, status_code=status, headers=headers)
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Return whether the client reads gzip."""
     offers = request.headers.get("accept-encoding", "").lower().split(",")
     for offer in offers:
         coding, _, quality = offer.partition(";")

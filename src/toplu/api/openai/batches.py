@@ -11,7 +11,7 @@ from starlette.routing import Route
 from toplu.api.http.gate import Call, read_body
 from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.responses import json_response
-from toplu.api.http.streaming.json_lines import JsonLines
+from toplu.api.http.streaming.pieces import json_lines
 from toplu.api.openai.batch.details import BatchDetails, details_of
 from toplu.api.openai.batch.dry_run import OpenaiDryRun, validates_only
 from toplu.api.openai.batch.input import InputTranslator
@@ -159,7 +159,7 @@ class OpenaiBatches:
                 await stack.enter_async_context(self._parts.results.partial(call.project, job.id))
                 for job in jobs
             ]
-            return JsonLines(
+            return json_lines(
                 _rendered(readings, OutputForm(whole_of(jobs))),
                 stack.pop_all(),
                 headers={

@@ -89,7 +89,7 @@ class BatchStats(Message, frozen=True, kw_only=True):
 class InlinedResponses(Message, frozen=True, kw_only=True):
     """The list inside the doubled `inlinedResponses.inlinedResponses`."""
 
-    inlined_responses: list[msgspec.Raw]  # each is a written result, spliced as it is
+    inlined_responses: list[msgspec.Raw]  # written already, or a mark of where they go
 
 
 class BatchOutput(Message, frozen=True, kw_only=True):
