@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints their figures: `make bench` and `make bench-full`.
 
-    run.py [--size tiny|selection|full] [--list] [B1 B2 …]     without names: those of the size
+run.py [--size tiny|selection|full] [--list] [B1 B2 …], without names those of the size
 """
 
 import argparse
