@@ -1,6 +1,8 @@
 """Settings of every test process."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 
 import hypothesis
@@ -8,6 +10,10 @@ import pytest
 import structlog
 
 from toplu import deed
+
+# Machines of others forbid it, and then each of a thousand processes compiles its modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 

@@ -26,9 +26,7 @@ def saved(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 def png_bomb(width: int, height: int) -> bytes:
     """Return a PNG of black dots, each row deflated to next to nothing."""
-    squeezer = zlib.compressobj(9)
-    row = b"\0" + b"\0" * ((width + 7) // 8)
-    pixels = b"".join(squeezer.compress(row) for _ in range(height)) + squeezer.flush()
+    pixels = deflated_zeros((1 + (width + 7) // 8) * height)
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -36,6 +34,20 @@ def png_bomb(width: int, height: int) -> bytes:
         + _chunk(b"IDAT", pixels)
         + _chunk(b"IEND", b"")
     )
+
+
+def deflated_zeros(count: int) -> bytes:
+    """Return so many zero bytes as zlib has them, made in no more time than one block takes."""
+    size = 1 << 20
+    blocks, rest = divmod(count, size)
+    block = _deflated(bytes(size), zlib.Z_FULL_FLUSH)
+    checksum = (count % 65521) << 16 | 1  # Adler-32, as RFC 1950 defines it, of zeros
+    return b"\x78\xda" + block * blocks + _deflated(bytes(rest)) + struct.pack(">I", checksum)
+
+
+def _deflated(data: bytes, ending: int = zlib.Z_FINISH) -> bytes:
+    squeezer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return squeezer.compress(data) + squeezer.flush(ending)
 
 
 def text_bomb(size_bytes: int) -> bytes:
