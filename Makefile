@@ -123,7 +123,8 @@ endif
 
 .PHONY: test-system
 test-system: model tools prometheus $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
-	$(BIN)/pytest -q --durations 20 -m "($(elsewhere)) and not vllm"
+	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
+	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
 
 .PHONY: vllm
 vllm: model .vllm/ready ## what a real vLLM makes of our requests; the first time it is installed, 3 GB

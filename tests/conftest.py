@@ -12,7 +12,7 @@ import structlog
 from toplu import deed
 
 # Machines of others forbid it, and then each of a thousand processes compiles its modules again.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251  # the tests' own
 sys.dont_write_bytecode = False
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
