@@ -88,6 +88,11 @@ tools: # what the specification's curl lines use
 prometheus: # what alert rules are checked by: Debian has it
 	@command -v promtool >/dev/null || $(call install,prometheus)
 
+.PHONY: tesseract
+tesseract: # what reads scans, and a PDF that somebody else made: Debian has both
+	@command -v tesseract >/dev/null || $(call install,tesseract-ocr)
+	@test -e /usr/share/doc/shared-mime-info/shared-mime-info-spec.pdf || $(call install,shared-mime-info)
+
 .PHONY: dev console
 dev: setup ## a server on the echo engine that starts again when a source file changes
 	$(BIN)/watchfiles --filter python "$(BIN)/toplu serve --config examples/echo.toml --data-dir .dev" src
@@ -122,7 +127,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools prometheus $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
 	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
 

@@ -1,6 +1,9 @@
-"""PDFs written by hand, small and exact, so that a test says what is in them."""
+"""PDFs written by hand, small and exact, so that a test says what is in them; and scans of PDFs."""
 
+import io
 import zlib
+
+import pypdfium2
 
 Stream = bytes
 
@@ -45,6 +48,27 @@ def pdf_of_streams(*streams: Stream, filters: str = "") -> bytes:
         kids.append(len(objects))
     objects[1] = _pages(kids)
     return _file(objects)
+
+
+def scan_of(pdf: bytes, dots_of_an_inch: int = 150) -> bytes:
+    """Return a PDF whose pages are grey pictures of those, as a scanner makes them."""
+    pages = [
+        page.render(scale=dots_of_an_inch / 72, grayscale=True).to_pil()
+        for page in pypdfium2.PdfDocument(pdf)
+    ]
+    file = io.BytesIO()
+    pages[0].save(file, "PDF", save_all=True, append_images=pages[1:], resolution=dots_of_an_inch)
+    return file.getvalue()
+
+
+def joined_pdf(*pdfs: bytes) -> bytes:
+    """Return one PDF with the pages of all."""
+    joined = pypdfium2.PdfDocument.new()
+    for pdf in pdfs:
+        joined.import_pages(pypdfium2.PdfDocument(pdf))
+    file = io.BytesIO()
+    joined.save(file)
+    return file.getvalue()
 
 
 def _pages(kids: list[int]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from toplu.doctor.check import Check, fault, fine, warning
+from toplu.documents.formats.ocr import check_ocr
 from toplu.errors import ConfigurationError
 from toplu.serving.sockets.listener import bind
 from toplu.settings.bounds import GIB, MIB
@@ -31,6 +32,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     yield from _check_folder(settings.data_dir)
     yield _check_port(settings)
     yield _check_open_files(settings)
+    yield from _check_ocr(settings)
 
 
 def _check_folder(folder: Path) -> Iterator[Check]:
@@ -112,6 +114,17 @@ def _check_open_files(settings: Settings) -> Check:
         mend = f"ulimit -n {needed}, or LimitNOFILE={needed} of its systemd unit"
         return warning("open files", f"{found}; connections_max needs {needed}", mend)
     return fine("open files", found)
+
+
+def _check_ocr(settings: Settings) -> Iterator[Check]:
+    if settings.ocr == "never":
+        return
+    try:
+        check_ocr(settings)
+    except ConfigurationError as error:
+        yield fault("ocr", str(error), "apt install tesseract-ocr and tesseract-ocr-LANGUAGE, say")
+    else:
+        yield fine("ocr", f"Tesseract reads {settings.ocr_languages}")
 
 
 def _nearest(folder: Path) -> Path:

@@ -98,13 +98,30 @@ def _upright(image: Any, turned: int) -> Any:
 def _write(image: Any) -> PlainImage:
     # Without what the client has written beside the pixels.
     image.info = {}
-    file = io.BytesIO()
-    media_type = ImageType.JPEG
+    return _png(image) if image.getcolors(DRAWING_COLOURS_MAX) is not None else _jpeg(image)
+
+
+def write_page(image: Any, side_max: int) -> PlainImage:
+    """Return the picture of a page: a scan in grey has few colours, and is a photograph still."""
+    image = image.convert("RGB")
+    image.thumbnail((side_max, side_max))  # a pixel may be too much
+    written = [_jpeg(image)]
     if image.getcolors(DRAWING_COLOURS_MAX) is not None:
-        media_type = ImageType.PNG
-        image.save(file, "PNG", compress_level=PNG_COMPRESSION)
-    else:
-        image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=JPEG_WHOLE_COLOURS)
+        written.append(_png(image))
+    return min(written, key=lambda each: len(each.data))
+
+
+def _png(image: Any) -> PlainImage:
+    return _saved(image, ImageType.PNG, compress_level=PNG_COMPRESSION)
+
+
+def _jpeg(image: Any) -> PlainImage:
+    return _saved(image, ImageType.JPEG, quality=JPEG_QUALITY, subsampling=JPEG_WHOLE_COLOURS)
+
+
+def _saved(image: Any, media_type: ImageType, **options: int) -> PlainImage:
+    file = io.BytesIO()
+    image.save(file, media_type.name, **options)
     return PlainImage(
         media_type=media_type, width=image.width, height=image.height, data=file.getvalue()
     )

@@ -6,10 +6,11 @@ request ──▶ each inlineData: its bytes ───────────�
 For a server that is given requests as they came, only the project's own files are put in place.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from toplu.documents.fault import DocumentFault
+from toplu.documents.image import PlainImage
 from toplu.documents.image_reader import ImageReader
 from toplu.documents.image_type import ImageType
 from toplu.documents.reader import DocumentReader
@@ -85,7 +86,7 @@ class Attachments:
         config = request.generation_config or GenerationConfig()
         asking = _Asking(project=project, model=model, resolution=config.media_resolution)
         room = _Room(self._settings)
-        read: dict[str, str | Image] = {}
+        read: dict[str, Sequence[str | Image]] = {}
         for each in attached:
             try:
                 read[each.path] = await self._read(each, asking, room)
@@ -101,17 +102,19 @@ class Attachments:
         model: ModelSettings,
     ) -> GenerateContentRequest:
         enclosures = InlineFiles(self._library, project, model.remote.files_bytes_max)
-        enclosed: dict[str, Blob] = {}
+        enclosed: dict[str, Sequence[Blob]] = {}
         for each in attached:
             try:
                 blob = await enclosures.find(each)
             except DocumentFault as fault:
                 raise _refusal(each, fault) from fault
             if blob is not None:
-                enclosed[each.path] = blob
+                enclosed[each.path] = [blob]
         return with_read(request, enclosed)
 
-    async def _read(self, attached: MediaPart, asking: _Asking, room: "_Room") -> str | Image:
+    async def _read(
+        self, attached: MediaPart, asking: _Asking, room: "_Room"
+    ) -> Sequence[str | Image]:
         part = attached.part
         carried = await find_carried(part, self._library, asking.project, asking.model)
         media_type = carried.media_type
@@ -123,30 +126,38 @@ class Attachments:
             room.take_place()
             image = await self._read_image(media_type, carried, part, asking)
             room.take_image(image)
-            return image
-        text = await self._documents.read(
-            media_type, carried.size_bytes, carried.fetch, key=carried.key
+            return [image]
+        is_seen = asking.model.sees and attached.role in SHOWING_ROLES
+        pieces = await self._documents.read(
+            media_type,
+            carried.size_bytes,
+            carried.fetch,
+            key=carried.key,
+            shown_side=self._side(part, asking) if is_seen else None,
         )
-        room.take_text(text)
-        return write_document(text, name=carried.name, media_type=media_type.name)
+        read = [piece if isinstance(piece, str) else _shown(piece) for piece in pieces]
+        room.take_document(read)
+        return write_document(read, name=carried.name, media_type=media_type.name)
 
     async def _read_image(
         self, media_type: ImageType, carried: PartSource, part: Part, asking: _Asking
     ) -> Image:
-        resolution = asking.resolution
-        if part.media_resolution is not None and part.media_resolution.level not in UNSAID:
-            resolution = part.media_resolution.level
-        divisor = 1 if resolution is None else SIDE_DIVISORS.get(resolution, 1)
         image = await self._images.read(
             media_type,
             carried.size_bytes,
             carried.fetch,
-            side_max=max(1, self._settings.image_side_max // divisor),
+            side_max=self._side(part, asking),
             key=carried.key,
         )
-        return Image(
-            media_type=image.media_type, width=image.width, height=image.height, data=image.data
-        )
+        return _shown(image)
+
+    def _side(self, part: Part, asking: _Asking) -> int:
+        """Return the longer side at most of an image, as the part or the request asks for."""
+        resolution = asking.resolution
+        if part.media_resolution is not None and part.media_resolution.level not in UNSAID:
+            resolution = part.media_resolution.level
+        divisor = 1 if resolution is None else SIDE_DIVISORS.get(resolution, 1)
+        return max(1, self._settings.image_side_max // divisor)
 
 
 class _Room:
@@ -167,6 +178,14 @@ class _Room:
                 "together."
             )
 
+    def take_document(self, pieces: Sequence[str | Image]) -> None:
+        for piece in pieces:
+            if isinstance(piece, str):
+                self.take_text(piece)
+            else:
+                self.take_place()
+                self.take_image(piece)
+
     def take_place(self) -> None:
         """Count an image before it is read."""
         self._images += 1
@@ -183,6 +202,12 @@ class _Room:
                 f"the images of the request have more than {bytes_max} bytes together, as they "
                 "are shown."
             )
+
+
+def _shown(image: PlainImage) -> Image:
+    return Image(
+        media_type=image.media_type, width=image.width, height=image.height, data=image.data
+    )
 
 
 def _refusal(attached: MediaPart, fault: DocumentFault) -> TopluError:

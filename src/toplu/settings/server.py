@@ -157,7 +157,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     document_seconds_max: Seconds = 30.0  # of processor time, to read one PDF or HTML page
     document_memory_bytes_max: Positive = GIB  # addresses of the process that reads one
     document_readers_max: Positive = 2  # documents that are read at a time
-    documents_kept_characters_max: Positive = 16_000_000  # texts of files, kept in memory
+    documents_kept_characters_max: Positive = (
+        16_000_000  # texts of files, kept in memory; pages too
+    )
+    # What reads pages of PDFs without text for models that do not see: the operator's Tesseract.
+    ocr: Literal["never", "tesseract"] = "never"
+    ocr_languages: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_/]+(\+[A-Za-z0-9_/]+)*$")] = (
+        "eng"  # as Tesseract names them: eng+deu
+    )
+    ocr_seconds_max: Seconds = 600.0  # by the clock, for the pages of one PDF
     request_documents_max: Positive = 256  # images among them
     image_bytes_max: Positive = 20 * MIB  # one image that a request carries or names
     image_pixels_max: Positive = 64_000_000  # of one image as it is sent

@@ -1,9 +1,12 @@
 """Prepares a data folder for the processes that are to work on it; for its owner alone."""
 
+import asyncio
+
 import structlog
 
 from toplu.batch.recovery import clear_unfinished
 from toplu.clock import SystemClock
+from toplu.documents.formats.ocr import check_ocr
 from toplu.errors import ConfigurationError
 from toplu.projects.keys import Keys
 from toplu.settings.hosts import is_loopback
@@ -17,8 +20,10 @@ log = structlog.get_logger()
 async def prepare(settings: Settings, data: DataFolder) -> None:
     """Bring the rows up to date, and clear what a crash left half-made.
 
-    ConfigurationError: the server would answer whoever comes, from other machines too.
+    ConfigurationError: the server would answer whoever comes, from other machines too; or what it
+    is to call is not installed.
     """
+    await asyncio.to_thread(check_ocr, settings)
     async with open_storage(data) as storage:
         await check_keys(settings, storage)
         await clear_unfinished(storage.blobs, storage.jobs, storage.results)

@@ -25,7 +25,7 @@ def test_documents_are_found_wherever_they_stand() -> None:
 
 def test_texts_stand_where_their_documents_stood() -> None:
     request = a_request({"inlineData": {"data": "eA=="}}, {"text": "b"}, model="models/m")
-    filled = with_read(request, {"contents[0].parts[0]": "a"})
+    filled = with_read(request, {"contents[0].parts[0]": ["a"]})
     assert filled == a_request({"text": "a"}, {"text": "b"}, model="models/m")
     assert filled.contents is not None
     assert filled.contents[0].parts == [Part(text="a"), Part(text="b")]
@@ -49,4 +49,4 @@ def test_texts_stand_where_their_documents_stood() -> None:
     ],
 )
 def test_a_document_cannot_say_that_it_ends(text: str, name: str | None, written: str) -> None:
-    assert write_document(text, name=name, media_type="text/plain") == written
+    assert write_document([text], name=name, media_type="text/plain") == [written]

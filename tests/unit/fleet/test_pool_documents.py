@@ -29,7 +29,7 @@ class Reading:
     ) -> GenerateContentRequest:
         self.asked += 1
         await self.may_end.wait()
-        return with_read(request, {"contents[0].parts[0]": "read"})
+        return with_read(request, {"contents[0].parts[0]": ["read"]})
 
 
 async def ask(here: World, request: GenerateContentRequest, resolve: Resolve | None) -> str:

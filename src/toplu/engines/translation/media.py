@@ -7,14 +7,14 @@ A document enters the prompt as text in the place of its part:
     </document>
 
 `name` is the display name and is left out where there is none. So that a document cannot end
-itself, `</document` inside it is written `<\/document`.
+itself, `</document` inside it is written `<\/document`. Pages that are shown stand between texts.
 
 An image stays where it stood, as one that was written here.
 """
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -52,7 +52,7 @@ def find_attached(request: GenerateContentRequest) -> Iterator[MediaPart]:
 
 
 def with_read(
-    request: GenerateContentRequest, read: Mapping[str, str | Image | Blob]
+    request: GenerateContentRequest, read: Mapping[str, Sequence[str | Image | Blob]]
 ) -> GenerateContentRequest:
     """Return the request with what was read at each path in the place of what stands there."""
     contents = {path: _filled(path, content, read) for path, content in _contents(request)}
@@ -84,12 +84,19 @@ def _blob(image: Image) -> Blob:
     return Blob(mime_type=image.media_type, data=image.data)
 
 
-def write_document(text: str, *, name: str | None, media_type: str) -> str:
-    """Return the text as the model reads it."""
+def write_document(
+    pieces: Sequence[str | Image], *, name: str | None, media_type: str
+) -> list[str | Image]:
+    """Return the texts as the model reads them, and the pages that it sees where they stand."""
     escaped = html.escape(NOT_ON_ONE_LINE.sub(" ", name)) if name else ""
     named = f' name="{escaped}"' if escaped else ""
-    inside = END.sub(r"<\\/", text).strip("\n")
-    return f'<document{named} type="{media_type}">\n{inside}\n</document>'
+    begin, end = f'<document{named} type="{media_type}">', "</document>"
+    inside = [
+        END.sub(r"<\\/", piece).strip("\n") if isinstance(piece, str) else piece for piece in pieces
+    ]
+    if len(inside) == 1 and isinstance(inside[0], str):
+        return [f"{begin}\n{inside[0]}\n{end}"]
+    return [begin, *inside, end]
 
 
 def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
@@ -99,11 +106,13 @@ def _contents(request: GenerateContentRequest) -> Iterator[tuple[str, Content]]:
         yield f"contents[{index}]", content
 
 
-def _filled(path: str, content: Content, read: Mapping[str, str | Image | Blob]) -> Content:
-    parts = [
-        _replaced(part, read[place]) if (place := f"{path}.parts[{index}]") in read else part
-        for index, part in enumerate(content.parts or [])
-    ]
+def _filled(
+    path: str, content: Content, read: Mapping[str, Sequence[str | Image | Blob]]
+) -> Content:
+    parts: list[Part] = []
+    for index, part in enumerate(content.parts or []):
+        pieces = read.get(f"{path}.parts[{index}]")
+        parts += [part] if pieces is None else [_replaced(part, piece) for piece in pieces]
     return msgspec.structs.replace(content, parts=parts if content.parts is not None else None)
 
 

@@ -58,13 +58,13 @@ def test_an_image_that_was_read_stands_where_it_stood():
         GenerateContentRequest,
     )
     paths = [f"contents[0].parts[{index}]" for index in (0, 3, 4)] + ["contents[1].parts[0]"]
-    read = with_read(request, dict.fromkeys(paths, image))
+    read = with_read(request, {path: [image] for path in paths})
     assert read_prompt(read, MODEL).turns == (
         Turn("user", (image, "a\nb", image, image, "c")),
         Turn("user", (image,)),
     )
     with pytest.raises(Unimplemented, match=r"^contents\[1\]\.parts\[0\]\.inlineData is not"):
-        read_prompt(with_read(request, dict.fromkeys(paths[:3], image)), MODEL)
+        read_prompt(with_read(request, {path: [image] for path in paths[:3]}), MODEL)
 
 
 def test_the_chunks_of_a_streamed_answer_are_one_turn():

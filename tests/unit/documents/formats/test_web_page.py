@@ -1,6 +1,6 @@
 import pytest
 
-from toplu.documents.web_page import read_page
+from toplu.documents.formats.web_page import read_page
 
 
 @pytest.mark.parametrize(

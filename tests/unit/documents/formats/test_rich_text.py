@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toplu.documents.fault import DocumentFault
+from toplu.documents.formats.rich_text import is_rich_text, read_rich_text
 from toplu.documents.media_type import read_media_type
 from toplu.documents.reader import DocumentReader
-from toplu.documents.rich_text import is_rich_text, read_rich_text
 from toplu.settings.server import Settings
 
 LETTER = (
@@ -45,7 +45,9 @@ async def test_the_child_reads_it_within_the_bounds() -> None:
             return data
 
         reader = DocumentReader(Settings(**bounds))
-        return await reader.read(read_media_type("text/rtf"), len(data), fetch)
+        (text,) = await reader.read(read_media_type("text/rtf"), len(data), fetch)
+        assert isinstance(text, str)
+        return text
 
     assert "BANANA" in await read(LETTER)
     with pytest.raises(DocumentFault, match="has more text than 10 characters"):
