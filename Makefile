@@ -131,6 +131,10 @@ test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .sd
 	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
 	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
 
+.PHONY: pictures
+pictures: setup .browser/ready ## take the docs' pictures of every page again, in both themes; look at them
+	PYTHONPATH=tests $(BIN)/python -m support.page_pictures
+
 .PHONY: vllm
 vllm: model .vllm/ready ## what a real vLLM makes of our requests; the first time it is installed, 3 GB
 	$(BIN)/pytest -q --durations 10 tests/vllm
