@@ -98,10 +98,16 @@ class RequestCounts:
     succeeded: int = 0
     failed: int = 0
     deduplicated: int = 0  # of the succeeded, those that another one's answer was right for
+    carried: int = 0  # of the succeeded, those that came from the batch which this one takes up
 
     @property
     def pending(self) -> int:
         return self.total - self.succeeded - self.failed
+
+    @property
+    def run(self) -> int:
+        """The number of requests that have an outcome of this job's own."""
+        return self.succeeded + self.failed - self.carried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +155,10 @@ class Job:
         return self.state.is_final
 
 
+# Shards with these numbers hold responses of another job, and are done from the start.
+CARRIED_FROM = 2**31
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
     """A slice of the order of one job, leased as one piece."""
@@ -166,6 +176,10 @@ class Shard:
     @property
     def is_done(self) -> bool:
         return self.succeeded + self.failed == self.count
+
+    @property
+    def is_carried(self) -> bool:
+        return self.number >= CARRIED_FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +218,7 @@ class Experience:
     @classmethod
     def of(cls, counts: RequestCounts, usage: Usage) -> "Experience":
         """Return that of one job, as far as it has come."""
-        answers = counts.succeeded - counts.deduplicated
+        answers = counts.succeeded - counts.deduplicated - counts.carried
         return cls(answers=answers, usage=usage).remembered(ANSWERS_OF_A_JOB)
 
     def __add__(self, other: "Experience") -> "Experience":

@@ -1,10 +1,12 @@
 """`batches/…:retry`: what failed or was not reached runs again, as a batch of its own."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import httpx2 as httpx
 from google import genai
+from msgspec.structs import replace
 
 from support.api.batch_calls import (
     asking,
@@ -15,9 +17,20 @@ from support.api.batch_calls import (
     result_lines,
     text_of,
     upload_lines,
+    wait_until_final,
 )
-from support.api.local_server import SLOW, LocalServer, OpenServer, echo_server, http_of
+from support.api.local_server import (
+    ECHO,
+    SLOW,
+    LocalServer,
+    OpenServer,
+    client_of,
+    echo_server,
+    http_of,
+)
+from support.waiting import eventually
 from toplu.job import ProjectId
+from toplu.settings.model import EchoSettings
 
 
 def retry(http: httpx.Client, name: str, body: object = None) -> httpx.Response:
@@ -79,3 +92,49 @@ def test_a_foreign_batch_looks_missing(server: LocalServer) -> None:
         assert (foreign.status_code, foreign.json()) == (missing.status_code, missing.json())
         assert foreign.status_code == 404
         assert retry(owner, name).status_code == 200
+
+
+def test_a_cancelled_batch_is_completed_into_one_result(
+    open_test_server: OpenServer, tmp_path: Path
+) -> None:
+    slow = replace(ECHO, lanes=1, echo=EchoSettings(word_seconds=0.05))
+    texts = ["one", "please fail", "word " * 2000, "four"]
+    lines = [
+        json.dumps({"key": f"k{index}", "request": asking(text)}).encode()
+        for index, text in enumerate(texts)
+    ]
+    with echo_server(tmp_path, models=(slow,)) as server, http_of(server) as http:
+        name = create_from_file(http, upload_lines(http, lines)).json()["name"]
+        eventually(lambda: b'"response"' in http.get(f"/v1beta/{name}:results").content)
+        http.post(f"/v1beta/{name}:cancel")
+        done = [json.loads(it) for it in http.get(f"/v1beta/{name}:results").content.splitlines()]
+        kept = sum("response" in it for it in done)
+        assert 0 < kept < 4
+    server = open_test_server()
+    with http_of(server) as http, closing(client_of(server)) as client:
+        headers = {"Idempotency-Key": "complete-it"}
+        made = http.post(f"/v1beta/{name}:retry", json={"merge": True}, headers=headers)
+        assert made.status_code == 200, made.text
+        again = http.post(f"/v1beta/{name}:retry", json={"merge": True}, headers=headers)
+        assert (again.json()["name"], again.headers["idempotency-replayed"]) == (
+            made.json()["name"],
+            "true",
+        )
+        job = wait_until_final(client, made.json()["name"])
+        assert job.state is not None
+        assert job.state.name == "JOB_STATE_SUCCEEDED"
+        assert job.dest is not None
+        assert job.dest.file_name is not None
+        downloaded = client.files.download(file=job.dest.file_name)
+        results = [json.loads(it) for it in downloaded.splitlines()]
+        assert [it["key"] for it in results] == ["k0", "k1", "k2", "k3"]
+        answered = [text_of(it["response"]) for it in results if "response" in it]
+        assert answered == [text for text in texts if text != "please fail"]
+        operated = operation(http, job.name or "")["metadata"]
+        assert operated["toplu"]["retryOf"] == name
+        assert operated["toplu"]["carriedRequestCount"] == str(kept)
+        assert operated["batchStats"]["successfulRequestCount"] == "3"
+        receipt = http.get(f"/v1beta/{job.name}:receipt").json()
+        assert (receipt["carriedRequestCount"], receipt["balances"]) == (str(kept), True)
+        retried = operation(http, name)["metadata"]["toplu"]
+        assert retried["retriedBy"] == job.name

@@ -101,7 +101,12 @@ def test_a_batch_is_cancelled_and_its_rest_run_again(tmp_path: Path) -> None:
         assert "CANCELLED" in watched
         server.configure(echo_model())
         server.restart()
-        made = toplu(server, "batches", "retry", name, "--display-name", "rest").stdout.strip()
+        words = ("batches", "retry", name, "--display-name", "rest")
+        whole = toplu(server, *words, "--merge").stdout.strip()
+        merged = finished_job(server, whole)["metadata"]
+        assert merged["batchStats"] == {"requestCount": "2000", "successfulRequestCount": "2000"}
+        toplu(server, "batches", "delete", whole)
+        made = toplu(server, *words).stdout.strip()
         operation = finished_job(server, made)
         assert operation["metadata"]["displayName"] == "rest"
         first = json.loads(toplu(server, "batches", "receipt", name).stdout)

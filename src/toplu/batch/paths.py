@@ -25,6 +25,11 @@ def head_order(job: JobId) -> str:
     return f"{folder(job)}/order-head"
 
 
+def carried(job: JobId) -> str:
+    """Return the blob with a byte for each request: 1 if its response came from another job."""
+    return f"{folder(job)}/carried"
+
+
 def rendered(job: JobId, name: str) -> str:
     """Return the blob of results in the form of the API that the job came by."""
     return f"{folder(job)}/{name}.rendered.jsonl"

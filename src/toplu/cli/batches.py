@@ -130,11 +130,16 @@ def results(
 def retry(
     name: NameArgument,
     display_name: Annotated[str | None, typer.Option(help="What to call the new batch.")] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Have one output, with the results that there are.")
+    ] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
 ) -> None:
     """Run what failed or was not reached again, and print the name of the new batch."""
-    body = {} if display_name is None else {"displayName": display_name}
+    body: dict[str, object] = {"merge": True} if merge else {}
+    if display_name is not None:
+        body["displayName"] = display_name
 
     async def make(client: Client) -> str:
         created = await client.call("POST", f"{_path(name)}:retry", body)

@@ -6,6 +6,7 @@ from typing import Self
 
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.jobs.cancel import JobCancellation
+from toplu.batch.jobs.carrying import Carrying
 from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.input import JobInputs
 from toplu.batch.jobs.retry import JobRetry
@@ -68,7 +69,12 @@ class JobParts:
             update=JobUpdate(clock=clock, jobs=storage.jobs),
             results=results,
             renderer=Renderer(settings=settings, blobs=storage.blobs, results=results),
-            retry=JobRetry(blobs=storage.blobs, results=results, admission=admission),
+            retry=JobRetry(
+                blobs=storage.blobs,
+                results=results,
+                carrying=Carrying(blobs=storage.blobs, log=storage.results, results=results),
+                admission=admission,
+            ),
             receipts=Receipts(jobs=storage.jobs, ledger=storage.ledger, results=results),
             wait_reasons=_wait_reasons(parts, is_draining),
             uploads=_uploads(parts),
@@ -84,6 +90,7 @@ def _admission(parts: SharedParts) -> Admission:
         quotas=parts.quotas,
         created=parts.signals.created,
         planned=parts.signals.planned,
+        complete=parts.signals.complete,
     )
 
 

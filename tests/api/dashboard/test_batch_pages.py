@@ -151,6 +151,17 @@ def test_what_failed_runs_again_and_a_batch_is_deleted(
     assert http.get(f"/v1beta/{name}").status_code == 404
 
 
+def test_a_batch_is_completed_by_one_that_has_every_result(
+    http: httpx.Client, page: PageClient
+) -> None:
+    name = done(http, ["one", "please fail"])
+    made = page.send(f"/ui/{name}/complete").headers["location"].removeprefix("/ui/")
+    found = finish(http, made)["metadata"]
+    assert found["batchStats"]["requestCount"] == "2"
+    assert found["toplu"]["carriedRequestCount"] == "1"
+    assert "Carried over" in page.text(f"/ui/{made}")
+
+
 def test_a_batch_that_runs_shows_what_is_done_and_is_cancelled(
     open_test_server: OpenServer,
 ) -> None:

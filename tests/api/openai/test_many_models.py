@@ -187,6 +187,30 @@ def test_a_retry_runs_what_each_model_left(open_test_server: OpenServer) -> None
         assert http.post(f"/batches/{done.id}/retry").status_code == 400
 
 
+def test_a_retry_that_merges_has_the_lines_of_every_model(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(CHEAP, DEAR))
+    with openai_client(server) as sdk, openai_http(server) as http:
+        # One of the two models has nothing left to run.
+        failing = {n for n in range(8) if n % 4 == 1}
+        lines = [
+            chat_line(f"c{n}", "please fail" if n in failing else "fine", model=NAMES[n % 4])
+            for n in range(8)
+        ]
+        done = finish(sdk, create(sdk, lines))
+        made = http.post(f"/batches/{done.id}/retry", json={"merge": True})
+        assert made.status_code == 200, made.text
+        again = finish(sdk, sdk.batches.retrieve(made.json()["id"]))
+        counts = again.request_counts
+        assert (counts.total, counts.completed, counts.failed) == (8, 6, 2)
+        assert again.toplu["carried"] == 6
+        answered = [line["custom_id"] for line in lines_of(sdk, again.output_file_id)]
+        assert answered == [f"c{n}" for n in range(8) if n not in failing]
+        failed = [line["custom_id"] for line in lines_of(sdk, again.error_file_id)]
+        assert failed == [f"c{n}" for n in sorted(failing)]
+        receipt = http.get(f"/batches/{again.id}/receipt").json()
+        assert (receipt["carriedRequestCount"], receipt["balances"]) == ("6", True)
+
+
 def test_a_deleted_one_is_gone_with_all_of_its_jobs(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:

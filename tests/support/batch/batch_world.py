@@ -11,6 +11,8 @@ from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission
+from toplu.batch.jobs.carrying import Carrying
+from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Wakeup, Wakeups
 from toplu.batch.plan.planner import Orderer, Planner
@@ -136,6 +138,7 @@ class BatchWorld:
             ),
             created=Wakeup(),
             planned=lambda: None,
+            complete=Wakeup(),
         )
 
     def lookup(self) -> Lookup:
@@ -148,6 +151,15 @@ class BatchWorld:
             blobs=self.blobs,
             results=self.results,
             lookup=self.lookup(),
+        )
+
+    def retries(self) -> JobRetry:
+        results = self.result_reader()
+        return JobRetry(
+            blobs=self.blobs,
+            results=results,
+            carrying=Carrying(blobs=self.blobs, log=self.results, results=results),
+            admission=self.admission(),
         )
 
     def assembler(self, worker: str = "server-1") -> Assembler:

@@ -94,7 +94,8 @@ class Checker:
     def _look_at_shares(self, jobs: dict[str, sqlite3.Row], shares: Sequence[sqlite3.Row]) -> None:
         for job in jobs.values():
             usage = Usage(**{name: job[name] for name in TOKENS})
-            work = usage.work + WORK_OF_REQUEST * (job["succeeded"] + job["failed"])
+            run = job["succeeded"] + job["failed"] - job["carried"]
+            work = usage.work + WORK_OF_REQUEST * run
             self.charged[job["project"], job["id"]] = work
         for share in shares:
             project = share["project"]
@@ -157,6 +158,12 @@ def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> No
     )
     if not job["deduplicated"]:
         hold(that=written == sum(tokens), so=f"{written} tokens are counted of {sum(tokens)}")
+
+
+def check_carried(over: sqlite3.Row, taken_up_by: sqlite3.Row) -> None:
+    """Whatever had its response is carried over, and nothing else."""
+    done, carried = over["succeeded"], taken_up_by["carried"]
+    hold(that=done == carried, so=f"{over['id']} had {done} responses, and {carried} are carried")
 
 
 def rows_of_jobs(data: DataFolder) -> list[sqlite3.Row]:

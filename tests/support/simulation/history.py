@@ -15,6 +15,7 @@ from typing import Any
 from support.simulation.checkers import (
     FINAL,
     Checker,
+    check_carried,
     check_output,
     check_usage,
     hold,
@@ -52,6 +53,7 @@ class History:
     jobs: dict[str, list[bytes]] = field(default_factory=dict)  # by id
     projects_of: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    completed: dict[str, str] = field(default_factory=dict)  # by id, the batch that takes it up
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,8 @@ class History:
             self.server.clock.offset += timedelta(seconds=jump)
         elif self.chance.random() < self.plot.withdraw and self.jobs:
             self._withdraw(self.chance.choice(sorted(self.jobs)))
+        elif self.chance.random() < self.plot.complete:
+            self._complete_one()
         if self.chance.random() < self.plot.ask:
             self._ask()
 
@@ -208,6 +212,28 @@ class History:
 
         self.server.pass_time(0.0, cancel)
 
+    def _complete_one(self) -> None:
+        """Have a batch that was cancelled be taken up by one with all of its results."""
+        rows = {row["id"]: row for row in rows_of_jobs(self.server.data)}
+        over = [it for it in sorted(self.withdrawn) if rows[it]["state"] == "CANCELLED"]
+        if not (over := [it for it in over if it not in self.completed]):
+            return
+        job = self.chance.choice(over)
+        done = rows[job]["succeeded"]
+
+        async def complete() -> str:
+            api = await self.server.api(self.projects_of[job])
+            headers = {"idempotency-key": job}
+            path = f"/v1beta/batches/{job}:retry"
+            reply = await api.call("POST", path, b'{"merge": true}', headers)
+            return str(reply["name"]).removeprefix("batches/")
+
+        made = self.completed[job] = self._insist(complete)
+        self.note(f"{job} is completed by {made}, {done} are done")
+        self.jobs[made] = self.jobs[job]
+        self.projects_of[made] = self.projects_of[job]
+        self.server.executions.expect(made, self.jobs[job])
+
     def _ask(self) -> None:
         text = f"call {self.chance.random():.9f} {_words(self.chance)}"
 
@@ -229,13 +255,15 @@ class History:
         self._pass(CLEAR_STEP_SECONDS)
         rows: dict[str, Any] = {row["id"]: row for row in rows_of_jobs(self.server.data)}
         hold(that=rows.keys() == self.jobs.keys(), so="a job was lost, or is there twice")
+        for job, by in self.completed.items():
+            check_carried(rows[job], rows[by])
         for job, lines in self.jobs.items():
             state = rows[job]["state"]
             self.note(f"{job} ended {state}")
             if state == "SUCCEEDED":
                 output = read_output(self.server.data, job)
                 check_output(output, lines, rows[job])
-                if not self.requests_fail:
+                if not (self.requests_fail or rows[job]["carried"]):
                     check_usage(lines, rows[job])
             else:
                 hold(

@@ -15,7 +15,8 @@ from sqlalchemy import and_, select, true, update
 from support.simulation import faults
 from support.simulation.faults import RooflineEngine
 from support.simulation.plot import Plot
-from toplu.batch.plan import ordering_child
+from toplu.batch.jobs.carrying import Carrying
+from toplu.batch.plan import ordering, ordering_child
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.results.placements import Placements
 from toplu.batch.run.leased_shard import LeasedShard
@@ -206,6 +207,27 @@ def the_dead_keep_what_they_hold() -> AbstractContextManager[Any]:
     return mock.patch.object(DeadWorkers, "end", leave)
 
 
+def what_is_carried_runs_again() -> AbstractContextManager[Any]:
+    def all_requests(file: Any, line_bytes_max: int, _: bytes) -> Iterator[Any]:
+        for index, (span, line) in enumerate(ordering.read_lines(file, line_bytes_max)):
+            yield index, span, line
+
+    return mock.patch.multiple(ordering, read_requests=all_requests)
+
+
+def carried_results_are_lost() -> AbstractContextManager[Any]:
+    carry = Carrying._carry
+
+    async def forgetful(self: Carrying, job: Any, new: Any, tally: Any, total: int) -> Any:
+        for index in range(len(tally.responses)):
+            if tally.has_response(index):
+                tally.take_back(range(index, index + 1))
+                break
+        return await carry(self, job, new, tally, total)
+
+    return mock.patch.object(Carrying, "_carry", forgetful)
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -227,6 +249,8 @@ BUGS: dict[str, Bug] = {
         choices_are_not_guarded,
         steps_are_not_held,
         the_dead_keep_what_they_hold,
+        what_is_carried_runs_again,
+        carried_results_are_lost,
     )
 }
 
@@ -253,5 +277,7 @@ PLOTS: dict[str, Plot] = {
         clear=True,
         weather={"engine_hang": 0.2},
     ),
+    "what_is_carried_runs_again": Plot(withdraw=0.3, complete=1.0, clear=True),
+    "carried_results_are_lost": Plot(withdraw=0.3, complete=1.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }

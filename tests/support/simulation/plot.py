@@ -15,6 +15,7 @@ class Plot:
     jump: float | None = None  # None: in half of the histories
     jumps: tuple[int, ...] = (-3600, -90, 70, 200, 3600)  # seconds of the machine's clock
     withdraw: float = 0.02
+    complete: float = 0.2  # of one that was cancelled: another has all of its results
     ask: float = 0.1  # an interactive call, which preempts
     duplicate: float = 0.15  # of a line: it asks what one before it asks
     long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole

@@ -44,11 +44,13 @@ class BatchDeeds:
         """Stop the batch and forget it."""
         await self._cancellation.delete(project, batch)
 
-    async def retry(self, jobs: Sequence[Job]) -> JobId:
-        """Return the new batch of what failed or was not reached."""
+    async def retry(self, jobs: Sequence[Job], *, merge: bool) -> JobId:
+        """Return the new batch of what failed or was not reached, or with `merge` of all."""
         rests = [Rest(job=job, engine=self._engine_of(job)) for job in jobs]
         lines = RetriedLines() if jobs[0].wire is Wire.OPENAI else None
-        made = await self._retry.create_batch(rests, lines=lines, display_name=jobs[0].display_name)
+        made = await self._retry.create_batch(
+            rests, lines=lines, display_name=jobs[0].display_name, merge=merge
+        )
         return made.id
 
     async def results(self, visit: Visit) -> Response:

@@ -9,15 +9,17 @@ from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.operations import operation_of
 from toplu.api.gemini.receipts import receipt_of
 from toplu.api.gemini.state_style import state_style_of
-from toplu.api.http.gate import Call, Gate
+from toplu.api.http.gate import Call, Gate, decode, read_body
+from toplu.api.http.idempotency import REPLAYED, key_of
 from toplu.api.http.responses import json_response
 from toplu.api.http.streaming.pieces import json_lines
-from toplu.batch.jobs.retry import JobRetry
+from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import FailedPrecondition
+from toplu.idempotency import AlreadyCreated, Creation
 from toplu.job import JobId, Method, Wire
 from toplu.settings.server import Settings
 from toplu.wire.gemini.batch import RetryBatchRequest
@@ -74,18 +76,31 @@ class BatchExtensionsApi:
             )
 
     async def retry(self, call: Call) -> Response:
-        """Make a batch of the requests that failed or were not reached; the reply is that batch."""
+        """Make a batch of the requests that failed or were not reached; the reply is that batch.
+
+        With `merge` it has the results of all others as well.
+        """
         style = state_style_of(call, default=self._settings.state_style)
-        body = await call.read(RetryBatchRequest, self._settings.inline_bytes_max)
+        raw = await read_body(call.request, self._settings.inline_bytes_max)
+        body = await decode(RetryBatchRequest, raw)
         job = await self._lookup.find(call.project, JobId(call.path("batch")))
         if job.wire is not Wire.GEMINI:
             raise FailedPrecondition(f"batches/{job.id} is run again by the API that made it.")
         model = self._names.require(job.model, version=call.version, method=CREATED_BY[job.method])
-        retry = await self._retry.create(job, engine=model.name, display_name=body.display_name)
-        return await json_response(
-            call.request,
-            operation_of(retry, style=style, waiting=await self._wait_reasons.of(retry)),
-        )
+        headers = None
+        try:
+            retry = await self._retry.create_batch(
+                [Rest(job=job, engine=model.name)],
+                display_name=body.display_name,
+                merge=bool(body.merge),
+                key=key_of(call, Creation.BATCH, raw),
+            )
+        except AlreadyCreated as before:
+            retry = await self._lookup.find(call.project, JobId(before.resource))
+            headers = REPLAYED
+        waiting = await self._wait_reasons.of(retry)
+        operation = operation_of(retry, style=style, waiting=waiting)
+        return await json_response(call.request, operation, headers=headers)
 
     async def receipt(self, call: Call) -> Response:
         """Answer with the receipt of a batch that has ended, its outcomes counted again."""

@@ -33,6 +33,7 @@ def receipt_of(receipt: Receipt, *, style: StateStyle) -> BatchReceipt:
         attempts=Attempts(shard_count=str(receipt.shards), lease_count=str(receipt.leases)),
         usage=usage_of(job),
         deduplicated_request_count=str(job.counts.deduplicated),
+        carried_request_count=str(job.counts.carried),
         cost=cost_of(job),
         retry_of=name_of(job.retry_of),
         retried_by=name_of(job.retried_by),

@@ -38,7 +38,7 @@ from toplu.files.library import Library
 from toplu.idempotency import AlreadyCreated, Creation
 from toplu.job import Job, JobState, Wire
 from toplu.settings.server import Settings
-from toplu.wire.openai.batch import Batch, BatchPage, NewBatch
+from toplu.wire.openai.batch import Batch, BatchPage, NewBatch, RetryBatch
 from toplu.wire.openai.message import InvalidParameter, UnsupportedParameter, read
 
 WINDOWS = {"24h": timedelta(hours=24)}
@@ -170,11 +170,18 @@ class OpenaiBatches:
             )
 
     async def retry(self, call: Call) -> Response:
-        """Make a batch of the lines that failed or were not reached."""
+        """Make a batch of the lines that failed or were not reached; `merge` adds all others."""
+        raw = await read_body(call.request, self._settings.inline_bytes_max)
+        body = read(RetryBatch, raw or b"{}")
         jobs = await self._find(call, call.path("batch"))
         method = BY_URL[details_of(jobs[0]).endpoint].method
         rests = [Rest(job=job, engine=self._models.require(job.model, method).name) for job in jobs]
-        retry = await self._parts.retry.create_batch(rests, lines=RetriedLines())
+        try:
+            retry = await self._parts.retry.create_batch(
+                rests, lines=RetriedLines(), merge=body.merge, key=key_of(call, Creation.BATCH, raw)
+            )
+        except AlreadyCreated as before:
+            return await self._respond(call, await self._find(call, before.resource), REPLAYED)
         return await self._respond(call, await self._parts.lookup.batch(call.project, retry.id))
 
     async def receipt(self, call: Call) -> Response:

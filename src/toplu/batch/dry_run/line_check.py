@@ -62,7 +62,7 @@ class LineCheck:
 
     def add(self, span: LineSpan, line: bytes | None) -> None:
         """Take the next line; InvalidArgument: there are more than a batch may have."""
-        self._ordering.add(span, line)
+        self._ordering.add(self._ordering.total, span, line)
         kind, text_bytes, limit = FAULTY, 0, 0
         try:
             request = self._read(span, line)

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from toplu.batch import paths
+from toplu.batch.jobs.carried import Carried
 from toplu.batch.loop import Wakeup
 from toplu.batch.plan.ordering import PlanRules
 from toplu.batch.plan.planner import plan_at_creation
@@ -48,7 +49,7 @@ class Candidate:
     display_name: str | None = None
     input_form: InputForm
     input_file: str | None
-    input_sha256: str
+    input_sha256: str | None
     size_bytes: int  # of the input
     total: int = 0  # requests; 0: not known before it is planned
     priority: int = 0
@@ -58,6 +59,7 @@ class Candidate:
     webhook_config: bytes | None = None
     life: timedelta | None = None  # until it expires; None: as the settings say
     key: IdempotencyKey | None = None  # by which the client may ask for it again
+    carried: Carried = field(default_factory=Carried)  # results that it has from the start
 
 
 class Admission:
@@ -73,6 +75,7 @@ class Admission:
         quotas: Quotas,
         created: Wakeup,
         planned: Callable[[], None],
+        complete: Wakeup,
     ) -> None:
         self._settings = settings
         self._prices = {model.name: settings.prices_of(model) for model in settings.models}
@@ -83,6 +86,7 @@ class Admission:
         self._quotas = quotas
         self._created = created  # set when there is a job to plan
         self._planned = planned  # called when there are shards to lease
+        self._complete = complete  # set when there is a job to assemble
 
     @asynccontextmanager
     async def keeping_input(self, *jobs: JobId) -> AsyncIterator[None]:
@@ -108,6 +112,7 @@ class Admission:
                 unfinished_max=await self._quotas.concurrent_batches_max(first.project),
                 enqueued_tokens_max=made.enqueued_tokens_max,
                 cut=made.cut,
+                carried=made.carried,
                 parts=parts,
                 key=first.key,
             )
@@ -116,17 +121,27 @@ class Admission:
         return made.job
 
     async def _plan(self, it: Candidate, part_of: JobId | None = None) -> NewPart:
-        rules = PlanRules.of(self._settings, it)
-        shards = await plan_at_creation(self._blobs, rules, it.id, size_bytes=it.size_bytes)
+        shards: list[Shard] = []
+        if not it.carried.is_all:
+            shards = await plan_at_creation(
+                self._blobs,
+                PlanRules.of(self._settings, it),
+                it.id,
+                size_bytes=it.size_bytes,
+                carried=it.carried.marks,
+            )
         tier = await self._quotas.tier_of(it.project)
         return NewPart(
             job=self._job_of(it, shards, part_of),
             enqueued_tokens_max=tier.enqueued_tokens_for(it.engine),
-            cut=shards,
+            cut=[*shards, *it.carried.shards],
+            carried=it.carried.segments,
         )
 
     def _tell(self, made: NewPart) -> None:
         job = made.job
+        if not job.counts.pending:
+            self._complete.set()
         SPANS.begin_job(
             job.id,
             {
@@ -167,8 +182,12 @@ class Admission:
             input_form=it.input_form,
             input_file=it.input_file,
             input_sha256=it.input_sha256,
-            counts=RequestCounts(total=sum(shard.count for shard in shards) or it.total),
-            planned=bool(shards),
+            counts=RequestCounts(
+                total=it.total or sum(shard.count for shard in shards),
+                succeeded=it.carried.count,
+                carried=it.carried.count,
+            ),
+            planned=bool(shards) or it.carried.is_all,
             prices=self._prices.get(it.engine, FREE),  # one that is refused may name no engine
             priority=it.priority,
             tokens_estimate=-(-it.size_bytes // BYTES_OF_A_TOKEN),

@@ -2,23 +2,27 @@
 
 Their lines become the input of a job of its own, byte for byte and in their order. What had a
 response is neither run nor paid for again. A batch for several engines leaves a job for each.
+A retry that merges has the whole input instead, and the responses that there are with it.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
+from toplu.batch.jobs.carried import Carried
+from toplu.batch.jobs.carrying import Carrying, has_all, is_whole
+from toplu.batch.jobs.client_lines import GROUP_BYTES, GROUP_LINES, ClientLines, take_back
 from toplu.batch.jobs.input import check_display_name
 from toplu.batch.line_reader import span_groups
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.errors import FailedPrecondition
+from toplu.idempotency import IdempotencyKey
 from toplu.job import Job, JobId
 from toplu.store.blobs.blobs import Blobs
 from toplu.wire.gemini.line_splitter import LineSpan
@@ -26,8 +30,6 @@ from toplu.wire.gemini.line_splitter import LineSpan
 log = structlog.get_logger()
 
 BODY = "RetryBatchRequest"
-GROUP_LINES = 8192  # that are copied at a time
-GROUP_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,33 +40,16 @@ class Rest:
     engine: str
 
 
-class ClientLines(Protocol):
-    """Knows the lines of an API's client, of which one may be several requests."""
-
-    def requests_of(self, line: bytes) -> int:
-        """Return how many requests are one line with this one, the first of them; else 0."""
-        ...
-
-    def details(self, job: Job, lines: int) -> bytes:
-        """Return what the API keeps of a job with so many lines of this one."""
-        ...
-
-
 class JobRetry:
     """Makes jobs of what other jobs left."""
 
-    def __init__(self, *, blobs: Blobs, results: ResultReader, admission: Admission) -> None:
+    def __init__(
+        self, *, blobs: Blobs, results: ResultReader, carrying: Carrying, admission: Admission
+    ) -> None:
         self._blobs = blobs
         self._results = results
+        self._carrying = carrying
         self._admission = admission
-
-    async def create(self, job: Job, *, engine: str, display_name: str | None) -> Job:
-        """Return the PENDING job, linked to the one whose rest it is; limits are as at create.
-
-        `engine` is what the model of the job stands for at the moment.
-        """
-        check_display_name(display_name, BODY)
-        return await self.create_batch([Rest(job=job, engine=engine)], display_name=display_name)
 
     async def create_batch(
         self,
@@ -72,64 +57,85 @@ class JobRetry:
         *,
         lines: ClientLines | None = None,
         display_name: str | None = None,
+        merge: bool = False,
+        key: IdempotencyKey | None = None,
     ) -> Job:
-        """Return the first job of what the jobs of a batch left, as `create` does for one.
+        """Return the first PENDING job of what the jobs of a batch left, linked to theirs.
 
-        With `lines`, a line of the client's of which a request has no response runs again whole.
+        Limits are as at create. With `lines`, a line of the client's of which a request has no
+        response runs again whole. With `merge`, the jobs will have all results, those included
+        that there are. Raises AlreadyCreated if the key has made a job before.
         """
+        check_display_name(display_name, BODY)
         first = rests[0].job
         for rest in rests:
             _check_state(rest.job)
         ids = [new_job_id() for _ in rests]
         candidates: list[Candidate] = []
-        async with self._admission.keeping_input(*ids):
+        async with self._keeping(ids):
+            if merge and all(is_whole(rest.job) for rest in rests):
+                raise FailedPrecondition(_nothing_to_run(first))
             for job_id, rest in zip(ids, rests, strict=True):
-                copied = await self._copy(rest.job, job_id, lines)
+                copied = await (self._take_up if merge else self._copy)(rest.job, job_id, lines)
                 if copied.count:
                     candidates.append(_candidate(job_id, rest, copied, display_name))
             if not candidates:
                 raise FailedPrecondition(_nothing_to_run(first))
-        candidates[0] = replace(candidates[0], retry_of=first.id)
-        retry = await self._admission.admit(*candidates)
-        count = sum(it.total for it in candidates)
-        log.info("job_retried", job=first.id, retry=retry.id, requests=count)
+            candidates[0] = replace(candidates[0], retry_of=first.id, key=key)
+            retry = await self._admission.admit(*candidates)
+        log.info(
+            "job_retried",
+            job=first.id,
+            retry=retry.id,
+            requests=sum(it.total for it in candidates),
+            carried=sum(it.carried.count for it in candidates),
+        )
         return retry
+
+    @asynccontextmanager
+    async def _keeping(self, ids: Sequence[JobId]) -> AsyncIterator[None]:
+        """Remove what the block has kept for the jobs if it fails."""
+        try:
+            async with self._admission.keeping_input(*ids):
+                yield
+        except BaseException:
+            for job_id in ids:
+                await self._carrying.forget(job_id)
+            raise
+
+    async def _take_up(self, job: Job, job_id: JobId, lines: ClientLines | None) -> "_Copied":
+        """Keep the whole input for the new job, with the responses that there are."""
+        try:
+            taken = await self._carrying.take_up(job, job_id, lines)
+        except FileNotFoundError:
+            raise _input_is_gone(job) from None
+        return _Copied(
+            count=len(taken.carried.marks),
+            size_bytes=taken.size_bytes,
+            sha256=job.input_sha256,
+            file=job.input_file,
+            carried=taken.carried,
+        )
 
     async def _copy(self, job: Job, job_id: JobId, lines: ClientLines | None) -> "_Copied":
         """Keep the lines that have no response as the input of the new job, if there are any."""
         copied = _Copied()
-        if not _may_have_rest(job):
+        if has_all(job):
             return copied
         tally = await self._results.tally(job)
+        digest = hashlib.sha256()
         try:
             if lines is not None:
-                copied.details = lines.details(job, await self._take_back(job, tally, lines))
-            pieces = _hashed(self._lines(job.id, tally, copied), copied.digest)
+                count = await take_back(self._blobs, job, tally, lines)
+                copied.details = lines.details(job, count)
+            pieces = _hashed(self._lines(job.id, tally, copied), digest)
             copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), pieces)
         except FileNotFoundError:
-            raise FailedPrecondition(
-                f"batches/{job.batch} cannot be run again: its input is kept no more."
-            ) from None
+            raise _input_is_gone(job) from None
+        copied.sha256 = digest.hexdigest()
         if not copied.count:
             await self._blobs.delete_folder(paths.folder(job_id))
         return copied
-
-    async def _take_back(self, job: Job, tally: Tally, lines: ClientLines) -> int:
-        """Take the responses back of lines that lack one; return how many lines these are."""
-        blob = paths.input_lines(job.id)
-        index = count = 0
-        groups = span_groups(self._blobs, blob, lines_max=GROUP_LINES, bytes_max=GROUP_BYTES)
-        async for group in groups:
-            places = [(span.offset, span.length) for span in group]
-            pieces = await self._blobs.read_pieces(blob, places)
-            sizes = await asyncio.to_thread(lambda it: list(map(lines.requests_of, it)), pieces)
-            for place, size in enumerate(sizes, start=index):
-                requests = range(place, place + size)
-                if not all(map(tally.has_response, requests)):
-                    tally.take_back(requests)
-                    count += 1
-            index += len(group)
-        return count
 
     async def _lines(self, job: JobId, tally: Tally, copied: "_Copied") -> AsyncIterator[bytes]:
         blob = paths.input_lines(job)
@@ -159,14 +165,16 @@ class JobRetry:
             yield b"\n"
 
 
+@dataclass(slots=True, kw_only=True)
 class _Copied:
-    """The lines that were copied: how many, their bytes and the digest of these; API's details."""
+    """The input of a new job: how many lines, their bytes and the digest of these."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.size_bytes = 0
-        self.digest = hashlib.sha256()
-        self.details: bytes | None = None
+    count: int = 0
+    size_bytes: int = 0
+    sha256: str | None = None
+    file: str | None = None  # that the input came in
+    details: bytes | None = None  # of the API; None: those of the job
+    carried: Carried = field(default_factory=Carried)
 
 
 async def _hashed(pieces: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:
@@ -185,8 +193,8 @@ def _candidate(job_id: JobId, rest: Rest, copied: _Copied, display_name: str | N
         method=job.method,
         display_name=display_name or job.display_name,
         input_form=job.input_form,
-        input_file=None,
-        input_sha256=copied.digest.hexdigest(),
+        input_file=copied.file,
+        input_sha256=copied.sha256,
         size_bytes=copied.size_bytes,
         total=copied.count,
         priority=job.priority,
@@ -194,6 +202,7 @@ def _candidate(job_id: JobId, rest: Rest, copied: _Copied, display_name: str | N
         wire_details=copied.details or job.wire_details,
         webhook_config=job.webhook_config,
         life=job.expires - job.created,
+        carried=copied.carried,
     )
 
 
@@ -204,10 +213,10 @@ def _check_state(job: Job) -> None:
         )
 
 
-def _may_have_rest(job: Job) -> bool:
-    """Return whether a request may be without a response; then the input is kept."""
-    counts = job.counts
-    return not job.planned or not counts.total or bool(counts.failed or counts.pending)
+def _input_is_gone(job: Job) -> FailedPrecondition:
+    return FailedPrecondition(
+        f"batches/{job.batch} cannot be run again: its input is kept no more."
+    )
 
 
 def _nothing_to_run(job: Job) -> str:

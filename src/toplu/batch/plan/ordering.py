@@ -135,6 +135,15 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[tuple[LineSpan, 
                 yield span, data[span.offset - start : span.offset - start + span.length]
 
 
+def read_requests(
+    file: BinaryIO, line_bytes_max: int, carried: bytes
+) -> Iterator[tuple[int, LineSpan, bytes | None]]:
+    """Yield the lines of requests that are to run, each with its index; `carried` marks others."""
+    for index, (span, line) in enumerate(read_lines(file, line_bytes_max)):
+        if not (carried and carried[index]):
+            yield index, span, line
+
+
 class Ordering:
     """The requests of one input, or of a part of it, on their way into order."""
 
@@ -149,10 +158,10 @@ class Ordering:
             deduplication=rules.deduplication,
         )
         self._first = first
-        self.total = first  # requests of the job so far, those before `first` included
+        self.total = first  # requests that are to run so far, those before `first` included
 
-    def add(self, span: LineSpan, line: bytes | None) -> None:
-        """Take the next line."""
+    def add(self, index: int, span: LineSpan, line: bytes | None) -> None:
+        """Take the next line, and which request of the job it is."""
         if self.total == self._rules.requests_max:
             raise InvalidArgument(f"A batch may have {self._rules.requests_max} requests at most.")
         key, digest = UNREADABLE, None
@@ -163,8 +172,8 @@ class Ordering:
                 pass  # it gets its error when its turn comes
             else:
                 key, digest = key_of(request), self._digest_of(request)
-        digest = digest or unique_digest(self.total)
-        place = PLACE.pack(self.total, span.offset, span.length, span.number)
+        digest = digest or unique_digest(index)
+        place = PLACE.pack(index, span.offset, span.length, span.number)
         self._sorter.add(b"".join((key, END, digest, place)))
         self.total += 1
 
@@ -208,30 +217,33 @@ class Head:
     is_whole: bool
 
 
-def plan_head(path: Path, rules: PlanRules) -> Head:
-    """Return the order of the whole input, or of its first requests if it is large."""
-    lines: list[tuple[LineSpan, bytes | None]] = []
+def plan_head(path: Path, rules: PlanRules, carried: bytes = b"") -> Head:
+    """Return the order of the whole input, or of its first requests if it is large.
+
+    `carried` has a byte for each request, 1 for one that is not to run.
+    """
+    lines: list[tuple[int, LineSpan, bytes | None]] = []
     is_whole = True
     with path.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
-        for span, line in read_lines(file, rules.line_bytes_max):
+        for index, span, line in read_requests(file, rules.line_bytes_max, carried):
             room = WHOLE_BYTES
             if len(lines) < WHOLE_REQUESTS:
                 room *= WHOLE_FACTOR
             if lines and span.offset >= room:
                 is_whole = False
                 break
-            lines.append((span, line))
+            lines.append((index, span, line))
     if not is_whole:
-        last, _ = lines[-1]
+        _, last, _ = lines[-1]
         expected = len(lines) * size_bytes // (last.offset + last.length)
         count = max(
             HEAD_REQUESTS_PER_LANE * rules.lanes, min(HEAD_REQUESTS_MAX, expected // HEAD_SHARE)
         )
         del lines[count:]
     ordering = Ordering(rules, ExternalSort())
-    for span, line in lines:
-        ordering.add(span, line)
+    for index, span, line in lines:
+        ordering.add(index, span, line)
     records: list[bytes] = []
     shards = cut(ordering, 0, rules, records.append)
     return Head(order=b"".join(records), shards=shards, is_whole=is_whole)

@@ -8,13 +8,14 @@ The order of ten million requests takes minutes of a processor and some memory, 
 has neither to spare. The end of stdin comes when the parent dies in whatever way.
 """
 
+import itertools
 import shutil
 from pathlib import Path
 
 import msgspec
 
 from toplu.batch.plan.external_sort import ExternalSort
-from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_lines
+from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_requests
 from toplu.child_process import answer_order
 from toplu.errors import InvalidArgument
 
@@ -29,6 +30,7 @@ class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
     input_path: str
     head_path: str | None  # the order of the first requests, which are leased already
     head_count: int
+    carried_path: str | None = None  # marks the requests that are not to run
     folder: str  # for what is needed meanwhile; empty
     order_path: str
 
@@ -36,7 +38,7 @@ class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
 class OrderingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The cuts of the order behind the head; or the fault of the input as a whole."""
 
-    total: int = 0  # of the job, its head included
+    total: int = 0  # of requests that are to run, the head included
     shards: list[int] = []  # the size of each
     refusal: str | None = None
     errno: int | None = None  # of the disk's error that came instead of an order
@@ -46,12 +48,12 @@ def plan_input(task: OrderingTask) -> OrderingAnswer:
     """Write the order of the whole job."""
     rules = task.rules
     ordering = Ordering(rules, ExternalSort(Path(task.folder), SORTER_BYTES), first=task.head_count)
+    carried = b"" if task.carried_path is None else Path(task.carried_path).read_bytes()
     with Path(task.input_path).open("rb") as file:
-        for number, (span, line) in enumerate(read_lines(file, rules.line_bytes_max)):
-            if number < task.head_count:
-                continue
+        requests = read_requests(file, rules.line_bytes_max, carried)
+        for index, span, line in itertools.islice(requests, task.head_count, None):
             try:
-                ordering.add(span, line)
+                ordering.add(index, span, line)
             except InvalidArgument as refusal:
                 return OrderingAnswer(refusal=refusal.message)
     with Path(task.order_path).open("xb") as order:

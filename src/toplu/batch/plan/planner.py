@@ -39,16 +39,18 @@ GONE = "The input of the batch is gone."
 
 
 async def plan_at_creation(
-    blobs: Blobs, rules: PlanRules, job: JobId, *, size_bytes: int
+    blobs: Blobs, rules: PlanRules, job: JobId, *, size_bytes: int, carried: bytes
 ) -> list[Shard]:
     """Return the shards of a very small job whose input is kept, once its order is durable.
 
-    None: it is the planner's, which also fails a job whose input is wrong as a whole.
+    None: it is the planner's, which also fails a job whose input is wrong as a whole. `carried` is
+    as for `plan_head`.
     """
     if size_bytes > AT_CREATION_BYTES_MAX:
         return []
+    source = blobs.local(paths.input_lines(job))
     try:
-        head = await asyncio.to_thread(plan_head, blobs.local(paths.input_lines(job)), rules)
+        head = await asyncio.to_thread(plan_head, source, rules, carried)
     except InvalidArgument:
         return []
     if not (head.is_whole and head.shards):
@@ -109,14 +111,18 @@ class Planner:
     async def _plan_head(self, job: Job) -> None:
         rules = PlanRules.of(self._settings, job)
         source = self._blobs.local(paths.input_lines(job.id))
-        head = await asyncio.to_thread(plan_head, source, rules)
+        carried = b""
+        if job.counts.carried:
+            marks = self._blobs.local(paths.carried(job.id))
+            carried = await asyncio.to_thread(marks.read_bytes)
+        head = await asyncio.to_thread(plan_head, source, rules, carried)
         if not head.shards:
             raise InvalidArgument("The input file has no requests.")
         shards = _number(job.id, head.shards)
         # Planning twice, after a crash in between, writes the same again.
         if head.is_whole:
             await self._blobs.put(paths.order(job.id), _one(head.order))
-            total = sum(head.shards)
+            total = sum(head.shards) + job.counts.carried
             kept = await self._jobs.plan(job.id, shards, total, self._clock.now())
         else:
             await self._blobs.put(paths.head_order(job.id), _one(head.order))
@@ -196,7 +202,8 @@ class Orderer:
         self._drop_job(job.id)
 
     async def _order(self, job: Job) -> None:
-        head = await self._jobs.shards(job.id)
+        head = [it for it in await self._jobs.shards(job.id) if not it.is_carried]
+        marks = self._blobs.local(paths.carried(job.id)) if job.counts.carried else None
         async with self._blobs.workshop() as folder:
             order = folder / "order"
             answer = await plan_in_child(
@@ -205,6 +212,7 @@ class Orderer:
                     input_path=str(self._blobs.local(paths.input_lines(job.id))),
                     head_path=str(self._blobs.local(paths.head_order(job.id))),
                     head_count=sum(shard.count for shard in head),
+                    carried_path=None if marks is None else str(marks),
                     folder=str(folder),
                     order_path=str(order),
                 )
@@ -213,8 +221,9 @@ class Orderer:
                 raise InvalidArgument(answer.refusal)
             await self._blobs.adopt(order, paths.order(job.id))
         shards = _number(job.id, answer.shards, behind=head)
-        if await self._jobs.plan(job.id, shards, answer.total, self._clock.now()):
-            log.info("job_ordered", job=job.id, requests=answer.total, shards=len(shards))
+        total = answer.total + job.counts.carried
+        if await self._jobs.plan(job.id, shards, total, self._clock.now()):
+            log.info("job_ordered", job=job.id, requests=total, shards=len(shards))
             self._planned()
 
 

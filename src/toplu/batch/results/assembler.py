@@ -113,6 +113,7 @@ class Assembler:
         await asyncio.to_thread(self._results.delete_job, job.id)
         await self._blobs.delete(paths.head_order(job.id))
         await self._blobs.delete(paths.order(job.id))
+        await self._blobs.delete(paths.carried(job.id))
         # What failed may be run again.
         if not job.counts.failed:
             await self._blobs.delete(paths.input_lines(job.id))

@@ -7,7 +7,7 @@ bounded as in the assembly, whatever the size of the job.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,6 +25,9 @@ from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import Entry, ResultLog, Segment
 from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini import jsonl
+
+GROUP_LINES = 8192  # that are in memory at a time
+GROUP_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,24 @@ class ResultReader:
         except FileNotFoundError:
             raise NotFound(MISSING) from None  # deleted since the job was found
 
+    async def responses(self, job: Job) -> AsyncGenerator[list[tuple[int, bytes]]]:
+        """Yield the responses of a job that has ended, each with the index of its request.
+
+        They are counted ones, some at a time, in no order.
+        """
+        async with self._blobs.workshop() as folder, self._scans:
+            snapshot = await self.snapshot(job, folder)
+            if snapshot is not None:
+                groups = _responses(snapshot)
+                while (group := await asyncio.to_thread(next, groups, None)) is not None:
+                    yield group
+                return
+            index = 0
+            async for lines in self.output(job.id):
+                numbered = enumerate(lines, start=index)
+                yield [it for it in numbered if jsonl.error_code_of(it[1]) is None]
+                index += len(lines)
+
     async def _of_output(self, project: ProjectId, job_id: JobId) -> Reading:
         job = await self._lookup.find(project, job_id)
         if await self._blobs.size(paths.output_lines(job_id)) is None:
@@ -172,6 +193,22 @@ def _tally(snapshot: Snapshot) -> Tally:
             used += entry.usage
     tally.tokens = used, copies
     return tally
+
+
+def _responses(snapshot: Snapshot) -> Iterator[list[tuple[int, bytes]]]:
+    group: list[tuple[int, bytes]] = []
+    size_bytes = 0
+    for shard, entries in snapshot.entries():
+        for index, (epoch, entry) in entries.items():
+            if not entry.succeeded:
+                continue
+            place = (shard.job, shard.number, epoch, entry.offset, entry.length)
+            group.append((index, snapshot.results.read(*place)))
+            size_bytes += entry.length
+            if len(group) >= GROUP_LINES or size_bytes >= GROUP_BYTES:
+                yield group
+                group, size_bytes = [], 0
+    yield group
 
 
 def _place_all(placements: Placements, snapshot: Snapshot) -> int:

@@ -45,12 +45,13 @@ class Receipts:
             )
         tally = await self._results.tally(job)
         shards = await self._jobs.shards(job.id)
+        leased = [shard for shard in shards if not shard.is_carried]
         charged = await self._ledger.usage_of(job.id)
         failed = sum(tally.failed.values())
         return Receipt(
             job=job,
-            shards=len(shards),
-            leases=sum(shard.epoch for shard in shards),
+            shards=len(leased),
+            leases=sum(shard.epoch for shard in leased),
             succeeded=tally.succeeded,
             failed=dict(sorted(tally.failed.items())),
             not_reached=max(0, job.counts.total - tally.succeeded - failed),

@@ -28,6 +28,7 @@ def whole_of(jobs: Sequence[Job]) -> Job:
             succeeded=sum(job.counts.succeeded for job in jobs),
             failed=sum(job.counts.failed for job in jobs),
             deduplicated=sum(job.counts.deduplicated for job in jobs),
+            carried=sum(job.counts.carried for job in jobs),
         ),
         usage=total(job.usage for job in jobs),
         planned=all(job.planned for job in jobs),

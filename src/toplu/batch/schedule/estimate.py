@@ -112,7 +112,6 @@ def work_left(job: Job | Competitor | Cohort, expected: Foreseen = NOTHING_KNOWN
     if not counts.total:
         return 0.0
     each = expected.work_of(job.tokens_estimate / counts.total)
-    done = counts.succeeded + counts.failed
-    if done:
-        each = credible(each, job.usage.work / done, done, GUESS_COUNTS_AS)
+    if counts.run:
+        each = credible(each, job.usage.work / counts.run, counts.run, GUESS_COUNTS_AS)
     return counts.pending * each

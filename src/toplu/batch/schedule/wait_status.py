@@ -117,8 +117,9 @@ def _seconds_of(work: float, speed: float | None) -> timedelta | None:
 def _range(job: Job, now: datetime, expected: timedelta | None) -> tuple[datetime, datetime] | None:
     if expected is None:
         return None
-    done = job.counts.succeeded + job.counts.failed
-    doubt = DOUBT_LEAST + DOUBT_AT_FIRST * DOUBT_HALVES_AFTER / (DOUBT_HALVES_AFTER + done)
+    doubt = DOUBT_LEAST + DOUBT_AT_FIRST * DOUBT_HALVES_AFTER / (
+        DOUBT_HALVES_AFTER + job.counts.run
+    )
     return now + expected * (1 - doubt), now + expected * (1 + doubt)
 
 

@@ -26,7 +26,7 @@ from toplu.store.rows.job_mapping import counts_of, usage_of
 from toplu.store.rows.job_room import is_unfinished
 from toplu.store.rows.schema import Moment, files, jobs, shares
 
-COUNTS = ("total", "succeeded", "failed", "deduplicated")
+COUNTS = ("total", "succeeded", "failed", "deduplicated", "carried")
 SPAN_MICROSECONDS = 15 * 60 * 1_000_000  # jobs that were created within it are summed
 
 

@@ -13,12 +13,14 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 from toplu.deed import Action
 from toplu.errors import RequestError
 from toplu.job import Job, JobId, JobState, ProjectId, Shard
+from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.audit import note
 from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import is_file
 from toplu.store.rows.job_mapping import (
     amend_job,
     find_job,
+    insert_carried,
     insert_job,
     insert_shards,
     job_of,
@@ -38,6 +40,7 @@ class NewPart:
     job: Job
     enqueued_tokens_max: int | None
     cut: Sequence[Shard]
+    carried: Sequence[Segment] = ()
 
 
 def read_batches(
@@ -61,6 +64,7 @@ def insert_parts(connection: Connection, parts: Sequence[NewPart], unfinished_ma
     for part in parts:
         insert_job(connection, part.job, unfinished_max, part.enqueued_tokens_max)
         insert_shards(connection, part.job.id, part.cut)
+        insert_carried(connection, part.job, part.cut, part.carried)
 
 
 def move_batch(

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from toplu.errors import RequestError
 from toplu.job import (
+    CARRIED_FROM,
     InputForm,
     Job,
     JobId,
@@ -32,12 +33,13 @@ from toplu.job import (
     sources_of,
 )
 from toplu.money import TOKENS, Prices, Usage
+from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.events import write_event
 from toplu.store.rows.experience import learn_from
 from toplu.store.rows.job_room import check_room, is_unfinished, is_visible
 from toplu.store.rows.ledger import insert_batch_entry
 from toplu.store.rows.retries import link_retry
-from toplu.store.rows.schema import jobs, shards
+from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.step_holds import end_steps
 
 AnyRow = Row[tuple[Any, ...]]
@@ -112,6 +114,7 @@ def counts_of(row: AnyRow) -> RequestCounts:
         succeeded=row.succeeded,
         failed=row.failed,
         deduplicated=row.deduplicated,
+        carried=row.carried,
     )
 
 
@@ -170,7 +173,7 @@ def begin_plan(connection: Connection, job_id: JobId, cut: list[Shard], at: date
             jobs.c.id == job_id,
             is_unfinished(),
             jobs.c.planned.is_(False),
-            ~exists().where(shards.c.job == job_id),
+            ~exists().where(shards.c.job == job_id, shards.c.number < CARRIED_FROM),
         )
         .values(total=case((jobs.c.total < count, count), else_=jobs.c.total), updated=at)
     )
@@ -188,13 +191,24 @@ def _requests_in_shards(connection: Connection, job_id: JobId) -> int:
 
 def insert_shards(connection: Connection, job_id: JobId, cut: Sequence[Shard]) -> None:
     """Add shards of the job."""
-    assert all(shard.job == job_id and shard.epoch == 0 for shard in cut), (
+    assert all(shard.job == job_id and (shard.epoch == 0 or shard.is_carried) for shard in cut), (
         "the shards are untouched"
     )
     if cut:
         connection.execute(
             insert(shards), [_values_of(shard) | {"done": shard.is_done} for shard in cut]
         )
+
+
+def insert_carried(
+    connection: Connection, job: Job, cut: Sequence[Shard], carried: Sequence[Segment]
+) -> None:
+    """Add the segments of shards that are done from the start; if all are, the job is complete."""
+    if carried:
+        connection.execute(insert(segments), [asdict(segment) for segment in carried])
+    if job.planned and all(shard.is_done for shard in cut):
+        # No shard will ever be leased, and it is the first lease that sets a job running.
+        move_job(connection, job.id, JobState.RUNNING, job.created)
 
 
 def _values_of(shard: Shard) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class JobRows:
         enqueued_tokens_max: int | None = None,
         cut: Sequence[Shard] = (),
         *,
+        carried: Sequence[Segment] = (),
         parts: Sequence[NewPart] = (),
         key: IdempotencyKey | None = None,
         error: RequestError | None = None,
@@ -49,15 +50,16 @@ class JobRows:
         """Add the job, or raise ResourceExhausted if its project has too many unfinished ones.
 
         `enqueued_tokens_max` bounds the estimated tokens of those that have the same engine.
-        `cut` are the shards of a job that is planned already, and of no other. `parts` are the
-        jobs of the same batch for other engines. A `key` raises as `store.rows.idempotency` says.
-        With an `error` it has FAILED as soon as it is there.
+        `cut` are the shards of a job that is planned already, and those that are done from the
+        start, whose logs are `carried`. `parts` are the jobs of the same batch for other engines.
+        A `key` raises as `store.rows.idempotency` says. With an `error` it has FAILED at once.
         """
 
         def insert(connection: Connection) -> Job | None:
             note_creation(connection, key, job.id, job.created)
             job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
             job_mapping.insert_shards(connection, job.id, cut)
+            job_mapping.insert_carried(connection, job, cut, carried)
             batches.insert_parts(connection, parts, unfinished_max)
             batches.note_made(connection, job)
             if error is None:

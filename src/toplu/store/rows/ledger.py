@@ -193,7 +193,7 @@ def insert_batch_entry(connection: Connection, job: Job, at: datetime) -> None:
         model=job.engine,
         kind=Kind.BATCH,
         at=at,
-        requests=job.counts.succeeded + job.counts.failed,
+        requests=job.counts.run,
         usage=job.usage,
         prices=job.prices,
         labels=take_sums(connection, job.id),

@@ -41,7 +41,7 @@ OLDEST_MAX = 256
 # What a competitor is made of.
 COLUMNS = (
     *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
-    *("total", "succeeded", "failed", "deduplicated"),
+    *("total", "succeeded", "failed", "deduplicated", "carried"),
     *TOKENS,
 )
 

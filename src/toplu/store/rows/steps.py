@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select
 
-from toplu.job import Job, JobId, JobState
+from toplu.job import CARRIED_FROM, Job, JobId, JobState
 from toplu.store.rows.database import Database
 from toplu.store.rows.job_mapping import find_job
 from toplu.store.rows.job_room import is_unfinished
@@ -81,7 +81,7 @@ def _next(
 
 
 def _is_due(kind: StepKind) -> ColumnElement[bool]:
-    has_shards = exists().where(shards.c.job == jobs.c.id)
+    has_shards = exists().where(shards.c.job == jobs.c.id, shards.c.number < CARRIED_FROM)
     match kind:
         case StepKind.PLAN:
             return and_(is_unfinished(), jobs.c.planned.is_(False), ~has_shards)

@@ -75,6 +75,7 @@ class RetryBatchRequest(Message, frozen=True, kw_only=True):
     """The body of `:retry`, a call of our own."""
 
     display_name: str | None = None
+    merge: bool | None = None  # have one output, with the responses that there are
 
 
 class BatchStats(Message, frozen=True, kw_only=True):
@@ -149,6 +150,7 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     attempts: Attempts
     usage: TokenTotals
     deduplicated_request_count: Int64
+    carried_request_count: Int64
     cost: Cost
     retry_of: str | None = None
     retried_by: str | None = None
@@ -186,6 +188,7 @@ class BatchExtension(Message, frozen=True, kw_only=True):
     usage: TokenTotals
     cost: Cost
     deduplicated_request_count: Int64 | None = None
+    carried_request_count: Int64 | None = None
     retry_of: str | None = None
     retried_by: str | None = None
     waiting: BatchWaiting | None = None

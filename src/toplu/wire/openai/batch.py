@@ -23,6 +23,12 @@ class NewBatch(Message, frozen=True, kw_only=True):
     output_expires_after: OutputExpiry | None = None
 
 
+class RetryBatch(Message, frozen=True, kw_only=True):
+    """The body of the call that runs the rest of a batch, of our own."""
+
+    merge: bool = False  # have one output, with the lines that are done
+
+
 class BatchFault(Message, frozen=True, kw_only=True):
     """A fault of the input file, and its place."""
 

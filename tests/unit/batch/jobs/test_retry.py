@@ -7,8 +7,8 @@ import pytest
 
 from support.batch.batch_world import PROJECT, BatchWorld, line_of, result_of, taken
 from toplu.batch import line_reader, paths
-from toplu.batch.jobs import retry
-from toplu.batch.jobs.retry import JobRetry, Rest
+from toplu.batch.jobs import client_lines, retry
+from toplu.batch.jobs.retry import Rest
 from toplu.errors import FailedPrecondition, NotFound, ResourceExhausted, TopluError
 from toplu.job import Job, JobId, JobState
 from toplu.store.blobs import blobs
@@ -29,12 +29,8 @@ async def job_with(world: BatchWorld, lines: list[bytes], outcomes: dict[int, bo
 
 
 async def retried(world: BatchWorld, name: str | None = None) -> Job:
-    retries = JobRetry(
-        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
-    )
-    return await retries.create(
-        await world.job("one"), engine=world.settings.models[0].name, display_name=name
-    )
+    rest = Rest(job=await world.job("one"), engine=world.settings.models[0].name)
+    return await world.retries().create_batch([rest], display_name=name)
 
 
 async def refusal(world: BatchWorld) -> str:
@@ -89,16 +85,13 @@ class Pairs:
 async def test_a_line_of_which_a_request_is_left_runs_again_whole(
     world: BatchWorld, monkeypatch: pytest.MonkeyPatch, group_lines: int
 ) -> None:
-    monkeypatch.setattr(retry, "GROUP_LINES", group_lines)
+    monkeypatch.setattr(client_lines, "GROUP_LINES", group_lines)
     lines = [b'{"first": %d}' % it if it % 2 == 0 else line_of(it) for it in range(8)]
     outcomes = {0: True, 1: True, 2: True, 3: False, 4: False, 5: True, 6: True}
     await job_with(world, lines, outcomes)
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
-    retries = JobRetry(
-        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
-    )
     rest = Rest(job=await world.job("one"), engine=world.settings.models[0].name)
-    made = await retries.create_batch([rest], lines=Pairs())
+    made = await world.retries().create_batch([rest], lines=Pairs())
     assert await input_of(world, made) == b"".join(line + b"\n" for line in lines[2:])
     assert (made.counts.total, made.wire_details) == (6, b"one 3")
 
@@ -139,11 +132,8 @@ async def test_a_job_that_was_deleted_meanwhile_is_missing(world: BatchWorld) ->
     await world.jobs.move(ONE, JobState.CANCELLED, world.clock.now())
     job = await world.job("one")
     await world.jobs.mark_deleted(PROJECT, ONE, world.clock.now())
-    retries = JobRetry(
-        blobs=world.blobs, results=world.result_reader(), admission=world.admission()
-    )
     with pytest.raises(NotFound):
-        await retries.create(job, engine=world.settings.models[0].name, display_name=None)
+        await world.retries().create_batch([Rest(job=job, engine=world.settings.models[0].name)])
 
 
 async def test_quotas_hold_as_at_create(world: BatchWorld) -> None:

@@ -55,7 +55,7 @@ def places_of(lines: list[bytes], sorter: ExternalSort | None = None) -> list[Or
     ordering = Ordering(RULES, sorter or ExternalSort())
     offset = 0
     for number, line in enumerate(lines):
-        ordering.add(LineSpan(offset, len(line), number + 1), line)
+        ordering.add(number, LineSpan(offset, len(line), number + 1), line)
         offset += len(line) + 1
     return [place for places in ordering.places() for place in places]
 

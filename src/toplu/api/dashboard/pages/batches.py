@@ -36,6 +36,7 @@ class BatchPages:
             Route(f"{batch}/receipt", gate.page(self._deeds.receipt), methods=["GET"]),
             Route(f"{batch}/cancel", gate.form(self.cancel), methods=["POST"]),
             Route(f"{batch}/retry", gate.form(self.retry), methods=["POST"]),
+            Route(f"{batch}/complete", gate.form(self.complete), methods=["POST"]),
             Route(f"{batch}/delete", gate.form(self.delete), methods=["POST"]),
         ]
 
@@ -102,7 +103,12 @@ class BatchPages:
     async def retry(self, visit: Visit, _fields: dict[str, str]) -> Response:
         """Make a batch of what failed or was not reached, and show it."""
         batch = await self._views.find(visit.project, visit.path("batch"))
-        return see(f"{PATH}/{await self._deeds.retry(batch.jobs)}")
+        return see(f"{PATH}/{await self._deeds.retry(batch.jobs, merge=False)}")
+
+    async def complete(self, visit: Visit, _fields: dict[str, str]) -> Response:
+        """Make a batch that runs the same and has all other results as well, and show it."""
+        batch = await self._views.find(visit.project, visit.path("batch"))
+        return see(f"{PATH}/{await self._deeds.retry(batch.jobs, merge=True)}")
 
     async def delete(self, visit: Visit, _fields: dict[str, str]) -> Response:
         """Forget the batch with its results."""

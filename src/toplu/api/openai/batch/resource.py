@@ -110,6 +110,8 @@ def _extension(jobs: Sequence[Job], job: Job, waiting: WaitStatus | None) -> dic
         },
         "deduplicated": job.counts.deduplicated,
     }
+    if job.counts.carried:
+        extension["carried"] = job.counts.carried
     if len(jobs) > 1:
         extension["models"] = [part.model for part in jobs]
     if job.retry_of is not None:
