@@ -15,7 +15,7 @@ from toplu.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from toplu.doctor.check import Check
-    from toplu.settings.server import Settings
+    from toplu.settings.server import ModelSettings, Settings
 
 FAULTY = 1
 
@@ -68,6 +68,9 @@ async def _model_checks(settings: "Settings") -> "AsyncIterator[Check]":
     from toplu.models.sources import locate
 
     for model in settings.models:
+        if model.runs_server:
+            yield _vllm_check(model)
+            continue
         if model.is_remote:
             found = [it async for it in findings_of(model, settings)]
             answers = {it.server for it in found if it.is_answer}
@@ -90,6 +93,23 @@ async def _model_checks(settings: "Settings") -> "AsyncIterator[Check]":
             yield warning(f"model {model.name}", "its file is not here yet", mend)
         else:
             yield fine(f"model {model.name}", "its file is here and whole")
+
+
+def _vllm_check(model: "ModelSettings") -> "Check":
+    import shutil
+
+    from toplu.doctor.check import fault, fine
+    from toplu.models.repository import check_repository
+
+    what, command = f"model {model.name}", model.vllm.command
+    if shutil.which(command) is None:
+        mend = "install vLLM, or set vllm.command to the program's path"
+        return fault(what, f"there is no program {command}", mend)
+    try:
+        check_repository(model)
+    except ConfigurationError as error:
+        return fault(what, str(error), "set source to the folder of the model")
+    return fine(what, f"{command} is here, and so is {model.source}, as far as toplu can see")
 
 
 def init(

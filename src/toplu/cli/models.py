@@ -46,7 +46,8 @@ def list_models(config: ConfigOption = None, *, as_json: JsonOption = False) -> 
             for each in (model, projector)
             if each is not None
         ]
-        here = "not needed" if model.source is None else "here" if all(files) else "missing"
+        is_ours = model.source is not None and not model.runs_server
+        here = "not needed" if not is_ours else "here" if all(files) else "missing"
         records.append(
             {
                 "name": model.name,
@@ -135,6 +136,8 @@ def pull(
 
     settings = load(config)
     model = _named(name, settings)
+    if model.runs_server:
+        raise ConfigurationError(f"{name}: vLLM fetches its models itself, at its start")
     for each in (model, projector_of(model)):
         if each is None:
             continue

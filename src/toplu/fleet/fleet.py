@@ -1,7 +1,7 @@
 """All engines of this server."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from toplu.fleet.pool import Pool
 from toplu.fleet.processes.engine_handle import AnyEngine, Launch
 from toplu.fleet.processes.launch import launch_embedder_of, launch_of
 from toplu.fleet.processes.supervisor import Supervisor
+from toplu.fleet.processes.vllm import VllmServers
+from toplu.fleet.remote.engine import EngineClient
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import (
     embedding_servers_of,
@@ -54,6 +56,7 @@ class Fleet:
         self._pools: dict[str, Pool[Any]] = {}
         self._embedding_pools: dict[str, EmbeddingPool] = {}
         self._groups: dict[str, ServerGroup[Any]] = {}
+        self._vllms: dict[str, VllmServers] = {}
         for model in catalogue.models:
             expect(model.name)
             match model.kind:
@@ -67,13 +70,25 @@ class Fleet:
             relays = relays_of(model, self._settings)
             gate = self._slots_of(model, relays)
             self._add_pool(model, launch_relays(relays), RelayAdapter(model), gate)
+        elif model.runs_server:
+            own = VllmServers(model, self._settings, self._clock, self._note_change)
+            self._vllms[model.name] = own
+            model = own.remote_model
+            self._add_servers(model, servers_of(model, self._settings, own.key), own.ready)
         elif model.is_remote:
-            servers = servers_of(model, self._settings)
-            adapter = PromptAdapter(model, self._grounder)
-            self._add_pool(model, launch_servers(servers), adapter, self._slots_of(model, servers))
+            self._add_servers(model, servers_of(model, self._settings))
         else:
             adapter = PromptAdapter(model, self._grounder)
             self._add_pool(model, launch_of(model, self._settings, self._prefixes), adapter)
+
+    def _add_servers(
+        self,
+        model: ModelSettings,
+        servers: ServerGroup[EngineClient],
+        ready: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        adapter, slots = PromptAdapter(model, self._grounder), self._slots_of(model, servers)
+        self._add_pool(model, launch_servers(servers, ready), adapter, slots)
 
     def _slots_of(self, model: ModelSettings, servers: ServerGroup[Any]) -> ServerSlots:
         self._groups[model.name] = servers
@@ -112,7 +127,8 @@ class Fleet:
         self, model: ModelSettings, launch: Launch[AnyEngine]
     ) -> Supervisor[AnyEngine]:
         # A server that is away comes back, however long it takes.
-        attempts_max = None if model.is_remote else self._settings.engine_start_attempts_max
+        is_of_others = model.is_remote and not model.runs_server
+        attempts_max = None if is_of_others else self._settings.engine_start_attempts_max
         supervisor = Supervisor(
             name=model.name,
             launch=launch,
@@ -140,6 +156,8 @@ class Fleet:
         async with asyncio.TaskGroup() as group:
             for supervisor in self._supervisors.values():
                 group.create_task(supervisor.run(), name=f"supervisor {supervisor.name}")
+            for name, own in self._vllms.items():
+                group.create_task(own.run(), name=f"vllms of {name}")
             for name, pool in self._embedding_pools.items():
                 group.create_task(pool.run(), name=f"embedding pool {name}")
 
@@ -175,5 +193,6 @@ class Fleet:
         """Return why engines are not ready, or get no further, by catalogue name."""
         reasons = {name: supervisor.reason for name, supervisor in self._supervisors.items()}
         pools: dict[str, Pool[Any] | EmbeddingPool] = {**self._pools, **self._embedding_pools}
+        reasons |= {name: own.reason for name, own in self._vllms.items() if own.reason}
         reasons |= {name: pool.reason for name, pool in pools.items() if pool.reason}
         return {name: reason for name, reason in reasons.items() if reason}

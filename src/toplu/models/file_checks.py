@@ -9,6 +9,7 @@ from pathlib import Path
 
 from toplu.errors import ConfigurationError
 from toplu.models.checksums import verify_all
+from toplu.models.repository import check_repository
 from toplu.models.sources import PathSource, locate, missing_files, projector_of, read_source
 from toplu.settings.server import ModelSettings
 
@@ -18,6 +19,9 @@ GGUF = b"GGUF"  # how such a file begins
 async def check_files(models: Iterable[ModelSettings], model_dir: Path) -> None:
     """Raise ConfigurationError if a file of a model cannot be the one that is meant."""
     for model in models:
+        if model.runs_server:
+            await asyncio.to_thread(check_repository, model)
+            continue
         await _check(model, model_dir)
         if (projector := projector_of(model)) is not None:
             await _check(projector, model_dir)

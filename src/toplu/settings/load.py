@@ -19,7 +19,7 @@ from toplu.settings.hosts import HOST_NAME, ORIGIN
 from toplu.settings.mistakes import explain
 from toplu.settings.model import Kind, ModelSettings
 from toplu.settings.package_index import find_package_index
-from toplu.settings.remote import check_gemini_servers, check_servers
+from toplu.settings.remote import check_gemini_servers, check_servers, check_vllm
 from toplu.settings.server import Settings
 from toplu.settings.webhooks import check_networks
 
@@ -89,14 +89,16 @@ def _check_proxies(settings: Settings) -> None:
 
 
 def _check_engine(model: ModelSettings) -> None:
-    check_servers(model.name, model.servers, remote=model.is_remote)
-    if model.kind is not model.engine_kind and not model.is_remote:
+    check_servers(model.name, model.servers, remote=model.is_remote and not model.runs_server)
+    if model.kind is not model.engine_kind and (not model.is_remote or model.runs_server):
         raise ConfigurationError(
             f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
         )
     if model.engine == "gemini_server":
         check_gemini_servers(model.name, model.servers, model.remote)
-    if model.is_remote and model.replicas > len(model.servers):
+    if model.runs_server:
+        check_vllm(model.name, model.vllm, model.replicas)
+    elif model.is_remote and model.replicas > len(model.servers):
         raise ConfigurationError(
             f"models: {model.name}: its {len(model.servers)} servers cannot be dealt into "
             f"{model.replicas} replicas; set replicas to {len(model.servers)} at most"

@@ -7,7 +7,7 @@ import msgspec
 
 from toplu import money
 from toplu.settings.bounds import GIB, KIB, MIB, FileName, Fraction, Positive, Seconds, Sha256Hex
-from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.remote import RemoteSettings, ServerSettings, VllmSettings
 
 # Of a million tokens, as a decimal number: a TOML float would not be exact.
 Price = Annotated[str, msgspec.Meta(pattern=money.PRICE_PATTERN)]
@@ -54,13 +54,22 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     display_name: str | None = None
     # The last two make vectors, servers whichever `kind` says, the others text.
     engine: Literal[
-        "llama_cpp", "echo", "openai_server", "gemini_server", "onnx_embedder", "echo_embedder"
+        "llama_cpp",
+        "vllm",
+        "echo",
+        "openai_server",
+        "gemini_server",
+        "onnx_embedder",
+        "echo_embedder",
     ]
     named_kind: Kind | None = msgspec.field(name="kind", default=None)  # None: as the engine's
     servers: tuple[ServerSettings, ...] = ()  # of `openai_server` and `gemini_server`
-    remote: RemoteSettings = RemoteSettings()  # how they are used
+    remote: RemoteSettings = RemoteSettings()  # how they are used, or those of `vllm`
+    vllm: VllmSettings = VllmSettings()
     lazy: bool = False  # started by the first request for it; /readyz does not wait for it
-    source: str | None = None  # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE
+    # path:FILE, wheel:PACKAGE==VERSION/FILE or hub:OWNER/REPO/FILE; of vLLM path:FOLDER or
+    # hub:OWNER/REPO.
+    source: str | None = None
     sha256: Sha256Hex | None = None  # of the model file
     projector: str | None = None  # as `source`: the file with which a llama_cpp model sees
     projector_sha256: Sha256Hex | None = None
@@ -111,7 +120,13 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def is_remote(self) -> bool:
-        return self.engine.endswith("_server")
+        """Whether it is asked as a server is: one of others, or one that a worker runs."""
+        return self.engine.endswith("_server") or self.runs_server
+
+    @property
+    def runs_server(self) -> bool:
+        """Whether a worker runs the servers of the model itself."""
+        return self.engine == "vllm"
 
     @property
     def is_relayed(self) -> bool:

@@ -16,6 +16,7 @@ from toplu.settings.bounds import MIB, Fraction, Positive, Seconds
 HIDDEN = "…"
 API_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*/?$", re.ASCII)
 GEMINI_NAME = re.compile(r"(?:(?:models|tunedModels)/)?[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+OF_VLLM = ("host", "port", "api-key", "served-model-name", "max-model-len", "tensor-parallel-size")
 OF_OPENAI = ("structured", "structured_attempts_max", "only_openai_fields", "always_stream")
 
 
@@ -107,6 +108,22 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     always_stream: bool = False  # a server that notices a client that is gone by writing alone
 
 
+class VllmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The way in which a worker runs vLLM itself; for the rest it is as vLLM has it."""
+
+    command: Annotated[str, msgspec.Meta(min_length=1)] = "vllm"  # the program, or its path
+    tensor_parallel: Positive = 1  # GPUs of one replica
+    # Those of all replicas of a worker, dealt out in this order; none: vLLM takes what it finds.
+    gpus: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()  # further options of `vllm serve`
+    start_seconds_max: Seconds = 1800.0  # a large model takes a while to be read
+
+    def gpus_of(self, replica: int) -> tuple[str, ...]:
+        """Return those of a replica, by its place among those of one owner."""
+        begin = replica * self.tensor_parallel
+        return self.gpus[begin : begin + self.tensor_parallel]
+
+
 def check_servers(model: str, servers: tuple[ServerSettings, ...], *, remote: bool) -> None:
     """Raise ConfigurationError unless the model has the servers that its engine needs."""
     if remote != bool(servers):
@@ -141,4 +158,21 @@ def check_gemini_servers(
     if others := [name for name in OF_OPENAI if getattr(remote, name) != getattr(usual, name)]:
         raise ConfigurationError(
             f"models: {', '.join(others)} of {model} is for openai_server models alone"
+        )
+
+
+def check_vllm(model: str, vllm: VllmSettings, replicas: int) -> None:
+    """Raise ConfigurationError unless there are GPUs for all replicas, and no option is ours."""
+    gpus, needed = len(vllm.gpus), replicas * vllm.tensor_parallel
+    if gpus not in (0, needed):
+        raise ConfigurationError(
+            f"models: {model}: vllm.gpus names {gpus} GPUs, and {replicas} replicas with "
+            f"tensor_parallel = {vllm.tensor_parallel} need {needed}"
+        )
+    # As vLLM reads them.
+    names = {arg.partition("=")[0].removeprefix("--").replace("_", "-") for arg in vllm.args}
+    if ours := names.intersection(OF_VLLM):
+        raise ConfigurationError(
+            f"models: {model}: vllm.args has --{', --'.join(sorted(ours))}, which toplu sets by "
+            "the other settings of the model"
         )

@@ -43,6 +43,10 @@ def owned(models: Sequence[ModelSettings], replicas: Replicas) -> list[ModelSett
 
 
 def _together(model: ModelSettings, numbers: Sequence[int]) -> ModelSettings:
+    if model.runs_server:
+        gpus = tuple(gpu for number in numbers for gpu in model.vllm.gpus_of(number))
+        own = msgspec.structs.replace(model.vllm, gpus=gpus)
+        return msgspec.structs.replace(model, vllm=own, replicas=len(numbers))
     if not model.is_remote:
         return msgspec.structs.replace(model, lanes=model.lanes * len(numbers))
     dealt = [server for at, server in enumerate(model.servers) if at % model.replicas in numbers]

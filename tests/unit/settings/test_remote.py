@@ -127,3 +127,34 @@ def test_what_means_nothing_to_gemini_servers_is_refused(tmp_path: Path):
     )
     with pytest.raises(ConfigurationError, match=r"^models: structured, always_stream of m"):
         load(config, {})
+
+
+def own_vllm(tmp_path: Path, *lines: str):
+    config = tmp_path / "toplu.toml"
+    head = ["[[models]]", 'name = "m"', 'engine = "vllm"', 'source = "hub:someone/a-model"']
+    config.write_text("\n".join([*head, *lines]))
+    return load(config, {}).models[0]
+
+
+def test_vllm_of_ours_is_asked_as_a_server_and_has_none_of_others(tmp_path: Path):
+    model = own_vllm(tmp_path, "replicas = 2", "[models.vllm]", 'gpus = ["0", "3"]')
+    assert (model.is_remote, model.runs_server, model.caches) == (True, True, 1)
+    assert [model.vllm.gpus_of(replica) for replica in range(2)] == [("0",), ("3",)]
+    assert model.vllm.start_seconds_max == 1800.0
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (['servers = [{ url = "http://a/v1" }]'], "has no servers"),
+        (["replicas = 2", "[models.vllm]", 'gpus = ["0"]'], "names 1 GPUs, and 2 replicas"),
+        (["[models.vllm]", "tensor_parallel = 2", 'gpus = ["0"]'], "tensor_parallel = 2 need 2"),
+        (["[models.vllm]", 'args = ["--api_key=secret"]'], "args has --api-key, which toplu sets"),
+        (["[models.vllm]", 'args = ["--port", "1"]'], "args has --port"),
+        (['kind = "embedding"'], "the engine vllm is of kind generation"),
+    ],
+)
+def test_what_vllm_of_ours_cannot_be_is_refused(tmp_path: Path, lines: list[str], told: str):
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        own_vllm(tmp_path, *lines)
+    assert "secret" not in str(refusal.value)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplu.settings.model import ModelSettings
-from toplu.settings.remote import ServerSettings
+from toplu.settings.remote import ServerSettings, VllmSettings
 from toplu.settings.replicas import divide, owned
 
 
@@ -49,3 +49,10 @@ def test_each_server_has_one_owner() -> None:
     assert sorted(map(len, parts)) == [2, 3]
     assert set(parts[0]) | set(parts[1]) == set(far.servers)
     assert owned([far], divide([far], 1)[0])[0].servers == far.servers
+
+
+def test_an_owner_of_vllms_has_the_gpus_of_its_replicas() -> None:
+    vllm = VllmSettings(tensor_parallel=2, gpus=tuple("abcdef"))
+    (mine,) = owned([ModelSettings(name="m", engine="vllm", replicas=3, vllm=vllm)], {"m": [0, 2]})
+    assert (mine.replicas, mine.lanes) == (2, 4)
+    assert [mine.vllm.gpus_of(it) for it in range(2)] == [("a", "b"), ("e", "f")]

@@ -4,7 +4,7 @@ import msgspec
 
 from toplu.engines.http.connection import ServerConnection
 from toplu.engines.http.fault import ServerAway
-from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.remote import RemoteSettings, Secret, ServerSettings
 
 
 class ListedModel(msgspec.Struct, frozen=True):
@@ -20,10 +20,16 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 def connect_openai(
-    server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
+    server: ServerSettings,
+    remote: RemoteSettings,
+    request_seconds_max: float,
+    key: Secret | None = None,
 ) -> ServerConnection:
-    """Return a connection; ConfigurationError if the key is not where the settings have it."""
-    key = server.read_key()
+    """Return a connection, with the key or that of the settings.
+
+    ConfigurationError: the key is not where the settings have it.
+    """
+    key = key or server.read_key()
     return ServerConnection(
         server,
         remote,

@@ -37,7 +37,7 @@ from toplu.engines.openai.token_counting import TokenCounter
 from toplu.engines.openai.ways import Calls, Form, Way, find_ways, usual_calls
 from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import InvalidArgument, TopluError
-from toplu.settings.remote import RemoteSettings, ServerSettings
+from toplu.settings.remote import RemoteSettings, Secret, ServerSettings
 
 log = structlog.get_logger()
 
@@ -85,10 +85,14 @@ class OpenaiEngine:
 
     @classmethod
     def connect(
-        cls, server: ServerSettings, remote: RemoteSettings, request_seconds_max: float
+        cls,
+        server: ServerSettings,
+        remote: RemoteSettings,
+        request_seconds_max: float,
+        key: Secret | None = None,
     ) -> Self:
-        """Return the client; ConfigurationError if the key is not where the settings have it."""
-        connection = connect_openai(server, remote, request_seconds_max)
+        """Return the client; see `connect_openai`."""
+        connection = connect_openai(server, remote, request_seconds_max, key)
         return cls(connection, server, remote)
 
     @property

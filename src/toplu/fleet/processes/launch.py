@@ -67,7 +67,7 @@ def launch_of(model: ModelSettings, settings: Settings, prefixes: Path) -> Launc
                 return await start_llama_cpp(
                     model, path, settings, prefixes=prefixes, projector_path=projector_path
                 )
-            case "openai_server" | "gemini_server":
+            case "openai_server" | "gemini_server" | "vllm":
                 raise AssertionError("servers are not launched, see fleet.remote")
             case "echo_embedder" | "onnx_embedder":
                 raise AssertionError(f"{model.engine} makes no text")
@@ -87,7 +87,7 @@ def launch_embedder_of(model: ModelSettings, settings: Settings) -> Launch[Embed
                 return await start_embedder(model, path, settings)
             case "openai_server" | "gemini_server":
                 raise AssertionError("servers are not launched, see fleet.remote")
-            case "echo" | "llama_cpp":
+            case "echo" | "llama_cpp" | "vllm":
                 raise AssertionError(f"{model.engine} makes no vectors")
 
     return launch

@@ -1,7 +1,7 @@
 """Finds the servers of a remote engine and opens their clients."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from toplu.engines.embedder import Embedder
@@ -17,15 +17,20 @@ from toplu.fleet.remote.engine import EngineClient, RemoteEngine, RunningServers
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.relay import RelayClient, RemoteRelay
 from toplu.fleet.remote.server import AnyClient
-from toplu.settings.remote import ServerSettings
+from toplu.settings.remote import Secret, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
 
 
-def servers_of(model: ModelSettings, settings: Settings) -> ServerGroup[EngineClient]:
-    """Return the servers of a model that generates; ConfigurationError if a key is missing."""
+def servers_of(
+    model: ModelSettings, settings: Settings, key: Secret | None = None
+) -> ServerGroup[EngineClient]:
+    """Return the servers of a model that generates, with their key or those of the settings.
+
+    ConfigurationError: a key is missing.
+    """
 
     def connect(server: ServerSettings) -> EngineClient:
-        return OpenaiEngine.connect(server, model.remote, settings.request_seconds_max)
+        return OpenaiEngine.connect(server, model.remote, settings.request_seconds_max, key)
 
     return _group_of(model, connect)
 
@@ -50,9 +55,19 @@ def embedding_servers_of(model: ModelSettings, settings: Settings) -> ServerGrou
     return _group_of(model, connect)
 
 
-def launch_servers(group: ServerGroup[EngineClient]) -> Launch[Engine]:
-    """Return what begins a life of the engine that these servers are."""
-    return _launch_of(group, RemoteEngine(group))
+def launch_servers(
+    group: ServerGroup[EngineClient], ready: Callable[[], Awaitable[None]] | None = None
+) -> Launch[Engine]:
+    """Return what begins a life of the engine that these servers are, once they are `ready`."""
+    launch: Launch[Engine] = _launch_of(group, RemoteEngine(group))
+    if ready is None:
+        return launch
+
+    async def launch_when_ready() -> EngineHandle[Engine]:
+        await ready()
+        return await launch()
+
+    return launch_when_ready
 
 
 def launch_relays(group: ServerGroup[RelayClient]) -> Launch[Relay]:
