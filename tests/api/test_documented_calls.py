@@ -27,7 +27,7 @@ from support.api.upload_calls import upload_raw
 from support.fuzzing import EXAMPLE_SECONDS_MAX, fuzzed
 from toplu.api.gemini.openapi import CALLS, Operated
 from toplu.job import ProjectId
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 
 EMBED = {"content": {"parts": [{"text": "x"}]}}
 CHECKED = (

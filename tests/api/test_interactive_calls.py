@@ -174,7 +174,6 @@ def test_a_count_of_anything_but_one_prompt_is_refused(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "files:register"),
         ("POST", "models/imagen-4:predict"),
         ("POST", "models/veo-3:predictLongRunning"),
     ],

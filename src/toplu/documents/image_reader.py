@@ -9,7 +9,7 @@ from toplu.documents.image import PlainImage
 from toplu.documents.image_type import ImageType, find_image_type
 from toplu.documents.reader import Fetch
 from toplu.documents.reading_process import read_image_in_child
-from toplu.documents.readings import Readings
+from toplu.documents.readings import Readings, check_size
 from toplu.settings.server import Settings
 
 
@@ -43,6 +43,7 @@ class ImageReader:
 
         async def read() -> PlainImage:
             data = await fetch()
+            check_size(len(data), self._settings.image_bytes_max)
             found = find_image_type(data)
             if found is not media_type:
                 raise DocumentFault(f"is not {media_type}{f': it is {found}' if found else ''}.")

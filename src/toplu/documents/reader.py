@@ -15,7 +15,7 @@ from toplu.documents.formats.rich_text import is_rich_text
 from toplu.documents.media_type import MediaType, Reading
 from toplu.documents.plain_text import decode
 from toplu.documents.reading_process import Pieces, read_in_child
-from toplu.documents.readings import Readings
+from toplu.documents.readings import Readings, check_size
 from toplu.settings.server import Settings
 
 PDF_MARK = b"%PDF-"
@@ -57,7 +57,9 @@ class DocumentReader:
         scans = self._scans(shown_side)
 
         async def read() -> Pieces:
-            return await self._read(media_type, await fetch(), scans)
+            data = await fetch()
+            check_size(len(data), self._settings.document_bytes_max)
+            return await self._read(media_type, data, scans)
 
         return await self._documents.read(own_key, size_bytes, read)
 

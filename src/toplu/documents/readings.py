@@ -33,8 +33,7 @@ class Readings(Generic[T]):
         self, key: Hashable | None, size_bytes: int, work: Callable[[], Awaitable[T]]
     ) -> T:
         """Return what the work returns, now or earlier, or raise its DocumentFault."""
-        if size_bytes > self._bytes_max:
-            raise DocumentFault(f"has {size_bytes} bytes; at most {self._bytes_max} are read.")
+        check_size(size_bytes, self._bytes_max)
         if (outcome := self._recall(key)) is None:
             async with self._slots:
                 # Whoever had the place before may have read the same.
@@ -65,6 +64,12 @@ class Readings(Generic[T]):
         return FAULT_WEIGHT + (
             0 if isinstance(outcome, DocumentFault) else self._weight_of(outcome)
         )
+
+
+def check_size(size_bytes: int, bytes_max: int) -> None:
+    """Raise DocumentFault for more bytes than are read."""
+    if size_bytes > bytes_max:
+        raise DocumentFault(f"has {size_bytes} bytes; at most {bytes_max} are read.")
 
 
 async def _outcome(work: Callable[[], Awaitable[T]]) -> T | DocumentFault:

@@ -19,8 +19,9 @@ from toplu.engines.translation.media import MediaPart, find_attached, with_read,
 from toplu.errors import FieldViolation, InvalidArgument, TopluError, Unimplemented
 from toplu.files.inline_files import InlineFiles
 from toplu.files.library import Library
-from toplu.files.part_source import PartSource, find_carried
+from toplu.files.part_source import PartSource, Sources, find_carried
 from toplu.job import ProjectId
+from toplu.outbound.fetcher import Fetcher
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.content import (
     Blob,
@@ -57,6 +58,7 @@ class Attachments:
     def __init__(self, *, settings: Settings, library: Library) -> None:
         self._settings = settings
         self._library = library
+        self._sources = Sources(library=library, fetcher=Fetcher(settings.inputs))
         self._documents = DocumentReader(settings)
         self._images = ImageReader(settings)
 
@@ -116,7 +118,7 @@ class Attachments:
         self, attached: MediaPart, asking: _Asking, room: "_Room"
     ) -> Sequence[str | Image]:
         part = attached.part
-        carried = await find_carried(part, self._library, asking.project, asking.model)
+        carried = await find_carried(part, self._sources, asking.project, asking.model)
         media_type = carried.media_type
         if isinstance(media_type, ImageType):
             if attached.role not in SHOWING_ROLES:

@@ -33,6 +33,7 @@ class FileTerms:
 
     purpose: str | None = None
     life: timedelta | None = None  # None: as the settings say
+    origin: bytes | None = None  # of bytes that were fetched: the InputOrigin, as JSON
     key: IdempotencyKey | None = None  # without the file's own part of its fingerprint
 
 

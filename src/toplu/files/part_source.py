@@ -17,10 +17,19 @@ from toplu.documents.reader import Fetch
 from toplu.engines.translation.prompt import PAYLOADS
 from toplu.files.library import Library, StoredFile
 from toplu.job import ProjectId
+from toplu.outbound.fetcher import Fetcher, guessed_type
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import Blob, FileData, Part
 
 FILE_URI = re.compile(r"(https?://[^\s?#]+/)?files/[^\s/?#]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The places that parts name: files of the project, and addresses that may be fetched."""
+
+    library: Library
+    fetcher: Fetcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +44,7 @@ class PartSource:
 
 
 async def find_carried(
-    part: Part, library: Library, project: ProjectId, model: ModelSettings
+    part: Part, sources: Sources, project: ProjectId, model: ModelSettings
 ) -> PartSource:
     """Return what the part has for the model, or raise what is wrong with it."""
     # First, because it holds whatever else is wrong with the part.
@@ -46,7 +55,30 @@ async def find_carried(
     if part.inline_data is not None:
         return _read_blob(part.inline_data, model)
     assert part.file_data is not None, "an attached part has one of the two"
-    return await _find_file(part.file_data, library, project, model)
+    if sources.fetcher.allows(project, part.file_data.file_uri or ""):
+        return _at_address(part.file_data, sources.fetcher, project, model)
+    return await _find_file(part.file_data, sources.library, project, model)
+
+
+def _at_address(
+    named: FileData, fetcher: Fetcher, project: ProjectId, model: ModelSettings
+) -> PartSource:
+    uri = named.file_uri or ""
+    mime_type = named.mime_type if is_known(named.mime_type) else guessed_type(uri)
+    if mime_type is None:
+        raise DocumentFault("mime_type must be set: the address does not say what it is of.")
+    media_type = _media_type(mime_type, model)
+
+    async def fetch() -> bytes:
+        return await fetcher.read(project, uri, "file_uri")
+
+    return PartSource(
+        media_type=media_type,
+        size_bytes=0,  # not known before it has come
+        fetch=fetch,
+        name=named.display_name,
+        key=(project, uri, fetcher.period()),
+    )
 
 
 def _read_blob(blob: Blob, model: ModelSettings) -> PartSource:
@@ -74,8 +106,8 @@ async def _find_file(
     uri = named.file_uri or ""
     if FILE_URI.fullmatch(uri) is None:
         raise DocumentFault(
-            "file_uri must be the name (files/…) or the URI of an uploaded file; nothing else "
-            "is fetched."
+            "file_uri must be the name (files/…) or the URI of an uploaded file, or an address "
+            "that the operator of this server allows (inputs.allow); nothing else is fetched."
         )
     file = await library.get(project, uri)
 

@@ -287,7 +287,8 @@ class Uploads:
             updated=now,
             expires=now + (terms.life or timedelta(seconds=self._settings.file_life_seconds)),
             purpose=terms.purpose,
-            source=FileSource.UPLOADED,
+            source=FileSource.UPLOADED if terms.origin is None else FileSource.REGISTERED,
+            origin=terms.origin,
             blob=blob_of(session.id_hash),
         )
 

@@ -18,10 +18,10 @@ from toplu.settings.environment import find_settings, read_variable
 from toplu.settings.hosts import HOST_NAME, ORIGIN
 from toplu.settings.mistakes import explain
 from toplu.settings.model import Kind, ModelSettings
+from toplu.settings.outbound import check_allowed, check_networks
 from toplu.settings.package_index import find_package_index
 from toplu.settings.remote import check_gemini_servers, check_servers, check_vllm
 from toplu.settings.server import Settings
-from toplu.settings.webhooks import check_networks
 
 
 def load(
@@ -43,7 +43,9 @@ def load(
         raise ConfigurationError("search: provider searxng needs the url of the server")
     _check_addresses(settings)
     _check_proxies(settings)
-    check_networks(settings.webhooks)
+    check_networks("webhooks", settings.webhooks.allowed_networks)
+    check_networks("inputs", settings.inputs.allowed_networks)
+    check_allowed(settings.inputs)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:

@@ -26,8 +26,8 @@ from toplu.settings.model import (
     PriceSettings,
     ThinkingSettings,
 )
+from toplu.settings.outbound import InputSettings, WebhookSettings
 from toplu.settings.package_index import PYPI
-from toplu.settings.webhooks import WebhookSettings
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -200,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     search: SearchSettings = SearchSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    inputs: InputSettings = InputSettings()
     models: tuple[ModelSettings, ...] = (DEFAULT_MODEL, DEFAULT_EMBEDDER)
 
     def prices_of(self, model: ModelSettings) -> money.Prices:

@@ -1,8 +1,8 @@
 """`webhookConfig` of a batch: addresses of its own in place of webhooks, and words to come back."""
 
 from toplu.errors import InvalidArgument
-from toplu.settings.webhooks import WebhookSettings
-from toplu.webhooks.addresses import AddressGuard
+from toplu.outbound.addresses import AddressGuard
+from toplu.settings.outbound import WebhookSettings
 from toplu.wire.gemini.message import write
 from toplu.wire.gemini.webhook import WebhookConfig
 

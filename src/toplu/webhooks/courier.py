@@ -12,7 +12,7 @@ import structlog
 from toplu.clock import Clock
 from toplu.errors import ConfigurationError, TopluError
 from toplu.metrics.measured import FAILED, SUCCEEDED, WEBHOOK_TRIES
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 from toplu.store.rows.deliveries import Delivery, DeliveryRows, Outcome
 from toplu.store.rows.webhook_secrets import SecretRows
 from toplu.webhooks.key_set import KeySet

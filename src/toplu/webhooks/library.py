@@ -8,7 +8,8 @@ from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound
 from toplu.idempotency import AlreadyCreated, IdempotencyKey
 from toplu.job import ProjectId, Wire
-from toplu.settings.webhooks import WebhookSettings
+from toplu.outbound.addresses import AddressGuard
+from toplu.settings.outbound import WebhookSettings
 from toplu.store.rows.deliveries import (
     ID_LENGTH,
     Delivery,
@@ -20,7 +21,6 @@ from toplu.store.rows.events import NAMES, PING, body_of_test
 from toplu.store.rows.pages import PageMark, cut_page
 from toplu.store.rows.webhook_secrets import NewSecret, SealedSecret, SecretRows
 from toplu.store.rows.webhooks import Webhook, WebhookRows, WebhookState
-from toplu.webhooks.addresses import AddressGuard
 from toplu.webhooks.signing import hint_of, new_secret
 from toplu.webhooks.vault import Vault
 

@@ -8,9 +8,9 @@ import aiohttp
 
 import toplu
 from toplu.errors import InvalidArgument
-from toplu.settings.webhooks import WebhookSettings
-from toplu.webhooks.addresses import AddressGuard, Refused
-from toplu.webhooks.connector import GuardedConnector, Resolver
+from toplu.outbound.addresses import AddressGuard, Refused
+from toplu.outbound.connector import GuardedConnector, Resolver
+from toplu.settings.outbound import WebhookSettings
 
 ANSWER_BYTES_MAX = 4096
 ACCEPTED = range(200, 300)

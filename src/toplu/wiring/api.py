@@ -145,7 +145,11 @@ class Api:
             *self._batches().routes(gate),
             *ModelsApi(names=self._names).routes(gate),
             *uploads.routes(),
-            *FilesApi(settings=parts.settings, library=parts.library).routes(gate),
+            *FilesApi(
+                settings=parts.settings,
+                library=parts.library,
+                registration=self._jobs.registration,
+            ).routes(gate),
         ]
 
     def _calls(self) -> ForwardedCalls:

@@ -17,7 +17,9 @@ from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.results.rendering import Renderer
 from toplu.batch.schedule.wait_reason import WaitReasons
+from toplu.files.registration import Registration
 from toplu.files.uploads import Uploads
+from toplu.outbound.fetcher import Fetcher
 from toplu.wiring.shared_parts import SharedParts
 
 
@@ -37,6 +39,7 @@ class JobParts:
     receipts: Receipts
     wait_reasons: WaitReasons
     uploads: Uploads
+    registration: Registration
 
     @classmethod
     def build(cls, parts: SharedParts, *, is_draining: Callable[[], bool]) -> Self:
@@ -52,12 +55,11 @@ class JobParts:
             results=storage.results,
             lookup=lookup,
         )
+        uploads = _uploads(parts)
+        registration = Registration(fetcher=Fetcher(settings.inputs), uploads=uploads)
         return cls(
             lookup=lookup,
-            creation=JobCreation(
-                inputs=JobInputs(settings=settings, library=parts.library, blobs=storage.blobs),
-                admission=admission,
-            ),
+            creation=JobCreation(inputs=_inputs(parts, registration), admission=admission),
             translated=TranslatedCreation(inputs=translated, admission=admission),
             translated_inputs=translated,
             cancellation=JobCancellation(
@@ -77,8 +79,18 @@ class JobParts:
             ),
             receipts=Receipts(jobs=storage.jobs, ledger=storage.ledger, results=results),
             wait_reasons=_wait_reasons(parts, is_draining),
-            uploads=_uploads(parts),
+            uploads=uploads,
+            registration=registration,
         )
+
+
+def _inputs(parts: SharedParts, registration: Registration) -> JobInputs:
+    return JobInputs(
+        settings=parts.settings,
+        library=parts.library,
+        blobs=parts.storage.blobs,
+        registration=registration,
+    )
 
 
 def _admission(parts: SharedParts) -> Admission:

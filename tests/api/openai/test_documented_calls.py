@@ -20,7 +20,7 @@ from toplu.api.openai.document.calls import CALLS
 from toplu.api.openai.document.page import OPENAI
 from toplu.api.openai.gate import PREFIX
 from toplu.job import ProjectId
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 
 CHECKED = (
     checks.status_code_conformance,

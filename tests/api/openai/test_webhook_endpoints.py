@@ -15,7 +15,7 @@ from support.api.local_server import LocalServer, OpenServer, http_of
 from support.api.openai_batches import chat_line, create, finish
 from support.api.openai_calls import openai_client, openai_http, strictly
 from support.webhooks.receiver import Receiver
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 
 URL = "https://receiver.invalid/hook"
 HERE = WebhookSettings(plain_http=True, allowed_networks=("127.0.0.0/8",))

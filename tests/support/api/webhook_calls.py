@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 
 HOOKS = "/v1beta/webhooks"
 URI = "https://receiver.invalid/hook"

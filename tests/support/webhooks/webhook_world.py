@@ -8,7 +8,7 @@ from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
 from support.store.rows import PROJECT, a_job
 from toplu.job import Job, JobState
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 from toplu.store.rows.database import Database
 from toplu.store.rows.deliveries import Delivery, DeliveryRows
 from toplu.store.rows.jobs import JobRows

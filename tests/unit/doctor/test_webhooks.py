@@ -11,8 +11,8 @@ from support.webhooks.receiver import Receiver
 from support.webhooks.webhook_world import WebhookWorld
 from toplu.doctor.check import Check, Verdict
 from toplu.doctor.webhooks import check_webhooks
+from toplu.settings.outbound import WebhookSettings
 from toplu.settings.server import Settings
-from toplu.settings.webhooks import WebhookSettings
 
 URI = "https://receiver.invalid/hook"
 

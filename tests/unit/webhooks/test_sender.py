@@ -3,7 +3,7 @@
 import pytest
 
 from support.webhooks.receiver import Receiver, Said
-from toplu.settings.webhooks import WebhookSettings
+from toplu.settings.outbound import WebhookSettings
 from toplu.webhooks.sender import Answer, Sender
 
 # Every one of them is this machine, to one parser or another.

@@ -10,19 +10,27 @@ from toplu.api.http.paging import PAGE_QUERY, page_size, page_token
 from toplu.api.http.responses import json_response
 from toplu.errors import InvalidArgument
 from toplu.files.library import Library, StoredFile
+from toplu.files.registration import Registration
 from toplu.settings.server import Settings
-from toplu.wire.gemini.file import File, ListFilesResponse
+from toplu.wire.gemini.file import (
+    File,
+    ListFilesResponse,
+    RegisterFilesRequest,
+    RegisterFilesResponse,
+)
 
 PAGE_SIZE = 10
 PAGE_SIZE_MAX = 100
+REGISTERED_MAX = 20
 MEDIA = frozenset({"media"})
 
 
 class FilesApi:
     """Handlers of `files/…`."""
 
-    def __init__(self, *, settings: Settings, library: Library) -> None:
+    def __init__(self, *, settings: Settings, library: Library, registration: Registration) -> None:
         self._settings = settings
+        self._registration = registration
         self._library = library
 
     def routes(self, gate: Gate) -> list[Route]:
@@ -34,6 +42,9 @@ class FilesApi:
                 methods=["GET"],
             ),
             Route("/{version:version}/files", gate.endpoint(self.refuse_empty), methods=["POST"]),
+            Route(
+                "/{version:version}/files:register", gate.endpoint(self.register), methods=["POST"]
+            ),
             # Some clients paste a whole URI where the id belongs: the last part is the id.
             Route("/{version:version}/files/{file:path}:download", download, methods=["GET"]),
             Route(
@@ -70,6 +81,21 @@ class FilesApi:
         raise InvalidArgument(
             f"A file needs its bytes: send it to /upload/{call.version}/files instead."
         )
+
+    async def register(self, call: Call) -> Response:
+        """Fetch what is at some addresses, and answer with the files that are made of it."""
+        body = await call.read(RegisterFilesRequest, self._settings.inline_bytes_max)
+        uris = body.uris or []
+        if not 0 < len(uris) <= REGISTERED_MAX:
+            raise InvalidArgument(
+                f"RegisterFilesRequest.uris: 1 to {REGISTERED_MAX} addresses are fetched in a call."
+            )
+        files = [
+            await self._registration.register(call.project, uri, f"uris[{index}]")
+            for index, uri in enumerate(uris)
+        ]
+        registered = RegisterFilesResponse(files=[self._resource(call, file) for file in files])
+        return await json_response(call.request, registered)
 
     async def delete(self, call: Call) -> Response:
         """Forget the file."""

@@ -31,7 +31,14 @@ from toplu.wire.gemini.embedding import (
     EmbedContentRequest,
     EmbedContentResponse,
 )
-from toplu.wire.gemini.file import CreateFileRequest, CreateFileResponse, File, ListFilesResponse
+from toplu.wire.gemini.file import (
+    CreateFileRequest,
+    CreateFileResponse,
+    File,
+    ListFilesResponse,
+    RegisterFilesRequest,
+    RegisterFilesResponse,
+)
 from toplu.wire.gemini.model import ListModelsResponse, Model
 
 PAGE = ("pageSize", "pageToken")
@@ -246,6 +253,14 @@ CALLS = (
     ),
     Operated("get", "/{version}/files", "List files.", gives=ListFilesResponse, query=PAGE),
     Operated("post", "/{version}/files", "Refused: a file needs its bytes."),
+    Operated(
+        "post",
+        "/{version}/files:register",
+        "Make files of what is at some addresses.",
+        takes=RegisterFilesRequest,
+        gives=RegisterFilesResponse,
+        fails=(429,),
+    ),
     Operated("get", "/{version}/files/{file}", "Get a file's metadata.", gives=File),
     Operated("delete", "/{version}/files/{file}", "Delete a file."),
     Operated("get", "/{version}/files/{file}:download", "Download a file.", downloads=True),

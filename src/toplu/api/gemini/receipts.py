@@ -1,10 +1,12 @@
 """A receipt as its client sees it."""
 
+import msgspec
+
 from toplu.api.gemini.operations import StateStyle, cost_of, name_of, state_of, usage_of
 from toplu.batch.results.receipt import Receipt
 from toplu.clock import timestamp
 from toplu.errors import Code
-from toplu.wire.gemini.batch import Attempts, BatchReceipt, Outcomes
+from toplu.wire.gemini.batch import Attempts, BatchReceipt, InputOrigin, Outcomes
 
 CODES = {int(code): code.name for code in Code}
 
@@ -22,6 +24,9 @@ def receipt_of(receipt: Receipt, *, style: StateStyle) -> BatchReceipt:
         end_time=None if job.ended is None else timestamp(job.ended),
         input_sha256=job.input_sha256,
         output_sha256=job.output_sha256,
+        input_origin=None
+        if job.input_origin is None
+        else msgspec.json.decode(job.input_origin, type=InputOrigin),
         request_count=str(job.counts.total),
         outcomes=Outcomes(
             succeeded=str(receipt.succeeded),

@@ -14,7 +14,6 @@ from toplu.errors import Unimplemented
 METHODS = {
     "/{version:version}/models/{model}:predict": ["POST"],
     "/{version:version}/models/{model}:predictLongRunning": ["POST"],
-    "/{version:version}/files:register": ["POST"],
 }
 FOREIGN_NAMES = {
     f"/{{version:version}}/{collection}/{{rest:path}}": ["GET", "PATCH", "DELETE"]

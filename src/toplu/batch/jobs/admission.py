@@ -50,6 +50,7 @@ class Candidate:
     input_form: InputForm
     input_file: str | None
     input_sha256: str | None
+    input_origin: bytes | None = None
     size_bytes: int  # of the input
     total: int = 0  # requests; 0: not known before it is planned
     priority: int = 0
@@ -182,6 +183,7 @@ class Admission:
             input_form=it.input_form,
             input_file=it.input_file,
             input_sha256=it.input_sha256,
+            input_origin=it.input_origin,
             counts=RequestCounts(
                 total=it.total or sum(shard.count for shard in shards),
                 succeeded=it.carried.count,

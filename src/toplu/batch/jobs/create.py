@@ -45,6 +45,7 @@ class JobCreation:
                 input_form=InputForm.INLINE if kept.file is None else InputForm.FILE,
                 input_file=kept.file,
                 input_sha256=kept.sha256,
+                input_origin=kept.origin,
                 size_bytes=kept.size_bytes,
                 total=kept.total,
                 priority=int(batch.priority or 0),

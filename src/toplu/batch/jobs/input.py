@@ -8,8 +8,11 @@ from toplu.batch import paths
 from toplu.batch.jobs import input_check
 from toplu.batch.line_formats import FORMS
 from toplu.errors import FieldViolation, InvalidArgument
-from toplu.files.library import Library
+from toplu.files.library import Library, StoredFile
+from toplu.files.part_source import FILE_URI
+from toplu.files.registration import Registration
 from toplu.job import JobId, Method, ProjectId
+from toplu.outbound.fetcher import is_address
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.webhooks.config import check_config
@@ -21,6 +24,7 @@ AnyBatch = GenerateContentBatch | EmbedContentBatch
 AnyInlinedRequest = InlinedRequest | InlinedEmbedContentRequest
 
 DISPLAY_NAME_LENGTH_MAX = 512
+FILE_NAME_FIELD = "batch.input_config.file_name"
 
 # What the hosted service calls the body of the create call.
 BODIES = {
@@ -36,14 +40,23 @@ class KeptInput:
     file: str | None = None  # None: it came inline
     size_bytes: int
     sha256: str
+    origin: bytes | None = None  # of a file that was fetched
     total: int = 0  # requests; of a file 0, until it is planned
 
 
 class JobInputs:
     """Keeps the inputs of jobs that are to be."""
 
-    def __init__(self, *, settings: Settings, library: Library, blobs: Blobs) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        library: Library,
+        blobs: Blobs,
+        registration: Registration | None = None,
+    ) -> None:
         self._settings = settings
+        self._registration = registration  # None: nothing is fetched, as in a dry run
         self._library = library
         self._blobs = blobs
 
@@ -70,7 +83,8 @@ class JobInputs:
     async def _link_file(
         self, job_id: JobId, project: ProjectId, name: str, method: Method
     ) -> KeptInput:
-        stored = await self._library.get(project, name)
+        stored = await self._stored(project, name)
+        name = stored.id
         try:
             await input_check.check_file(self._blobs, stored, FORMS[method], self._settings)
             await self._blobs.link(stored.blob, paths.input_lines(job_id))
@@ -78,7 +92,22 @@ class JobInputs:
             # Deleted meanwhile: this says so, as it would have a moment later.
             await self._library.get(project, name)
             raise
-        return KeptInput(file=stored.id, size_bytes=stored.size_bytes, sha256=stored.sha256)
+        return KeptInput(
+            file=stored.id,
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            origin=stored.origin,
+        )
+
+    async def _stored(self, project: ProjectId, name: str) -> StoredFile:
+        if not is_address(name) or FILE_URI.fullmatch(name):
+            return await self._library.get(project, name)
+        if self._registration is None:
+            raise InvalidArgument(
+                f"{FILE_NAME_FIELD}: a dry run fetches nothing: make a file of the address first, "
+                "by files:register."
+            )
+        return await self._registration.register(project, name, FILE_NAME_FIELD)
 
 
 async def _lines(

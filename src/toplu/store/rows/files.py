@@ -24,6 +24,7 @@ class FileSource(StrEnum):
     """The maker of the bytes."""
 
     UPLOADED = "UPLOADED"
+    REGISTERED = "REGISTERED"  # fetched from an address
     GENERATED = "GENERATED"
 
 
@@ -43,6 +44,7 @@ class StoredFile:
     source: FileSource
     blob: str
     purpose: str | None = None  # in the words of OpenAI's API, if it came by that
+    origin: bytes | None = None  # the InputOrigin of one that was fetched, as JSON
 
 
 class FileRows:
@@ -119,7 +121,7 @@ def insert_file(
 ) -> None:
     """Add the file, made by the actor if one is given; see `Files.create`."""
     check_living(connection, file.project, file.created)
-    size_bytes = file.size_bytes if file.source is FileSource.UPLOADED else 0
+    size_bytes = 0 if file.source is FileSource.GENERATED else file.size_bytes
     check_room(connection, file.project, file.id, size_bytes, project_bytes_max)
     connection.execute(insert(files).values(**asdict(file), deleted=False))
     note(
@@ -167,7 +169,7 @@ def check_room(
     used = connection.scalar(
         select(func.coalesce(func.sum(files.c.size_bytes), 0)).where(
             files.c.project == project,
-            files.c.source == FileSource.UPLOADED,
+            files.c.source != FileSource.GENERATED,
             files.c.deleted.is_(False),
         )
     )

@@ -74,6 +74,7 @@ def job_of(row: AnyRow) -> Job:
         output_file=row.output_file,
         input_sha256=row.input_sha256,
         output_sha256=row.output_sha256,
+        input_origin=row.input_origin,
         part_of=row.part_of,
         retry_of=row.retry_of,
         retried_by=row.retried_by,

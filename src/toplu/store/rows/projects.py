@@ -61,7 +61,7 @@ class ProjectRows:
         )
         stored = select(func.coalesce(func.sum(files.c.size_bytes), 0)).where(
             files.c.project == project,
-            files.c.source == FileSource.UPLOADED,
+            files.c.source != FileSource.GENERATED,
             files.c.deleted.is_(False),
         )
         rows = await self._database.read(lambda c: c.execute(by_model).all())

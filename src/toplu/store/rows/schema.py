@@ -91,6 +91,7 @@ jobs = Table(
     Column("output_file", String(64)),
     Column("input_sha256", String(64)),
     Column("output_sha256", String(64)),
+    Column("input_origin", LargeBinary),
     # Of a batch for several engines: the job of the first one, by whose id clients know it.
     Column("part_of", String(64)),
     Column("retry_of", String(64)),
@@ -164,6 +165,7 @@ files = Table(
     Column("source", String(16), nullable=False),
     Column("blob", Text, nullable=False),
     Column("purpose", String(32)),
+    Column("origin", LargeBinary),
     # A deleted file is invisible; its row stays until its blob is gone.
     Column("deleted", Boolean, nullable=False),
     Index("files_of_project", "project", "created", "id"),

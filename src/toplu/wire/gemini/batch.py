@@ -118,6 +118,13 @@ class Cost(Message, frozen=True, kw_only=True, omit_defaults=False):
     amount: str
 
 
+class InputOrigin(Message, frozen=True, kw_only=True):
+    """The address that an input was fetched from, and what its server called that version."""
+
+    uri: str  # without its query, which may be a signature
+    etag: str | None = None
+
+
 class Outcomes(Message, frozen=True, kw_only=True, omit_defaults=False):
     """The number of requests by outcome; together they are all of the batch."""
 
@@ -145,6 +152,7 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     end_time: str | None = None
     input_sha256: str | None = None
     output_sha256: str | None = None
+    input_origin: InputOrigin | None = None  # of an input that was fetched
     request_count: Int64
     outcomes: Outcomes
     attempts: Attempts

@@ -31,6 +31,12 @@ class CreateFileRequest(Message, frozen=True, kw_only=True):
     file: FileMetadata | None = None
 
 
+class RegisterFilesRequest(Message, frozen=True, kw_only=True):
+    """The body of `files:register`."""
+
+    uris: list[str] | None = None
+
+
 class File(Message, frozen=True, kw_only=True):
     """A kept file."""
 
@@ -52,6 +58,12 @@ class CreateFileResponse(Message, frozen=True, kw_only=True):
     """The answer of the last call of an upload."""
 
     file: File
+
+
+class RegisterFilesResponse(Message, frozen=True, kw_only=True):
+    """A file for each address, in their order."""
+
+    files: list[File]
 
 
 class ListFilesResponse(Message, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ async def create(world: BatchWorld, library: Library, given: InputConfig) -> Job
 async def test_results_that_go_while_they_are_looked_up_are_not_found(world: BatchWorld) -> None:
     job = await world.planned_job("one", 1)
     with pytest.raises(NotFound):
-        await world.lookup().results(job)
+        await world.lookup().output(job)
 
 
 async def test_a_file_that_goes_while_a_batch_is_made_of_it_is_missing(

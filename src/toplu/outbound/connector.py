@@ -1,4 +1,4 @@
-"""Connects to receivers whose very address was looked at.
+"""Connects to machines whose very address was looked at.
 
 A name is resolved once for each try, and the socket is made for the address that was looked at:
 there is no second look-up that could answer something else.
@@ -12,13 +12,13 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from toplu.webhooks.addresses import AddressGuard
+from toplu.outbound.addresses import AddressGuard
 
 LOOK_UPS_AT_A_TIME = 4  # a name whose server is silent holds up other names, and nothing else
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """Connects to addresses that may be told, each looked at as its socket is made."""
+    """Connects to addresses that may be asked, each looked at as its socket is made."""
 
     def __init__(self, guard: AddressGuard, resolver: AbstractResolver) -> None:
         def make(info: Any) -> socket.socket:

@@ -5,8 +5,8 @@ import ipaddress
 import pytest
 
 from toplu.errors import InvalidArgument
-from toplu.settings.webhooks import WebhookSettings
-from toplu.webhooks.addresses import AddressGuard, Refused
+from toplu.outbound.addresses import AddressGuard, Refused
+from toplu.settings.outbound import WebhookSettings
 
 NOT_PUBLIC = [
     "0.0.0.0",

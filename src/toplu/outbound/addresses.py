@@ -1,12 +1,12 @@
-"""Keeps webhooks from reaching what only this machine or its network can reach."""
+"""Keeps what clients name by address from reaching what only this machine or its network can."""
 
 import ipaddress
 from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from toplu.errors import InvalidArgument
 from toplu.settings.hosts import normalize_host
-from toplu.settings.webhooks import WebhookSettings
 
 URI_LENGTH_MAX = 2048
 # Where clouds tell their machines secrets, among what is public, or was taken for it by Python.
@@ -18,15 +18,29 @@ Address = IPv4Address | IPv6Address
 
 
 class Refused(OSError):
-    """The address is one that may not be told."""
+    """The address is one that may not be asked."""
+
+
+class AddressRules(Protocol):
+    """The settings of what may be asked: of webhooks, or of inputs."""
+
+    @property
+    def plain_http(self) -> bool:
+        """Whether http:// may be asked as well as https://."""
+        ...
+
+    @property
+    def allowed_networks(self) -> tuple[str, ...]:
+        """The addresses that are not public and may be asked all the same."""
+        ...
 
 
 class AddressGuard:
-    """Says who may be told."""
+    """Says who may be asked."""
 
-    def __init__(self, settings: WebhookSettings) -> None:
-        self._schemes = ("https", "http") if settings.plain_http else ("https",)
-        self._networks = [ipaddress.ip_network(each) for each in settings.allowed_networks]
+    def __init__(self, rules: AddressRules) -> None:
+        self._schemes = ("https", "http") if rules.plain_http else ("https",)
+        self._networks = [ipaddress.ip_network(each) for each in rules.allowed_networks]
 
     def check_uri(self, uri: str, field: str) -> None:
         """Raise InvalidArgument for an address that will never do; names are not looked up."""
@@ -35,7 +49,7 @@ class AddressGuard:
             raise InvalidArgument(f"{field}: {reason}.")
 
     def check(self, host: str) -> None:
-        """Raise Refused unless the address may be told."""
+        """Raise Refused unless the address may be asked."""
         if not self.allows(ipaddress.ip_address(host)):
             # Not which one: names of this network's own are nothing to tell a client of.
             raise Refused("its address is not a public one")
