@@ -16,6 +16,8 @@ from support.server import TOPLU, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
 from toplu.settings.model import DEFAULT_MODEL, ModelSettings
 
+pytestmark = pytest.mark.system
+
 
 def toplu(*words: Any, code: int = 0, folder: Path | None = None) -> str:
     ended = subprocess.run(

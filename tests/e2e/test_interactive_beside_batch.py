@@ -18,7 +18,7 @@ from support.model_tables import quick_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 LANES = 2
 REQUESTS = 8

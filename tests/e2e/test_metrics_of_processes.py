@@ -6,12 +6,16 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.figures import figure, samples
 from support.jobs import create_job, question, results_of
 from support.model_tables import echo_model
 from support.ports import free_port
 from support.server import TOPLU, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS, eventually
+
+pytestmark = pytest.mark.system
 
 ASKED = {"contents": [{"parts": [{"text": "one two three"}]}]}
 FLASH = "/v1beta/models/gemini-2.5-flash:generateContent"

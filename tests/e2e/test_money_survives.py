@@ -30,6 +30,8 @@ from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerRows, Total
 
+pytestmark = pytest.mark.system
+
 T = TypeVar("T")
 
 REQUESTS = 400

@@ -15,6 +15,8 @@ from support.model_tables import echo_model
 from support.server import TOPLU, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
 PART = {
     "type": "object",

@@ -19,6 +19,8 @@ from support.model_tables import echo_model
 from support.server import TOPLU, Reply, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS, eventually
 
+pytestmark = pytest.mark.system
+
 GONE, STAYS = "zq7nightjar", "zq7kingfisher"  # the project and all its words
 CREATE = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"

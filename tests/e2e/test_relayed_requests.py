@@ -28,7 +28,7 @@ from support.relayed_models import EMBEDDER, MODEL, relayed_embedder, relayed_mo
 from support.server import TOPLU, Server
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 ANSWER_TOKENS = 32
 REQUESTS = 24
@@ -257,7 +257,6 @@ def test_a_batch_reads_files_of_its_project(pair: Pair) -> None:
     assert refused["error"]["code"] == 7
 
 
-@pytest.mark.system
 def test_a_killed_upstream_costs_no_line_its_answer(pair: Pair) -> None:
     lines = [greedy_question(index, "Count from one to a hundred.") for index in range(REQUESTS)]
     name = create_job(pair.front, lines)

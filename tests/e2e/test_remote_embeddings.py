@@ -19,7 +19,7 @@ from support.model_tables import remote_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 REQUESTS = 60
 TOO_LONG = 7

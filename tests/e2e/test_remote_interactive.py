@@ -27,7 +27,7 @@ from support.model_tables import remote_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 MODEL = "gemini-2.5-flash"
 REQUESTS = 6

@@ -17,7 +17,7 @@ from support.jobs import (
 from support.model_tables import remote_model
 from support.server import started_server
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 PLACES = ("harbour", "mill", "school", "market")
 ASKED = ("Who owns it?", "Where is it?", "How old is it?", "What is it made of?", "Is it open?")

@@ -14,7 +14,7 @@ from support.server import Server, started_server
 from support.structured.structured_cases import CASES, Case
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.system]
 
 ROUNDS = 10  # of every case, by `make test-system`
 ANSWER_TOKENS = 64

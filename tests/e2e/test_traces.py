@@ -11,6 +11,8 @@ from support.model_tables import echo_model
 from support.server import started_server
 from support.waiting import PATIENCE_SECONDS, eventually
 
+pytestmark = pytest.mark.system
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
 HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01"}

@@ -53,6 +53,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }
 JAVASCRIPT = """
 import {GoogleGenAI} from '@google/genai';
+
+pytestmark = pytest.mark.system
 const ai = new GoogleGenAI({apiKey: process.env.GEMINI_API_KEY});
 const made = await ai.webhooks.create({
   name: 'mine', uri: RECEIVER, subscribed_events: ['batch.succeeded']});

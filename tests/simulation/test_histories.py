@@ -58,7 +58,7 @@ def test_a_planted_bug_is_found(bug: str) -> None:
     assert "make simulate SEED=" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("bug", sorted(BUGS.keys() - set(FOUND_QUICKLY)))
 def test_every_planted_bug_is_found(bug: str) -> None:
     done = simulate("--seeds", str(SEEDS_FOR_A_BUG), "--bug", bug)
