@@ -1,6 +1,7 @@
 """`batches/…:results`: what is done can be read before the end, and after a bad one."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2 as httpx
@@ -109,3 +110,55 @@ def test_the_results_of_another_project_look_missing(server: LocalServer) -> Non
         assert (foreign.status_code, foreign.json()) == (missing.status_code, missing.json())
         assert foreign.status_code == 404
         assert owner.get(f"/v1beta/{name}:results").status_code == 200
+
+
+def test_results_come_to_the_client_that_waits(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW_READER,))
+    with http_of(server) as http:
+        name = half_done(http)
+        path = f"/v1beta/{name}:results"
+        first = http.get(path, params={"wait": "60"})
+        assert (first.headers["X-Toplu-Result-Count"], first.headers["X-Toplu-Ended"]) == (
+            "3",
+            "false",
+        )
+        assert {json.loads(line)["line"] for line in first.content.splitlines()} == {1, 3, 4}
+        place = first.headers["X-Toplu-Next"]
+        nothing = http.get(path, params={"after": place})
+        assert (nothing.content, nothing.headers["X-Toplu-Next"]) == (b"", place)
+        in_order = http.get(path, params={"order": "input"})
+        assert [json.loads(line)["line"] for line in in_order.content.splitlines()] == [1]
+        assert in_order.headers["X-Toplu-Next"] == "1"
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(http.get, path, params={"after": place, "wait": "60"})
+            http.post(f"/v1beta/{name}:cancel")
+            ended = waiting.result()
+        assert (ended.content, ended.headers["X-Toplu-Ended"]) == (b"", "true")
+        for wrong in ({"after": "x"}, {"wait": "61"}, {"wait": "x"}, {"order": "none"}):
+            assert http.get(path, params=wrong).status_code == 400
+        assert http.get("/v1beta/batches/none:results?wait=1").status_code == 404
+
+
+def test_results_come_as_events_until_the_end(open_test_server: OpenServer) -> None:
+    server = open_test_server(models=(SLOW_READER,))
+    with http_of(server) as http:
+        name = half_done(http)
+        headers = {"Accept": "text/event-stream"}
+        events: list[str] = []
+        with http.stream("GET", f"/v1beta/{name}:results", headers=headers) as stream:
+            assert stream.headers["Content-Type"] == "text/event-stream"
+            for line in stream.iter_lines():
+                events += [line] if line.strip(":") else []
+                if line.startswith("id: "):
+                    http.post(f"/v1beta/{name}:cancel")
+        numbers = [json.loads(it.removeprefix("data: ")).get("line") for it in events[:3]]
+        assert set(numbers) == {1, 3, 4}
+        assert events[-2:] == ["event: end", "data: {}"]
+        place = next(it for it in events if it.startswith("id: ")).removeprefix("id: ")
+        again = http.get(
+            f"/v1beta/{name}:results", headers={**headers, "Last-Event-ID": place}
+        ).text
+        assert again.endswith("event: end\ndata: {}\n\n")
+        assert '"line"' not in again
+        missing = http.get("/v1beta/batches/none:results", headers=headers)
+        assert missing.status_code == 404

@@ -103,6 +103,10 @@ def test_a_batch_is_cancelled_and_its_rest_run_again(tmp_path: Path) -> None:
         server.restart()
         words = ("batches", "retry", name, "--display-name", "rest")
         whole = toplu(server, *words, "--merge").stdout.strip()
+        followed = toplu(server, "batches", "results", whole, "--follow")
+        lines = [json.loads(line)["line"] for line in followed.stdout.splitlines()]
+        assert sorted(lines) == list(range(1, 2001))
+        assert "2000 results, the batch has ended" in followed.stderr
         merged = finished_job(server, whole)["metadata"]
         assert merged["batchStats"] == {"requestCount": "2000", "successfulRequestCount": "2000"}
         toplu(server, "batches", "delete", whole)

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
 import typer
@@ -13,6 +13,7 @@ from toplu.cli.client import (
     Client,
     KeyFileOption,
     UrlOption,
+    opened,
     pour,
     save,
     with_client,
@@ -22,6 +23,8 @@ from toplu.cli.upload import show_sent, upload
 from toplu.cli.watch import COLUMNS, Operation, cells_of
 from toplu.cli.watch import watch as follow
 from toplu.errors import ConfigurationError
+
+FOLLOW_SECONDS = 15  # of one call, within what a client waits for bytes
 
 app = typer.Typer(
     help="Work with the batches of a running server.", no_args_is_help=True, rich_markup_mode=None
@@ -108,13 +111,31 @@ def results(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, else standard output.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on as results come, until the batch has ended.")
+    ] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
 ) -> None:
     """Write the results so far, one JSON line for each request that has one."""
+    path = _path(name)
+
+    async def watch_for_more(client: Client, target: BinaryIO) -> str:
+        after, count, has_ended = "", 0, False
+        while not has_ended:
+            query = f"wait={FOLLOW_SECONDS}&after={quote(after)}"
+            async with client.lines(f"{path}:results?{query}") as answer:
+                await pour(answer, target)
+                after = answer.headers["X-Toplu-Next"]
+                count += int(answer.headers["X-Toplu-Result-Count"])
+                has_ended = answer.headers["X-Toplu-Ended"] == "true"
+        return f"{count} results, the batch has ended"
 
     async def copy(client: Client) -> str:
-        async with client.lines(f"{_path(name)}:results") as answer:
+        if follow:
+            with opened(output) as target:
+                return await watch_for_more(client, target)
+        async with client.lines(f"{path}:results") as answer:
             if output is None:
                 await pour(answer, sys.stdout.buffer)
             else:

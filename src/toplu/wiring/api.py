@@ -173,6 +173,7 @@ class Api:
             names=self._names,
             lookup=self._jobs.lookup,
             results=self._jobs.results,
+            following=self._jobs.following,
             retry=self._jobs.retry,
             receipts=self._jobs.receipts,
             wait_reasons=self.wait_reasons,

@@ -13,6 +13,7 @@ from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.jobs.translated import TranslatedCreation, TranslatedInputs
 from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
+from toplu.batch.results.following import Following
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.results.rendering import Renderer
@@ -34,6 +35,7 @@ class JobParts:
     cancellation: JobCancellation
     update: JobUpdate
     results: ResultReader
+    following: Following
     renderer: Renderer
     retry: JobRetry
     receipts: Receipts
@@ -62,26 +64,38 @@ class JobParts:
             creation=JobCreation(inputs=_inputs(parts, registration), admission=admission),
             translated=TranslatedCreation(inputs=translated, admission=admission),
             translated_inputs=translated,
-            cancellation=JobCancellation(
-                clock=clock,
-                jobs=storage.jobs,
-                drop_job=parts.signals.dropped,
-                deleted=parts.signals.deleted,
-            ),
+            cancellation=_cancellation(parts),
             update=JobUpdate(clock=clock, jobs=storage.jobs),
             results=results,
-            renderer=Renderer(settings=settings, blobs=storage.blobs, results=results),
-            retry=JobRetry(
-                blobs=storage.blobs,
-                results=results,
-                carrying=Carrying(blobs=storage.blobs, log=storage.results, results=results),
-                admission=admission,
+            following=Following(
+                jobs=storage.jobs, blobs=storage.blobs, results=results, lookup=lookup
             ),
+            renderer=Renderer(settings=settings, blobs=storage.blobs, results=results),
+            retry=_retry(parts, results, admission),
             receipts=Receipts(jobs=storage.jobs, ledger=storage.ledger, results=results),
             wait_reasons=_wait_reasons(parts, is_draining),
             uploads=uploads,
             registration=registration,
         )
+
+
+def _cancellation(parts: SharedParts) -> JobCancellation:
+    return JobCancellation(
+        clock=parts.clock,
+        jobs=parts.storage.jobs,
+        drop_job=parts.signals.dropped,
+        deleted=parts.signals.deleted,
+    )
+
+
+def _retry(parts: SharedParts, results: ResultReader, admission: Admission) -> JobRetry:
+    storage = parts.storage
+    return JobRetry(
+        blobs=storage.blobs,
+        results=results,
+        carrying=Carrying(blobs=storage.blobs, log=storage.results, results=results),
+        admission=admission,
+    )
 
 
 def _inputs(parts: SharedParts, registration: Registration) -> JobInputs:

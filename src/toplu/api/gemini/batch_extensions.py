@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from starlette.responses import Response
 from starlette.routing import Route
 
+from toplu.api.gemini.followed_results import FOLLOW_QUERY, FollowedResults
 from toplu.api.gemini.model_names import ModelNames
 from toplu.api.gemini.operations import operation_of
 from toplu.api.gemini.receipts import receipt_of
@@ -15,6 +16,7 @@ from toplu.api.http.responses import json_response
 from toplu.api.http.streaming.pieces import json_lines
 from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.batch.lookup import Lookup
+from toplu.batch.results.following import Following
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.schedule.wait_reason import WaitReasons
@@ -39,6 +41,7 @@ class BatchExtensionsApi:
         names: ModelNames,
         lookup: Lookup,
         results: ResultReader,
+        following: Following,
         retry: JobRetry,
         receipts: Receipts,
         wait_reasons: WaitReasons,
@@ -50,17 +53,24 @@ class BatchExtensionsApi:
         self._receipts = receipts
         self._wait_reasons = wait_reasons
         self._results = results
+        self._followed = FollowedResults(settings=settings, following=following)
 
     def routes(self, gate: Gate) -> list[Route]:
         batch = "/{version:version}/batches/{batch}"
         return [
-            Route(f"{batch}:results", gate.endpoint(self.results), methods=["GET"]),
+            Route(
+                f"{batch}:results",
+                gate.endpoint(self.results, query=FOLLOW_QUERY),
+                methods=["GET"],
+            ),
             Route(f"{batch}:retry", gate.endpoint(self.retry), methods=["POST"]),
             Route(f"{batch}:receipt", gate.endpoint(self.receipt), methods=["GET"]),
         ]
 
     async def results(self, call: Call) -> Response:
-        """Answer with the results so far, in input order, whatever the state of the batch."""
+        """Answer with the results so far, in input order, or with those behind a place."""
+        if self._followed.is_asked(call):
+            return await self._followed.answer(call)
         async with AsyncExitStack() as stack:
             reading = await stack.enter_async_context(
                 self._results.partial(call.project, JobId(call.path("batch")))

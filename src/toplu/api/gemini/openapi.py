@@ -181,8 +181,9 @@ CALLS = (
     Operated(
         "get",
         "/{version}/batches/{batch}:results",
-        "Get the results of a batch so far, as JSON lines.",
+        "Get the results of a batch so far, as JSON lines, or wait for the next ones.",
         gives_lines=True,
+        query=("after", "wait", "order"),
     ),
     Operated(
         "post",

@@ -11,6 +11,9 @@ VERSIONS = ["v1beta", "v1", "v1alpha"]
 PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
     "version": {"enum": VERSIONS},
     "validateOnly": {"type": "boolean"},
+    "after": {"type": "string"},
+    "wait": {"type": "number"},
+    "order": {"enum": ["completion", "input"]},
     "pageSize": {"type": "integer", "minimum": 0},
     "page_size": {"type": "integer", "minimum": 0},
     STATE_STYLE_HEADER: {"enum": sorted(STYLES)},

@@ -109,11 +109,12 @@ class Assembler:
             )
 
     async def _forget_workings(self, job: Job) -> None:
-        """Remove what only an unfinished job needs; its output has everything else."""
+        """Remove what only an unfinished job needs; its output has everything else.
+
+        The order stays for those that follow the batch: it says which results they have.
+        """
         await asyncio.to_thread(self._results.delete_job, job.id)
         await self._blobs.delete(paths.head_order(job.id))
-        await self._blobs.delete(paths.order(job.id))
-        await self._blobs.delete(paths.carried(job.id))
         # What failed may be run again.
         if not job.counts.failed:
             await self._blobs.delete(paths.input_lines(job.id))

@@ -88,12 +88,28 @@ class Placements:
             assert written is not None, "it is no pipe"
             rest = rest[written:]
 
-    def _spans(self) -> Iterator[list[Placement]]:
+    def end_of_run(self, first: int) -> int:
+        """Return the first request, from this one on, that has no result."""
+        for at in range(first, self._total, RECORDS_AT_ONCE):
+            count = min(RECORDS_AT_ONCE, self._total - at)
+            self._file.seek(at * RECORD.size)
+            records = RECORD.iter_unpack(self._file.read(count * RECORD.size))
+            for index, (_, epoch, _, _) in enumerate(records, start=at):
+                if not epoch:
+                    return index
+        return max(first, self._total)
+
+    def count(self, first: int) -> int:
+        """Return how many requests have a result, from this one on."""
+        return sum(len(span) for span in self._spans(first))
+
+    def _spans(self, start: int = 0, stop: int | None = None) -> Iterator[list[Placement]]:
         """Yield the placements in input order, as many at a time as results go into memory."""
+        end = self._total if stop is None else stop
         span: list[Placement] = []
         size_bytes = 0
-        for first in range(0, self._total, RECORDS_AT_ONCE):
-            count = min(RECORDS_AT_ONCE, self._total - first)
+        for first in range(start, end, RECORDS_AT_ONCE):
+            count = min(RECORDS_AT_ONCE, end - first)
             self._file.seek(first * RECORD.size)
             records = self._file.read(count * RECORD.size)
             for index, fields in enumerate(RECORD.iter_unpack(records), start=first):
@@ -122,9 +138,11 @@ class Placements:
             yield message.on_one_line(b"".join(line + b"\n" for line in lines))
         assert following == self._total, "a job counted as done lacks results"
 
-    def numbered(self, results: ResultLog, job: JobId) -> Iterator[bytes]:
+    def numbered(
+        self, results: ResultLog, job: JobId, first: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
         """Yield the output lines that there are, each with the number of its request."""
-        for span in self._spans():
+        for span in self._spans(first, stop):
             lines = _read(results, job, span)
             yield b"".join(
                 jsonl.with_number(line, placement.index + 1) + b"\n"

@@ -7,7 +7,7 @@ bounded as in the assembly, whatever the size of the job.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -42,6 +42,11 @@ class Snapshot:
     def total(self) -> int:
         """The number of requests of all shards."""
         return sum(shard.count for shard in self.shards)
+
+    def entries_of(self, shard: Shard) -> dict[int, tuple[int, Entry]]:
+        """Return the outcomes of one shard; blocking."""
+        segments = [segment for segment in self.segments if segment.shard == shard.number]
+        return entries_of(self.results, shard, segments)
 
     def entries(self) -> Iterator[tuple[Shard, dict[int, tuple[int, Entry]]]]:
         """Yield the outcomes of one shard after the other; blocking."""
@@ -87,13 +92,17 @@ class ResultReader:
                 yield await self._of_output(project, job_id)
                 return
             with Placements(folder / "placements", snapshot.total) as placements:
-                async with self._scans:
-                    count = await asyncio.to_thread(_place_all, placements, snapshot)
+                count = await self.place(placements, snapshot)
                 yield Reading(
                     count=count,
                     is_complete=job.planned and count == snapshot.total,
-                    pieces=_in_thread(placements.numbered(snapshot.results, job_id)),
+                    pieces=in_thread(placements.numbered(snapshot.results, job_id)),
                 )
+
+    async def place(self, placements: Placements, snapshot: Snapshot) -> int:
+        """Put down where all results lie; return how many there are."""
+        async with self._scans:
+            return await asyncio.to_thread(_place_all, placements, snapshot)
 
     async def note_reading(self, job: Job) -> None:
         """Have the audit log say that results are read which were made of this job's before."""
@@ -113,11 +122,16 @@ class ResultReader:
                     index += 1
             return tally
 
-    async def snapshot(self, job: Job, folder: Path) -> Snapshot | None:
-        """Return the log as it stands, its files in the folder; None: the output has everything."""
+    async def snapshot(
+        self, job: Job, folder: Path, of: Sequence[Shard] | None = None
+    ) -> Snapshot | None:
+        """Return the log as it stands, or that `of` some shards, its files in the folder.
+
+        None: the output has everything.
+        """
         if job.state is JobState.SUCCEEDED:
             return None
-        shards = await self._jobs.shards(job.id)
+        shards = await self._jobs.shards(job.id) if of is None else list(of)
         known = {shard.number for shard in shards}
         segments = [it for it in await self._jobs.segments(job.id) if it.shard in known]
         try:
@@ -219,6 +233,7 @@ def _place_all(placements: Placements, snapshot: Snapshot) -> int:
     return count
 
 
-async def _in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what an iterator does that blocks."""
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece

@@ -66,7 +66,7 @@ async def test_what_only_an_unfinished_job_needs_is_removed(
     await finish_shards(world, 1)
     await world.assembler().step()
     assert await world.blobs.size(paths.input_lines(JobId("one"))) is None
-    assert await world.blobs.size(paths.order(JobId("one"))) is None
+    assert await world.blobs.size(paths.head_order(JobId("one"))) is None
     assert not (tmp_path / "results" / "one").exists()
 
 
