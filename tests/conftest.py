@@ -9,7 +9,10 @@ import hypothesis
 import pytest
 import structlog
 
+from support.api import local_server
+from support.bucket import running_bucket
 from toplu import deed
+from toplu.settings.bucket import BucketSettings
 
 # Machines of others forbid it, and then each of a thousand processes compiles its modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251  # the tests' own
@@ -29,8 +32,32 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--bucket", action="store_true", help="servers of tests have bytes in a bucket"
+    )
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
+    """A server of buckets, which is started where a test needs one."""
+    with running_bucket(tmp_path_factory.mktemp("bucket")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _over_a_bucket(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("bucket"):
+        local_server.over_a_bucket = request.getfixturevalue("store")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes longest where xdist shares the files out: with the real models."""
+    """Begin with what takes longest where xdist shares the files out: with the real models.
+
+    Tests that look at files of the data folder say nothing of a bucket.
+    """
+    if config.getoption("bucket"):
+        items[:] = [item for item in items if item.get_closest_marker("in_folder") is None]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("model") is None)
 

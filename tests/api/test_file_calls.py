@@ -223,6 +223,7 @@ def test_the_sdk_pages_through_files(client: genai.Client, http: httpx.Client) -
     assert len(listed) == len(set(listed))
 
 
+@pytest.mark.in_folder
 def test_a_file_lives_48_hours_and_goes_with_its_bytes(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:

@@ -236,6 +236,7 @@ def test_a_file_that_is_too_large_is_refused(open_test_server: OpenServer) -> No
         assert http.get("/v1beta/files").json() == {}
 
 
+@pytest.mark.in_folder
 def test_an_upload_that_nobody_ends_goes_with_its_bytes(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:

@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from support.bucket import own_part
 from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
+from toplu.settings.bucket import BucketSettings
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
+from toplu.store.blobs.bucket import Bucket
+from toplu.store.blobs.bucket_blobs import BucketBlobs
+from toplu.store.blobs.bucket_connection import open_bucket
+from toplu.store.blobs.bucket_results import BucketResults
+from toplu.store.blobs.result_log import ResultLog
+from toplu.store.blobs.results import Results
+from toplu.store.blobs.scratch import Scratch
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.jobs import JobRows
@@ -36,9 +45,26 @@ def files(database: Database) -> FileRows:
     return FileRows(database)
 
 
-@pytest.fixture(params=["disk"])
+BOTH = ["disk", pytest.param("bucket", marks=pytest.mark.system)]
+
+
+@pytest.fixture
+def bucket(store: BucketSettings) -> Bucket:
+    return open_bucket(own_part(store))
+
+
+@pytest.fixture(params=BOTH)
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
-    return {"disk": DiskBlobs}[request.param](tmp_path / "blobs")
+    if request.param == "disk":
+        return DiskBlobs(tmp_path / "blobs")
+    return BucketBlobs(request.getfixturevalue("bucket"), Scratch(tmp_path / "scratch"))
+
+
+@pytest.fixture(params=BOTH)
+def results(request: pytest.FixtureRequest, tmp_path: Path) -> Results:
+    if request.param == "disk":
+        return ResultLog(tmp_path / "results")
+    return BucketResults(request.getfixturevalue("bucket"), Scratch(tmp_path / "scratch"))
 
 
 @pytest.fixture

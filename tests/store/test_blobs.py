@@ -1,10 +1,12 @@
 """The promises of every store of blobs; another one joins by a line in `conftest.blobs`."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from toplu.store.blobs import bucket_blobs
 from toplu.store.blobs.blobs import PIECE_BYTES, Blobs, DiskBlobs
 
 NAME = "jobs/one/input.jsonl"
@@ -54,8 +56,47 @@ async def test_a_large_blob_comes_in_pieces(blobs: Blobs) -> None:
     await blobs.put(NAME, chunks(data))
     pieces = [piece async for piece in blobs.stream(NAME)]
     assert b"".join(pieces) == data
-    assert max(map(len, pieces)) == PIECE_BYTES
+    assert max(map(len, pieces)) <= PIECE_BYTES
     assert await content(blobs, NAME, 1000, PIECE_BYTES + 7) == data[1000 : 1007 + PIECE_BYTES]
+
+
+async def test_pieces_are_read_wherever_they_lie(blobs: Blobs) -> None:
+    data = bytes(range(256)) * (36 * 1024 * 4)  # 36 MiB: several objects, where it is objects
+    await blobs.put(
+        NAME, chunks(*(data[at : at + 5_000_000] for at in range(0, len(data), 5_000_000)))
+    )
+    assert await blobs.size(NAME) == len(data)
+    border = 8 * 1024 * 1024
+    places = [(len(data) - 9, 9), (border - 3, 7), (0, 4), (5, 0), (2 * border - 1, border + 2)]
+    assert await blobs.read_pieces(NAME, places) == [data[at : at + size] for at, size in places]
+    assert await blobs.read(NAME, border - 2, 5) == data[border - 2 : border + 3]
+    assert await content(blobs, NAME, border - 1, 2 * border) == data[border - 1 : 3 * border - 1]
+    await blobs.link(NAME, "jobs/two/large")
+    await blobs.delete(NAME)
+    assert await content(blobs, "jobs/two/large") == data
+
+
+async def test_a_large_blob_takes_the_place_of_a_small_one_and_back(blobs: Blobs) -> None:
+    large = b"x" * (9 * 1024 * 1024)
+    for data in (b"small", large, b"smaller"):
+        await blobs.put(NAME, chunks(data))
+        assert await content(blobs, NAME) == data
+        assert await blobs.size(NAME) == len(data)
+    await blobs.delete(NAME)
+    assert await blobs.size(NAME) is None
+
+
+async def test_a_blob_is_a_file_for_those_that_need_one(blobs: Blobs) -> None:
+    await blobs.put(NAME, chunks(b"0123456789"))
+    async with blobs.local(NAME) as path:
+        assert path.read_bytes() == b"0123456789"
+    async with blobs.local(NAME, bytes_max=4) as path:
+        assert path.read_bytes().startswith(b"0123")
+    async with blobs.workshop() as folder:
+        (folder / "made").write_bytes(b"made")
+        await blobs.adopt(folder / "made", "jobs/one/made")
+    assert not folder.exists()
+    assert await content(blobs, "jobs/one/made") == b"made"
 
 
 async def test_a_missing_blob_has_no_size_and_cannot_be_read(blobs: Blobs) -> None:
@@ -128,14 +169,20 @@ async def test_a_folder_goes_with_everything_in_it_and_nothing_beside(blobs: Blo
     assert sizes == [None, None, 1]
 
 
-async def test_folders_are_listed_by_name(blobs: Blobs) -> None:
-    assert await blobs.folders("jobs") == []
-    for name in ("jobs/one/a", "jobs/two/b", "files/c"):
+async def test_what_nobody_knows_is_found_when_it_is_nobodys(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await blobs.abandoned("jobs", ()) == []
+    for name in ("jobs/one/a", "jobs/two/b", "jobs/three/c", "files/d"):
         await blobs.put(name, chunks(b"x"))
-    assert sorted(await blobs.folders("jobs")) == ["one", "two"]
+    if blobs.is_remote:  # its rows may be on their way
+        assert await blobs.abandoned("jobs", {"two"}) == []
+        monkeypatch.setattr(bucket_blobs, "ABANDONED_AFTER", timedelta(seconds=-10))
+    assert sorted(await blobs.abandoned("jobs", {"two"})) == ["one", "three"]
 
 
-async def test_a_deletion_does_not_cut_off_who_is_reading(blobs: Blobs) -> None:
+async def test_a_deletion_does_not_cut_off_who_is_reading_from_a_disk(tmp_path: Path) -> None:
+    blobs = DiskBlobs(tmp_path)
     data = b"x" * (3 * PIECE_BYTES)
     await blobs.put(NAME, chunks(data))
     stream = blobs.stream(NAME)

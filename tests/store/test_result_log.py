@@ -178,11 +178,11 @@ def test_committed_results_are_never_appended_past(log: ResultLog) -> None:
         log.append(JOB, 0, 1, [a_record(2)], at=end + 1)
 
 
-def test_a_deleted_job_has_no_results(log: ResultLog) -> None:
+async def test_a_deleted_job_has_no_results(log: ResultLog) -> None:
     log.append(JOB, 0, 1, [a_record(1)], at=0)
     log.append(JobId("job2"), 0, 1, [a_record(1)], at=0)
-    log.delete_job(JOB)
-    log.delete_job(JOB)
+    await log.delete_job(JOB)
+    await log.delete_job(JOB)
     assert log.scan(JOB, 0, 1).entries == []
     assert len(log.scan(JobId("job2"), 0, 1).entries) == 1
 

@@ -51,10 +51,15 @@ async def take_backup(settings: Settings, target: Path) -> Taken:
 
     ConfigurationError: the target is not empty, or the folder is none of toplu's.
     """
+    if settings.bucket is not None:
+        raise ConfigurationError(
+            f"bucket: the bytes are in {settings.bucket.url}, which a backup of the data folder "
+            "does not have: copy the bucket with its own tools, and the rows with their database's"
+        )
     data = DataFolder(settings.data_dir)
     if not data.database.is_file():
         raise ConfigurationError(f"data_dir {data.root}: has no database; name it with --data-dir")
-    async with open_storage(data, upgrades=False):
+    async with open_storage(data, None, upgrades=False):
         pass  # its rows are those of this version
     part = _part_of(target)
     try:
@@ -143,7 +148,7 @@ async def _check_receipts(
     settings: Settings, part: Path, holdings: Holdings
 ) -> tuple[int, list[str]]:
     """Count the outcomes of all batches that have ended again, in the copy."""
-    async with open_storage(DataFolder(part), upgrades=False) as storage:
+    async with open_storage(DataFolder(part), None, upgrades=False) as storage:
         receipts = _receipts(settings, storage)
         unbalanced = []
         for project, job_id in holdings.ended:

@@ -3,7 +3,6 @@
 Everything here is done in an order that a crash at any point leaves to be done again.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -19,7 +18,7 @@ from toplu.job import Job, JobId, JobState
 from toplu.projects.audit_log import AuditLog
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import ResultLog
+from toplu.store.blobs.results import Results
 from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.jobs import JobRows
 
@@ -41,8 +40,9 @@ class Janitor:
         library: Library,
         caches: CacheKeeper,
         blobs: Blobs,
-        results: ResultLog,
+        results: Results,
         audit: AuditLog,
+        sweep: Callable[[datetime], Awaitable[None]],
         drop_job: Callable[[JobId], None],
         delete_projects: Callable[[datetime], Awaitable[bool]],
     ) -> None:
@@ -55,6 +55,7 @@ class Janitor:
         self._blobs = blobs
         self._results = results
         self._audit = audit
+        self._sweep = sweep
         self._drop_job = drop_job
         self._delete_projects = delete_projects  # a bounded part; returns whether there is more
 
@@ -65,7 +66,7 @@ class Janitor:
         parts: tuple[Callable[[datetime], Awaitable[bool | None]], ...] = (
             *(self._expire_jobs, self._clear_deleted_jobs, self._delete_projects),
             *(self._library.forget_expired, self._caches.forget_gone),
-            *(self._forget_deeds, self._forget_deliveries),
+            *(self._forget_deeds, self._forget_deliveries, self._sweep),
         )
         for part in parts:
             try:
@@ -127,5 +128,5 @@ class Janitor:
             self._drop_job(job.id)
 
     async def _remove_bytes(self, job: JobId) -> None:
-        await asyncio.to_thread(self._results.delete_job, job)
+        await self._results.delete_job(job)
         await self._blobs.delete_folder(paths.folder(job))

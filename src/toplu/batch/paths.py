@@ -20,6 +20,16 @@ def order(job: JobId) -> str:
     return f"{folder(job)}/order"
 
 
+def ordered_lines(job: JobId) -> str:
+    """Return the blob of the requests in the order in which they run, where reads are calls."""
+    return f"{folder(job)}/ordered.jsonl"
+
+
+def copy_order(job: JobId) -> str:
+    """Return the blob of the order that says where in `ordered_lines` the requests lie."""
+    return f"{folder(job)}/order-of-copy"
+
+
 def head_order(job: JobId) -> str:
     """Return the blob of the beginning of the order, of a job that is being ordered."""
     return f"{folder(job)}/order-head"

@@ -1,24 +1,33 @@
-"""The bytes on disk that rows of a project named: measured, removed, and looked for again.
+"""The bytes that rows of a project named: measured, removed, and looked for again.
 
     job      results/ID, blobs/jobs/ID        blob     blobs/NAME
     upload   uploads/ID.part, blobs/files/ID  cache    prefixes/WORKER/…/ID, left to the worker
 
-Everything here blocks; callers run it in a thread.
+Where a bucket has the bytes, jobs and blobs are prefixes of it, and an upload is a blob from its
+first byte on. Everything here blocks; callers run it in a thread.
 """
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from toplu.batch import paths
-from toplu.files.upload_cleanup import blob_of
+from toplu.files.parts.part import blob_of
 from toplu.job import JobId
 from toplu.store.blobs.blobs import UNFINISHED
+from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.folders import remove_tree, sync_folder
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows.deletions import Place
+
+# Of each kind of place, the key of its object, which is also the prefix of its objects.
+KEYS: dict[str, Callable[[str], str]] = {
+    "job": lambda name: paths.folder(JobId(name)),
+    "blob": lambda name: name,
+    "upload": blob_of,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +42,26 @@ class Bytes:
 
 
 class Places:
-    """The places in one data folder."""
+    """The places in one data folder, and in a bucket beside it."""
 
-    def __init__(self, data: DataFolder) -> None:
+    def __init__(self, data: DataFolder, bucket: Bucket | None = None) -> None:
         self._data = data
+        self._bucket = bucket
 
     def measure(self, place: Place) -> Bytes:
         """Return what is there."""
-        return sum(map(_bytes_of, self._paths(place)), Bytes())
+        found = sum(map(_bytes_of, self._paths(place)), Bytes())
+        if self._bucket is not None and place.kind in KEYS:
+            files, size_bytes = self._bucket.measure(KEYS[place.kind](place.name))
+            found += Bytes(files=files, size_bytes=size_bytes)
+        return found
 
     def remove(self, place: Place) -> None:
         """Remove what is there, but what engines computed of a cache; idempotent."""
         if place.kind == "cache":
             return
+        if self._bucket is not None:
+            self._bucket.remove(KEYS[place.kind](place.name))
         for path in self._paths(place):
             if path.is_dir():
                 remove_tree(path)

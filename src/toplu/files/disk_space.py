@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from toplu.clock import Clock
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.part import Parts
 from toplu.job import ProjectId
 from toplu.settings.server import MIB
 from toplu.store.rows.files import FileRows
@@ -22,7 +22,7 @@ class DiskSpace:
         clock: Clock,
         files: FileRows,
         sessions: UploadSessions,
-        parts: PartialFiles,
+        parts: Parts,
         storage_bytes_max: StorageLimit,
     ) -> None:
         self._clock = clock

@@ -7,7 +7,7 @@ from toplu.clock import Clock
 from toplu.deed import Action
 from toplu.errors import PermissionDenied
 from toplu.files import metadata
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.part import Parts
 from toplu.files.upload_cleanup import UploadCleanup
 from toplu.job import ProjectId
 from toplu.projects.audit_log import AuditLog
@@ -29,7 +29,7 @@ class Library:
         files: FileRows,
         sessions: UploadSessions,
         blobs: Blobs,
-        parts: PartialFiles,
+        parts: Parts,
         audit: AuditLog,
     ) -> None:
         self._clock = clock

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.part import Parts, blob_of
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.rows.uploads import UploadSessions
 
@@ -10,7 +10,7 @@ from toplu.store.rows.uploads import UploadSessions
 class UploadCleanup:
     """Ends uploads that are not final, and removes their bytes."""
 
-    def __init__(self, *, sessions: UploadSessions, blobs: Blobs, parts: PartialFiles) -> None:
+    def __init__(self, *, sessions: UploadSessions, blobs: Blobs, parts: Parts) -> None:
         self._sessions = sessions
         self._blobs = blobs
         self._parts = parts
@@ -37,8 +37,3 @@ class UploadCleanup:
     async def _remove_bytes(self, id_hash: str) -> None:
         await self._parts.remove(id_hash)
         await self._blobs.delete(blob_of(id_hash))
-
-
-def blob_of(id_hash: str) -> str:
-    """Return the name that the bytes of an upload get when they are complete."""
-    return f"files/{id_hash}"

@@ -18,11 +18,11 @@ from toplu import deed
 from toplu.clock import Clock, random_id
 from toplu.errors import FailedPrecondition, InvalidArgument, NotFound, TopluError
 from toplu.files import metadata
-from toplu.files.chunk_writer import ChunkWriter, OffsetMismatch
 from toplu.files.disk_space import DiskSpace, StorageLimit
 from toplu.files.metadata import PLAIN_TERMS, FileTerms
-from toplu.files.partial_file import PartialFile, PartialFiles
-from toplu.files.upload_cleanup import UploadCleanup, blob_of
+from toplu.files.parts.chunk_writer import ChunkWriter, OffsetMismatch
+from toplu.files.parts.part import Part, Parts, blob_of
+from toplu.files.upload_cleanup import UploadCleanup
 from toplu.job import ProjectId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
@@ -57,7 +57,7 @@ class Uploads:
         files: FileRows,
         sessions: UploadSessions,
         blobs: Blobs,
-        parts: PartialFiles,
+        parts: Parts,
         storage_bytes_max: StorageLimit,
     ) -> None:
         self._settings = settings
@@ -252,12 +252,12 @@ class Uploads:
             position += len(chunk)
         return size_bytes
 
-    async def _keep_blob(self, session: UploadSession, part: PartialFile) -> str:
+    async def _keep_blob(self, session: UploadSession, part: Part) -> str:
         """Put the bytes under their blob name and return their sha256."""
         blob = blob_of(session.id_hash)
         try:
-            sha256 = await asyncio.to_thread(part.digest)
-            await self._blobs.adopt(part.path, blob)
+            sha256 = await part.digest()
+            await part.keep(blob)
         except FileNotFoundError:
             # A crash came between the last two steps: the bytes are in place already.
             sha256 = await self._digest_blob(blob)

@@ -54,7 +54,8 @@ async def run_api(
 async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> AsyncIterator[Api]:
     """Yield the side that answers calls, over a data folder that is prepared."""
     bell = Bell(socket_folder(settings.data_dir), random_id(NAME_LENGTH))
-    async with open_storage(DataFolder(settings.data_dir), upgrades=False) as storage:
+    data = DataFolder(settings.data_dir)
+    async with open_storage(data, settings.bucket, upgrades=False) as storage:
         parts = SharedParts.build(
             settings=settings,
             clock=SystemClock(),

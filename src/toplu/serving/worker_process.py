@@ -91,7 +91,7 @@ async def open_worker(
     bell = Bell(folder, worker_id)
     door = folder / f"{worker_id}{DOOR_SUFFIX}"
     async with (
-        open_storage(data, upgrades=False) as storage,
+        open_storage(data, settings.bucket, upgrades=False) as storage,
         open_grounder(settings, data, clock) as grounder,
     ):
         parts = SharedParts.build(

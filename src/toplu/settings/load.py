@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
-from toplu.settings.address import address_fault
+from toplu.settings.bucket import check_bucket
 from toplu.settings.environment import find_settings, read_variable
-from toplu.settings.hosts import HOST_NAME, ORIGIN
+from toplu.settings.hosts import HOST_NAME, ORIGIN, address_fault
 from toplu.settings.mistakes import explain
 from toplu.settings.model import Kind, ModelSettings
 from toplu.settings.outbound import check_allowed, check_networks
@@ -46,6 +46,8 @@ def load(
     check_networks("webhooks", settings.webhooks.allowed_networks)
     check_networks("inputs", settings.inputs.allowed_networks)
     check_allowed(settings.inputs)
+    if settings.bucket is not None:
+        check_bucket(settings.bucket)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:

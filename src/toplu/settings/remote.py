@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from toplu.errors import ConfigurationError
-from toplu.settings.address import address_fault
 from toplu.settings.bounds import MIB, Fraction, Positive, Seconds
+from toplu.settings.hosts import address_fault
 
 HIDDEN = "…"
 API_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*/?$", re.ASCII)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
         yield Keys(clock=SystemClock(), issued=storage.keys)
 
 
@@ -44,7 +44,7 @@ class Books:
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
         clock = SystemClock()
         yield Books(
             audit=AuditLog(clock=clock, rows=storage.audit),
@@ -59,7 +59,7 @@ async def open_webhooks(settings: Settings) -> AsyncIterator["Webhooks"]:
     from toplu.wiring.shared_parts import webhooks_of
 
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
         yield webhooks_of(settings, SystemClock(), storage, told=lambda: None)
 
 
@@ -71,7 +71,7 @@ async def rekey_secrets(settings: Settings) -> int:
     from toplu.wiring.shared_parts import vault_of
 
     vault = vault_of(settings)
-    async with open_beside_a_server(open_folder(settings)) as storage:
+    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
         vault.begin_rekey()
         count = await storage.secrets.seal_again(vault.reseal)
         vault.end_rekey()
@@ -90,7 +90,7 @@ async def open_deletion(settings: Settings, ring: "Ring") -> AsyncIterator["Proj
     act_as_operator()
     data = open_folder(settings)
     with data.held_if_free() as is_alone:
-        async with open_storage(data, upgrades=is_alone) as storage:
+        async with open_storage(data, settings.bucket, upgrades=is_alone) as storage:
             if is_alone:
                 shutil.rmtree(data.prefixes, ignore_errors=True)
                 await clear_unfinished(storage.blobs, storage.jobs, storage.results)

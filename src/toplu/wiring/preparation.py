@@ -24,7 +24,7 @@ async def prepare(settings: Settings, data: DataFolder) -> None:
     is to call is not installed.
     """
     await asyncio.to_thread(check_ocr, settings)
-    async with open_storage(data) as storage:
+    async with open_storage(data, settings.bucket) as storage:
         await check_keys(settings, storage)
         await clear_unfinished(storage.blobs, storage.jobs, storage.results)
         await storage.deletions.rewrite_if_due()

@@ -128,7 +128,7 @@ def build_deletion(
         clock=clock,
         deletions=storage.deletions,
         removal=storage.removal,
-        places=Places(storage.data),
+        places=Places(storage.data, storage.bucket),
         drop_job=signals.dropped,
         deleted=signals.deleted.set,
         is_alone=is_alone,

@@ -5,10 +5,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
 
-from toplu.files.partial_file import PartialFiles
-from toplu.settings.server import Settings
-from toplu.store.blobs.blobs import Blobs, DiskBlobs
+from toplu.files.parts.bucket_parts import BucketParts
+from toplu.files.parts.part import Parts
+from toplu.files.parts.partial_file import PartialFiles
+from toplu.settings.server import BucketSettings, Settings
+from toplu.store.blobs.blobs import UNFINISHED, Blobs, DiskBlobs
+from toplu.store.blobs.bucket import Bucket
+from toplu.store.blobs.bucket_blobs import BucketBlobs
+from toplu.store.blobs.bucket_connection import open_bucket
+from toplu.store.blobs.bucket_results import BucketResults
 from toplu.store.blobs.result_log import ResultLog
+from toplu.store.blobs.results import Results
+from toplu.store.blobs.scratch import Scratch
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.backlog import BacklogRows
@@ -41,9 +49,10 @@ class Storage:
     data: DataFolder  # that has all of it
     database: Database  # that has the rows
     blobs: Blobs
-    results: ResultLog
+    results: Results
+    bucket: Bucket | None  # that has the bytes
     lives: WorkerLives
-    partial_files: PartialFiles
+    partial_files: Parts
     audit: AuditRows
     backlog: BacklogRows
     caches: CacheRows
@@ -64,15 +73,17 @@ class Storage:
     workers: WorkerRows
 
     @classmethod
-    def of(cls, data: DataFolder, database: Database) -> Self:
+    def of(cls, data: DataFolder, database: Database, bucket: BucketSettings | None) -> Self:
         """Return the parts of the folder, whose rows are in the database."""
+        bytes_kept = _Bytes.in_folder(data) if bucket is None else _Bytes.in_bucket(data, bucket)
         return cls(
             data=data,
             database=database,
-            blobs=DiskBlobs(data.blobs),
-            results=ResultLog(data.results),
+            blobs=bytes_kept.blobs,
+            results=bytes_kept.results,
+            bucket=bytes_kept.bucket,
+            partial_files=bytes_kept.partial_files,
             lives=data.lives,
-            partial_files=PartialFiles(data.uploads),
             audit=AuditRows(database),
             backlog=BacklogRows(database),
             caches=CacheRows(database),
@@ -94,6 +105,28 @@ class Storage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """The parts that have bytes."""
+
+    blobs: Blobs
+    results: Results
+    partial_files: Parts
+    bucket: Bucket | None = None
+
+    @classmethod
+    def in_folder(cls, data: DataFolder) -> Self:
+        blobs = DiskBlobs(data.blobs)
+        return cls(blobs, ResultLog(data.results), PartialFiles(data.uploads, blobs))
+
+    @classmethod
+    def in_bucket(cls, data: DataFolder, settings: BucketSettings) -> Self:
+        """Return parts that have but files of the moment in the folder."""
+        bucket, scratch = open_bucket(settings), Scratch(data.blobs / UNFINISHED)
+        blobs = BucketBlobs(bucket, scratch)
+        return cls(blobs, BucketResults(bucket, scratch), BucketParts(bucket, blobs), bucket)
+
+
 def open_folder(settings: Settings) -> DataFolder:
     """Return the data folder, made if it is not there."""
     data = DataFolder(settings.data_dir)
@@ -102,18 +135,23 @@ def open_folder(settings: Settings) -> DataFolder:
 
 
 @contextlib.asynccontextmanager
-async def open_storage(data: DataFolder, *, upgrades: bool = True) -> AsyncIterator[Storage]:
-    """Yield what the folder holds, and close its database.
+async def open_storage(
+    data: DataFolder, bucket: BucketSettings | None, *, upgrades: bool = True
+) -> AsyncIterator[Storage]:
+    """Yield what the folder holds, bytes but for a bucket that has them; close its database.
 
     `upgrades` brings the database up to date, which is for who holds the folder alone; SchemaOlder
     is what the others meet.
     """
-    async with _closing(data, await Database.open(data.database, upgrades=upgrades)) as storage:
+    database = await Database.open(data.database, upgrades=upgrades)
+    async with _closing(data, database, bucket) as storage:
         yield storage
 
 
 @contextlib.asynccontextmanager
-async def open_beside_a_server(data: DataFolder) -> AsyncIterator[Storage]:
+async def open_beside_a_server(
+    data: DataFolder, bucket: BucketSettings | None
+) -> AsyncIterator[Storage]:
     """Yield what the folder holds, whether or not a server runs on it.
 
     One that is not up to date is brought so, unless a server of another version uses it.
@@ -123,14 +161,16 @@ async def open_beside_a_server(data: DataFolder) -> AsyncIterator[Storage]:
     except SchemaOlder:
         with data.owned():
             database = await Database.open(data.database)
-    async with _closing(data, database) as storage:
+    async with _closing(data, database, bucket) as storage:
         yield storage
 
 
 @contextlib.asynccontextmanager
-async def _closing(data: DataFolder, database: Database) -> AsyncIterator[Storage]:
+async def _closing(
+    data: DataFolder, database: Database, bucket: BucketSettings | None
+) -> AsyncIterator[Storage]:
     try:
-        yield Storage.of(data, database)
+        yield Storage.of(data, database, bucket)
     finally:
         await database.close()
 

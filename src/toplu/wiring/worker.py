@@ -15,6 +15,7 @@ from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.batch.schedule.throughput import Throughputs
+from toplu.batch.sweeper import Sweeper
 from toplu.caches.keeper import CacheKeeper
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
@@ -24,6 +25,7 @@ from toplu.monitoring.engines import EngineFigures
 from toplu.monitoring.exporter import Exporter
 from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
+from toplu.store.rows.holdings import read_holdings
 from toplu.tools.grounding import Grounder
 from toplu.webhooks.courier import Courier
 from toplu.webhooks.sender import Sender
@@ -238,6 +240,14 @@ class Worker:
             worker=self.id,
         )
 
+    def _sweeper(self) -> Sweeper:
+        storage = self._parts.storage
+        return Sweeper(
+            blobs=storage.blobs,
+            jobs=storage.jobs,
+            holdings=lambda: storage.database.read(read_holdings),
+        )
+
     def _janitor(self) -> Janitor:
         parts = self._parts
         return Janitor(
@@ -250,6 +260,7 @@ class Worker:
             blobs=parts.storage.blobs,
             results=parts.storage.results,
             audit=parts.audit,
+            sweep=self._sweeper().sweep,
             drop_job=parts.signals.dropped,
             delete_projects=build_deletion(
                 parts.settings, parts.clock, parts.storage, parts.signals, is_alone=False

@@ -211,6 +211,7 @@ def test_a_retry_that_merges_has_the_lines_of_every_model(open_test_server: Open
         assert (receipt["carriedRequestCount"], receipt["balances"]) == ("6", True)
 
 
+@pytest.mark.in_folder
 def test_a_deleted_one_is_gone_with_all_of_its_jobs(
     open_test_server: OpenServer, tmp_path: Path
 ) -> None:

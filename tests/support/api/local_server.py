@@ -11,10 +11,12 @@ import httpx2 as httpx
 import uvicorn
 from google import genai
 
+from support.bucket import own_part
 from support.clients import http_client, sdk_client
 from support.store.migrated import put_migrated
 from support.waiting import PATIENCE_SECONDS
 from toplu.clock import Clock, SystemClock
+from toplu.settings.bucket import BucketSettings
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
 from toplu.wiring.http_server import http_config
@@ -131,6 +133,7 @@ class LocalServer:
 
 
 OpenServer = Callable[..., LocalServer]
+over_a_bucket: BucketSettings | None = None  # where bytes are in this run of tests
 
 
 def echo_server(folder: Path, *, clock: Clock | None = None, **settings: Any) -> LocalServer:
@@ -138,7 +141,9 @@ def echo_server(folder: Path, *, clock: Clock | None = None, **settings: Any) ->
 
     It has the echo engine and the defaults, but for the settings given.
     """
-    usual = {"data_dir": folder / "data", "models": (ECHO,), "drain_seconds": 0.1}
+    usual: dict[str, Any] = {"data_dir": folder / "data", "models": (ECHO,), "drain_seconds": 0.1}
+    if over_a_bucket is not None:
+        usual["bucket"] = own_part(over_a_bucket, folder)
     return LocalServer(Settings(**usual | settings), clock)
 
 

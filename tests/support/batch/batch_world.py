@@ -33,6 +33,7 @@ from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.results import Results
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
@@ -263,6 +264,13 @@ def result_of(index: int, *, succeeded: bool = True, usage: Usage = NO_TOKENS) -
         outcome = {"error": {"code": 13, "message": "no"}}
     payload = json.dumps(outcome, separators=(",", ":")).encode()
     return Record(index=index, succeeded=succeeded, payload=payload, usage=usage)
+
+
+async def make_durable(shard: LeasedShard, results: Results, records: list[Record]) -> None:
+    """Put outcomes into the log as the writer does, which the rows do not hear of."""
+    (end,) = await results.append_all([shard.addition(records)])
+    assert isinstance(end, int)
+    shard.added(records, end)
 
 
 def taken(shard: LeasedShard) -> list[int]:

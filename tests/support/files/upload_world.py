@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.fake_clock import FakeClock
 from toplu.files.library import Library
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.partial_file import PartialFiles
 from toplu.files.uploads import Uploads
 from toplu.job import ProjectId
 from toplu.projects.audit_log import AuditLog
@@ -31,7 +31,7 @@ class UploadWorld:
         self.files = FileRows(database)
         self.sessions = UploadSessions(database)
         self.blobs = DiskBlobs(settings.data_dir / "blobs")
-        parts = PartialFiles(settings.data_dir / "uploads")
+        parts = PartialFiles(settings.data_dir / "uploads", self.blobs)
         self.uploads = Uploads(
             settings=settings,
             clock=clock,

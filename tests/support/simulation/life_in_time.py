@@ -53,7 +53,7 @@ class LifeInTime:
         self.server = Server(
             settings=self._settings,
             clock=self._clock,
-            storage=Storage.of(self._data, self._database),
+            storage=Storage.of(self._data, self._database, None),
             grounder=Grounder(
                 provider=LocalIndex(SearchIndex(self._data.search)), settings=self._settings.search
             ),

@@ -10,7 +10,7 @@ from toplu.batch.janitor import ROUND, Janitor
 from toplu.batch.loop import AFTER_A_FAULT
 from toplu.caches.keeper import CacheKeeper
 from toplu.files.library import Library
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.partial_file import PartialFiles
 from toplu.job import JobId, JobState
 from toplu.settings.server import Settings
 from toplu.store.rows.caches import CacheRows
@@ -25,13 +25,17 @@ async def nothing_to_delete(_now: datetime) -> bool:
     return False
 
 
+async def nothing_to_sweep(_: datetime) -> None:
+    pass
+
+
 def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None) -> Janitor:
     library = Library(
         clock=world.clock,
         files=FileRows(world.database),
         sessions=UploadSessions(world.database),
         blobs=world.blobs,
-        parts=PartialFiles(folder / "uploads"),
+        parts=PartialFiles(folder / "uploads", world.blobs),
         audit=world.audit,
     )
     # Caches are only forgotten here: nothing reads one for an engine.
@@ -54,6 +58,7 @@ def janitor_of(world: BatchWorld, folder: Path, settings: Settings | None = None
         blobs=world.blobs,
         results=world.results,
         audit=world.audit,
+        sweep=nothing_to_sweep,
         drop_job=lambda _: None,
         delete_projects=nothing_to_delete,
     )
@@ -101,7 +106,7 @@ async def test_on_a_full_disk_it_gives_space_back_before_rows_are_written(
     janitor = janitor_of(world, tmp_path)
     async with read_only(world.database):
         assert await janitor.step() == AFTER_A_FAULT
-    assert await world.blobs.folders("jobs") == ["over"]
+    assert await world.blobs.abandoned("jobs", ()) == ["over"]
     assert (await world.job("over")).state is JobState.PENDING
     await janitor.step()
     assert (await world.job("over")).state is JobState.EXPIRED

@@ -11,7 +11,7 @@ import pytest
 from support.files.upload_world import PROJECT, UploadWorld, broken, chunks, endless
 from support.store.read_only import read_only
 from toplu.errors import NotFound
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.partial_file import PartialFiles
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.wire.gemini.file import FileMetadata
 

@@ -18,18 +18,18 @@ def data(tmp_path: Path) -> DataFolder:
 
 
 async def test_a_folder_that_nobody_uses_is_brought_up_to_date(data: DataFolder) -> None:
-    async with open_beside_a_server(data) as storage:
+    async with open_beside_a_server(data, None) as storage:
         assert await storage.keys.all() == []
 
 
 async def test_a_folder_in_use_is_not_brought_up_to_date(data: DataFolder) -> None:
     with data.shared(), pytest.raises(ConfigurationError, match="owned by another server"):
-        async with open_beside_a_server(data):
+        async with open_beside_a_server(data, None):
             pass
 
 
 async def test_a_command_works_beside_a_server(data: DataFolder) -> None:
     put_migrated(data.database)
     with data.owned():
-        async with open_beside_a_server(data) as storage:
+        async with open_beside_a_server(data, None) as storage:
             assert await storage.keys.all() == []

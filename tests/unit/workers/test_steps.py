@@ -2,6 +2,7 @@
 
 import errno
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -66,11 +67,11 @@ async def test_a_plan_that_comes_second_changes_nothing(world: BatchWorld) -> No
     job = await world.keep_job("one", [line_of(index) for index in range(9)])
     await world.planner("server-1")._plan(job)
     planned, shards = await world.job("one"), await world.jobs.shards(ONE)
-    order = world.blobs.local(paths.order(ONE)).read_bytes()
+    order = await world.blobs.read(paths.order(ONE), 0, 2**20)
     world.clock.advance(timedelta(minutes=2))
     await world.planner("server-2")._plan(job)
     assert (await world.job("one"), await world.jobs.shards(ONE)) == (planned, shards)
-    assert world.blobs.local(paths.order(ONE)).read_bytes() == order
+    assert await world.blobs.read(paths.order(ONE), 0, 2**20) == order
 
 
 async def test_an_assembly_that_comes_second_changes_nothing(
@@ -80,13 +81,13 @@ async def test_an_assembly_that_comes_second_changes_nothing(
     job = await world.job("one")
     # The second has read what the first removes at its end, or finds it gone and gives up.
     with monkeypatch.context() as patched:
-        patched.setattr(type(world.results), "delete_job", lambda *_: None)
+        patched.setattr(type(world.results), "delete_job", AsyncMock())
         await world.assembler("server-1")._finish(job)
     done, output = await world.job("one"), await world.output("one")
     world.clock.advance(timedelta(minutes=2))
     await world.assembler("server-2")._finish(job)
     assert (await world.job("one"), await world.output("one")) == (done, output)
-    world.results.delete_job(ONE)
+    await world.results.delete_job(ONE)
     with pytest.raises(AssertionError, match="lacks results"):
         await world.assembler("server-2")._finish(job)
     assert (await world.job("one"), await world.output("one")) == (done, output)

@@ -111,10 +111,13 @@ class DryRun:
     async def _read(self, asked: Asked) -> Findings:
         model = asked.model
         rules = PlanRules.of(self._settings, _Planned(asked.method, asked.name, asked.model.name))
-        async with self._blobs.workshop() as folder:
+        async with (
+            self._blobs.workshop() as folder,
+            self._blobs.local(paths.input_lines(asked.id)) as lines,
+        ):
             reading = Reading(
                 rules=rules,
-                input_path=str(self._blobs.local(paths.input_lines(asked.id))),
+                input_path=str(lines),
                 folder=str(folder),
                 samples_max=SERVER_SAMPLES_MAX if model.is_remote else OWN_SAMPLES_MAX,
                 long_bytes=_long_bytes(asked),

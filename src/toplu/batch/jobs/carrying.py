@@ -7,7 +7,6 @@
 The copies live as long as the job that has them, whatever becomes of the other.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.job import CARRIED_FROM, Job, JobId, JobState, Shard
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import Record, ResultLog, Segment
+from toplu.store.blobs.result_log import Addition, Record, Segment
+from toplu.store.blobs.results import Results
 
 EPOCH = 1  # of carried shards, that nobody leases
 
@@ -36,7 +36,7 @@ class TakenUp:
 class Carrying:
     """Keeps for new jobs what other jobs have."""
 
-    def __init__(self, *, blobs: Blobs, log: ResultLog, results: ResultReader) -> None:
+    def __init__(self, *, blobs: Blobs, log: Results, results: ResultReader) -> None:
         self._blobs = blobs
         self._log = log
         self._results = results
@@ -63,7 +63,7 @@ class Carrying:
 
     async def forget(self, new: JobId) -> None:
         """Remove the responses that were kept for a job that is not to be."""
-        await asyncio.to_thread(self._log.delete_job, new)
+        await self._log.delete_job(new)
 
     async def _count_lines(self, new: JobId) -> int:
         groups = span_groups(
@@ -88,7 +88,10 @@ class Carrying:
         self, new: JobId, number: int, kept: Sequence[tuple[int, bytes]], carried: Carried
     ) -> None:
         records = [Record(index=index, succeeded=True, payload=line) for index, line in kept]
-        end = await asyncio.to_thread(self._log.append, new, number, EPOCH, records, at=0)
+        addition = Addition(job=new, shard=number, epoch=EPOCH, at=0, records=records)
+        (end,) = await self._log.append_all([addition])
+        if isinstance(end, Exception):
+            raise end
         carried.segments.append(Segment(job=new, shard=number, epoch=EPOCH, committed_bytes=end))
         carried.shards.append(
             Shard(

@@ -9,13 +9,14 @@ record before, and `duplicate` whether it asks the very same, so that one answer
 A shard is a contiguous piece of the order, and its lines are read from wherever they lie.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable
 
 import msgspec
 
 from toplu.batch import paths
-from toplu.job import Shard
+from toplu.job import JobId, Shard
 from toplu.store.blobs.blobs import Blobs
 
 RECORD = struct.Struct(">IQIIIB")
@@ -72,24 +73,35 @@ def unpack(records: bytes) -> list[OrderEntry]:
 
 async def read_places(blobs: Blobs, shard: Shard) -> list[OrderEntry]:
     """Return the shard's part of the order."""
+    _, places = await _find_places(blobs, shard)
+    return places
+
+
+async def _find_places(blobs: Blobs, shard: Shard) -> tuple[str, list[OrderEntry]]:
+    """Return the blob of the lines, and the shard's part of the order, which says where in it."""
     wanted = (shard.first * RECORD.size, shard.count * RECORD.size)
-    try:
-        records = await blobs.read(paths.order(shard.job), *wanted)
-    except FileNotFoundError:
-        # The job is being ordered, and the shard is of its head.
-        records = await blobs.read(paths.head_order(shard.job), *wanted)
+    lines, records = await _read_order(blobs, shard.job, wanted)
     places = unpack(records)
     assert len(places) == shard.count, "the order is as long as the plan says"
-    return places
+    return lines, places
+
+
+async def _read_order(blobs: Blobs, job: JobId, wanted: tuple[int, int]) -> tuple[str, bytes]:
+    lines = paths.input_lines(job)
+    with contextlib.suppress(FileNotFoundError):
+        return lines, await blobs.read(paths.order(job), *wanted)
+    if blobs.is_remote:
+        with contextlib.suppress(FileNotFoundError):
+            return paths.ordered_lines(job), await blobs.read(paths.copy_order(job), *wanted)
+    # The job is being ordered, and the shard is of its head.
+    return lines, await blobs.read(paths.head_order(job), *wanted)
 
 
 async def read_shard(blobs: Blobs, shard: Shard, line_bytes_max: int) -> list[RequestLine]:
     """Return the shard's lines in the order of execution; the plan has bounded their bytes."""
-    places = await read_places(blobs, shard)
+    blob, places = await _find_places(blobs, shard)
     readable = [place for place in places if place.length <= line_bytes_max]
-    lines = await blobs.read_pieces(
-        paths.input_lines(shard.job), [(place.offset, place.length) for place in readable]
-    )
+    lines = await blobs.read_pieces(blob, [(place.offset, place.length) for place in readable])
     line_of = {place.index: line for place, line in zip(readable, lines, strict=True)}
     read = []
     group = 0

@@ -195,14 +195,26 @@ class Ordering:
             ]
 
 
+def unmoved(places: list[OrderEntry]) -> list[OrderEntry]:
+    """Leave lines where they are."""
+    return places
+
+
 def cut(
-    ordering: Ordering, first: int, rules: PlanRules, write: Callable[[bytes], object]
+    ordering: Ordering,
+    first: int,
+    rules: PlanRules,
+    write: Callable[[bytes], object],
+    moved: Callable[[list[OrderEntry]], list[OrderEntry]] = unmoved,
 ) -> list[int]:
-    """Write the records of the places in order; return the sizes of the shards."""
+    """Write the records of the places in order; return the sizes of the shards.
+
+    `moved` may put the lines elsewhere and returns where they lie then.
+    """
 
     def written() -> Iterator[OrderEntry]:
         for places in ordering.places():
-            write(pack(places))
+            write(pack(moved(places)))
             yield from places
 
     return list(cut_shards(written(), rules.bounds(ordering.total - first)))
@@ -217,15 +229,24 @@ class Head:
     is_whole: bool
 
 
-def plan_head(path: Path, rules: PlanRules, carried: bytes = b"") -> Head:
+def head_bytes_max(rules: PlanRules) -> int:
+    """Return how much of an input `plan_head` reads at most."""
+    return WHOLE_BYTES * WHOLE_FACTOR + rules.line_bytes_max + 2 * PIECE_BYTES
+
+
+def plan_head(
+    path: Path, rules: PlanRules, carried: bytes = b"", size_bytes: int | None = None
+) -> Head:
     """Return the order of the whole input, or of its first requests if it is large.
 
-    `carried` has a byte for each request, 1 for one that is not to run.
+    `carried` has a byte for each request, 1 for one that is not to run. `size_bytes` is that of the
+    input, where the file has but `head_bytes_max` of it.
     """
     lines: list[tuple[int, LineSpan, bytes | None]] = []
     is_whole = True
     with path.open("rb") as file:
-        size_bytes = os.fstat(file.fileno()).st_size
+        here_bytes = os.fstat(file.fileno()).st_size
+        size_bytes = here_bytes if size_bytes is None else size_bytes
         for index, span, line in read_requests(file, rules.line_bytes_max, carried):
             room = WHOLE_BYTES
             if len(lines) < WHOLE_REQUESTS:
@@ -234,6 +255,9 @@ def plan_head(path: Path, rules: PlanRules, carried: bytes = b"") -> Head:
                 is_whole = False
                 break
             lines.append((index, span, line))
+    # A line that is longer than what is here ends it, and is not the last one.
+    if here_bytes < size_bytes:
+        is_whole = False
     if not is_whole:
         _, last, _ = lines[-1]
         expected = len(lines) * size_bytes // (last.offset + last.length)

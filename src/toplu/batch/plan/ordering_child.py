@@ -9,17 +9,20 @@ has neither to spare. The end of stdin comes when the parent dies in whatever wa
 """
 
 import itertools
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
 from toplu.batch.plan.external_sort import ExternalSort
-from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_requests
+from toplu.batch.plan.order import RECORD, pack, unpack
+from toplu.batch.plan.ordered_copy import OrderedCopy
+from toplu.batch.plan.ordering import Ordering, PlanRules, cut, read_requests, unmoved
 from toplu.child_process import answer_order
 from toplu.errors import InvalidArgument
 
 SORTER_BYTES = 48 * 1024 * 1024
+HEAD_RECORDS = 4096  # of the head's order that are copied at a time
 NICENESS = 10  # requests that run are more urgent than the order of those to come
 
 
@@ -33,6 +36,7 @@ class OrderingTask(msgspec.Struct, frozen=True, kw_only=True):
     carried_path: str | None = None  # marks the requests that are not to run
     folder: str  # for what is needed meanwhile; empty
     order_path: str
+    copy_path: str | None = None  # for the lines in order, if they are to lie so
 
 
 class OrderingAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +60,23 @@ def plan_input(task: OrderingTask) -> OrderingAnswer:
                 ordering.add(index, span, line)
             except InvalidArgument as refusal:
                 return OrderingAnswer(refusal=refusal.message)
-    with Path(task.order_path).open("xb") as order:
+    return OrderingAnswer(total=ordering.total, shards=_write_order(task, ordering))
+
+
+def _write_order(task: OrderingTask, ordering: Ordering) -> list[int]:
+    """Write the order, the head's first, and the copy if there is to be one; return the shards."""
+    with ExitStack() as held:
+        order = held.enter_context(Path(task.order_path).open("xb"))
+        moved = unmoved
+        if task.copy_path is not None:
+            lines = held.enter_context(Path(task.input_path).open("rb", buffering=0))
+            copy = held.enter_context(Path(task.copy_path).open("xb"))
+            moved = OrderedCopy(lines, copy, task.rules.line_bytes_max).moved
         if task.head_path is not None:
-            with Path(task.head_path).open("rb") as head:
-                shutil.copyfileobj(head, order)
-        shards = cut(ordering, task.head_count, rules, order.write)
-    return OrderingAnswer(total=ordering.total, shards=shards)
+            head = held.enter_context(Path(task.head_path).open("rb"))
+            while records := head.read(HEAD_RECORDS * RECORD.size):
+                order.write(pack(moved(unpack(records))))
+        return cut(ordering, task.head_count, task.rules, order.write, moved)
 
 
 def run_child() -> None:

@@ -10,15 +10,17 @@ no requests are planned too: they become error results.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
 from toplu.batch import paths
 from toplu.batch.failure import fail_job
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
-from toplu.batch.plan.ordering import PlanRules, plan_head
-from toplu.batch.plan.ordering_child import OrderingTask
+from toplu.batch.plan.ordering import Head, PlanRules, head_bytes_max, plan_head
+from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask
 from toplu.batch.plan.ordering_process import plan_in_child
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
@@ -35,6 +37,7 @@ log = structlog.get_logger()
 IDLE = timedelta(seconds=5)
 # Input so short is planned while its client waits: it takes less time than to come back to it.
 AT_CREATION_BYTES_MAX = 64 * 1024
+ORDER, COPY = "order", "ordered.jsonl"  # while they are being made
 GONE = "The input of the batch is gone."
 
 
@@ -48,9 +51,8 @@ async def plan_at_creation(
     """
     if size_bytes > AT_CREATION_BYTES_MAX:
         return []
-    source = blobs.local(paths.input_lines(job))
     try:
-        head = await asyncio.to_thread(plan_head, source, rules, carried)
+        head = await _plan_head(blobs, job, rules, carried)
     except InvalidArgument:
         return []
     if not (head.is_whole and head.shards):
@@ -106,16 +108,11 @@ class Planner:
 
     async def _plan(self, job: Job) -> None:
         with SPANS.step("plan", job.id):
-            await self._plan_head(job)
+            await self._plan_it(job)
 
-    async def _plan_head(self, job: Job) -> None:
+    async def _plan_it(self, job: Job) -> None:
         rules = PlanRules.of(self._settings, job)
-        source = self._blobs.local(paths.input_lines(job.id))
-        carried = b""
-        if job.counts.carried:
-            marks = self._blobs.local(paths.carried(job.id))
-            carried = await asyncio.to_thread(marks.read_bytes)
-        head = await asyncio.to_thread(plan_head, source, rules, carried)
+        head = await _plan_head(self._blobs, job.id, rules, await self._carried(job))
         if not head.shards:
             raise InvalidArgument("The input file has no requests.")
         shards = _number(job.id, head.shards)
@@ -131,6 +128,12 @@ class Planner:
         if kept:
             log.info("job_planned", job=job.id, shards=len(shards), whole=head.is_whole)
             self._planned()
+
+    async def _carried(self, job: Job) -> bytes:
+        if not job.counts.carried:
+            return b""
+        async with self._blobs.local(paths.carried(job.id)) as marks:
+            return await asyncio.to_thread(marks.read_bytes)
 
 
 class Orderer:
@@ -203,28 +206,51 @@ class Orderer:
 
     async def _order(self, job: Job) -> None:
         head = [it for it in await self._jobs.shards(job.id) if not it.is_carried]
-        marks = self._blobs.local(paths.carried(job.id)) if job.counts.carried else None
         async with self._blobs.workshop() as folder:
-            order = folder / "order"
-            answer = await plan_in_child(
-                OrderingTask(
-                    rules=PlanRules.of(self._settings, job),
-                    input_path=str(self._blobs.local(paths.input_lines(job.id))),
-                    head_path=str(self._blobs.local(paths.head_order(job.id))),
-                    head_count=sum(shard.count for shard in head),
-                    carried_path=None if marks is None else str(marks),
-                    folder=str(folder),
-                    order_path=str(order),
-                )
-            )
+            answer = await self._ask_child(job, head, folder)
             if answer.refusal is not None:
                 raise InvalidArgument(answer.refusal)
-            await self._blobs.adopt(order, paths.order(job.id))
+            if self._blobs.is_remote:
+                # The lines first: who finds the order reads them.
+                await self._blobs.adopt(folder / COPY, paths.ordered_lines(job.id))
+                await self._blobs.adopt(folder / ORDER, paths.copy_order(job.id))
+            else:
+                await self._blobs.adopt(folder / ORDER, paths.order(job.id))
         shards = _number(job.id, answer.shards, behind=head)
         total = answer.total + job.counts.carried
         if await self._jobs.plan(job.id, shards, total, self._clock.now()):
             log.info("job_ordered", job=job.id, requests=total, shards=len(shards))
             self._planned()
+
+    async def _ask_child(self, job: Job, head: list[Shard], folder: Path) -> OrderingAnswer:
+        """Have the order written into the folder, and the lines in order where reads are calls."""
+        async with AsyncExitStack() as held:
+            lines = await held.enter_async_context(self._blobs.local(paths.input_lines(job.id)))
+            order = await held.enter_async_context(self._blobs.local(paths.head_order(job.id)))
+            marks = None
+            if job.counts.carried:
+                carried = self._blobs.local(paths.carried(job.id))
+                marks = str(await held.enter_async_context(carried))
+            return await plan_in_child(
+                OrderingTask(
+                    rules=PlanRules.of(self._settings, job),
+                    input_path=str(lines),
+                    head_path=str(order),
+                    head_count=sum(shard.count for shard in head),
+                    carried_path=marks,
+                    folder=str(folder),
+                    order_path=str(folder / ORDER),
+                    copy_path=str(folder / COPY) if self._blobs.is_remote else None,
+                )
+            )
+
+
+async def _plan_head(blobs: Blobs, job: JobId, rules: PlanRules, carried: bytes) -> Head:
+    """Return what `plan_head` makes of the job's input."""
+    name = paths.input_lines(job)
+    size_bytes = await blobs.size(name) if blobs.is_remote else None
+    async with blobs.local(name, head_bytes_max(rules)) as path:
+        return await asyncio.to_thread(plan_head, path, rules, carried, size_bytes)
 
 
 def _number(job: JobId, sizes: list[int], behind: list[Shard] | None = None) -> list[Shard]:

@@ -7,6 +7,7 @@ a whole before the state moves, so a crash in between only writes it again.
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -21,6 +22,7 @@ from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
+from toplu.store.blobs.results import Results
 from toplu.store.rows.files import FileSource, StoredFile
 from toplu.store.rows.jobs import JobRows
 from toplu.tracing.spans import SPANS
@@ -45,7 +47,7 @@ class Assembler:
         jobs: JobRows,
         steps: Steps,
         blobs: Blobs,
-        results: ResultLog,
+        results: Results,
         told: Wakeup,
         faults: StorageFaults | None = None,
     ) -> None:
@@ -113,8 +115,10 @@ class Assembler:
 
         The order stays for those that follow the batch: it says which results they have.
         """
-        await asyncio.to_thread(self._results.delete_job, job.id)
+        await self._results.delete_job(job.id)
         await self._blobs.delete(paths.head_order(job.id))
+        if self._blobs.is_remote:
+            await self._blobs.delete(paths.ordered_lines(job.id))
         # What failed may be run again.
         if not job.counts.failed:
             await self._blobs.delete(paths.input_lines(job.id))
@@ -126,16 +130,24 @@ class Assembler:
             if total > IN_MEMORY_MAX:
                 path = await held.enter_async_context(self._blobs.workshop()) / "placements"
             placements = held.enter_context(Placements(path, total))
+            segments = await self._jobs.segments(job.id)
+            results = await held.enter_async_context(self._results.counted(job.id, segments))
+            of_shard = defaultdict(list)
+            for segment in segments:
+                of_shard[segment.shard].append(segment)
             for shard in await self._jobs.shards(job.id):
-                segments = await self._jobs.segments(job.id, shard.number)
-                await asyncio.to_thread(self._place, placements, shard, segments)
-            pieces = placements.output(self._results, job.id)
+                of_this = of_shard[shard.number]
+                await asyncio.to_thread(_place, placements, results, shard, of_this)
+            pieces = placements.output(results, job.id)
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 digest.update(piece)
                 yield piece
 
-    def _place(self, placements: Placements, shard: Shard, segments: list[Segment]) -> None:
-        """Put down where the shard's results lie."""
-        entries = entries_of(self._results, shard, segments)
-        assert len(entries) == shard.count, "a shard counted as done lacks results"
-        placements.put(shard.number, entries)
+
+def _place(
+    placements: Placements, results: ResultLog, shard: Shard, segments: list[Segment]
+) -> None:
+    """Put down where the shard's results lie."""
+    entries = entries_of(results, shard, segments)
+    assert len(entries) == shard.count, "a shard counted as done lacks results"
+    placements.put(shard.number, entries)

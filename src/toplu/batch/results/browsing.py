@@ -19,6 +19,7 @@ from toplu.files.library import Library
 from toplu.job import Job, JobState
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 
 ROWS = 25  # of a screenful
@@ -93,9 +94,7 @@ class Screen:
 class ResultBrowser:
     """Reads screenfuls."""
 
-    def __init__(
-        self, *, jobs: JobRows, blobs: Blobs, results: ResultLog, library: Library
-    ) -> None:
+    def __init__(self, *, jobs: JobRows, blobs: Blobs, results: Results, library: Library) -> None:
         self._jobs = jobs
         self._blobs = blobs
         self._results = results
@@ -139,26 +138,14 @@ class ResultBrowser:
         segments = await self._jobs.segments(job.id)
         number, at = place.passed, place.offset
         for index, segment in enumerate(segments[place.segment :], start=place.segment):
-            while records := await asyncio.to_thread(self._some, segment, at):
-                for of_request, line, end in records:
-                    number, at = number + 1, end
-                    found = Result(of_request + 1, line)
-                    yield found, Place(index, end, number), len(line)
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                async with self._results.counted(job.id, [segment]) as log:
+                    while records := await asyncio.to_thread(_some, log, segment, at):
+                        for of_request, line, end in records:
+                            number, at = number + 1, end
+                            found = Result(of_request + 1, line)
+                            yield found, Place(index, end, number), len(line)
             at = 0
-
-    def _some(self, segment: Segment, at: int) -> list[tuple[int, bytes, int]]:
-        """Return some records from a place on; blocking."""
-        records: list[tuple[int, bytes, int]] = []
-        size_bytes = 0
-        try:
-            for record in self._results.records_behind(segment, at):
-                records.append(record)
-                size_bytes += len(record[1])
-                if size_bytes > SCREEN_BYTES:
-                    break
-        except FileNotFoundError:
-            pass  # the batch has succeeded or was deleted meanwhile
-        return records
 
     async def request(self, job: Job, number: int) -> bytes | None:
         """Return the line of a request, from 1; None: it is not kept, or too far into the input.
@@ -187,3 +174,15 @@ class ResultBrowser:
         except FileNotFoundError:
             return None
         return rest if rest.strip() and passed + 1 == number else None
+
+
+def _some(results: ResultLog, segment: Segment, at: int) -> list[tuple[int, bytes, int]]:
+    """Return some records from a place on; blocking."""
+    records: list[tuple[int, bytes, int]] = []
+    size_bytes = 0
+    for record in results.records_behind(segment, at):
+        records.append(record)
+        size_bytes += len(record[1])
+        if size_bytes > SCREEN_BYTES:
+            break
+    return records

@@ -23,6 +23,7 @@ from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import Entry, ResultLog, Segment
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini import jsonl
 
@@ -72,7 +73,7 @@ class ResultReader:
     """Reads the results of jobs, finished or not."""
 
     def __init__(
-        self, *, settings: Settings, jobs: JobRows, blobs: Blobs, results: ResultLog, lookup: Lookup
+        self, *, settings: Settings, jobs: JobRows, blobs: Blobs, results: Results, lookup: Lookup
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
@@ -135,9 +136,7 @@ class ResultReader:
         known = {shard.number for shard in shards}
         segments = [it for it in await self._jobs.segments(job.id) if it.shard in known]
         try:
-            results = await asyncio.to_thread(
-                self._results.snapshot, job.id, segments, folder / "results"
-            )
+            results = await self._results.snapshot(job.id, segments, folder / "results")
         except FileNotFoundError:
             # The log goes when the job has succeeded, and with a job that is deleted.
             found = await self._lookup.find(job.project, job.id)

@@ -16,7 +16,8 @@ from toplu.labels import LabelSums
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import Entry, Record, ResultLog, Segment
+from toplu.store.blobs.result_log import Addition, Entry, Record, ResultLog, Segment
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import Progress
 from toplu.tracing.spans import NOTHING, TracedSpan
 
@@ -61,7 +62,7 @@ class LeasedShard:
         lease: Lease,
         *,
         blobs: Blobs,
-        results: ResultLog,
+        results: Results,
         settings: Settings,
         share_cache: bool = False,
     ) -> "LeasedShard":
@@ -73,7 +74,9 @@ class LeasedShard:
         sealed: tuple[Segment, ...] = ()
         finished: dict[int, Entry] = {}
         if lease.shard.epoch > 1:
-            sealed, finished = await asyncio.to_thread(_read_finished, lease.shard, results)
+            shard = lease.shard
+            async with results.earlier(shard.job, shard.number, shard.epoch) as log:
+                sealed, finished = await asyncio.to_thread(_read_finished, shard, log)
         lines = await order.read_shard(blobs, lease.shard, settings.line_bytes_max)
         labels = LabelSums()
         if finished:
@@ -117,12 +120,20 @@ class LeasedShard:
         """Let the task do something else."""
         self._running.discard(task)
 
-    def append(self, results: ResultLog, records: list[Record]) -> None:
-        """Make outcomes durable; blocking, and nothing has changed if it raises."""
+    def addition(self, records: Sequence[Record]) -> Addition:
+        """Return what is to be made durable."""
         shard = self.lease.shard
-        self._committed_bytes = results.append(
-            shard.job, shard.number, shard.epoch, records, at=self._committed_bytes
+        return Addition(
+            job=shard.job,
+            shard=shard.number,
+            epoch=shard.epoch,
+            at=self._committed_bytes,
+            records=records,
         )
+
+    def added(self, records: Sequence[Record], committed_bytes: int) -> None:
+        """Take note that outcomes are durable, and where they end."""
+        self._committed_bytes = committed_bytes
         succeeded = sum(record.succeeded for record in records)
         self.succeeded += succeeded
         self.failed += len(records) - succeeded

@@ -14,7 +14,7 @@ from toplu.errors import Internal, TopluError
 from toplu.job import Job, JobId, Lease
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import ResultLog
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.tracing import names
 from toplu.tracing.spans import SPANS
@@ -34,7 +34,7 @@ class LeasedShards:
         scheduler: Scheduler,
         jobs: JobRows,
         blobs: Blobs,
-        results: ResultLog,
+        results: Results,
         writer: ResultWriter,
         wakeups: Wakeups,
     ) -> None:

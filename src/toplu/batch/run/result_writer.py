@@ -27,7 +27,8 @@ from toplu.metrics.measured import (
 )
 from toplu.money import total
 from toplu.settings.server import Settings
-from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.result_log import Record
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.workers.lanes_at_work import LanesAtWork
 from toplu.workers.storage_faults import StorageFaults
@@ -35,6 +36,8 @@ from toplu.workers.storage_faults import StorageFaults
 log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
+GROUP_BYTES_MAX = 8 * 1024 * 1024  # of lines; a group of so many does not wait for more
+LONGEST = timedelta(days=1)
 
 
 class ResultWriter:
@@ -46,7 +49,7 @@ class ResultWriter:
         settings: Settings,
         clock: Clock,
         jobs: JobRows,
-        results: ResultLog,
+        results: Results,
         done: Wakeup,
         speeds: Throughputs | None = None,
         faults: StorageFaults | None = None,
@@ -66,12 +69,20 @@ class ResultWriter:
         self._room.set()
         self._committing = asyncio.Lock()
         self._pause = timedelta(seconds=settings.commit_seconds)
+        self._gathered_bytes = 0
+        self._is_full: Wakeup | None = None  # ends a pause that is long
+        if settings.bucket is not None:
+            self._pause = timedelta(seconds=settings.bucket.flush_seconds)
+            self._is_full = Wakeup()
         self.wakeup = Wakeup()
 
     def add(self, shard: LeasedShard, record: Record) -> None:
         """Take one outcome; it is durable after a coming `step`."""
         self._gathering.setdefault(shard, []).append(record)
         self._buffered += 1
+        self._gathered_bytes += len(record.payload)
+        if self._is_full is not None and self._is_a_group:
+            self._is_full.set()
         if self._buffered >= self._buffered_max:
             self._room.clear()
         self.wakeup.set()
@@ -101,8 +112,21 @@ class ResultWriter:
         if delay > AT_ONCE:
             return delay
         # Long enough for a group to gather, short enough that a crash loses little.
-        await self._clock.sleep(self._pause)
+        await (self._clock.sleep(self._pause) if self._is_full is None else self._gather())
         return AT_ONCE if self._gathering else IDLE
+
+    @property
+    def _is_a_group(self) -> bool:
+        return self._gathered_bytes >= GROUP_BYTES_MAX or self._buffered >= self._buffered_max
+
+    async def _gather(self) -> None:
+        """Return after the pause, or when there is enough for a group before that."""
+        assert self._is_full is not None, "who has a long pause has something that ends it"
+        async with asyncio.TaskGroup() as either:
+            pause = either.create_task(self._clock.sleep(self._pause))
+            full = either.create_task(self._is_full.wait(LONGEST))
+            pause.add_done_callback(lambda _: full.cancel())
+            full.add_done_callback(lambda _: pause.cancel())
 
     async def flush(self) -> None:
         """Commit until nothing gathers; for the end of a drain.
@@ -124,10 +148,11 @@ class ResultWriter:
     async def _commit(self) -> timedelta:
         """Make one group durable and counted; return how long to wait before the next try."""
         group, self._gathering = self._gathering, {}
+        self._gathered_bytes = 0
         group = {shard: records for shard, records in group.items() if not shard.dropped}
         # A full disk, most likely: the results stay in memory, runners wait for room, and they are
         # tried again until there is space.
-        unwritten = await asyncio.to_thread(self._append, group)
+        unwritten = await self._append(group)
         log.debug("results_written", runs=len(group) - len(unwritten))
         for shard in unwritten:
             self._gathering[shard] = group.pop(shard) + self._gathering.get(shard, [])
@@ -148,17 +173,20 @@ class ResultWriter:
         self._measure(group)
         return AFTER_A_FAULT if unwritten else AT_ONCE
 
-    def _append(self, group: dict[LeasedShard, list[Record]]) -> list[LeasedShard]:
+    async def _append(self, group: dict[LeasedShard, list[Record]]) -> list[LeasedShard]:
         """Write each shard's records; return the shards whose records could not be written."""
+        written = [(shard, records) for shard, records in group.items() if records]
+        ends = await self._results.append_all(
+            [shard.addition(records) for shard, records in written]
+        )
         unwritten = []
-        for shard, records in group.items():
-            try:
-                if records:
-                    shard.append(self._results, records)
-            except Exception as fault:
-                log.exception("results_not_written", job=shard.lease.job.id)
-                self._faults.note(shard.lease.job.id, fault)
+        for (shard, records), end in zip(written, ends, strict=True):
+            if isinstance(end, Exception):
+                log.error("results_not_written", job=shard.lease.job.id, exc_info=end)
+                self._faults.note(shard.lease.job.id, end)
                 unwritten.append(shard)
+            else:
+                shard.added(records, end)
         return unwritten
 
     def _measure(self, group: dict[LeasedShard, list[Record]]) -> None:

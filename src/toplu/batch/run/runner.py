@@ -15,7 +15,7 @@ from toplu.clock import Clock
 from toplu.job import JobId
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import ResultLog
+from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 
 
@@ -32,7 +32,7 @@ class Runner:
         scheduler: Scheduler,
         jobs: JobRows,
         blobs: Blobs,
-        results: ResultLog,
+        results: Results,
         writer: ResultWriter,
     ) -> None:
         self._scheduler = scheduler

@@ -1,4 +1,4 @@
-"""Immutable bytes under a name, and their home on a local disk.
+"""Immutable bytes under a name, and their home on a local disk; `bucket_blobs` has them in S3.
 
 A blob appears as a whole or not at all. Names are ours, `folder/name` or deeper, and a name is not
 used twice for different bytes but to write again what a crash may have cut short.
@@ -7,13 +7,13 @@ used twice for different bytes but to write again what a crash may have cut shor
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from toplu.clock import random_id
 from toplu.store.blobs.folders import remove_tree, sync_folder
+from toplu.store.blobs.scratch import Scratch
 
 PIECE_BYTES = 1024 * 1024
 PART = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
@@ -24,6 +24,8 @@ UNFINISHED = ".unfinished"
 
 class Blobs(Protocol):
     """A store of blobs; reading one that is not there raises FileNotFoundError."""
+
+    is_remote: bool  # each read is a call: what is read together has to lie together
 
     async def adopt(self, path: Path, name: str) -> None:
         """Take over a finished local file; once this returns, it is durable under its name."""
@@ -45,8 +47,8 @@ class Blobs(Protocol):
         """Return the bytes of each (offset, length)."""
         ...
 
-    def local(self, name: str) -> Path:
-        """Return a file on this machine that has the blob's bytes, for a child process to read."""
+    def local(self, name: str, bytes_max: int | None = None) -> AbstractAsyncContextManager[Path]:
+        """Give a file on this machine that has the blob's bytes, or at least the first of them."""
         ...
 
     def workshop(self) -> AbstractAsyncContextManager[Path]:
@@ -54,7 +56,10 @@ class Blobs(Protocol):
         ...
 
     def stream(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes in pieces of a megabyte; a deletion meanwhile cuts nothing off."""
+        """Yield the bytes in pieces of a megabyte at most.
+
+        A deletion meanwhile cuts nothing off on a disk; elsewhere it is a FileNotFoundError.
+        """
         ...
 
     async def link(self, source: str, target: str) -> None:
@@ -69,8 +74,11 @@ class Blobs(Protocol):
         """Remove every blob whose name begins with `folder/`; idempotent."""
         ...
 
-    async def folders(self, folder: str) -> list[str]:
-        """Return the names of the folders directly inside `folder`."""
+    async def abandoned(self, folder: str, known: Collection[str]) -> list[str]:
+        """Return the names of folders inside that are not among the known, and nobody's.
+
+        On a disk its caller has it alone; elsewhere nothing was added to them for a day.
+        """
         ...
 
     async def forget_unfinished(self) -> None:
@@ -81,15 +89,18 @@ class Blobs(Protocol):
 class DiskBlobs:
     """Blobs as files under one folder."""
 
+    is_remote = False
+
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._scratch = Scratch(root / UNFINISHED)
 
     async def adopt(self, path: Path, name: str) -> None:
         await asyncio.to_thread(self._adopt, path, self._path(name))
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         target = self._path(name)
-        path = await asyncio.to_thread(self._new_unfinished)
+        path = await asyncio.to_thread(self._scratch.new_path)
         size_bytes = 0
         try:
             with path.open("xb") as file:
@@ -111,17 +122,13 @@ class DiskBlobs:
     async def read_pieces(self, name: str, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
         return await asyncio.to_thread(_read_pieces, self._path(name), pieces)
 
-    def local(self, name: str) -> Path:
-        return self._path(name)
-
     @asynccontextmanager
-    async def workshop(self) -> AsyncIterator[Path]:
-        folder = await asyncio.to_thread(self._new_unfinished)
-        await asyncio.to_thread(folder.mkdir)
-        try:
-            yield folder
-        finally:
-            await asyncio.to_thread(remove_tree, folder)
+    async def local(self, name: str, bytes_max: int | None = None) -> AsyncIterator[Path]:
+        del bytes_max  # all of it is here
+        yield self._path(name)
+
+    def workshop(self) -> AbstractAsyncContextManager[Path]:
+        return self._scratch.workshop()
 
     async def stream(
         self, name: str, offset: int = 0, length: int | None = None
@@ -147,21 +154,17 @@ class DiskBlobs:
         assert FOLDER.fullmatch(folder), "names of blobs are ours and safe as paths"
         await asyncio.to_thread(remove_tree, self._root / folder)
 
-    async def folders(self, folder: str) -> list[str]:
+    async def abandoned(self, folder: str, known: Collection[str]) -> list[str]:
         assert FOLDER.fullmatch(folder), "names of folders are ours and safe as paths"
-        return await asyncio.to_thread(_list_folders, self._root / folder)
+        names = await asyncio.to_thread(_list_folders, self._root / folder)
+        return [name for name in names if name not in known]
 
     async def forget_unfinished(self) -> None:
-        await asyncio.to_thread(remove_tree, self._root / UNFINISHED)
+        await asyncio.to_thread(self._scratch.clear)
 
     def _path(self, name: str) -> Path:
         assert NAME.fullmatch(name), "names of blobs are ours and safe as paths"
         return self._root / name
-
-    def _new_unfinished(self) -> Path:
-        folder = self._root / UNFINISHED
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / random_id(24)
 
     def _make_folder(self, folder: Path) -> None:
         """Make the folder and those above it, each durable in the one that holds it."""
@@ -180,7 +183,7 @@ class DiskBlobs:
     def _link(self, source: Path, target: Path) -> None:
         self._make_folder(target.parent)
         # Linked aside and renamed, because a link does not replace what has the name already.
-        path = self._new_unfinished()
+        path = self._scratch.new_path()
         path.hardlink_to(source)
         path.replace(target)
         path.unlink(missing_ok=True)

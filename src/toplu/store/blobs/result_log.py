@@ -8,15 +8,17 @@ those of the prompt, those of them that were cached, and those of the output, an
 are what of them was discarded: to count results is to count what they used with them. The rest is
 one output line without its newline; the checksum covers everything else in the record. Each lease
 has a file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of
-a file may be torn: reading stops there, and what was committed lies before it. Everything here
-blocks; callers run it in a thread.
+a file may be torn: reading stops there, and what was committed lies before it. What is no
+coroutine here blocks; callers run it in a thread.
 """
 
+import asyncio
 import os
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -58,6 +60,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """Records of one lease, behind the first `at` bytes of what it has."""
+
+    job: JobId
+    shard: int
+    epoch: int
+    at: int
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """The place of a record's payload in its file."""
 
@@ -84,6 +97,23 @@ class ResultLog:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    async def append_all(self, additions: Sequence[Addition]) -> list[int | Exception]:
+        return await asyncio.to_thread(lambda: list(map(self._try_append, additions)))
+
+    def _try_append(self, it: Addition) -> int | Exception:
+        try:
+            return self.append(it.job, it.shard, it.epoch, it.records, at=it.at)
+        except Exception as fault:  # noqa: BLE001  # the caller's, who has others to write
+            return fault
+
+    @asynccontextmanager
+    async def counted(self, _: JobId, __: Sequence[Segment]) -> AsyncIterator["ResultLog"]:
+        yield self
+
+    @asynccontextmanager
+    async def earlier(self, _: JobId, __: int, ___: int) -> AsyncIterator["ResultLog"]:
+        yield self
+
     def append(
         self, job: JobId, shard: int, epoch: int, records: Sequence[Record], *, at: int
     ) -> int:
@@ -93,7 +123,7 @@ class ResultLog:
         fails, the first `at` bytes stand and it may be tried again.
         """
         path = self._path(job, shard, epoch)
-        data = b"".join(_pack(record) for record in records)
+        data = packed(records)
         is_first = at == 0
         with self._open_for_append(path, is_first=is_first) as file:
             size_bytes = os.fstat(file.fileno()).st_size
@@ -112,6 +142,17 @@ class ResultLog:
             sync_folder(path.parent)
             sync_folder(self._root)
         return at + len(data)
+
+    def make_folder(self, job: JobId) -> None:
+        """Make room for files of the job that are put together by `put_bytes`."""
+        self._folder(job).mkdir(parents=True, exist_ok=True)
+
+    def put_bytes(self, job: JobId, shard: int, epoch: int, at: int, data: bytes) -> None:
+        """Put down bytes of a segment that are durable elsewhere."""
+        descriptor = os.open(self._path(job, shard, epoch), os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.seek(at)
+            file.write(data)
 
     def scan(self, job: JobId, shard: int, epoch: int, limit_bytes: int | None = None) -> Scan:
         """Return the whole records among the first `limit_bytes`, up to the first damaged one."""
@@ -157,11 +198,10 @@ class ResultLog:
                 file.seek(entry.offset)
                 yield entry.index, file.read(entry.length), end
 
-    def snapshot(self, job: JobId, segments: Iterable[Segment], folder: Path) -> "ResultLog":
-        """Return a log in the folder that has these segments, whatever is deleted meanwhile.
+    async def snapshot(self, job: JobId, segments: Sequence[Segment], folder: Path) -> "ResultLog":
+        return await asyncio.to_thread(self._snapshot, job, segments, folder)
 
-        FileNotFoundError: one of them is gone already.
-        """
+    def _snapshot(self, job: JobId, segments: Sequence[Segment], folder: Path) -> "ResultLog":
         snapshot = ResultLog(folder)
         snapshot._folder(job).mkdir(parents=True)
         for segment in segments:
@@ -169,16 +209,17 @@ class ResultLog:
             snapshot._path(*place).hardlink_to(self._path(*place))
         return snapshot
 
-    def jobs(self) -> list[JobId]:
-        """Return every job that has results here."""
+    async def jobs(self) -> list[JobId]:
+        return await asyncio.to_thread(self._jobs)
+
+    def _jobs(self) -> list[JobId]:
         try:
             return [JobId(entry.name) for entry in os.scandir(self._root) if entry.is_dir()]
         except FileNotFoundError:
             return []
 
-    def delete_job(self, job: JobId) -> None:
-        """Remove all results of the job; idempotent."""
-        remove_tree(self._folder(job))
+    async def delete_job(self, job: JobId) -> None:
+        await asyncio.to_thread(remove_tree, self._folder(job))
 
     def _open_for_append(self, path: Path, *, is_first: bool) -> BinaryIO:
         if is_first:
@@ -192,6 +233,11 @@ class ResultLog:
 
     def _path(self, job: JobId, shard: int, epoch: int) -> Path:
         return self._folder(job) / f"{shard}-{epoch}.log"
+
+
+def packed(records: Iterable[Record]) -> bytes:
+    """Return the records as they stand in the log."""
+    return b"".join(_pack(record) for record in records)
 
 
 def _pack(record: Record) -> bytes:

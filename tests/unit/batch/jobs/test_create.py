@@ -11,7 +11,7 @@ from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.input import JobInputs
 from toplu.errors import NotFound, PermissionDenied
 from toplu.files.library import Library
-from toplu.files.partial_file import PartialFiles
+from toplu.files.parts.partial_file import PartialFiles
 from toplu.job import Job, JobId
 from toplu.store.blobs import blobs
 from toplu.store.blobs.blobs import DiskBlobs
@@ -32,7 +32,7 @@ def library_of(world: BatchWorld, folder: Path) -> Library:
         files=FileRows(world.database),
         sessions=UploadSessions(world.database),
         blobs=world.blobs,
-        parts=PartialFiles(folder / "uploads"),
+        parts=PartialFiles(folder / "uploads", world.blobs),
         audit=world.audit,
     )
 
@@ -98,6 +98,6 @@ async def test_a_create_on_a_full_disk_leaves_nothing_behind(
         patch.setattr(blobs, "sync_folder", is_full)
         with pytest.raises(OSError, match="No space left"):
             await create(world, library_of(world, tmp_path), given)
-    assert await world.blobs.folders(paths.JOBS) == ["one"]
+    assert await world.blobs.abandoned(paths.JOBS, ()) == ["one"]
     made = await create(world, library_of(world, tmp_path), given)
-    assert set(await world.blobs.folders(paths.JOBS)) == {"one", made.id}
+    assert set(await world.blobs.abandoned(paths.JOBS, ())) == {"one", made.id}

@@ -34,11 +34,13 @@ async def retried(world: BatchWorld, name: str | None = None) -> Job:
 
 
 async def refusal(world: BatchWorld) -> str:
-    before = set(await world.blobs.folders(paths.JOBS))
+    before = set(await world.blobs.abandoned(paths.JOBS, ()))
     with pytest.raises(TopluError) as refused:
         await retried(world)
     assert isinstance(refused.value, FailedPrecondition), refused.value
-    assert set(await world.blobs.folders(paths.JOBS)) == before, "a refusal leaves nothing behind"
+    assert set(await world.blobs.abandoned(paths.JOBS, ())) == before, (
+        "a refusal leaves nothing behind"
+    )
     return refused.value.message
 
 
@@ -168,5 +170,5 @@ async def test_a_retry_on_a_full_disk_leaves_nothing_behind(
         patch.setattr(blobs, "sync_folder", is_full)
         with pytest.raises(OSError, match="No space left"):
             await retried(world)
-    assert await world.blobs.folders(paths.JOBS) == ["one"]
+    assert await world.blobs.abandoned(paths.JOBS, ()) == ["one"]
     assert await input_of(world, await retried(world)) == line_of(1) + b"\n"

@@ -164,7 +164,7 @@ async def test_planning_again_after_a_crash_writes_the_same(
     orders: list[bytes] = []
 
     async def crash_once(*given: Any) -> bool:
-        orders.append(world.blobs.local(paths.order(ONE)).read_bytes())
+        orders.append(await world.blobs.read(paths.order(ONE), 0, 2**20))
         if len(orders) == 1:
             raise ConnectionError("the server is killed here")
         return await plan(*given)
@@ -227,7 +227,7 @@ async def test_the_ordering_of_a_job_that_is_withdrawn_ends_with_its_process(
     world: BatchWorld,
 ) -> None:
     await begun(world)
-    head = world.blobs.local(paths.head_order(ONE))
+    head = world.blobs._path(paths.head_order(ONE))
     head.unlink()
     os.mkfifo(head)  # the process reads it last, and waits for what is written into it
     orderer = world.orderer()

@@ -2,7 +2,7 @@
 
 import json
 
-from support.batch.batch_world import BatchWorld, result_of
+from support.batch.batch_world import BatchWorld, make_durable, result_of
 from support.store.rows import end_others
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.label_usage import sums_by_label
@@ -33,7 +33,7 @@ async def test_labels_that_only_log_and_input_know_are_counted_once(world: Batch
     await world.planner().step()
     killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
-    killed.append(world.results, [used(0, labels[0]), used(2, None)])
+    await make_durable(killed, world.results, [used(0, labels[0]), used(2, None)])
     await end_others(world.jobs, "server-2")
 
     again = await world.open_shard("server-2")

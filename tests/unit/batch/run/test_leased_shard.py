@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from support.batch.batch_world import PROJECT, BatchWorld, record
+from support.batch.batch_world import PROJECT, BatchWorld, make_durable, record
 from support.store.rows import end_others
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.job import JobId, JobState
@@ -21,7 +21,7 @@ async def test_tokens_that_only_the_log_knows_are_counted_once(world: BatchWorld
     await world.planned_job("one", 4)
     killed = await world.open_shard("server-1")
     # Durable in the log; the server was killed before the database heard of it.
-    killed.append(world.results, [used(0), record(1, succeeded=False)])
+    await make_durable(killed, world.results, [used(0), record(1, succeeded=False)])
     await end_others(world.jobs, "server-2")
     assert (await world.job("one")).usage == Usage()
 
@@ -46,7 +46,7 @@ async def test_a_result_that_stands_twice_in_the_log_costs_once_what_was_counted
     writer.add(second, used(0))
     await writer.flush()
     # Thought dead, the first writes on, and answered more briefly what is counted already.
-    stale.append(world.results, [replace(used(0), usage=Usage(prompt_tokens=1))])
+    await make_durable(stale, world.results, [replace(used(0), usage=Usage(prompt_tokens=1))])
     await end_others(world.jobs, "server-3")
     third = await world.open_shard("server-3")
     assert third.usage == USED

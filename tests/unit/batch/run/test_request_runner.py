@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.batch.batch_world import BatchWorld, answer_all
+from support.batch.batch_world import BatchWorld, answer_all, make_durable
 from support.store.rows import end_others
 from toplu.batch.plan.order import RequestLine
 from toplu.batch.run.request_runner import RequestRunner
@@ -146,7 +146,7 @@ async def test_what_was_deduplicated_before_a_crash_is_counted_after_it(world: B
     requests = RequestRunner(CountingPool(), world.settings)
     (records,) = [group async for group in requests.outcomes(shard.lease.job, duplicates, lane=0)]
     # Durable but for the last, which was torn off; the database never heard of them.
-    shard.append(world.results, records[:2])
+    await make_durable(shard, world.results, records[:2])
     await end_others(world.jobs, "nobody")
     again = await world.open_shard()
     writer = world.writer()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.batch.batch_world import BatchWorld, record, taken
+from support.batch.batch_world import BatchWorld, make_durable, record, taken
 from support.store.read_only import read_only
 from support.store.rows import end_others
 from support.waiting import PATIENCE_SECONDS
@@ -44,7 +44,9 @@ async def test_a_result_in_the_log_counts_though_the_database_never_heard_of_it(
 ) -> None:
     await world.planned_job("one", 4)
     shard = await world.open_shard()
-    shard.append(world.results, [record(index, succeeded=index != 3) for index in range(4)])
+    await make_durable(
+        shard, world.results, [record(index, succeeded=index != 3) for index in range(4)]
+    )
     await end_others(world.jobs, "server-2")
     second = await world.open_shard("server-2")
     assert taken(second) == []
@@ -165,7 +167,7 @@ async def test_what_a_stale_holder_adds_does_not_contradict_what_is_counted(
     stale = await world.open_shard("server-1")
     await end_others(world.jobs, "server-2")
     second = await world.open_shard("server-2")
-    stale.append(world.results, [record(0, succeeded=True)])
+    await make_durable(stale, world.results, [record(0, succeeded=True)])
     writer = world.writer()
     writer.add(second, record(0, succeeded=False))
     await writer.step()

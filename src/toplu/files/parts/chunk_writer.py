@@ -1,6 +1,6 @@
-"""One span of bytes on its way into a part file.
+"""One span of bytes on its way into a part.
 
-    chunks ──▶ gathered (≤ 1 MiB) ──▶ one group in flight ──▶ part file
+    chunks ──▶ gathered ──▶ one group in flight ──▶ part
 
 Memory stays at two groups however much arrives: the next group waits for the last one's write.
 """
@@ -9,9 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from toplu.errors import InvalidArgument
-from toplu.files.partial_file import PartialFile
-
-GROUP_BYTES = 1024 * 1024
+from toplu.files.parts.part import Part
 
 
 class OffsetMismatch(InvalidArgument):
@@ -28,7 +26,7 @@ class ChunkWriter:
     """Takes chunks that begin at `offset`; those that arrived before must be the same again."""
 
     def __init__(
-        self, part: PartialFile, *, received_bytes: int, offset: int | None, limit_bytes: int
+        self, part: Part, *, received_bytes: int, offset: int | None, limit_bytes: int
     ) -> None:
         self._part = part
         self._received_bytes = received_bytes
@@ -47,7 +45,7 @@ class ChunkWriter:
         try:
             async for chunk in chunks:
                 gathered += chunk
-                if len(gathered) >= GROUP_BYTES:
+                if len(gathered) >= self._part.group_bytes:
                     group, gathered = bytes(gathered), bytearray()
                     await self._place(group)
         finally:
@@ -55,16 +53,14 @@ class ChunkWriter:
                 await self._place(bytes(gathered))
             finally:
                 await self._land()
-        return await asyncio.to_thread(self._part.sync)
+        return await self._part.sync()
 
     async def _place(self, group: bytes) -> None:
         group = await self._without_overlap(group)
         room_bytes = self._limit_bytes - self._position
         if group[:room_bytes]:
             await self._land()
-            self._in_flight = asyncio.get_running_loop().run_in_executor(
-                None, self._part.write, group[:room_bytes]
-            )
+            self._in_flight = self._part.write(group[:room_bytes])
             self._position += len(group[:room_bytes])
         if len(group) > room_bytes:
             raise InvalidArgument(
@@ -74,7 +70,7 @@ class ChunkWriter:
     async def _without_overlap(self, group: bytes) -> bytes:
         overlap = group[: max(0, self._received_bytes - self._position)]
         if overlap:
-            if await asyncio.to_thread(self._part.read, self._position, len(overlap)) != overlap:
+            if await self._part.read(self._position, len(overlap)) != overlap:
                 raise InvalidArgument(
                     f"The bytes from offset {self._position} differ from those received before."
                 )

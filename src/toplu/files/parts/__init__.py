@@ -1,0 +1,1 @@
+"""The bytes of uploads that are not finished."""
