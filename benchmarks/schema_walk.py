@@ -20,7 +20,7 @@ from toplu.structured.bounds import SchemaBounds
 from toplu.structured.guard.guarded import compile_schema, sample
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
-from toplu.structured.walk import walk
+from toplu.structured.walks.walk import walk
 
 LISTED = 20
 

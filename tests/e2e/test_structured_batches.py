@@ -6,9 +6,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from google.genai import types
 from pydantic import BaseModel, Field
 
 from support.clients import sdk_client
+from support.jobs import finished_job
 from support.model_tables import quick_model
 from support.server import Server, started_server
 from support.structured.structured_cases import CASES, Case
@@ -18,7 +20,8 @@ pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.system]
 
 ROUNDS = 10  # of every case, by `make test-system`
 ANSWER_TOKENS = 64
-MODEL = "/v1beta/models/gemini-2.5-flash"
+FLASH = "gemini-2.5-flash"
+MODEL = f"/v1beta/models/{FLASH}"
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +100,49 @@ def test_an_enum_is_answered_with_one_bare_value(server: Server) -> None:
         assert candidate["finishReason"] == "STOP"
 
 
-def test_an_answer_that_is_cut_off_says_so(server: Server) -> None:
+def test_an_answer_that_is_short_of_tokens_is_whole_and_says_that_it_was_ended(
+    server: Server,
+) -> None:
+    config = types.GenerateContentConfig(
+        response_mime_type="application/json",
+        response_schema={"type": "STRING", "minLength": 60},
+        max_output_tokens=40,
+        temperature=0,
+    )
+    question = "Tell a long story about the sea, in many sentences."
+    with sdk_client(server.url) as client:
+        answer = client.models.generate_content(model=FLASH, contents=question, config=config)
+        job = client.batches.create(
+            model=FLASH,
+            src=[types.InlinedRequest(contents=question, config=config, metadata={"key": "a"})],
+        )
+        output = finished_job(server, job.name or "")["metadata"]["output"]
+        dest = client.batches.get(name=job.name or "").dest
+    assert dest is not None
+    (result,) = dest.inlined_responses or []
+    assert result.metadata == {"key": "a", "shortened": "true"}
+    # The SDK passes over it.
+    (raw,) = output["inlinedResponses"]["inlinedResponses"]
+    assert raw["response"]["candidates"][0]["finishMessage"] == (
+        "The answer was ended to keep within maxOutputTokens."
+    )
+    for response in (answer, result.response):
+        assert response is not None
+        (candidate,) = response.candidates or []
+        assert candidate.finish_reason is types.FinishReason.STOP
+        assert len(json.loads(response.text or "")) >= 60
+        usage = response.usage_metadata
+        assert usage is not None
+        assert 0 < (usage.candidates_token_count or 0) <= 40
+
+
+def test_what_cannot_be_whole_within_its_tokens_is_refused(server: Server) -> None:
     config = {"responseMimeType": "application/json", "maxOutputTokens": 5}
     config["responseSchema"] = {"type": "STRING", "minLength": 200}
     request = {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": config}
-    (candidate,) = server.call("POST", f"{MODEL}:generateContent", request).json()["candidates"]
-    assert candidate["finishReason"] == "MAX_TOKENS"
-    assert candidate["content"]["parts"][0]["text"].startswith('"')
+    reply = server.call("POST", f"{MODEL}:generateContent", request)
+    assert reply.status == 400
+    assert "the smallest answer" in reply.json()["error"]["message"]
 
 
 def test_any_json_is_an_object_or_an_array(server: Server) -> None:

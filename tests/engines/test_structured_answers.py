@@ -13,6 +13,7 @@ from support.engines.engines_under_test import a_prompt, structure_of
 from support.structured.structured_cases import CASES
 from support.waiting import PATIENCE_SECONDS
 from toplu.engines.prompt import Prompt
+from toplu.errors import InvalidArgument
 from toplu.fleet.adapters.valid_answer import generate_valid
 from toplu.fleet.processes.engine_handle import EngineHandle
 
@@ -94,14 +95,14 @@ async def test_a_list_of_at_most_a_million_does_not_hold_up_the_engine(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_llama_cpp_reads_every_grammar(running_llama_cpp: EngineHandle, case: Any):
-    prompt = replace(a_prompt(case.question, tokens_max=4), structure=structure_of(case.config))
+    prompt = replace(a_prompt(case.question, tokens_max=32), structure=structure_of(case.config))
     generation = await running_llama_cpp.engine.generate(prompt, 0)
-    assert generation.completions[0].tokens <= 4
+    assert generation.completions[0].tokens <= 32
 
 
 LARGE = [
     {"type": "string", "minLength": 15_000, "maxLength": 15_000},
-    {"type": "array", "minItems": 900, "items": {"type": "string", "maxLength": 900}},
+    {"type": "array", "maxItems": 900, "items": {"type": "string", "maxLength": 900}},
     {"enum": [f"value {number}" for number in range(1000)]},
     {"type": "string", "pattern": "^([a-z]{1,31}){1,31}$"},
     {"anyOf": [{"type": "string", "maxLength": 20 + number} for number in range(80)]},
@@ -125,3 +126,51 @@ async def test_the_largest_grammars_do_not_hold_up_the_engine(
     async with asyncio.timeout(20):
         generation = await running_llama_cpp.engine.generate(prompt, 0)
     assert generation.completions[0].tokens > 0
+
+
+LIST = {
+    "type": "object",
+    "properties": {
+        "animals": {
+            "type": "array",
+            "minItems": 20,
+            "items": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "legs": {"type": "integer"}},
+                "required": ["name", "legs"],
+            },
+        }
+    },
+    "required": ["animals"],
+}
+SAYING = {
+    "type": "object",
+    "properties": {"essay": {"type": "string", "minLength": 300}, "words": {"type": "integer"}},
+    "required": ["essay", "words"],
+}
+
+
+@pytest.mark.parametrize("tokens_max", [230, 260, 300])
+@pytest.mark.parametrize("schema", [SAYING, LIST])
+async def test_an_answer_that_is_short_of_tokens_is_whole_all_the_same(
+    running_llama_cpp: EngineHandle, schema: Any, tokens_max: int
+):
+    heard = []
+
+    async def hear(piece: Any) -> None:
+        heard.append(piece.text)
+
+    prompt = asking("Write at length, and never stop.", schema, tokens_max, temperature=0.0)
+    generation = await running_llama_cpp.engine.generate(prompt, 0, hear)
+    (completion,) = generation.completions
+    jsonschema.validate(json.loads(completion.text), schema)
+    assert not completion.hit_token_limit
+    assert completion.shortened
+    assert completion.tokens <= tokens_max
+    assert completion.text.startswith("".join(heard))
+    assert generation.prompt_tokens > generation.cached_tokens >= 0
+
+
+async def test_what_cannot_end_within_its_tokens_is_refused(running_llama_cpp: EngineHandle):
+    with pytest.raises(InvalidArgument, match="the smallest answer"):
+        await running_llama_cpp.engine.generate(asking("Who?", LIST, 100), 0)

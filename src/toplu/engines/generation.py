@@ -37,6 +37,9 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[DecodingStep, ...] = ()
     calls: tuple[FunctionCall, ...] = ()  # whole ones only
     broken_call: bool = False  # a call is missing that cannot be read, or has no end
+    shortened: bool = (
+        False  # the engine was stopped, and the end written, to keep within its tokens
+    )
     violation: str = ""  # what of its form a finished answer breaks; empty: nothing
 
 
@@ -69,8 +72,21 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     index: int  # of the candidate: they come one after another
     text: str
     prompt_tokens: int
+    tokens: int | None = (
+        None  # of the candidate so far, thoughts too; None: the engine does not say
+    )
     is_thought: bool = False  # all thoughts of a candidate come before its text
     steps: tuple[DecodingStep, ...] = ()
+
+
+class AnswerEnded(Exception):
+    """Raised by a listener: the engine is to stop, and the answer has this end."""
+
+    def __init__(self, text: str, *, tokens: int, is_before: bool) -> None:
+        super().__init__("the answer is ended")
+        self.text = text
+        self.tokens = tokens  # of the candidate with its end
+        self.is_before = is_before  # the piece that was given is not of the answer
 
 
 # Takes a piece; the engine goes on with the answer when it returns, and stops when it raises.

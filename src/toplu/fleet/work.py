@@ -58,12 +58,19 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
     response: Response
     usage: Usage  # as the response has it, with what of it was discarded
+    shortened: bool = False  # an answer of it was ended to keep within its tokens
 
     @classmethod
-    def of(cls, response: Response, *, discarded: Usage | None = None) -> Self:
+    def of(
+        cls, response: Response, *, discarded: Usage | None = None, shortened: bool = False
+    ) -> Self:
         """Return the response with its usage; attempts before it may have been discarded."""
         usage = usage_of(response)
-        return cls(response=response, usage=usage.discarding(discarded) if discarded else usage)
+        return cls(
+            response=response,
+            usage=usage.discarding(discarded) if discarded else usage,
+            shortened=shortened,
+        )
 
 
 @dataclass(kw_only=True, eq=False)

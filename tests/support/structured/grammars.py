@@ -6,7 +6,7 @@ import llguidance
 
 from toplu.structured.grammar import BYTES
 from toplu.structured.structure import write_whole
-from toplu.structured.walk import walk
+from toplu.structured.walks.walk import walk
 
 
 def allows(rules: str, text: str) -> bool:

@@ -14,7 +14,7 @@ from toplu.structured.bounds import SchemaBounds
 from toplu.structured.compiler import compile_schema
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
-from toplu.structured.walk import sample_answer, walk
+from toplu.structured.walks.walk import sample_answer, walk
 
 WALKS = 20
 D4, D6, D7 = (f"http://json-schema.org/draft-0{number}/schema#" for number in (4, 6, 7))

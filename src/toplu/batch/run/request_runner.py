@@ -30,10 +30,12 @@ from toplu.store.blobs.result_log import Record
 from toplu.tracing.request_at_hand import take_up
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.labels import labels_of
-from toplu.wire.gemini.message import FreeForm, Response
+from toplu.wire.gemini.message import FreeForm
 
 log = structlog.get_logger()
 
+# Beside the metadata of a line whose answer was ended to keep within its tokens.
+SHORTENED = {"shortened": "true"}
 READ_IN_THREAD_FROM_BYTES = 64 * 1024
 INTERNAL_MESSAGE = "An internal error has occurred. The server's log has the details."
 
@@ -83,7 +85,7 @@ class RequestRunner:
                 and not isinstance(outcome, RequestError)
                 and await self._may_copy(job, read.request)
             ):
-                copies = await asyncio.to_thread(self._copies, job, others, outcome.response)
+                copies = await asyncio.to_thread(self._copies, job, others, outcome)
             records = [_record(read, outcome), *copies]
             self._log_finished(job, records)
             yield records
@@ -157,7 +159,7 @@ class RequestRunner:
             )
 
     def _copies(
-        self, job: Job, duplicates: Sequence[RequestLine], response: Response
+        self, job: Job, duplicates: Sequence[RequestLine], answered: Answered
     ) -> list[Record]:
         """Return the outcomes of duplicates: each passes its own checks before it has a copy."""
         records = []
@@ -166,7 +168,7 @@ class RequestRunner:
             if read.fault is not None:
                 records.append(_record(read, read.fault))
                 continue
-            copy = Answered(response=copy_of(response), usage=NO_TOKENS)
+            copy = replace(answered, response=copy_of(answered.response), usage=NO_TOKENS)
             records.append(replace(_record(read, copy), is_copy=True))
         return records
 
@@ -182,10 +184,13 @@ def _model_fault(model: str | None, job: Job, line: RequestLine) -> RequestError
 def _record(read: _Read, outcome: Answered | RequestError) -> Record:
     succeeded = isinstance(outcome, Answered)
     written = outcome.response if isinstance(outcome, Answered) else outcome
+    metadata = read.metadata
+    if isinstance(outcome, Answered) and outcome.shortened:
+        metadata = (metadata or {}) | SHORTENED
     return Record(
         index=read.index,
         succeeded=succeeded,
-        payload=jsonl.write_result(read.key, read.metadata, written),
+        payload=jsonl.write_result(read.key, metadata, written),
         usage=outcome.usage if isinstance(outcome, Answered) else NO_TOKENS,
         labels=read.labels,
     )

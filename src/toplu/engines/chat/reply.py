@@ -10,7 +10,13 @@ from typing import Any
 import msgspec
 
 from toplu.engines.chat.tools import CallParts, ToolCall
-from toplu.engines.generation import Completion, DecodingStep, Piece, TokenLogprob
+from toplu.engines.generation import (
+    AnswerEnded,
+    Completion,
+    DecodingStep,
+    Piece,
+    TokenLogprob,
+)
 
 EVENT_PREFIX = b"data:"
 END_OF_STREAM = b"[DONE]"
@@ -93,6 +99,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the prompt that llama.cpp has read, in chunks before the first text."""
 
     total: int
+    cache: int = 0  # of them, those that were there already
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +144,9 @@ class ReplyParts:
         self._top_logprobs = top_logprobs
         self._pieces: list[Piece] = []
         self._prompt_tokens = 0  # as far as they are known
+        self._cached_tokens = 0
+        self._tokens: int | None = None
+        self._shortened = False
         self._thought_tokens: int | None = None
         self._finish_reason: str | None = None
         self.usage: Usage | None = None
@@ -154,6 +164,9 @@ class ReplyParts:
             self._prompt_tokens = answer.usage.prompt_tokens
         if answer.prompt_progress is not None:
             self._prompt_tokens = answer.prompt_progress.total
+            self._cached_tokens = answer.prompt_progress.cache
+        if answer.timings is not None:
+            self._tokens = answer.timings.predicted_n
         pieces: list[Piece] = []
         for choice in answer.choices[:1]:
             self._finish_reason = choice.finish_reason or self._finish_reason
@@ -165,6 +178,23 @@ class ReplyParts:
             self._thought_tokens = answer.timings.predicted_n - 1
         self._pieces += pieces
         return pieces
+
+    def ended(self, end: AnswerEnded) -> Reply:
+        """Return the answer with an end that the engine has not written."""
+        if end.is_before:
+            self._pieces.pop()
+        if end.text:
+            self._pieces.append(
+                Piece(index=self._index, text=end.text, prompt_tokens=self._prompt_tokens)
+            )
+        self._shortened = bool(end.text)
+        self._finish_reason = "stop"
+        self.usage = Usage(
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=end.tokens,
+            prompt_tokens_details=PromptTokens(cached_tokens=self._cached_tokens),
+        )
+        return self.whole()
 
     def whole(self) -> Reply:
         """Return the answer, which has an end and a usage."""
@@ -179,6 +209,7 @@ class ReplyParts:
             hit_token_limit=self._finish_reason == "length",
             thoughts=thoughts,
             thought_tokens=thought_tokens,
+            shortened=self._shortened,
             steps=tuple(step for piece in spoken for step in piece.steps),
         )
         return Reply(completion=completion, usage=self.usage)
@@ -202,6 +233,7 @@ class ReplyParts:
                 index=self._index,
                 text=delta.thoughts,
                 prompt_tokens=self._prompt_tokens,
+                tokens=self._tokens,
                 is_thought=True,
             )
         if delta.content:
@@ -210,6 +242,7 @@ class ReplyParts:
                 index=self._index,
                 text=delta.content,
                 prompt_tokens=self._prompt_tokens,
+                tokens=self._tokens,
                 steps=tuple(_step(token, self._top_logprobs) for token in tokens),
             )
 

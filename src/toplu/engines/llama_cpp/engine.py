@@ -25,12 +25,14 @@ from toplu.engines.functions.text_format import write_turns
 from toplu.engines.generation import Generation, Listener, Piece
 from toplu.engines.liveness import Liveness
 from toplu.engines.llama_cpp.child import connections_max
+from toplu.engines.llama_cpp.closing import Closer, closable, with_room
 from toplu.engines.llama_cpp.control_tokens import ControlTokens
 from toplu.engines.llama_cpp.lane_order import LaneOrder
 from toplu.engines.llama_cpp.prefix_cache import PrefixCache
 from toplu.engines.llama_cpp.reply import (
     StateMoved,
     TokenCount,
+    TokenList,
     read_refusal,
     read_reply,
 )
@@ -92,6 +94,7 @@ class LlamaCppEngine:
     ) -> Generation:
         assert 0 <= lane < self._lanes, f"lane {lane} of {self._lanes}"
         replies: list[Reply] = []
+        prompt = await with_room(prompt, self._count_text)
         # The request before it on the lane may take as long as any.
         async with (
             self._deadline(2 * self._request_seconds_max) as restart_deadline,
@@ -111,7 +114,7 @@ class LlamaCppEngine:
                 read = partial(
                     read_reply,
                     on_event=on_event,
-                    listener=text_listener(self._unhurried(listener), prompt.functions),
+                    listener=self._closing(prompt, self._heard(prompt, listener)),
                     index=index,
                     top_logprobs=prompt.top_logprobs or 0,
                 )
@@ -177,6 +180,21 @@ class LlamaCppEngine:
             self._answer_to(path, body) as response,
         ):
             return msgspec.json.decode(await response.read(), type=TokenCount).input_tokens
+
+    def _heard(self, prompt: Prompt, listener: Listener | None) -> Listener | None:
+        return text_listener(self._unhurried(listener), prompt.functions)
+
+    def _closing(self, prompt: Prompt, listener: Listener | None) -> Listener | None:
+        """Return a listener that ends the candidate before its tokens do, if it has a form."""
+        structure = closable(prompt)
+        if structure is None:
+            return listener
+        return Closer(structure, prompt.sampling.output_tokens_max, self._count_text, listener)
+
+    async def _count_text(self, text: str) -> int:
+        body = {"content": text, "add_special": False}
+        async with self._answer_to("/tokenize", body) as response:
+            return len(msgspec.json.decode(await response.read(), type=TokenList).tokens)
 
     async def read_prefix(self, prompt: Prompt, lane: int) -> None:
         """Leave the beginning of the prompt on the lane, and nothing else."""

@@ -6,7 +6,7 @@ import msgspec
 
 from toplu.engines.chat.reply import Answer, Reply, ReplyParts, read_events
 from toplu.engines.engine import EngineDied
-from toplu.engines.generation import Listener
+from toplu.engines.generation import AnswerEnded, Listener
 from toplu.errors import Internal, InvalidArgument, TopluError
 
 HTTP_BAD_REQUEST = 400
@@ -28,6 +28,12 @@ class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a count."""
 
     input_tokens: int
+
+
+class TokenList(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens of a text."""
+
+    tokens: list[int]
 
 
 class StateMoved(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +70,14 @@ async def read_reply(
         if chunk.error is not None:
             raise failure_of(msgspec.convert(chunk.error, Failure))
         on_event()
-        for piece in parts.add(chunk):
-            if listener is not None:
+        pieces = parts.add(chunk)
+        if listener is None:
+            continue
+        try:
+            for piece in pieces:
                 await listener(piece)
+        except AnswerEnded as end:
+            return parts.ended(end)
     if not parts.has_end or parts.usage is None:
         raise EngineDied("llama.cpp broke off in the middle of its answer")
     return parts.whole()

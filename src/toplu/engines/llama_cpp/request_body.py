@@ -31,6 +31,8 @@ def chat_body(
         **write_logprobs(prompt.top_logprobs),
         **_thinking(prompt.thinking),
         **({} if grammar is None else {"grammar": grammar}),
+        # For the end of an answer that has a form, and of thoughts.
+        "timings_per_token": prompt.structure is not None or prompt.thinking is not None,
     }
 
 
@@ -50,7 +52,6 @@ def _thinking(thinking: Thinking | None) -> dict[str, Any]:
         "chat_template_kwargs": {"enable_thinking": thinking.tokens_max != 0},
         # Its own way of thinking nothing leaves half of the end in the thoughts.
         "reasoning_budget_tokens": UNBOUNDED if not thinking.tokens_max else thinking.tokens_max,
-        "timings_per_token": True,  # marks where the thoughts end
     }
 
 

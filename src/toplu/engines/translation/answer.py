@@ -20,6 +20,7 @@ from toplu.wire.gemini.tool import FunctionCall
 
 RESPONSE_ID_LENGTH = 22
 CALL_ID_LENGTH = 12
+SHORTENED = "The answer was ended to keep within maxOutputTokens."
 
 
 def write_answer(generation: Generation, model: ModelSettings) -> GenerateContentResponse:
@@ -38,7 +39,7 @@ def _candidate(completion: Completion, index: int) -> Candidate:
     return Candidate(
         content=Content(role="model", parts=list(_parts(completion))),
         finish_reason=_finish_reason(completion),
-        finish_message=completion.violation or None,
+        finish_message=completion.violation or (SHORTENED if completion.shortened else None),
         avg_logprobs=average_logprob(completion.steps),
         logprobs_result=write_logprobs(completion.steps),
         index=index,

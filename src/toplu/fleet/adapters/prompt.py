@@ -85,7 +85,8 @@ class PromptAdapter:
         )
         generation = _visible(generation, grounded.prompt, work.cached)
         answer = _finished(write_answer(generation, self._model), generation, grounded, parts)
-        return Answered.of(answer, discarded=_discarded(generation))
+        shortened = any(each.shortened for each in generation.completions)
+        return Answered.of(answer, discarded=_discarded(generation), shortened=shortened)
 
     async def _stream(
         self, work: Stream, grounded: Grounded, engine: Engine, lane: int

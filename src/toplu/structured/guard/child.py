@@ -32,7 +32,7 @@ from toplu.structured.guard.orders import (
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
 from toplu.structured.validator import Validator, Violation
-from toplu.structured.walk import sample_answer
+from toplu.structured.walks.walk import sample_answer
 
 KEPT_MAX = 16  # compiled schemas
 

@@ -27,7 +27,7 @@ from toplu.structured.panic import LibraryPanic, panics_caught
 from toplu.structured.schema_fault import SchemaFault
 from toplu.structured.structure import Structure
 from toplu.structured.validator import NOT_JSON, Unproved, Validator, Violation
-from toplu.structured.walk import sample_answer
+from toplu.structured.walks.walk import sample_answer
 
 T = TypeVar("T")
 

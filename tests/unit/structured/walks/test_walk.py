@@ -7,7 +7,7 @@ import pytest
 
 from toplu.structured.bounds import SchemaBounds
 from toplu.structured.compiler import compile_schema
-from toplu.structured.walk import sample_answer
+from toplu.structured.walks.walk import sample_answer
 
 # Whatever is written behind `a:` may go on, so that a walk without a plan does not come to `.b`.
 ENDLESS = {"type": "string", "pattern": r"^a:.+\.bcd?$"}

@@ -72,9 +72,15 @@ def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -
     `is_text`: it is no JSON, whose strings end with a quote.
     """
     matcher = llguidance.LLMatcher(BYTES, grammar, log_level=0)
-    answer = _Answer(is_text=is_text)
     most = BYTES_MAX if source is None else DRAWN_BYTES_MAX
-    while len(answer.written) < most:
+    return walk_on(matcher, Written(is_text=is_text), source, most)
+
+
+def walk_on(
+    matcher: llguidance.LLMatcher, answer: "Written", source: random.Random | None, bytes_max: int
+) -> str | None:
+    """Return the answer that a walk ends with which has come so far; None: it gets too long."""
+    while len(answer.bytes) < bytes_max:
         if matcher.is_error():
             return None
         if matcher.is_stopped():
@@ -100,22 +106,29 @@ def walk(grammar: str, source: random.Random | None, *, is_text: bool = False) -
     return None
 
 
-class _Answer:
+class Written:
     """The text so far, and whether it ends within a string."""
 
     def __init__(self, *, is_text: bool) -> None:
-        self.written = bytearray()
+        self.bytes = bytearray()
         self._is_text = is_text  # all of it: no JSON
         self._in_text = is_text
         self._is_escaped = False
 
+    def copy(self) -> "Written":
+        """Return another one that has come as far."""
+        other = Written(is_text=self._is_text)
+        other.bytes = bytearray(self.bytes)
+        other._in_text, other._is_escaped = self._in_text, self._is_escaped
+        return other
+
     @property
     def begins_text(self) -> bool:
         """Whether the next byte is the first of a string."""
-        return self._in_text and self.written[-1:] == b'"'
+        return self._in_text and self.bytes[-1:] == b'"'
 
     def add(self, written: bytes) -> None:
-        self.written += written
+        self.bytes += written
         if self._is_text:
             return
         for byte in written:
@@ -140,4 +153,4 @@ class _Answer:
         return options[0] if source is None else source.choice(options)
 
     def text(self) -> str:
-        return self.written.decode()
+        return self.bytes.decode()

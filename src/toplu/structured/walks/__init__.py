@@ -1,0 +1,1 @@
+"""Walks along grammars: plain answers, and the ways out of those that are begun."""
