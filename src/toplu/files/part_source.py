@@ -17,7 +17,8 @@ from toplu.documents.reader import Fetch
 from toplu.engines.translation.prompt import PAYLOADS
 from toplu.files.library import Library, StoredFile
 from toplu.job import ProjectId
-from toplu.outbound.fetcher import Fetcher, guessed_type
+from toplu.outbound.fetched import guessed_type
+from toplu.outbound.fetcher import Fetcher
 from toplu.settings.server import ModelSettings
 from toplu.wire.gemini.content import Blob, FileData, Part
 

@@ -1,25 +1,25 @@
 """Fetches inputs that clients name by their address, where the operator allows it.
 
-    address ──▶ one of those allowed to the project? ──▶ public? ──▶ GET ──▶ bytes, bounded
-                                                                          └▶ ETag, noted
+    address ──▶ one of those allowed to the project? ──┬─▶ public? ──▶ GET ──┬──▶ bytes, bounded
+                                                       └─▶ object of a store ┘ └▶ ETag, noted
 
 Nothing else is fetched: no redirect is followed, and no cookie, proxy or key is sent.
 """
 
 import asyncio
-import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import aiohttp
 
 import toplu
-from toplu.errors import FailedPrecondition, InvalidArgument, PermissionDenied
+from toplu.errors import FailedPrecondition, PermissionDenied
 from toplu.outbound.addresses import AddressGuard, Refused
 from toplu.outbound.connector import GuardedConnector, Resolver
-from toplu.settings.outbound import InputSettings
+from toplu.outbound.fetched import Fetched, guessed_type, too_large
+from toplu.outbound.objects import open_object
+from toplu.settings.outbound import OBJECT_SCHEMES, InputSettings
 from toplu.wire.gemini.batch import InputOrigin
 
 OK = 200
@@ -27,15 +27,6 @@ REDIRECTED = range(300, 400)
 HEADERS = {"User-Agent": f"toplu/{toplu.__version__}", "Accept-Encoding": "identity"}
 ETAG_LENGTH_MAX = 256
 PORTS = {"https": 443, "http": 80}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """An input on its way here."""
-
-    origin: InputOrigin
-    mime_type: str | None
-    chunks: AsyncIterator[bytes]
 
 
 class Fetcher:
@@ -80,20 +71,20 @@ class Fetcher:
                 f"{field}: {told} is not among the addresses that the operator of this server "
                 "allows (inputs.allow)."
             )
-        self._guard.check_uri(uri, field)
         seconds_max = self._settings.fetch_seconds_max
         try:
-            async with (
-                self._slots,
-                asyncio.timeout(seconds_max),
-                self._asked(uri) as response,
-            ):
-                self._check(response, told)
-                yield Fetched(
-                    origin=InputOrigin(uri=told, etag=_etag_of(response)),
-                    mime_type=_mime_type_of(response, uri),
-                    chunks=self._chunks(response, told),
-                )
+            async with self._slots, asyncio.timeout(seconds_max):
+                if urlsplit(uri).scheme in OBJECT_SCHEMES:
+                    yield await open_object(told, self._settings)
+                    return
+                self._guard.check_uri(uri, field)
+                async with self._asked(uri) as response:
+                    self._check(response, told)
+                    yield Fetched(
+                        origin=InputOrigin(uri=told, etag=_etag_of(response)),
+                        mime_type=_mime_type_of(response, uri),
+                        chunks=self._chunks(response, told),
+                    )
         except TimeoutError:
             reason = f"it has not come within {seconds_max:g} seconds"
             raise FailedPrecondition(f"{told} cannot be fetched: {reason}.") from None
@@ -123,18 +114,15 @@ class Fetcher:
         if encoding := response.headers.get("Content-Encoding"):
             raise FailedPrecondition(f"{told} cannot be fetched: it comes encoded as {encoding}.")
         if (response.content_length or 0) > self._settings.bytes_max:
-            raise self._too_large(told)
+            raise too_large(told, self._settings.bytes_max)
 
     async def _chunks(self, response: aiohttp.ClientResponse, told: str) -> AsyncIterator[bytes]:
         read = 0
         async for chunk in response.content.iter_any():
             read += len(chunk)
             if read > self._settings.bytes_max:
-                raise self._too_large(told)
+                raise too_large(told, self._settings.bytes_max)
             yield chunk
-
-    def _too_large(self, told: str) -> InvalidArgument:
-        return InvalidArgument(f"{told} has more than {self._settings.bytes_max} bytes.")
 
 
 def is_address(uri: str) -> bool:
@@ -172,11 +160,6 @@ def _etag_of(response: aiohttp.ClientResponse) -> str | None:
 
 def _mime_type_of(response: aiohttp.ClientResponse, uri: str) -> str | None:
     return response.headers.get("Content-Type") or guessed_type(uri)
-
-
-def guessed_type(uri: str) -> str | None:
-    """Return the type that the end of the path stands for."""
-    return mimetypes.guess_type(urlsplit(uri).path)[0]
 
 
 def _reason(fault: Exception) -> str:

@@ -11,7 +11,7 @@ from toplu.settings.model import ModelSettings
 from toplu.settings.server import Settings
 
 PREFIX = "TOPLU_"
-TABLES = ("bucket", "models", "search", "tiers", "webhooks")  # too large for one variable
+TABLES = ("bucket", "inputs", "models", "search", "tiers", "webhooks")  # too large for one variable
 # Written with commas.
 LISTS = {it.name for it in msgspec.structs.fields(Settings) if it.type == tuple[str, ...]}
 OF_CLIENTS = frozenset({"TOPLU_URL", "TOPLU_KEY"})

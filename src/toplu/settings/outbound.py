@@ -1,13 +1,18 @@
 """The settings of what is asked by address: webhooks that are told, inputs that are fetched."""
 
 import ipaddress
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.settings.bounds import HOUR, MIB, Positive, Seconds
+
+# Of objects in the operator's stores, which are asked with the operator's credentials.
+OBJECT_SCHEMES = ("s3", "gs")
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +43,8 @@ class InputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     bytes_max: Positive = 100 * MIB
     fetch_seconds_max: Seconds = 60.0
     fetches_at_a_time: Positive = 4  # of each process
+    s3_endpoint: str | None = None  # https://… of a store for s3:// that is not Amazon's
+    s3_region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
     fresh_seconds: Seconds = 60.0  # what a request names is not fetched again for so long
 
 
@@ -55,7 +62,7 @@ def check_networks(of: str, networks: tuple[str, ...]) -> None:
 
 def check_allowed(settings: InputSettings) -> None:
     """Raise ConfigurationError if an entry is no address that can be fetched."""
-    schemes = ("https", "http") if settings.plain_http else ("https",)
+    schemes = ("https", *OBJECT_SCHEMES, *(("http",) if settings.plain_http else ()))
     for entry in settings.allow:
         parts = _parts_of(entry)
         if parts is None or parts.query or parts.fragment or parts.username:
@@ -66,8 +73,12 @@ def check_allowed(settings: InputSettings) -> None:
         if parts.scheme not in schemes:
             raise ConfigurationError(
                 f"inputs: allow: {entry}: what is fetched begins with "
-                f"{' or '.join(f'{it}://' for it in schemes)}; objects of a bucket have such "
-                "addresses too, signed ones"
+                f"{', '.join(f'{it}://' for it in schemes)}"
+            )
+        if parts.scheme in OBJECT_SCHEMES and find_spec("obstore") is None:
+            raise ConfigurationError(
+                f"inputs: allow: {entry} needs a library that is not installed: "
+                "pip install 'toplu[bucket]'"
             )
         if "{project}" in parts.netloc:
             raise ConfigurationError(f"inputs: allow: {entry}: {{project}} may stand in the path")

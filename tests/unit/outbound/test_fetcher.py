@@ -1,10 +1,13 @@
 """Only what the operator allows is fetched, within its bounds, and nothing that is not public."""
 
+from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
 from support.address_server import HERE, AddressServer, Page
+from support.bucket import running_bucket
 from toplu.errors import FailedPrecondition, InvalidArgument, PermissionDenied, TopluError
 from toplu.outbound.fetcher import Fetcher
 from toplu.settings.outbound import InputSettings
@@ -118,3 +121,28 @@ async def test_what_is_not_listed_is_a_403_that_does_not_tell_its_query() -> Non
     with pytest.raises(PermissionDenied, match=r"inputs\.allow") as raised:
         await fetcher_of().read("one", "https://example.com/a?signature=secret", "uri")
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.system
+async def test_an_object_is_fetched_with_the_operators_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testkey")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testsecret123")
+    with running_bucket(tmp_path) as bucket:
+        body = Request(f"{bucket.endpoint}/{bucket.name}/one/a.csv", data=b"a,b\n", method="PUT")
+        body.add_header("Content-Type", "text/csv")
+        urlopen(body).close()
+        fetcher = fetcher_of("s3://toplu-tests/{project}/", s3_endpoint=bucket.endpoint)
+        async with fetcher.opened("one", "s3://toplu-tests/one/a.csv", "uri") as fetched:
+            assert b"".join([chunk async for chunk in fetched.chunks]) == b"a,b\n"
+        assert fetched.mime_type == "text/csv"
+        assert fetched.origin.uri == "s3://toplu-tests/one/a.csv"
+        assert fetched.origin.etag is not None
+        with pytest.raises(FailedPrecondition, match="it is not there"):
+            await fetcher.read("one", "s3://toplu-tests/one/b.csv", "uri")
+        with pytest.raises(PermissionDenied):
+            await fetcher.read("one", "s3://toplu-tests/two/a.csv", "uri")
+        small = fetcher_of("s3://toplu-tests/{project}/", s3_endpoint=bucket.endpoint, bytes_max=3)
+        with pytest.raises(InvalidArgument, match="more than 3 bytes"):
+            await small.read("one", "s3://toplu-tests/one/a.csv", "uri")

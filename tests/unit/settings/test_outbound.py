@@ -15,7 +15,7 @@ from toplu.settings.outbound import InputSettings, check_allowed
         ("https://data.example.com/a?b=c", "is no address"),
         ("https://user@data.example.com/", "is no address"),
         ("http://data.example.com/", "begins with https://"),
-        ("s3://bucket/{project}/", "signed ones"),
+        ("ftp://data.example.com/", "begins with https://, s3://, gs://"),
         ("https://{project}.example.com/", "may stand in the path"),
     ],
 )
@@ -28,4 +28,5 @@ def test_an_entry_that_is_none_is_named_with_the_reason(entry: str, reason: str)
 
 def test_addresses_are_taken() -> None:
     check_allowed(InputSettings(allow=("https://data.example.com/{project}/",)))
+    check_allowed(InputSettings(allow=("s3://bucket/{project}/", "gs://bucket/a.jsonl")))
     check_allowed(InputSettings(allow=("http://data.example.com:8080/",), plain_http=True))
