@@ -139,7 +139,7 @@ test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .mo
 	$(BIN)/pytest -q $(together) --bucket $(over_a_bucket) -m "not ($(apart) or $(elsewhere))"
 
 # Suites of the API that run once more where bytes are in a bucket.
-over_a_bucket := $(patsubst %,tests/api/test_%.py,batch_life batch_results resumable_uploads results_so_far file_calls retries receipts)
+over_a_bucket := $(patsubst %,tests/api/test_%.py,batch_life batch_results resumable_uploads results_so_far file_calls receipts)
 
 .PHONY: pictures
 pictures: setup .browser/ready ## take the docs' pictures of every page again, in both themes; look at them

@@ -1,24 +1,14 @@
 """The sweeper removes what no row names, once a day, where bytes are in a bucket."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 from support.batch.batch_world import BatchWorld
+from support.batch.far_blobs import FarBlobs
 from toplu.batch.sweeper import PAUSE, Sweeper
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.rows.holdings import Holdings, read_holdings
-
-
-class FarBlobs(DiskBlobs):
-    """Blobs that say they are elsewhere, and how often they were looked through."""
-
-    is_remote = True
-    looks = 0
-
-    async def abandoned(self, folder: str, known: Collection[str]) -> list[str]:
-        self.looks += 1
-        return await super().abandoned(folder, known)
 
 
 async def one_byte() -> AsyncIterator[bytes]:
