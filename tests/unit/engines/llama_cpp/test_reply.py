@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from toplu.engines.engine import EngineDied
-from toplu.engines.generation import Piece
+from toplu.engines.generation import AnswerEnded, Piece
 from toplu.engines.llama_cpp.reply import Reply, read_refusal, read_reply
 from toplu.errors import Internal, InvalidArgument, TopluError
 
@@ -65,6 +65,31 @@ async def test_each_text_is_sent_as_it_comes():
     reply = await read_reply(stream(), lambda: None, listen, index=3)
     assert told == [yes, yes]
     assert reply.completion.text == "YesYes"
+
+
+@pytest.mark.parametrize(("is_before", "text"), [(True, "Yes]"), (False, "YesYes]")])
+async def test_an_answer_that_its_listener_ends_has_that_end_and_is_counted(is_before, text):
+    reading = READING.replace(b'"cache":0', b'"cache":4')
+    heard = 0
+
+    async def end(piece: Piece) -> None:
+        nonlocal heard
+        heard += 1
+        if heard == 2:
+            assert piece.tokens == 5
+            raise AnswerEnded("]", tokens=6, is_before=is_before)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for line in (ROLE, reading, YES, ANSWER):
+            yield line
+        raise AssertionError("the engine is not read on")
+
+    reply = await read_reply(stream(), lambda: None, end)
+    completion = reply.completion
+    assert (completion.text, completion.tokens) == (text, 6)
+    assert completion.shortened
+    assert not completion.hit_token_limit
+    assert (reply.usage.prompt_tokens, reply.usage.cached_tokens) == (9, 4)
 
 
 async def test_what_was_written_before_the_text_are_thoughts():
