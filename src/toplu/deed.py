@@ -17,6 +17,8 @@ class Action(StrEnum):
     BATCH_CREATE = "batch.create"
     BATCH_RETRY = "batch.retry"
     BATCH_UPDATE = "batch.update"
+    BATCH_PAUSE = "batch.pause"
+    BATCH_RESUME = "batch.resume"
     BATCH_CANCEL = "batch.cancel"
     BATCH_DELETE = "batch.delete"
     BATCH_READ = "batch.read"  # its results

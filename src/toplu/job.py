@@ -135,6 +135,7 @@ class Job:
     started: datetime | None = None  # when its first shard was leased
     ended: datetime | None = None
     priority: int = 0  # among the jobs of its project, the higher first
+    paused: bool = False  # nothing of it is begun, until its client resumes it
     expires: datetime  # when the job turns EXPIRED unless it is final by then
     webhook_config: bytes | None = None  # who is to be told of its end, in place of webhooks
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`

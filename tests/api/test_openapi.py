@@ -159,6 +159,8 @@ def test_the_calls_that_answer_with_batches_take_the_spelling_of_states(
         ("/{version}/batches/{batch}", "get"),
         ("/{version}/batches/{batch}:receipt", "get"),
         ("/{version}/batches/{batch}:retry", "post"),
+        ("/{version}/batches/{batch}:pause", "post"),
+        ("/{version}/batches/{batch}:resume", "post"),
         ("/{version}/batches/{batch}:updateEmbedContentBatch", "patch"),
         ("/{version}/batches/{batch}:updateGenerateContentBatch", "patch"),
     }

@@ -2,7 +2,7 @@
 
     created ──▶ planner     begun ──▶ orderer     planned ──▶ runners
     complete ──▶ assembler                        deleted ──▶ janitor
-    dropped ──▶ all that work for the job         engine_changed ──▶ heartbeat
+    dropped, paused ──▶ all that work for the job     engine_changed ──▶ heartbeat
     told ──▶ couriers
     reported ──▶ all that read who is there
 
@@ -54,6 +54,7 @@ class Signals:
         self._when_reported: list[Callable[[], None]] = []
         self._when_planned: list[Callable[[], None]] = []
         self._when_dropped: list[Callable[[JobId], None]] = []
+        self._when_paused: list[Callable[[JobId], None]] = []
 
     def when_reported(self, listener: Callable[[], None]) -> None:
         """Have the listener called when a worker has written what it is and does."""
@@ -66,6 +67,15 @@ class Signals:
     def when_dropped(self, listener: Callable[[JobId], None]) -> None:
         """Have the listener called when a job has become final or is gone."""
         self._when_dropped.append(listener)
+
+    def when_paused(self, listener: Callable[[JobId], None]) -> None:
+        """Have the listener called when nothing more of a job is to be begun."""
+        self._when_paused.append(listener)
+
+    def paused(self, job: JobId) -> None:
+        """Nobody is to begin more of the job."""
+        self.hear(f"paused {job}")
+        self._ring(f"paused {job}")
 
     def reported(self) -> None:
         """Have all read again who is there: a worker has written what it is and does."""
@@ -99,6 +109,9 @@ class Signals:
                 for drop in self._when_dropped:
                     drop(JobId(job))
                 self.told.hear()  # a job that has become final is something to tell
+            case "paused":
+                for pause in self._when_paused:
+                    pause(JobId(job))
             case _:
                 pass
 

@@ -191,6 +191,24 @@ def cancel(
 
 
 @app.command()
+def pause(name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None) -> None:
+    """Begin nothing more of a batch until it is resumed; its time runs on."""
+    path = _path(name)
+    with_client(url, key_file, lambda client: client.call("POST", f"{path}:pause"))
+    typer.echo(f"paused {path}")
+
+
+@app.command()
+def resume(
+    name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
+) -> None:
+    """Go on with a batch that was paused."""
+    path = _path(name)
+    with_client(url, key_file, lambda client: client.call("POST", f"{path}:resume"))
+    typer.echo(f"resumed {path}")
+
+
+@app.command()
 def delete(
     name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
 ) -> None:

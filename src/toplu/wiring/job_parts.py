@@ -46,7 +46,7 @@ class JobParts:
     @classmethod
     def build(cls, parts: SharedParts, *, is_draining: Callable[[], bool]) -> Self:
         """Return the parts; they share one admission, and one reader with its bounds."""
-        settings, clock, storage = parts.settings, parts.clock, parts.storage
+        settings, storage = parts.settings, parts.storage
         lookup = Lookup(jobs=storage.jobs, blobs=storage.blobs, audit=parts.audit)
         admission = _admission(parts)
         translated = TranslatedInputs(settings=settings, library=parts.library, blobs=storage.blobs)
@@ -65,7 +65,7 @@ class JobParts:
             translated=TranslatedCreation(inputs=translated, admission=admission),
             translated_inputs=translated,
             cancellation=_cancellation(parts),
-            update=JobUpdate(clock=clock, jobs=storage.jobs),
+            update=_update(parts),
             results=results,
             following=Following(
                 jobs=storage.jobs, blobs=storage.blobs, results=results, lookup=lookup
@@ -85,6 +85,15 @@ def _cancellation(parts: SharedParts) -> JobCancellation:
         jobs=parts.storage.jobs,
         drop_job=parts.signals.dropped,
         deleted=parts.signals.deleted,
+    )
+
+
+def _update(parts: SharedParts) -> JobUpdate:
+    return JobUpdate(
+        clock=parts.clock,
+        jobs=parts.storage.jobs,
+        paused=parts.signals.paused,
+        resumed=parts.signals.planned,
     )
 
 

@@ -179,6 +179,7 @@ class Worker:
         )
         parts.signals.when_planned(runner.wake)
         parts.signals.when_dropped(runner.drop_job)
+        parts.signals.when_paused(runner.pause_job)
         return runner
 
     def _heartbeat(self) -> Heartbeat:

@@ -4,7 +4,6 @@ Clients come through the API; what each step leaves is looked at by `checkers`.
 """
 
 import contextlib
-import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from support.simulation.api_calls import Refused
 from support.simulation.checkers import (
     FINAL,
     Checker,
@@ -22,13 +22,19 @@ from support.simulation.checkers import (
     read_output,
     rows_of_jobs,
 )
-from support.simulation.executions import text_of
 from support.simulation.faults import Weather
-from support.simulation.plot import PROJECTS, WORD_KINDS, Plot
+from support.simulation.lines import (
+    LINES_MAX,
+    LONG_LINES_MAX,
+    inlined,
+    lines_of,
+    looks_whole,
+    words_of,
+)
+from support.simulation.plot import PROJECTS, Plot
 from support.simulation.server_in_time import ServerInTime
 from support.simulation.watched_leases import leases_watched
 from support.simulation.watched_steps import check_owners, steps_watched
-from toplu.store.blobs.result_log import HEADER
 
 STEPS = 60
 STEP_SECONDS_MAX = 6.0
@@ -36,9 +42,6 @@ CLEAR_SECONDS = 4000.0  # within which everything ends once nothing goes wrong a
 CLEAR_STEP_SECONDS = 20.0
 RESTART = 0.3  # the probability, at each step, that a process which was killed comes back
 JOBS_MAX = 5
-LINES_MAX = 20
-LONG_LINES_MAX = 45
-WORDS_MAX = 30
 TRIES_MAX = 100  # of a call while the weather is bad
 
 
@@ -53,6 +56,7 @@ class History:
     jobs: dict[str, list[bytes]] = field(default_factory=dict)  # by id
     projects_of: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
     completed: dict[str, str] = field(default_factory=dict)  # by id, the batch that takes it up
     log: list[str] = field(default_factory=list)
 
@@ -93,6 +97,8 @@ class History:
             self.note("the sky clears")
             while self.dead:
                 self._restart()
+            for job in sorted(self.paused):
+                self._pause(job)
             self._finish()
 
     def note(self, what: str) -> None:
@@ -103,6 +109,10 @@ class History:
     def _pass(self, seconds: float) -> None:
         self.server.pass_time(seconds)
         self.checker.look()
+        for row in rows_of_jobs(self.server.data) if self.paused else ():
+            hold(
+                that=row["paused"] == (row["id"] in self.paused), so=f"{row['id']} forgot its pause"
+            )
         check_owners(self.server)
 
     def _disturb(self) -> None:
@@ -116,6 +126,8 @@ class History:
             self.server.clock.offset += timedelta(seconds=jump)
         elif self.chance.random() < self.plot.withdraw and self.jobs:
             self._withdraw(self.chance.choice(sorted(self.jobs)))
+        elif self.chance.random() < self.plot.pause and self.jobs:
+            self._pause(self.chance.choice(sorted(self.jobs)))
         elif self.chance.random() < self.plot.complete:
             self._complete_one()
         if self.chance.random() < self.plot.ask:
@@ -147,13 +159,14 @@ class History:
             if self.chance.random() < 0.5:
                 size = self.chance.randint(1, 60)
                 with path.open("ab") as file:
-                    file.write(self.chance.choice([b"\0" * size, _looks_whole(self.chance)]))
+                    file.write(self.chance.choice([b"\0" * size, looks_whole(self.chance)]))
 
     def _create(self) -> None:
         name = f"job-{len(self.jobs)}"
         is_long = self.chance.random() < self.plot.long
         is_inline = not is_long and self.chance.random() < 0.3
-        lines = self._lines(name, LONG_LINES_MAX if is_long else LINES_MAX, whole=is_inline)
+        most = LONG_LINES_MAX if is_long else LINES_MAX
+        lines = lines_of(self.chance, name, most, self.plot.duplicate, whole=is_inline)
         project = self.chance.choice(self.projects)
         priority = self.chance.randint(-1, 1)
         self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")
@@ -161,7 +174,7 @@ class History:
         async def create() -> str:
             api = await self.server.api(project)
             if is_inline:
-                return await api.create({"requests": {"requests": _inlined(lines)}}, priority)
+                return await api.create({"requests": {"requests": inlined(lines)}}, priority)
             file = await api.upload(b"".join(line + b"\n" for line in lines))
             return await api.create({"fileName": file}, priority)
 
@@ -169,23 +182,6 @@ class History:
         self.jobs[job] = lines
         self.projects_of[job] = project
         self.server.executions.expect(job, lines)
-
-    def _lines(self, name: str, count_max: int, *, whole: bool) -> list[bytes]:
-        lines: list[bytes] = []
-        for place in range(self.chance.randint(1, count_max)):
-            if place and not whole and self.chance.random() < 0.03:
-                lines.append(b'{"key": broken')
-                continue
-            text = f"{name} {place} {_words(self.chance)}"
-            before = [line for line in lines if text_of(line) is not None]
-            if before and self.chance.random() < self.plot.duplicate:
-                text = text_of(self.chance.choice(before)) or text
-            request = {
-                "contents": [{"role": "user", "parts": [{"text": text}]}],
-                "generationConfig": {"temperature": 0},
-            }
-            lines.append(json.dumps({"key": f"{name}-{place}", "request": request}).encode())
-        return lines
 
     def _insist(self, do: Callable[[], Awaitable[str]]) -> str:
         """Do it again until the weather lets it be done."""
@@ -212,6 +208,29 @@ class History:
 
         self.server.pass_time(0.0, cancel)
 
+    def _pause(self, job: str) -> None:
+        """Pause a batch, or go on with it if it is paused."""
+        row = {row["id"]: row for row in rows_of_jobs(self.server.data)}[job]
+        if row["state"] in FINAL:
+            return
+        verb = "resume" if job in self.paused else "pause"
+        self.note(f"{verb} {job}, {row['state']}")
+
+        async def ask() -> str:
+            api = await self.server.api(self.projects_of[job])
+            try:
+                await api.call("POST", f"/v1beta/batches/{job}:{verb}")
+            except Refused as refused:
+                if "FAILED_PRECONDITION" not in str(refused):  # else it has just ended
+                    raise
+            return job
+
+        self._insist(ask)
+        if verb == "pause":
+            self.paused.add(job)
+        else:
+            self.paused.discard(job)
+
     def _complete_one(self) -> None:
         """Have a batch that was cancelled be taken up by one with all of its results."""
         rows = {row["id"]: row for row in rows_of_jobs(self.server.data)}
@@ -235,7 +254,7 @@ class History:
         self.server.executions.expect(made, self.jobs[job])
 
     def _ask(self) -> None:
-        text = f"call {self.chance.random():.9f} {_words(self.chance)}"
+        text = f"call {self.chance.random():.9f} {words_of(self.chance)}"
 
         async def ask() -> None:
             answer = None
@@ -271,19 +290,3 @@ class History:
                     so=f"{job} ended {state} for no reason",
                 )
         self.server.kill()
-
-
-def _words(chance: random.Random) -> str:
-    count = chance.randint(1, WORDS_MAX)
-    return " ".join(f"word{chance.randrange(WORD_KINDS)}" for _ in range(count))
-
-
-def _inlined(lines: list[bytes]) -> list[dict[str, Any]]:
-    read = [json.loads(line) for line in lines]
-    return [{"request": it["request"], "metadata": {"key": it["key"]}} for it in read]
-
-
-def _looks_whole(chance: random.Random) -> bytes:
-    """Return a record that says nothing, with a checksum of nothing."""
-    payload = b'{"key": "from nowhere", "error": {"code": 13, "message": "x"}}'
-    return HEADER.pack(len(payload), 0, chance.randint(0, LINES_MAX), 0, 0, 0, 0) + payload

@@ -26,6 +26,7 @@ from toplu.fleet.attempts import attempts
 from toplu.store.blobs import result_log
 from toplu.store.rows import leases, progress, steps
 from toplu.store.rows.job_mapping import shard_of
+from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.schema import shards
 from toplu.workers.dead_workers import DeadWorkers
 
@@ -215,6 +216,16 @@ def what_is_carried_runs_again() -> AbstractContextManager[Any]:
     return mock.patch.multiple(ordering, read_requests=all_requests)
 
 
+def a_pause_is_forgotten() -> AbstractContextManager[Any]:
+    amend = JobRows.amend
+
+    async def forgetful(self: JobRows, project: Any, job: Any, changes: Any, *more: Any) -> Any:
+        kept = {name: value for name, value in changes.items() if name != "paused"}
+        return await amend(self, project, job, kept or {"priority": 0}, *more)
+
+    return mock.patch.object(JobRows, "amend", forgetful)
+
+
 def carried_results_are_lost() -> AbstractContextManager[Any]:
     carry = Carrying._carry
 
@@ -251,6 +262,7 @@ BUGS: dict[str, Bug] = {
         the_dead_keep_what_they_hold,
         what_is_carried_runs_again,
         carried_results_are_lost,
+        a_pause_is_forgotten,
     )
 }
 
@@ -279,5 +291,6 @@ PLOTS: dict[str, Plot] = {
     ),
     "what_is_carried_runs_again": Plot(withdraw=0.3, complete=1.0, clear=True),
     "carried_results_are_lost": Plot(withdraw=0.3, complete=1.0, clear=True),
+    "a_pause_is_forgotten": Plot(pause=0.5, withdraw=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }

@@ -15,6 +15,7 @@ class Plot:
     jump: float | None = None  # None: in half of the histories
     jumps: tuple[int, ...] = (-3600, -90, 70, 200, 3600)  # seconds of the machine's clock
     withdraw: float = 0.02
+    pause: float = 0.05  # of a batch, or that one which is paused goes on
     complete: float = 0.2  # of one that was cancelled: another has all of its results
     ask: float = 0.1  # an interactive call, which preempts
     duplicate: float = 0.15  # of a line: it asks what one before it asks

@@ -27,6 +27,7 @@ def leases_watched() -> Iterator[None]:
             owner, expires = held[lease.job.id, lease.shard.number]
             is_free = owner is None or expires <= question["now"]
             hold(that=is_free, so=f"{lease.job.id}/{lease.shard.number} was held by {owner}")
+            hold(that=not lease.job.paused, so=f"{lease.job.id} is paused, and was leased")
         return lease
 
     def watched_record(connection: Connection, group: Any, at: Any) -> Any:

@@ -12,6 +12,7 @@ from toplu.api.openai.batch.retried import RetriedLines
 from toplu.api.openai.batches import OpenaiBatches
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.retry import JobRetry, Rest
+from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.job import Job, JobId, ProjectId, Wire
 
@@ -25,6 +26,7 @@ class BatchDeeds:
         names: ModelNames,
         lookup: Lookup,
         cancellation: JobCancellation,
+        update: JobUpdate,
         retry: JobRetry,
         gemini: BatchExtensionsApi,
         openai: OpenaiBatches,
@@ -32,6 +34,7 @@ class BatchDeeds:
         self._names = names
         self._lookup = lookup
         self._cancellation = cancellation
+        self._update = update
         self._retry = retry
         self._gemini = gemini
         self._openai = openai
@@ -39,6 +42,10 @@ class BatchDeeds:
     async def cancel(self, project: ProjectId, batch: JobId) -> None:
         """Start no further request of the batch."""
         await self._cancellation.cancel(project, batch)
+
+    async def pause(self, project: ProjectId, batch: JobId, *, paused: bool) -> None:
+        """Begin nothing more of the batch, or go on with it."""
+        await self._update.pause(project, batch, paused=paused)
 
     async def delete(self, project: ProjectId, batch: JobId) -> None:
         """Stop the batch and forget it."""

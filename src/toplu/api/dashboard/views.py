@@ -49,7 +49,11 @@ class BatchView:
 
     @property
     def state(self) -> str:
-        return STATES[self.job.state]
+        return "paused" if self.is_paused else STATES[self.job.state]
+
+    @property
+    def is_paused(self) -> bool:
+        return self.job.paused and not self.job.is_final
 
     @property
     def done(self) -> int:

@@ -91,6 +91,7 @@ class BatchesApi:
             ),
             _verb("/{version:version}/batches/{batch}:cancel", cancel),
             _verb("/{version:version}/batches/{batch}:delete", delete),
+            *self._pauses(gate),
             Route(
                 "/{version:version}/batches",
                 gate.endpoint(self.list, query=listing),
@@ -98,6 +99,13 @@ class BatchesApi:
             ),
             Route("/{version:version}/batches/{batch}", gate.endpoint(self.find), methods=["GET"]),
             Route("/{version:version}/batches/{batch}", delete, methods=["DELETE"]),
+        ]
+
+    def _pauses(self, gate: Gate) -> list[Route]:
+        batch = "/{version:version}/batches/{batch}"
+        return [
+            Route(f"{batch}:pause", gate.endpoint(self.pause), methods=["POST"]),
+            Route(f"{batch}:resume", gate.endpoint(self.resume), methods=["POST"]),
         ]
 
     async def create(self, call: Call) -> Response:
@@ -181,6 +189,20 @@ class BatchesApi:
             masked(call.request.query_params, body, WRITABLE),
         )
         return await json_response(call.request, resource_of(job, style=style))
+
+    async def pause(self, call: Call) -> Response:
+        """Begin nothing more of the batch; the reply is the batch."""
+        return await self._pause(call, paused=True)
+
+    async def resume(self, call: Call) -> Response:
+        """Go on with the batch; the reply is the batch."""
+        return await self._pause(call, paused=False)
+
+    async def _pause(self, call: Call, *, paused: bool) -> Response:
+        style = state_style_of(call, default=self._settings.state_style)
+        batch = JobId(call.path("batch"))
+        job = await self._update_job.pause(call.project, batch, paused=paused)
+        return await self._operation(call, job, style)
 
     async def cancel(self, call: Call) -> Response:
         """Stop the batch; the state is CANCELLED when this answers, unless it was final."""

@@ -179,6 +179,20 @@ CALLS = (
     Operated("post", "/{version}/batches/{batch}:cancel", "Cancel a batch."),
     Operated("get", "/{version}/batches/{batch}:cancel", "Cancel a batch, as the docs' curl does."),
     Operated(
+        "post",
+        "/{version}/batches/{batch}:pause",
+        "Begin nothing more of a batch until it is resumed.",
+        gives=Operation,
+        headers=STYLE,
+    ),
+    Operated(
+        "post",
+        "/{version}/batches/{batch}:resume",
+        "Go on with a batch that was paused.",
+        gives=Operation,
+        headers=STYLE,
+    ),
+    Operated(
         "get",
         "/{version}/batches/{batch}:results",
         "Get the results of a batch so far, as JSON lines, or wait for the next ones.",

@@ -85,12 +85,15 @@ def resource_of(
         batch_stats=_stats_of(job) if job.counts.total else None,
         state=state_of(job, style),
         priority=str(job.priority) if job.priority else None,
+        paused=True if job.paused and not job.is_final else None,
         toplu=_extension_of(job, waiting),
     )
 
 
 def state_of(job: Job, style: StateStyle) -> str:
-    """Return the state as the client wants it spelled."""
+    """Return the state as the client wants it spelled; one style has a word for a pause."""
+    if job.paused and not job.is_final:
+        return "JOB_STATE_PAUSED" if style == "job" else "BATCH_STATE_PENDING"
     return f"{style.upper()}_STATE_{job.state}"
 
 

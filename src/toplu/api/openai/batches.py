@@ -27,6 +27,7 @@ from toplu.api.openai.paging import limit_of
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.retry import JobRetry, Rest
 from toplu.batch.jobs.translated import TranslatedCreation, TranslatedForm
+from toplu.batch.jobs.update import JobUpdate
 from toplu.batch.lookup import Lookup
 from toplu.batch.results.merging import merge
 from toplu.batch.results.reader import Reading, ResultReader
@@ -58,6 +59,7 @@ class BatchParts:
     dry_run: OpenaiDryRun
     lookup: Lookup
     cancellation: JobCancellation
+    update: JobUpdate
     results: ResultReader
     retry: JobRetry
     receipts: Receipts
@@ -80,6 +82,8 @@ class OpenaiBatches:
             Route(batches, gate.endpoint(self.list), methods=["GET"]),
             Route(batch, gate.endpoint(self.find), methods=["GET"]),
             Route(f"{batch}/cancel", gate.endpoint(self.cancel), methods=["POST"]),
+            Route(f"{batch}/pause", gate.endpoint(self.pause), methods=["POST"]),
+            Route(f"{batch}/resume", gate.endpoint(self.resume), methods=["POST"]),
             Route(f"{batch}/results", gate.endpoint(self.results), methods=["GET"]),
             Route(f"{batch}/retry", gate.endpoint(self.retry), methods=["POST"]),
             Route(f"{batch}/receipt", gate.endpoint(self.receipt), methods=["GET"]),
@@ -149,6 +153,19 @@ class OpenaiBatches:
         if whole.is_final and whole.state is not JobState.CANCELLED:
             raise Aborted(f"Cannot cancel a batch with status '{batch_of(jobs).status}'.")
         await self._parts.cancellation.cancel(call.project, whole.id)
+        return await self._respond(call, await self._find(call, call.path("batch")))
+
+    async def pause(self, call: Call) -> Response:
+        """Begin nothing more of the batch."""
+        return await self._pause(call, paused=True)
+
+    async def resume(self, call: Call) -> Response:
+        """Go on with the batch."""
+        return await self._pause(call, paused=False)
+
+    async def _pause(self, call: Call, *, paused: bool) -> Response:
+        jobs = await self._find(call, call.path("batch"))
+        await self._parts.update.pause(call.project, jobs[0].id, paused=paused)
         return await self._respond(call, await self._find(call, call.path("batch")))
 
     async def results(self, call: Call) -> Response:

@@ -49,6 +49,7 @@ class LeasedShards:
         self._wakeups = wakeups  # set when a shard may be leased again
         self._shards: list[LeasedShard] = []
         self._opening: set[Lease] = set()  # leased, and not yet among the shards
+        self._paused: set[Lease] = set()  # of these, those whose jobs were paused meanwhile
 
     def __iter__(self) -> Iterator[LeasedShard]:
         return iter(self._shards)
@@ -84,9 +85,12 @@ class LeasedShards:
             await self._scheduler.give_back(lease)
             raise
         finally:
-            dropped = lease not in self._opening
+            dropped, paused = lease not in self._opening, lease in self._paused
             self._opening.discard(lease)
-        if dropped:
+            self._paused.discard(lease)
+        if paused and not dropped:
+            await self._scheduler.give_back(lease)
+        if paused or dropped:
             return None
         shard.traced = SPANS.step(
             "run shard",
@@ -132,6 +136,14 @@ class LeasedShards:
         for shard in self.of_job(job):
             shard.drop()
         self._forget_ended()
+        self._wakeups.set()
+
+    def pause_job(self, job: JobId) -> None:
+        """Begin nothing more of the job's shards, and give them back when what runs is durable."""
+        self._paused |= {lease for lease in self._opening if lease.job.id == job}
+        for shard in self.of_job(job):
+            shard.release(self._wakeups.set)
+            self._writer.note(shard)
         self._wakeups.set()
 
     def stop(self) -> None:

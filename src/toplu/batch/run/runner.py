@@ -103,6 +103,10 @@ class Runner:
         """Stop the job's requests; the job has become final or is gone."""
         self._shards.drop_job(job)
 
+    def pause_job(self, job: JobId) -> None:
+        """Begin nothing more of the job; what runs is finished."""
+        self._shards.pause_job(job)
+
     async def renew_leases(self) -> timedelta:
         """Keep the leases alive, and drop the work of one that is no longer ours."""
         await self._shards.renew()

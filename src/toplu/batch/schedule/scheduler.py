@@ -114,6 +114,8 @@ class Scheduler:
         """Return whether a lane that has used up its quantum keeps the job of its lease."""
         engine = lease.job.engine
         candidates = await self.candidates(engine, self._clock.now())
+        if all(it.job != lease.job.id for it in candidates.jobs):
+            return False  # it is paused
         chosen = candidates.without_lane(lease.job.id).next_job()
         return chosen is None or chosen.job == lease.job.id
 

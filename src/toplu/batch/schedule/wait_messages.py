@@ -10,6 +10,7 @@ class Reason(StrEnum):
     STORAGE = "STORAGE"
     PLANNING = "PLANNING"
     ENGINE_DOWN = "ENGINE_DOWN"
+    PAUSED = "PAUSED"
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     FINISHING = "FINISHING"
@@ -24,6 +25,7 @@ MESSAGES = {
     ),
     Reason.PLANNING: "The requests are being put into order.",
     Reason.ENGINE_DOWN: "The engine {engine} is {state}; requests go on when it is READY.",
+    Reason.PAUSED: "The batch is paused. It goes on when it is resumed, and its time runs on.",
     Reason.QUEUED: "Every lane of the engine is at work for other batches.",
     Reason.RUNNING: "Requests are being answered.",
     Reason.FINISHING: "The last results are being put into order.",

@@ -22,6 +22,7 @@ from toplu.replica import EngineState
 DOUBT_LEAST = 0.1
 DOUBT_AT_FIRST = 0.4
 DOUBT_HALVES_AFTER = 8  # requests
+HELD = frozenset({Reason.PAUSED})
 LONGEST = timedelta(days=3650)  # beyond it a time says nothing
 
 
@@ -76,6 +77,7 @@ def wait_status(job: Job, queue: Queue, conditions: Conditions) -> WaitStatus:
     ahead = [it for it in queue.candidates.jobs if queue.through[it.job] < through]
     now, engine = queue.candidates.now, queue.candidates.engine
     expected = _seconds_of(through, engine.work_per_second)
+    is_held = reason in HELD
     return WaitStatus(
         reason=reason,
         message=_message(reason, job, conditions),
@@ -83,8 +85,9 @@ def wait_status(job: Job, queue: Queue, conditions: Conditions) -> WaitStatus:
         tokens_ahead=round(sum(it.work for it in ahead) / WORK_OF_PROMPT_TOKEN),
         lanes=queued.lanes,
         lanes_of_engine=engine.lanes,
-        finish=_range(job, now, expected),
-        warnings=_warnings(queued, now, expected),
+        # Nobody knows when a batch goes on that somebody holds.
+        finish=None if is_held else _range(job, now, expected),
+        warnings=() if is_held else _warnings(queued, now, expected),
     )
 
 
@@ -97,8 +100,8 @@ def _reason(job: Job, queued: QueuedJob, conditions: Conditions) -> Reason:
         return Reason.ENGINE_DOWN
     if job.planned and not job.counts.pending:
         return Reason.FINISHING
-    if queued.lanes:
-        return Reason.RUNNING
+    if job.paused or queued.lanes:
+        return Reason.PAUSED if job.paused else Reason.RUNNING
     return Reason.QUEUED if job.planned or job.counts.total else Reason.PLANNING
 
 

@@ -16,7 +16,7 @@ from toplu.job import Job, JobId, JobState, ProjectId, Shard
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.audit import note
 from toplu.store.rows.deletions import check_living
-from toplu.store.rows.files import is_file
+from toplu.store.rows.files import StoredFile, is_file, replace_file
 from toplu.store.rows.job_mapping import (
     amend_job,
     find_job,
@@ -131,12 +131,37 @@ def amend(
     job_id: JobId,
     changes: Mapping[str, object],
     at: datetime,
+    *,
+    action: Action,
 ) -> Job | None:
-    """Change columns of the job; see `JobRows.amend`."""
-    changed = amend_job(connection, project, job_id, changes, at)
+    """Change columns of the batch's jobs; see `JobRows.amend`."""
+    for part in _ids_of_batch(connection, job_id):
+        amend_job(connection, project, part, changes, at)
+    changed = find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if changed is not None:
-        _note(connection, Action.BATCH_UPDATE, changed, at)
+        _note(connection, action, changed, at)
     return changed
+
+
+def succeed(
+    connection: Connection,
+    job_id: JobId,
+    at: datetime,
+    results: StoredFile | None,
+    output_sha256: str | None,
+) -> Job | None:
+    """Move the job to SUCCEEDED, and keep the row of its results file."""
+    job = move_job(
+        connection,
+        job_id,
+        JobState.SUCCEEDED,
+        at,
+        output_file=None if results is None else results.id,
+        output_sha256=output_sha256,
+    )
+    if job is not None and results is not None:
+        replace_file(connection, results)
+    return job
 
 
 def note_made(connection: Connection, job: Job) -> None:

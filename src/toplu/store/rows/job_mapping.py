@@ -66,6 +66,7 @@ def job_of(row: AnyRow) -> Job:
         tokens_estimate=row.tokens_estimate,
         planned=row.planned,
         priority=row.priority,
+        paused=row.paused,
         created=row.created,
         updated=row.updated,
         started=row.started,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from toplu.deed import Action
 from toplu.errors import RequestError
 from toplu.idempotency import IdempotencyKey
 from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard, Share, Wire
@@ -17,7 +18,7 @@ from toplu.store.rows import batches, job_mapping, job_room, leases
 from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.batches import NewPart
 from toplu.store.rows.database import Database
-from toplu.store.rows.files import StoredFile, replace_file
+from toplu.store.rows.files import StoredFile
 from toplu.store.rows.idempotency import note_creation
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
@@ -217,10 +218,17 @@ class JobRows:
         )
 
     async def amend(
-        self, project: ProjectId, job_id: JobId, changes: Mapping[str, object], at: datetime
+        self,
+        project: ProjectId,
+        job_id: JobId,
+        changes: Mapping[str, object],
+        at: datetime,
+        action: Action = Action.BATCH_UPDATE,
     ) -> Job | None:
-        """Change columns that moves do not touch and return the job, or None if it is gone."""
-        return await self._database.write(lambda c: batches.amend(c, project, job_id, changes, at))
+        """Change columns that moves do not touch of all jobs of the batch; None: it is gone."""
+        return await self._database.write(
+            lambda c: batches.amend(c, project, job_id, changes, at, action=action)
+        )
 
     async def succeed(
         self,
@@ -230,7 +238,9 @@ class JobRows:
         output_sha256: str | None = None,
     ) -> Job | None:
         """Move to SUCCEEDED together with the row of the results file; None as for `move`."""
-        return await self._database.write(lambda c: _succeed(c, job_id, at, results, output_sha256))
+        return await self._database.write(
+            lambda c: batches.succeed(c, job_id, at, results, output_sha256)
+        )
 
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
@@ -276,23 +286,3 @@ class JobRows:
         return await self._database.read(
             lambda c: [job_mapping.job_of(row) for row in c.execute(query)]
         )
-
-
-def _succeed(
-    connection: Connection,
-    job_id: JobId,
-    at: datetime,
-    results: StoredFile | None,
-    output_sha256: str | None,
-) -> Job | None:
-    job = job_mapping.move_job(
-        connection,
-        job_id,
-        JobState.SUCCEEDED,
-        at,
-        output_file=None if results is None else results.id,
-        output_sha256=output_sha256,
-    )
-    if job is not None and results is not None:
-        replace_file(connection, results)
-    return job

@@ -54,6 +54,7 @@ def lease_shard(
     job = find_job(
         connection,
         is_unfinished(),
+        jobs.c.paused.is_(False),
         jobs.c.engine == engine,
         true() if wanted is None else jobs.c.id == wanted,
         exists().where(shards.c.job == jobs.c.id, free),

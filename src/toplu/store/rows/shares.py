@@ -74,7 +74,7 @@ class Competition:
 def read_competition(
     connection: Connection, engine: str, now: datetime, besides: str | None = None
 ) -> Competition:
-    """Return the jobs of the engine that have shards, a bounded number, and the shares."""
+    """Return the jobs of the engine that have shards and go on, a bounded number; the shares."""
     bounds = {"first_max": FIRST_MAX, "oldest_max": OLDEST_MAX}
     rows = connection.execute(_competitors(), {"engine": engine, "now": now, **bounds})
     competitors = [
@@ -111,7 +111,12 @@ def _competitors() -> Select[Any]:
         or_(shards.c.owner.is_(None), shards.c.lease_expires <= now),
     )
     has_shards = exists().where(shards.c.job == jobs.c.id)
-    unfinished = and_(is_unfinished(), has_shards, jobs.c.engine == bindparam("engine"))
+    unfinished = and_(
+        is_unfinished(),
+        jobs.c.paused.is_(False),
+        has_shards,
+        jobs.c.engine == bindparam("engine"),
+    )
     place = func.row_number().over(
         partition_by=jobs.c.project, order_by=(jobs.c.priority.desc(), jobs.c.created, jobs.c.id)
     )

@@ -217,6 +217,7 @@ class BatchMetadata(Message, frozen=True, kw_only=True):
     update_time: str
     end_time: str | None = None
     batch_stats: BatchStats | None = None
+    paused: bool | None = None  # of our own; a state of the one style, and not of the other
     state: str
     priority: Int64 | None = None
     toplu: BatchExtension | None = None

@@ -123,6 +123,7 @@ def _deeds(of_door: PageParts) -> BatchDeeds:
         names=of_door.names,
         lookup=jobs.lookup,
         cancellation=jobs.cancellation,
+        update=jobs.update,
         retry=jobs.retry,
         gemini=of_door.gemini,
         openai=of_door.openai,

@@ -70,6 +70,7 @@ def build_openai_batches(
             dry_run=OpenaiDryRun(inputs=jobs.translated_inputs, doors=doors),
             lookup=jobs.lookup,
             cancellation=jobs.cancellation,
+            update=jobs.update,
             results=jobs.results,
             retry=jobs.retry,
             receipts=jobs.receipts,

@@ -35,6 +35,8 @@ class BatchPages:
             Route(f"{batch}/results", gate.page(self._deeds.results), methods=["GET"]),
             Route(f"{batch}/receipt", gate.page(self._deeds.receipt), methods=["GET"]),
             Route(f"{batch}/cancel", gate.form(self.cancel), methods=["POST"]),
+            Route(f"{batch}/pause", gate.form(self.pause), methods=["POST"]),
+            Route(f"{batch}/resume", gate.form(self.resume), methods=["POST"]),
             Route(f"{batch}/retry", gate.form(self.retry), methods=["POST"]),
             Route(f"{batch}/complete", gate.form(self.complete), methods=["POST"]),
             Route(f"{batch}/delete", gate.form(self.delete), methods=["POST"]),
@@ -98,6 +100,19 @@ class BatchPages:
         """Start no further request of the batch."""
         batch = visit.path("batch")
         await self._deeds.cancel(visit.project, JobId(batch))
+        return see(f"{PATH}/{batch}")
+
+    async def pause(self, visit: Visit, _fields: dict[str, str]) -> Response:
+        """Begin nothing more of the batch."""
+        return await self._pause(visit, paused=True)
+
+    async def resume(self, visit: Visit, _fields: dict[str, str]) -> Response:
+        """Go on with the batch."""
+        return await self._pause(visit, paused=False)
+
+    async def _pause(self, visit: Visit, *, paused: bool) -> Response:
+        batch = visit.path("batch")
+        await self._deeds.pause(visit.project, JobId(batch), paused=paused)
         return see(f"{PATH}/{batch}")
 
     async def retry(self, visit: Visit, _fields: dict[str, str]) -> Response:

@@ -110,6 +110,8 @@ def _extension(jobs: Sequence[Job], job: Job, waiting: WaitStatus | None) -> dic
         },
         "deduplicated": job.counts.deduplicated,
     }
+    if job.paused and not job.is_final:
+        extension["paused"] = True
     if job.counts.carried:
         extension["carried"] = job.counts.carried
     if len(jobs) > 1:

@@ -147,6 +147,18 @@ CALLS = (
     ),
     Operated(
         "post",
+        f"{PREFIX}/batches/{{batch}}/pause",
+        "Begin nothing more of a batch until it is resumed.",
+        gives=Batch,
+    ),
+    Operated(
+        "post",
+        f"{PREFIX}/batches/{{batch}}/resume",
+        "Go on with a batch that was paused.",
+        gives=Batch,
+    ),
+    Operated(
+        "post",
         f"{PREFIX}/batches/{{batch}}/retry",
         "Make a batch of the lines of an ended one that failed or were not reached.",
         gives=Batch,
