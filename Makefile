@@ -145,6 +145,11 @@ over_a_bucket := $(patsubst %,tests/api/test_%.py,batch_life batch_results resum
 pictures: setup .browser/ready ## take the docs' pictures of every page again, in both themes; look at them
 	PYTHONPATH=tests $(BIN)/python -m support.page_pictures
 
+.PHONY: test-ceph
+test-ceph: setup ## the promises of the stores over a real Ceph RGW, which is installed: 270 MB
+	@command -v radosgw >/dev/null || $(call install,radosgw ceph-mon ceph-osd)
+	sh tests/store/ceph.sh $(BIN)/pytest -q tests/store/test_blobs.py tests/store/test_results.py tests/store/test_bucket.py
+
 .PHONY: vllm
 vllm: model .vllm/ready ## what a real vLLM makes of our requests; the first time it is installed, 3 GB
 	$(BIN)/pytest -q --durations 10 tests/vllm

@@ -23,7 +23,8 @@ from toplu.store.blobs.result_log import Addition, ResultLog, Segment, packed
 from toplu.store.blobs.scratch import Scratch
 
 OBJECT_BYTES = 8 * 1024 * 1024  # of an object, but for a group of one shard that is larger
-NAME_CHARACTERS_MAX = 800  # S3 takes keys of 1,024
+# Of the name in its folder: S3 takes keys of 1,024, but some stores have files of that name.
+NAME_CHARACTERS_MAX = 240
 Lease = tuple[int, int]  # a shard, and the epoch
 
 
@@ -175,12 +176,16 @@ class _Object:
 
     @property
     def key(self) -> str:
-        return f"{self.folder}/{'_'.join(map(str, self.parts.values()))}"
+        return f"{self.folder}/{self._name}"
 
-    def has_room(self, folder: str, size_bytes: int) -> bool:
-        if folder != self.folder or len(self.data) + size_bytes > OBJECT_BYTES:
+    @property
+    def _name(self) -> str:
+        return "_".join(map(str, self.parts.values()))
+
+    def has_room(self, folder: str, part: Part) -> bool:
+        if folder != self.folder or len(self.data) + part.size_bytes > OBJECT_BYTES:
             return False
-        return len(self.key) < NAME_CHARACTERS_MAX
+        return len(f"{self._name}_{part}") <= NAME_CHARACTERS_MAX
 
 
 def folder_of(job: JobId) -> str:
@@ -195,7 +200,7 @@ def _objects_of(additions: Sequence[Addition]) -> list[_Object]:
         data = packed(it.records)
         part = Part(it.shard, it.epoch, it.at, len(data))
         folder = folder_of(it.job)
-        if not objects or not objects[-1].has_room(folder, len(data)):
+        if not objects or not objects[-1].has_room(folder, part):
             objects.append(_Object(folder, bytearray(), {}))
         objects[-1].data += data
         objects[-1].parts[place] = part
