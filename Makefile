@@ -99,6 +99,10 @@ tesseract: # what reads scans, and a PDF that somebody else made: Debian has bot
 	@command -v tesseract >/dev/null || $(call install,tesseract-ocr)
 	@test -e /usr/share/doc/shared-mime-info/shared-mime-info-spec.pdf || $(call install,shared-mime-info)
 
+.PHONY: postgres
+postgres: # what the store is tested on besides SQLite: Debian has it
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call install,postgresql)
+
 .PHONY: dev console
 dev: setup ## a server on the echo engine that starts again when a source file changes
 	$(BIN)/watchfiles --filter python "$(BIN)/toplu serve --config examples/echo.toml --data-dir .dev" src
@@ -117,7 +121,7 @@ JOBS ?= auto
 together := -n $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations 20
 # What measures time or memory, or kills all, has the machine for itself, as far as it is ours.
 apart := alone
-elsewhere := searxng or older_sdks or system or vllm
+elsewhere := searxng or older_sdks or system or vllm or postgres
 
 test-fast: setup ## the tests of single parts, in under a minute: no model, no server
 	$(BIN)/pytest -q $(together) tests/repository/test_tidy.py tests/unit tests/store tests/tools \
@@ -133,7 +137,7 @@ test: check model tools $(node_modules) ## every check and test but those of tes
 endif
 
 .PHONY: test-system
-test-system: model tools prometheus tesseract $(node_modules) .searxng/ready .moto/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
+test-system: model tools prometheus postgres tesseract $(node_modules) .searxng/ready .moto/ready .sdks/ready .clients/ready .docs/ready .browser/ready ## what takes too long for `make test`, or needs programs of others
 	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
 	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
 	$(BIN)/pytest -q $(together) --bucket $(over_a_bucket) -m "not ($(apart) or $(elsewhere))"

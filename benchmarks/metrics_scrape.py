@@ -23,8 +23,8 @@ from toplu.metrics.measured import HTTP_REQUESTS, HTTP_SECONDS, note_tokens
 from toplu.monitoring.exporter import REST
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.data_folder import DataFolder
-from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.wiring.server import Server, open_server
 
 PROJECTS = {Size.TINY: 20, Size.SELECTION: 1000, Size.FULL: 1000}
@@ -76,7 +76,7 @@ async def _scrape(server: Server) -> bytes:
 
 async def _wait_all(settings: Settings, projects: list[str]) -> None:
     """Have a batch of every project wait, of some two."""
-    database = await Database.open(DataFolder(settings.data_dir).database, upgrades=False)
+    database = await SqliteDatabase.open(DataFolder(settings.data_dir).database, upgrades=False)
     jobs, now = JobRows(database), SystemClock().now()
     for number, project in enumerate(projects):
         for model in MODELS[: 1 + number % 2]:

@@ -12,7 +12,7 @@ import structlog
 from support.api import local_server
 from support.bucket import running_bucket
 from toplu import deed
-from toplu.settings.bucket import BucketSettings
+from toplu.settings.storage.bucket import BucketSettings
 
 # Machines of others forbid it, and then each of a thousand processes compiles its modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251  # the tests' own

@@ -1,6 +1,7 @@
 """A disk that is full or broken fails with these errors, in files and in SQLite alike.
 
-They are no bugs, and pass when there is space again: a call is answered with 503, work waits.
+They are no bugs, and pass when there is space again: a call is answered with 503, work waits. So it
+is with a database on another machine that is away.
 """
 
 import errno
@@ -28,9 +29,16 @@ OF_SQLITE = {
 PRIMARY_CODE = 0xFF  # of SQLite's extended result codes
 
 
+class StorageAway(OSError):
+    """The database does not answer: it starts anew, or the network is broken."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EHOSTUNREACH, "the database does not answer")
+
+
 def is_disk_fault(error: BaseException | None) -> TypeGuard[OSError]:
     """Return whether the error says that a disk cannot be used at the moment."""
-    return isinstance(error, OSError) and error.errno in ERRNOS
+    return isinstance(error, StorageAway) or (isinstance(error, OSError) and error.errno in ERRNOS)
 
 
 def of_sqlite(error: BaseException | None) -> OSError | None:

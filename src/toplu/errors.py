@@ -251,6 +251,12 @@ class NoWorker(Unavailable):
     retry_seconds = 1
 
 
+class DatabaseAway(Unavailable):
+    """The rows cannot be had: their server starts anew, or moves to another machine."""
+
+    retry_seconds = 5
+
+
 class DeadlineExceeded(TopluError):
     """The time allowed ran out."""
 

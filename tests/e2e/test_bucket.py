@@ -31,7 +31,7 @@ from support.model_tables import echo_model
 from support.processes import memory_peak_of
 from support.server import Server, started_server
 from support.waiting import eventually
-from toplu.settings.bucket import BucketSettings
+from toplu.settings.storage.bucket import BucketSettings
 
 pytestmark = pytest.mark.system
 

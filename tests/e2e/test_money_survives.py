@@ -29,6 +29,7 @@ from toplu.store.data_folder import DataFolder
 from toplu.store.rows.database import Database
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.ledger import LedgerRows, Total
+from toplu.store.rows.sqlite import SqliteDatabase
 
 pytestmark = pytest.mark.system
 
@@ -62,7 +63,7 @@ def ask_the_database(server: Server, question: Callable[[Database], Awaitable[T]
     """Return the answer of the server's own database, while the server runs."""
 
     async def ask() -> T:
-        database = await Database.open(DataFolder(server.data_dir).database)
+        database = await SqliteDatabase.open(DataFolder(server.data_dir).database)
         try:
             return await question(database)
         finally:

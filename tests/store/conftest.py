@@ -1,6 +1,6 @@
 """A database and the rooms over it, each fixture parametrised so that another store can join."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,9 @@ import pytest
 from support.bucket import own_part
 from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
-from toplu.settings.bucket import BucketSettings
+from support.store.running_postgres import RunningPostgres, running_postgres
+from support.store.stores import POSTGRES, SQLITE
+from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
 from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.bucket_blobs import BucketBlobs
@@ -20,6 +22,9 @@ from toplu.store.blobs.scratch import Scratch
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.jobs import JobRows
+from toplu.store.rows.postgres import PostgresDatabase
+
+Opening = Callable[[], Awaitable[Database]]
 
 
 @pytest.fixture
@@ -27,10 +32,24 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["sqlite"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    assert request.param == "sqlite"
-    database = await open_migrated(tmp_path / "toplu.db")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[RunningPostgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+async def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+    """Opens a database that is empty the first time, again as another process does."""
+    if request.param == SQLITE:
+        return lambda: open_migrated(tmp_path / "toplu.db")
+    url = await request.getfixturevalue("postgres").migrated()
+    return lambda: PostgresDatabase.open(url)
+
+
+@pytest.fixture
+async def database(opening: Opening) -> AsyncIterator[Database]:
+    database = await opening()
     yield database
     await database.close()
 
@@ -68,8 +87,8 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Results:
 
 
 @pytest.fixture
-async def both(database: Database, tmp_path: Path) -> AsyncIterator[list[Database]]:
+async def both(database: Database, opening: Opening) -> AsyncIterator[list[Database]]:
     """Two connections to one database, as two processes have them."""
-    other = await Database.open(tmp_path / "toplu.db")
+    other = await opening()
     yield [database, other]
     await other.close()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from support.bucket import own_part
 from toplu.errors import ConfigurationError
 from toplu.job import JobId
-from toplu.settings.bucket import BucketSettings
+from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.bucket_connection import open_bucket
 from toplu.store.blobs.bucket_results import BucketResults

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, insert
 from support.store.migrated import put_migrated
 from toplu.store.rows.changes import Changes
 from toplu.store.rows.database import Database
+from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.store.rows.worker_tables import faults
 
 
 @contextlib.asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(path)
+    database = await SqliteDatabase.open(path)
     yield database
     await database.close()
 

@@ -14,7 +14,7 @@ from support.store.rows import (
     progress,
     some_shards,
 )
-from support.store.two_connections import EACH, at_once, refusals
+from support.store.two_connections import EACH, at_once, in_turns, refusals
 from toplu.job import Job, JobId, JobState, Lease
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.database import Database
@@ -70,7 +70,7 @@ async def test_counts_of_two_workers_add_up(both: list[Database], clock: FakeClo
         assert mine is not None
         return await JobRows(database).record([progress(mine, number % EACH + 1)], NOON)
 
-    assert await at_once(both, record) == [[]] * (2 * EACH)
+    assert await in_turns(both, record) == [[]] * (2 * EACH)
     job = await JobRows(both[0]).find(PROJECT, ONE)
     assert job is not None
     assert (job.counts.succeeded, job.usage.output_tokens) == (2 * EACH, 2 * EACH)
@@ -173,6 +173,6 @@ async def test_workers_report_and_end_beside_each_other(both: list[Database]) ->
         await WorkerRows(database).end(["gone"])
         await WorkerRows(database).touch()
 
-    refusals(await at_once(both, report))
+    refusals(await in_turns(both, report))
     first, second = await WorkerRows(both[0]).reports()
     assert (first.at_work[0].lanes, second.at_work[0].lanes) == (EACH - 1, 2 * EACH - 1)

@@ -276,7 +276,7 @@ async def test_a_shard_of_the_job_that_is_asked_for_is_leased(
     assert await lease(jobs, clock, job=JobId("two")) is None
 
 
-async def test_a_shard_that_another_took_meanwhile_is_not_leased(
+async def test_who_chose_a_shard_that_another_took_meanwhile_has_another_one(
     jobs: JobRows, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keep_planned(jobs, a_job(), 1, 1)
@@ -284,5 +284,8 @@ async def test_a_shard_that_another_took_meanwhile_is_not_leased(
     assert first is not None
     # Both had chosen before either held it.
     monkeypatch.setattr(leases, "_choose_shard", lambda *_: first.shard.number)
-    assert await lease(jobs, clock, "server-2") is None
+    other = await lease(jobs, clock, "server-2")
+    assert other is not None
+    assert other.shard.number != first.shard.number
+    assert await lease(jobs, clock, "server-3") is None
     assert await jobs.renew([first], clock.now() + LEASE) != []

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from support.fake_clock import NOON, FakeClock
 from support.store.rows import PROJECT, a_job, keep_planned, lease, progress
@@ -103,7 +104,7 @@ async def test_totals_are_of_what_was_asked_for(rows: LedgerRows) -> None:
 
 async def test_entries_are_written_all_or_none(rows: LedgerRows) -> None:
     await rows.add([entry("a")])
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(IntegrityError):
         await rows.add([entry("b"), entry("a")])
     (total,) = await rows.totals()
     assert total.requests == 1

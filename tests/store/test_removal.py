@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_clock import NOON
+from support.store.stores import only_on_sqlite
 from toplu.job import ProjectId
 from toplu.money import UNITS, Kind, Usage
 from toplu.store.rows import ledger_sums
@@ -15,7 +16,7 @@ from toplu.store.rows.deletions import DeletionRows, Place, add_places
 from toplu.store.rows.ledger import LedgerEntry, LedgerRows
 from toplu.store.rows.removal import KEPT, RemovalRows, _conditions
 from toplu.store.rows.schema import metadata
-from toplu.store.rows.upgrade import copies_with
+from toplu.store.rows.sqlite_upgrade import copies_with
 
 GONE, STAYS = ProjectId("gone"), ProjectId("stays")
 # They know nothing of projects, or only ids for as long as a worker is at them.
@@ -96,6 +97,7 @@ async def test_places_are_kept_once_and_listed_to_the_end(
     ]
 
 
+@only_on_sqlite
 async def test_a_database_that_is_written_anew_has_no_trace_of_removed_rows(
     database: Database, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ async def test_a_database_that_is_written_anew_has_no_trace_of_removed_rows(
     assert traces == []
 
 
+@only_on_sqlite
 async def test_a_large_database_is_written_anew_by_who_has_it_alone(database: Database) -> None:
     deletions = DeletionRows(database)
     assert not await deletions.rewrite_if_due()
@@ -124,6 +127,7 @@ async def test_a_large_database_is_written_anew_by_who_has_it_alone(database: Da
     assert not await deletions.rewrite_if_due()
 
 
+@only_on_sqlite
 async def test_it_waits_for_nobody_who_holds_the_database(
     database: Database, tmp_path: Path
 ) -> None:

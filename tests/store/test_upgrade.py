@@ -14,8 +14,9 @@ from sqlalchemy import create_engine
 import toplu.store.rows
 from support.store.kept_folders import ARCHIVES, KeptFolder
 from toplu.errors import ConfigurationError
-from toplu.store.rows.database import Database
-from toplu.store.rows.upgrade import SchemaOlder, migrate
+from toplu.store.rows.migrating import SchemaOlder
+from toplu.store.rows.sqlite import SqliteDatabase
+from toplu.store.rows.sqlite_upgrade import migrate
 
 Rows = dict[str, list[dict[str, Any]]]  # of each table
 
@@ -89,7 +90,7 @@ async def test_a_database_of_an_older_version_keeps_every_row_and_name(old: Path
     rows, types, indexes = rows_of(old), types_of(old), indexes_of(old)
     assert all(rows[table] for table in ("jobs", "shards", "segments", "files", "uploads", "keys"))
     assert all(rows[table] for table in ("projects", "ledger", "shares", "caches"))
-    await (await Database.open(old)).close()
+    await (await SqliteDatabase.open(old)).close()
     assert schema_of(old) == REVISIONS[-1]
     assert still_there(rows, rows_of(old)) == rows
     assert types <= types_of(old)
@@ -117,7 +118,7 @@ def test_each_migration_opens_what_every_earlier_one_left(tmp_path: Path) -> Non
 
 async def test_a_database_is_copied_before_it_is_migrated(old: Path) -> None:
     rows, schema = rows_of(old), schema_of(old)
-    await (await Database.open(old)).close()
+    await (await SqliteDatabase.open(old)).close()
     copy = old.with_name(f"toplu.db.{schema}")
     assert copies_beside(old) == [copy.name]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -127,18 +128,18 @@ async def test_a_database_is_copied_before_it_is_migrated(old: Path) -> None:
 
 async def test_the_way_back_and_forth_again(old: Path) -> None:
     rows, schema = rows_of(old), schema_of(old)
-    await (await Database.open(old)).close()
+    await (await SqliteDatabase.open(old)).close()
     for rest in ("toplu.db-wal", "toplu.db-shm"):
         old.with_name(rest).unlink(missing_ok=True)
     shutil.copy(old.with_name(f"toplu.db.{schema}"), old)
     assert rows_of(old) == rows
-    await (await Database.open(old)).close()
+    await (await SqliteDatabase.open(old)).close()
     assert still_there(rows, rows_of(old)) == rows
 
 
 async def test_a_new_database_and_one_that_is_up_to_date_are_not_copied(tmp_path: Path) -> None:
     for _ in range(2):
-        await (await Database.open(tmp_path / "toplu.db")).close()
+        await (await SqliteDatabase.open(tmp_path / "toplu.db")).close()
     assert copies_beside(tmp_path / "toplu.db") == []
 
 
@@ -165,7 +166,7 @@ async def test_a_database_that_cannot_be_copied_is_not_touched(old: Path) -> Non
     old.with_name(f"toplu.db.{schema}.unfinished").write_bytes(b"left by a crash")
     (old.with_name(f"toplu.db.{schema}") / "in the way").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="cannot be upgraded"):
-        await Database.open(old)
+        await SqliteDatabase.open(old)
     assert schema_of(old) == schema
     assert rows_of(old) == rows
     assert copies_beside(old) == [f"toplu.db.{schema}"]
@@ -189,6 +190,6 @@ def test_a_migration_without_space_leaves_everything_as_it_was(old: Path) -> Non
 async def test_only_who_has_the_folder_alone_brings_it_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "toplu.db"
     with pytest.raises(SchemaOlder, match=r"schema none.*toplu migrate"):
-        await Database.open(path, upgrades=False)
-    await (await Database.open(path)).close()
-    await (await Database.open(path, upgrades=False)).close()
+        await SqliteDatabase.open(path, upgrades=False)
+    await (await SqliteDatabase.open(path)).close()
+    await (await SqliteDatabase.open(path, upgrades=False)).close()

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 from support.ports import free_port
 from support.running_program import running_program
-from toplu.settings.bucket import BucketSettings
+from toplu.settings.storage.bucket import BucketSettings
 
 MOTO = Path(__file__).parents[2] / ".moto/bin/moto_server"  # of `make .moto/ready`
 NAME = "toplu-tests"

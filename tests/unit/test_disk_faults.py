@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from toplu.disk_faults import is_disk_fault, of_sqlite
+from toplu.disk_faults import StorageAway, is_disk_fault, of_sqlite
 
 
 def of_code(code: int) -> sqlite3.OperationalError:
@@ -31,6 +31,10 @@ def test_a_fault_of_sqlite_has_the_number_of_the_operating_system(code: int, num
     assert fault is not None
     assert fault.errno == number
     assert is_disk_fault(fault)
+
+
+def test_a_database_that_is_away_is_such_a_fault() -> None:
+    assert is_disk_fault(StorageAway())
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ async def take_backup(settings: Settings, target: Path) -> Taken:
             "does not have: copy the bucket with its own tools, and the rows with their database's"
         )
     data = DataFolder(settings.data_dir)
+    if settings.store.is_shared:
+        raise ConfigurationError(
+            "store: the rows are on PostgreSQL, whose own tools copy them (pg_dump, "
+            "pg_basebackup); copy the files of the data folder after them"
+        )
     if not data.database.is_file():
         raise ConfigurationError(f"data_dir {data.root}: has no database; name it with --data-dir")
     async with open_storage(data, None, upgrades=False):

@@ -5,9 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
+
 from toplu.clock import Clock
 from toplu.job import JobId
 from toplu.store.rows.token_counts import TokenCounts
+
+log = structlog.get_logger()
 
 EVERY = timedelta(seconds=5)
 KEPT = timedelta(minutes=15)
@@ -34,7 +38,10 @@ class TokenRate:
     async def work(self) -> None:
         """Look again and again, so that there is a chart when somebody comes; without an end."""
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except OSError as fault:
+                log.info("token_rate_not_read", reason=fault.strerror)  # it has a gap then
             await asyncio.sleep(EVERY.total_seconds())
 
     async def _look(self) -> None:

@@ -245,10 +245,7 @@ class ProjectDeletion:
     def _notes(self, it: Deletion) -> list[str]:
         notes = ["Backups that were taken before still have the project."]
         if it.ended is not None and not it.rewritten:
-            notes.append(
-                "Until the server starts next, which writes toplu.db anew, traces of removed rows "
-                "may be in pages of it that are not used."
-            )
+            notes.append(self._deletions.traces)
         if it.until is not None and not it.settled:
             notes.append(
                 "Calls that had begun before may still leave entries in the ledger; they are "

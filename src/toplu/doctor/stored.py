@@ -11,9 +11,9 @@ from toplu.doctor.webhooks import check_webhooks
 from toplu.errors import ConfigurationError
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
-from toplu.store.rows.database import Database
 from toplu.store.rows.holdings import newest_update
-from toplu.store.rows.upgrade import SchemaOlder
+from toplu.store.rows.migrating import SchemaOlder
+from toplu.wiring.storage import open_rows
 
 AHEAD = timedelta(minutes=1)  # rows may be, of a clock that is not exact
 
@@ -21,30 +21,33 @@ AHEAD = timedelta(minutes=1)  # rows may be, of a clock that is not exact
 async def check_stored(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
     """Yield what is found, whether or not a server uses it; nothing of a folder without rows."""
     data = DataFolder(settings.data_dir)
-    if not data.database.is_file():
+    is_file = not settings.store.is_shared
+    if is_file and not data.database.is_file():
         return
-    damage = _damage_of(data)
-    if damage:
+    if is_file and (damage := _damage_of(data)):
         mend = "stop the server; toplu restore a backup, or put back a copy beside it"
         yield fault("database", damage, mend)
         return
     try:
-        database = await Database.open(data.database, upgrades=False)
+        database = await open_rows(data, settings.store, upgrades=False)
     except SchemaOlder:
-        mend = "toplu serve brings it up to date, after a copy; so does toplu migrate"
+        mend = "toplu migrate brings it up to date"
+        if is_file:
+            mend = "toplu serve brings it up to date, after a copy; so does toplu migrate"
         yield warning("database", "is of an older version", mend)
         return
     except ConfigurationError as error:
-        yield fault(
-            "database", str(error), "use the version of toplu that wrote it, or a newer one"
-        )
+        mend = "use the version of toplu that wrote it, or a newer one"
+        if not is_file:
+            mend += "; see that PostgreSQL runs there, and what [store] names"
+        yield fault("database", str(error), mend)
         return
     try:
         newest = await database.read(newest_update)
         webhooks = [check async for check in check_webhooks(settings, database)]
     finally:
         await database.close()
-    yield fine("database", f"{data.database} is whole")
+    yield fine("database", f"{database.place} {'is whole' if is_file else 'answers'}")
     for check in webhooks:
         yield check
     if newest is not None and newest > clock.now() + AHEAD:

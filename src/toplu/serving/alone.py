@@ -29,7 +29,7 @@ async def run_api_alone(settings: Settings) -> None:
     signals = StopSignals()
     data = open_folder(settings)
     with data.shared(), bind(settings) as listener:
-        async with open_storage(data, settings.bucket, upgrades=False) as storage:
+        async with open_storage(data, settings.bucket, settings.store, upgrades=False) as storage:
             await check_keys(settings, storage)
         url = url_of(listener)
         await run_api(settings, listener, signals, ready=_telling("server_ready", url=url))

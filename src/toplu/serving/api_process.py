@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from toplu.api.doors.worker_doors import WorkerDoors
 from toplu.clock import SystemClock, random_id
 from toplu.serving.garbage import freeze
+from toplu.serving.hearing import bell_of, hearing
 from toplu.serving.http import HttpServer
-from toplu.serving.sockets.bell import Bell
 from toplu.serving.sockets.metrics_port import metrics_port
-from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.serving.stop_signals import StopSignals
 from toplu.settings.hosts import is_loopback
 from toplu.settings.server import Settings
@@ -53,9 +52,9 @@ async def run_api(
 @contextlib.asynccontextmanager
 async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> AsyncIterator[Api]:
     """Yield the side that answers calls, over a data folder that is prepared."""
-    bell = Bell(socket_folder(settings.data_dir), random_id(NAME_LENGTH))
     data = DataFolder(settings.data_dir)
-    async with open_storage(data, settings.bucket, upgrades=False) as storage:
+    async with open_storage(data, settings.bucket, settings.store, upgrades=False) as storage:
+        bell = bell_of(settings, storage, random_id(NAME_LENGTH))
         parts = SharedParts.build(
             settings=settings,
             clock=SystemClock(),
@@ -64,11 +63,10 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
             ring=bell.ring,
         )
         doors = WorkerDoors(parts.roster)
-        with contextlib.closing(bell), bell.listening(parts.signals.hear):
-            async with contextlib.aclosing(doors):
-                yield Api(
-                    parts,
-                    doors=doors,
-                    is_draining=is_draining,
-                    any_key_until_first=is_loopback(settings.host),
-                )
+        async with hearing(bell, parts.signals), contextlib.aclosing(doors):
+            yield Api(
+                parts,
+                doors=doors,
+                is_draining=is_draining,
+                any_key_until_first=is_loopback(settings.host),
+            )

@@ -9,20 +9,17 @@ from pathlib import Path
 
 import structlog
 
-from toplu.batch.signals import Signals
 from toplu.clock import SystemClock, random_id
 from toplu.serving.draining import drain
 from toplu.serving.garbage import freeze
+from toplu.serving.hearing import bell_of, hearing, looking
 from toplu.serving.http import HttpServer
-from toplu.serving.sockets.bell import Bell
 from toplu.serving.sockets.metrics_port import metrics_port
 from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.serving.stop_signals import StopSignals
-from toplu.serving.watch import watch
 from toplu.settings.replicas import Replicas, owned
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
-from toplu.store.rows.changes import Changes
 from toplu.wiring.http_server import door_config
 from toplu.wiring.search import open_grounder
 from toplu.wiring.shared_parts import SharedParts
@@ -57,7 +54,6 @@ async def run_worker(
         http = HttpServer(door_config(worker.door))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.pipeline.work())
-            watching = tasks.create_task(watch(opened.changes, opened.signals))
             answering = tasks.create_task(http.serve(sockets=[door]))
             await http.listening.wait()
             ready()
@@ -67,17 +63,14 @@ async def run_worker(
             http.should_exit = True
             await answering
             working.cancel()
-            watching.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWorker:
-    """A side that works, and what it hears of other processes by."""
+    """A side that works, and where it is called."""
 
     worker: Worker
     door: socket.socket  # listens
-    signals: Signals
-    changes: Changes
 
 
 @contextlib.asynccontextmanager
@@ -87,13 +80,12 @@ async def open_worker(
     """Yield a side that works, over a data folder that is prepared."""
     data, clock = DataFolder(settings.data_dir), SystemClock()
     worker_id, models = random_id(ID_LENGTH), owned(settings.models, replicas)
-    folder = socket_folder(settings.data_dir)
-    bell = Bell(folder, worker_id)
-    door = folder / f"{worker_id}{DOOR_SUFFIX}"
+    door = socket_folder(settings.data_dir) / f"{worker_id}{DOOR_SUFFIX}"
     async with (
-        open_storage(data, settings.bucket, upgrades=False) as storage,
+        open_storage(data, settings.bucket, settings.store, upgrades=False) as storage,
         open_grounder(settings, data, clock) as grounder,
     ):
+        bell = bell_of(settings, storage, worker_id)
         parts = SharedParts.build(
             settings=settings,
             clock=clock,
@@ -104,18 +96,14 @@ async def open_worker(
         worker = Worker(parts, grounder, worker_id=worker_id, models=models, door_path=str(door))
         with (
             data.lives.hold(worker_id),
-            contextlib.closing(bell),
             _listening(door) as listener,
-            bell.listening(parts.signals.hear),
-            contextlib.closing(Changes(storage.database)) as changes,
         ):
-            await worker.pipeline.recover()
-            try:
-                yield OpenWorker(
-                    worker=worker, door=listener, signals=parts.signals, changes=changes
-                )
-            finally:
-                await worker.pipeline.end()
+            async with hearing(bell, parts.signals), looking(storage, parts.signals):
+                await worker.pipeline.recover()
+                try:
+                    yield OpenWorker(worker=worker, door=listener)
+                finally:
+                    await worker.pipeline.end()
 
 
 @contextlib.contextmanager

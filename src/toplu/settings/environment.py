@@ -1,17 +1,17 @@
 """Finds the settings among the variables of the environment."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from toplu.errors import ConfigurationError
 from toplu.settings.mistakes import suggest
-from toplu.settings.model import ModelSettings
 from toplu.settings.server import Settings
 
 PREFIX = "TOPLU_"
-TABLES = ("bucket", "inputs", "models", "search", "tiers", "webhooks")  # too large for one variable
+# Too large for one variable.
+TABLES = ("bucket", "inputs", "models", "search", "store", "tiers", "webhooks")
 # Written with commas.
 LISTS = {it.name for it in msgspec.structs.fields(Settings) if it.type == tuple[str, ...]}
 OF_CLIENTS = frozenset({"TOPLU_URL", "TOPLU_KEY"})
@@ -20,21 +20,18 @@ OF_KUBERNETES = re.compile(r"TOPLU_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|
 ADDRESSES = ("tcp://", "udp://", "sctp://")
 
 
-def find_settings(
-    environment: Mapping[str, str], models: Iterable[ModelSettings]
-) -> dict[str, str]:
+def find_settings(environment: Mapping[str, str], others: Collection[str | None]) -> dict[str, str]:
     """Return the name of the setting of each variable that is ours.
 
-    Raises ConfigurationError for a variable that begins with TOPLU_ and is no setting. The models
-    name variables of the operator's, which have keys of servers.
+    Raises ConfigurationError for a variable that begins with TOPLU_ and is no setting, nor one of
+    the `others`, which settings name.
     """
-    others = OF_CLIENTS | {server.key_env for model in models for server in model.servers}
     names = {
         PREFIX + name.upper(): name for name in Settings.__struct_fields__ if name not in TABLES
     }
     found: dict[str, str] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable in others:
+        if not variable.startswith(PREFIX) or variable in OF_CLIENTS or variable in others:
             continue
         if OF_KUBERNETES.fullmatch(variable) or text.startswith(ADDRESSES):
             continue

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
-from toplu.settings.bucket import check_bucket
 from toplu.settings.environment import find_settings, read_variable
 from toplu.settings.hosts import HOST_NAME, ORIGIN, address_fault
 from toplu.settings.mistakes import explain
@@ -22,6 +21,8 @@ from toplu.settings.outbound import check_allowed, check_networks
 from toplu.settings.package_index import find_package_index
 from toplu.settings.remote import check_gemini_servers, check_servers, check_vllm
 from toplu.settings.server import Settings
+from toplu.settings.storage.bucket import check_bucket
+from toplu.settings.storage.store import check_store
 
 
 def load(
@@ -34,7 +35,7 @@ def load(
     values: dict[str, Any] = {"package_index_url": find_package_index(environment)}
     if config is not None:
         values |= _checked(_read_toml(config), str(config))
-    for variable, name in find_settings(environment, values.get("models", ())).items():
+    for variable, name in find_settings(environment, _named_variables(values)).items():
         values |= _checked({name: read_variable(name, environment[variable])}, variable)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values |= _checked(given, "command line")
@@ -48,6 +49,7 @@ def load(
     check_allowed(settings.inputs)
     if settings.bucket is not None:
         check_bucket(settings.bucket)
+    check_store(settings.store)
     if len({model.name for model in settings.models}) != len(settings.models):
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
@@ -57,6 +59,13 @@ def load(
         _check_sight(model)
         _check_source(model)
     return settings
+
+
+def _named_variables(values: dict[str, Any]) -> set[str | None]:
+    """Return the variables of the operator's that settings name: they have keys and passwords."""
+    models = values.get("models", ())
+    named = {server.key_env for model in models for server in model.servers}
+    return named | {values["store"].url_env} if "store" in values else named
 
 
 def _check_addresses(settings: Settings) -> None:

@@ -17,7 +17,6 @@ from toplu.settings.bounds import (
     Positive,
     Seconds,
 )
-from toplu.settings.bucket import BucketSettings
 from toplu.settings.model import (
     DEFAULT_EMBEDDER,
     DEFAULT_MODEL,
@@ -29,6 +28,8 @@ from toplu.settings.model import (
 )
 from toplu.settings.outbound import InputSettings, WebhookSettings
 from toplu.settings.package_index import PYPI
+from toplu.settings.storage.bucket import BucketSettings
+from toplu.settings.storage.store import StoreSettings
 
 __all__ = [
     "DEFAULT_EMBEDDER",
@@ -43,6 +44,7 @@ __all__ = [
     "PriceSettings",
     "SearchSettings",
     "Settings",
+    "StoreSettings",
     "ThinkingSettings",
     "TierSettings",
     "WebhookSettings",
@@ -201,6 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_silence_seconds_max: Seconds = 60.0  # of one that is asked something; then it is ended
 
     bucket: BucketSettings | None = None  # None: the bytes are in the data folder
+    store: StoreSettings = StoreSettings()
     search: SearchSettings = SearchSettings()
     webhooks: WebhookSettings = WebhookSettings()
     inputs: InputSettings = InputSettings()

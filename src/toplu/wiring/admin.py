@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
-from toplu.wiring.storage import open_beside_a_server, open_folder, open_storage
+from toplu.wiring.storage import Storage, open_beside_a_server, open_folder, open_storage
 
 if TYPE_CHECKING:
     from toplu.batch.signals import Ring
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
+    async with open_beside_a_server(
+        open_folder(settings), settings.bucket, settings.store
+    ) as storage:
         yield Keys(clock=SystemClock(), issued=storage.keys)
 
 
@@ -44,7 +47,9 @@ class Books:
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
+    async with open_beside_a_server(
+        open_folder(settings), settings.bucket, settings.store
+    ) as storage:
         clock = SystemClock()
         yield Books(
             audit=AuditLog(clock=clock, rows=storage.audit),
@@ -59,7 +64,9 @@ async def open_webhooks(settings: Settings) -> AsyncIterator["Webhooks"]:
     from toplu.wiring.shared_parts import webhooks_of
 
     act_as_operator()
-    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
+    async with open_beside_a_server(
+        open_folder(settings), settings.bucket, settings.store
+    ) as storage:
         yield webhooks_of(settings, SystemClock(), storage, told=lambda: None)
 
 
@@ -71,7 +78,9 @@ async def rekey_secrets(settings: Settings) -> int:
     from toplu.wiring.shared_parts import vault_of
 
     vault = vault_of(settings)
-    async with open_beside_a_server(open_folder(settings), settings.bucket) as storage:
+    async with open_beside_a_server(
+        open_folder(settings), settings.bucket, settings.store
+    ) as storage:
         vault.begin_rekey()
         count = await storage.secrets.seal_again(vault.reseal)
         vault.end_rekey()
@@ -89,12 +98,20 @@ async def open_deletion(settings: Settings, ring: "Ring") -> AsyncIterator["Proj
 
     act_as_operator()
     data = open_folder(settings)
-    with data.held_if_free() as is_alone:
-        async with open_storage(data, settings.bucket, upgrades=is_alone) as storage:
+    with data.held_if_free() as is_free:
+        # Of rows that others have too nobody knows whether a server uses them.
+        is_alone = is_free and not settings.store.is_shared
+        async with open_storage(
+            data, settings.bucket, settings.store, upgrades=is_alone
+        ) as storage:
             if is_alone:
                 shutil.rmtree(data.prefixes, ignore_errors=True)
                 await clear_unfinished(storage.blobs, storage.jobs, storage.results)
             yield build_deletion(settings, SystemClock(), storage, Signals(ring), is_alone=is_alone)
+
+
+def _open_all(settings: Settings) -> AbstractAsyncContextManager[Storage]:
+    return open_beside_a_server(open_folder(settings), settings.bucket, settings.store)
 
 
 def act_as_operator() -> None:

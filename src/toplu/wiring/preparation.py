@@ -17,14 +17,14 @@ from toplu.wiring.storage import Storage, open_storage
 log = structlog.get_logger()
 
 
-async def prepare(settings: Settings, data: DataFolder) -> None:
-    """Bring the rows up to date, and clear what a crash left half-made.
+async def prepare(settings: Settings, data: DataFolder, *, upgrades: bool = True) -> None:
+    """Bring the rows up to date if `upgrades` allows it, and clear what a crash left half-made.
 
     ConfigurationError: the server would answer whoever comes, from other machines too; or what it
     is to call is not installed.
     """
     await asyncio.to_thread(check_ocr, settings)
-    async with open_storage(data, settings.bucket) as storage:
+    async with open_storage(data, settings.bucket, settings.store, upgrades=upgrades) as storage:
         await check_keys(settings, storage)
         await clear_unfinished(storage.blobs, storage.jobs, storage.results)
         await storage.deletions.rewrite_if_due()

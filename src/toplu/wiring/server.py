@@ -69,7 +69,9 @@ async def open_server(
     clock = clock or SystemClock()
     with data.owned():
         async with (
-            open_storage(data, settings.bucket) as storage,
+            open_storage(
+                data, settings.bucket, settings.store, upgrades=not settings.store.is_shared
+            ) as storage,
             open_grounder(settings, data, clock) as grounder,
         ):
             server = Server(

@@ -8,7 +8,7 @@ from typing import Self
 from toplu.files.parts.bucket_parts import BucketParts
 from toplu.files.parts.part import Parts
 from toplu.files.parts.partial_file import PartialFiles
-from toplu.settings.server import BucketSettings, Settings
+from toplu.settings.server import BucketSettings, Settings, StoreSettings
 from toplu.store.blobs.blobs import UNFINISHED, Blobs, DiskBlobs
 from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.bucket_blobs import BucketBlobs
@@ -21,25 +21,28 @@ from toplu.store.data_folder import DataFolder
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.backlog import BacklogRows
 from toplu.store.rows.caches import CacheRows
-from toplu.store.rows.database import Database
+from toplu.store.rows.database import Database, SchemaOlder
 from toplu.store.rows.deletions import DeletionRows
 from toplu.store.rows.deliveries import DeliveryRows
 from toplu.store.rows.files import FileRows
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
+from toplu.store.rows.postgres import PostgresDatabase
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
 from toplu.store.rows.removal import RemovalRows
+from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.token_counts import TokenCounts
-from toplu.store.rows.upgrade import SchemaOlder
 from toplu.store.rows.uploads import UploadSessions
 from toplu.store.rows.webhook_secrets import SecretRows
 from toplu.store.rows.webhooks import WebhookRows
 from toplu.store.rows.workers import WorkerRows
 from toplu.store.search_index import SearchIndex
 from toplu.store.worker_lives import WorkerLives
+
+IN_THE_FOLDER = StoreSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,33 +139,49 @@ def open_folder(settings: Settings) -> DataFolder:
 
 @contextlib.asynccontextmanager
 async def open_storage(
-    data: DataFolder, bucket: BucketSettings | None, *, upgrades: bool = True
+    data: DataFolder,
+    bucket: BucketSettings | None,
+    store: StoreSettings = IN_THE_FOLDER,
+    *,
+    upgrades: bool = True,
 ) -> AsyncIterator[Storage]:
-    """Yield what the folder holds, bytes but for a bucket that has them; close its database.
+    """Yield what the folder holds, but for bytes in a bucket and rows on a server; close these.
 
     `upgrades` brings the database up to date, which is for who holds the folder alone; SchemaOlder
     is what the others meet.
     """
-    database = await Database.open(data.database, upgrades=upgrades)
+    database = await open_rows(data, store, upgrades=upgrades)
     async with _closing(data, database, bucket) as storage:
         yield storage
 
 
 @contextlib.asynccontextmanager
 async def open_beside_a_server(
-    data: DataFolder, bucket: BucketSettings | None
+    data: DataFolder, bucket: BucketSettings | None, store: StoreSettings = IN_THE_FOLDER
 ) -> AsyncIterator[Storage]:
     """Yield what the folder holds, whether or not a server runs on it.
 
     One that is not up to date is brought so, unless a server of another version uses it.
     """
     try:
-        database = await Database.open(data.database, upgrades=False)
+        database = await open_rows(data, store, upgrades=False)
     except SchemaOlder:
+        if store.is_shared:
+            raise
         with data.owned():
-            database = await Database.open(data.database)
+            database = await open_rows(data, store, upgrades=True)
     async with _closing(data, database, bucket) as storage:
         yield storage
+
+
+async def open_rows(data: DataFolder, store: StoreSettings, *, upgrades: bool) -> Database:
+    """Return the database, be it in the folder or on a server; see `open_storage`."""
+    url = store.read_url()
+    if url is None:
+        return await SqliteDatabase.open(data.database, upgrades=upgrades)
+    return await PostgresDatabase.open(
+        url.reveal(), upgrades=upgrades, connections_max=store.connections_max
+    )
 
 
 @contextlib.asynccontextmanager

@@ -16,8 +16,8 @@ from support.clients import http_client, sdk_client
 from support.store.migrated import put_migrated
 from support.waiting import PATIENCE_SECONDS
 from toplu.clock import Clock, SystemClock
-from toplu.settings.bucket import BucketSettings
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.data_folder import DataFolder
 from toplu.wiring.http_server import http_config
 from toplu.wiring.server import Server, open_server

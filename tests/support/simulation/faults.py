@@ -21,7 +21,7 @@ from toplu.job import JobId
 from toplu.settings.model import ModelSettings
 from toplu.store.blobs.blobs import DiskBlobs
 from toplu.store.blobs.result_log import Record, ResultLog
-from toplu.store.rows.database import Database
+from toplu.store.rows.sqlite import SqliteDatabase
 
 SLOW_CHILD_SECONDS = 30.0
 
@@ -171,15 +171,15 @@ class FaultyBlobs(DiskBlobs):
         return await super().put(name, chunks, *args, **more)
 
 
-class FaultyDatabase(Database):
+class FaultyDatabase(SqliteDatabase):
     """A database that another process keeps busy at times."""
 
     weather: Weather
 
-    async def write(self, deed: Callable[[Connection], Any], *, is_synced: bool = True) -> Any:
+    async def write(self, deed: Callable[[Connection], Any], **how: Any) -> Any:
         if self.weather.strikes("database_busy"):
             raise OSError(errno.EBUSY, "Device or resource busy")
-        return await super().write(deed, is_synced=is_synced)
+        return await super().write(deed, **how)
 
 
 async def planned_in_loop(weather: Weather, task: OrderingTask) -> OrderingAnswer:

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from toplu.store.rows.database import Database
+from toplu.store.rows.sqlite import SqliteDatabase
 
 
 @functools.cache
@@ -12,7 +13,7 @@ def _migrated() -> bytes:
     """Return the file of an empty database; closing it has put its log into the file."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "toplu.db"
-        Database._open(path)._close()
+        SqliteDatabase._open(path)._close()
         assert [each.name for each in Path(folder).iterdir()] == [path.name]
         return path.read_bytes()
 
@@ -27,4 +28,4 @@ def put_migrated(path: Path) -> None:
 async def open_migrated(path: Path) -> Database:
     """Open the database, which is empty if it was not there."""
     put_migrated(path)
-    return await Database.open(path)
+    return await SqliteDatabase.open(path)

@@ -24,6 +24,20 @@ async def at_once(
     return await asyncio.gather(*deeds, return_exceptions=True)
 
 
+async def in_turns(
+    both: Sequence[Database], deed: Callable[[Database, int], Awaitable[T]]
+) -> list[T | BaseException]:
+    """Do so with one deed of each connection at a time: each waits for its last one."""
+
+    async def one_by_one(place: int) -> list[T | BaseException]:
+        done: list[T | BaseException] = []
+        for number in range(place * EACH, (place + 1) * EACH):
+            done += await asyncio.gather(deed(both[place], number), return_exceptions=True)
+        return done
+
+    return [it for each in await asyncio.gather(*map(one_by_one, range(len(both)))) for it in each]
+
+
 def refusals(outcomes: Sequence[object]) -> int:
     """Return how many were refused; an error that is no refusal fails the test."""
     for outcome in outcomes:

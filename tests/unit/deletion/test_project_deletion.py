@@ -18,9 +18,9 @@ from toplu.errors import FailedPrecondition, NotFound
 from toplu.job import JobId, ProjectId
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.caches import CacheRows
-from toplu.store.rows.database import Database
 from toplu.store.rows.keys import IssuedKey
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.sqlite import SqliteDatabase
 
 GONE, STAYS = ProjectId("gone"), ProjectId("stays")
 # What may name the project afterwards: the bill, the log of deeds and the report.
@@ -120,21 +120,21 @@ class Killed(BaseException):
 
 def killed_at(number: int, monkeypatch: pytest.MonkeyPatch, *, is_written: bool) -> None:
     """Have the process end before that write of the database, or right behind it."""
-    write, count = Database.write, 0
+    write, count = SqliteDatabase.write, 0
 
     async def count_and_write(
-        self: Database, work: Callable[[Connection], Any], *, is_synced: bool = True
+        self: SqliteDatabase, work: Callable[[Connection], Any], **how: Any
     ) -> Any:
         nonlocal count
         count += 1
         if count == number and not is_written:
             raise Killed
-        result = await write(self, work, is_synced=is_synced)
+        result = await write(self, work, **how)
         if count == number:
             raise Killed
         return result
 
-    monkeypatch.setattr(Database, "write", count_and_write)
+    monkeypatch.setattr(SqliteDatabase, "write", count_and_write)
 
 
 WRITES = 17  # of the deletion of a town's project

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from toplu.api.http.responses import json_response
-from toplu.disk_faults import is_disk_fault
+from toplu.disk_faults import StorageAway, is_disk_fault
 from toplu.errors import (
+    DatabaseAway,
     Internal,
     NotFound,
     TopluError,
@@ -76,6 +77,9 @@ def failure_of(request: Request, error: Exception) -> TopluError:
     if isinstance(error, HTTPException):
         # Only the router raises these, for a path or method that nobody serves.
         error = NotFound(f"Method not found: {request.method} {request.url.path}")
+    if isinstance(error, StorageAway):
+        log.warning("storage_away", path=request.url.path)
+        return DatabaseAway("The server's database does not answer at the moment. Try again.")
     if is_disk_fault(error):
         log.error("storage_failed", path=request.url.path, reason=error.strerror)
         return Unavailable(

@@ -21,6 +21,7 @@ from toplu.batch.run.dispatcher import Assignment, Dispatcher
 from toplu.batch.run.leased_shards import LeasedShards
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
+from toplu.disk_faults import is_disk_fault
 from toplu.fleet.lanes.lanes import SLOTS_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
 from toplu.job import Lease
@@ -112,9 +113,14 @@ class LaneWorker:
         return None
 
     async def _keeps_turn(self, assignment: Assignment) -> bool:
-        return self._dispatcher.has_quantum(self._lane) or await self._dispatcher.keeps_turn(
-            self._lane, assignment.shard
-        )
+        if self._dispatcher.has_quantum(self._lane):
+            return True
+        try:
+            return await self._dispatcher.keeps_turn(self._lane, assignment.shard)
+        except OSError as fault:
+            # The database is away, say: nobody knows who else waits, and this is leased.
+            log.warning("turn_not_ended", lane=self._lane, reason=fault.strerror)
+            return True
 
     def _is_to_wait(self) -> bool:
         """Return whether no request is to go behind the one that runs: another lane may be free."""
@@ -133,9 +139,12 @@ class LaneWorker:
             found = await self._dispatcher.assign(
                 self._lane, self._after, idle=not self._outstanding
             )
-        except Exception:
+        except Exception as fault:
             # The database is away, say. The requests in flight go on; leasing is tried again.
-            log.exception("lease_failed", lane=self._lane)
+            if is_disk_fault(fault):
+                log.warning("lease_failed", lane=self._lane, reason=fault.strerror)
+            else:
+                log.exception("lease_failed", lane=self._lane)
             await self._wakeup.wait(AFTER_A_FAULT)
             return True
         self._assignment = found

@@ -36,7 +36,7 @@ async def supervise(settings: Settings) -> None:
     await check_files(settings.models, settings.model_dir)
     data = open_folder(settings)
     with data.owned() as lock, bind(settings) as listener:
-        await prepare(settings, data)
+        await prepare(settings, data, upgrades=not settings.store.is_shared)
         # The lock goes with the last process that has it: nobody else begins before that.
         descriptors, clock = [lock.fileno(), listener.fileno()], SystemClock()
         api = Order(name="api", role="api", settings=settings, listener=listener.fileno())

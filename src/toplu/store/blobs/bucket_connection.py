@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toplu.errors import ConfigurationError
-from toplu.settings.bucket import BucketSettings
+from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.blobs.bucket import Bucket
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from toplu.store.rows.job_mapping import (
 )
 from toplu.store.rows.job_room import is_visible
 from toplu.store.rows.ledger import insert_batch_entry
+from toplu.store.rows.locks import lock_batch
 from toplu.store.rows.retries import unlink_retry
 from toplu.store.rows.schema import files, jobs, label_sums, segments, shards
 from toplu.store.rows.step_holds import end_steps
@@ -110,6 +111,7 @@ def make_invisible(
     connection: Connection, project: ProjectId, job_id: JobId, at: datetime
 ) -> list[Job]:
     """Do so as a part of another deed."""
+    lock_batch(connection, job_id)
     found = [
         find_job(connection, jobs.c.project == project, jobs.c.id == part)
         for part in _ids_of_batch(connection, job_id)
@@ -135,7 +137,7 @@ def amend(
     action: Action,
 ) -> Job | None:
     """Change columns of the batch's jobs; see `JobRows.amend`."""
-    for part in _ids_of_batch(connection, job_id):
+    for part in lock_batch(connection, job_id):
         amend_job(connection, project, part, changes, at)
     changed = find_job(connection, jobs.c.project == project, jobs.c.id == job_id)
     if changed is not None:

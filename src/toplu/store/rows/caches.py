@@ -15,6 +15,7 @@ from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.deletions import check_living
 from toplu.store.rows.idempotency import check_key, note_creation
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import caches
 
@@ -59,13 +60,14 @@ class CacheRows:
         """
 
         def add(connection: Connection) -> None:
+            lock_project(connection, cache.project)
             check_living(connection, cache.project, cache.created)
             note_creation(connection, key, cache.id, cache.created)
             _check_room(connection, cache.project, cache.created, project_caches_max)
             connection.execute(insert(caches).values(**asdict(cache), contents=contents))
             _note(connection, Action.CACHE_CREATE, cache.project, cache.id, cache.created)
 
-        await self._database.write(add)
+        await self._database.write(add, locks_rows=True)
 
     async def check(
         self,

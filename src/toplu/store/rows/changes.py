@@ -6,13 +6,13 @@ some microseconds to ask for and reads no page.
 
 import sqlite3
 
-from toplu.store.rows.database import Database
+from toplu.store.rows.sqlite import SqliteDatabase
 
 
 class Changes:
     """Looks from a connection of its own, so that commits of this process are seen as well."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._connection = sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)
         self._seen = self._look()

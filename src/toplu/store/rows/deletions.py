@@ -35,6 +35,7 @@ from toplu.errors import FailedPrecondition
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.schema import Moment, keys, metadata
 
 PLACES_ROUND = 1000
@@ -107,7 +108,7 @@ class DeletionRows:
 
     async def begin(self, project: ProjectId, at: datetime) -> None:
         """Have the project be deleted, its keys revoked; one that is going on goes on."""
-        await self._database.write(lambda c: _begin(c, project, at))
+        await self._database.write(lambda c: _begin(c, project, at), locks_rows=True)
 
     async def unsettled(self, now: datetime) -> list[Deletion]:
         """Return the deletions for which something may be to do: not ended, or to be settled."""
@@ -152,10 +153,12 @@ class DeletionRows:
 
     async def rewrite(self, size_bytes_max: int | None = None) -> bool:
         """Write the database anew, without what was in it; False: it is too large, or busy."""
-        if size_bytes_max is not None and self._database.path.stat().st_size > size_bytes_max:
-            await self._database.empty_log()
-            return False
-        return await self._database.rewrite()
+        return await self._database.rewrite(size_bytes_max)
+
+    @property
+    def traces(self) -> str:
+        """Say in which places removed rows leave traces until the database is written anew."""
+        return self._database.traces
 
     async def rewrite_if_due(self) -> bool:
         """Do so if a deletion waits for it, and return whether one did; for who is alone."""
@@ -215,6 +218,7 @@ def count_removed(
 
 
 def _begin(connection: Connection, project: ProjectId, at: datetime) -> None:
+    lock_project(connection, project)
     going_on = select(deletions.c.project).where(
         deletions.c.project == project, deletions.c.ended.is_(None)
     )

@@ -13,6 +13,7 @@ from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.deletions import check_living
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.schema import files
 
@@ -55,7 +56,9 @@ class FileRows:
 
     async def create(self, file: StoredFile, project_bytes_max: int) -> None:
         """Add the file, or raise AlreadyExists or, for too many bytes, ResourceExhausted."""
-        await self._database.write(lambda c: insert_file(c, file, project_bytes_max))
+        await self._database.write(
+            lambda c: insert_file(c, file, project_bytes_max), locks_rows=True
+        )
 
     async def check_room(
         self,
@@ -120,6 +123,7 @@ def insert_file(
     connection: Connection, file: StoredFile, project_bytes_max: int, actor: str | None = None
 ) -> None:
     """Add the file, made by the actor if one is given; see `Files.create`."""
+    lock_project(connection, file.project)
     check_living(connection, file.project, file.created)
     size_bytes = 0 if file.source is FileSource.GENERATED else file.size_bytes
     check_room(connection, file.project, file.id, size_bytes, project_bytes_max)

@@ -38,6 +38,7 @@ from toplu.store.rows.events import write_event
 from toplu.store.rows.experience import learn_from
 from toplu.store.rows.job_room import check_room, is_unfinished, is_visible
 from toplu.store.rows.ledger import insert_batch_entry
+from toplu.store.rows.locks import lock_batch
 from toplu.store.rows.retries import link_retry
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.step_holds import end_steps
@@ -249,6 +250,7 @@ def move_job(
     """
     values: dict[str, Any] = {"state": target, "updated": at}
     if target.is_final:
+        lock_batch(connection, job_id)  # of parts that end at once, the second ends the batch
         values["ended"] = at
     elif target is JobState.RUNNING:
         values["started"] = at

@@ -4,8 +4,9 @@ Every method is one transaction. A deleted job is invisible to all of them but `
 `forget`, and what was running for it finds its leases lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -20,6 +21,8 @@ from toplu.store.rows.batches import NewPart
 from toplu.store.rows.database import Database
 from toplu.store.rows.files import StoredFile
 from toplu.store.rows.idempotency import note_creation
+from toplu.store.rows.job_mapping import job_of, move_job
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
 from toplu.store.rows.schema import jobs, segments, shards
@@ -27,6 +30,7 @@ from toplu.store.rows.shares import Competition, read_competition
 
 __all__ = ["JobRows", "NewPart", "PageMark", "Progress"]
 
+Changed = TypeVar("Changed")
 ROUND_MAX = 1000  # jobs that one look of the janitor returns
 
 
@@ -57,6 +61,7 @@ class JobRows:
         """
 
         def insert(connection: Connection) -> Job | None:
+            lock_project(connection, job.project)
             note_creation(connection, key, job.id, job.created)
             job_mapping.insert_job(connection, job, unfinished_max, enqueued_tokens_max)
             job_mapping.insert_shards(connection, job.id, cut)
@@ -65,11 +70,9 @@ class JobRows:
             batches.note_made(connection, job)
             if error is None:
                 return job
-            return job_mapping.move_job(
-                connection, job.id, JobState.FAILED, job.created, error=error
-            )
+            return move_job(connection, job.id, JobState.FAILED, job.created, error=error)
 
-        made = await self._database.write(insert)
+        made = await self._change(insert)
         assert made is not None, "it has just been made"
         return made
 
@@ -98,9 +101,7 @@ class JobRows:
         if wire is not None:
             query = query.where(jobs.c.wire == wire)
         return await self._database.read(
-            lambda c: [
-                job_mapping.job_of(row) for row in c.execute(newest_first(query, jobs, size, after))
-            ]
+            lambda c: [job_of(row) for row in c.execute(newest_first(query, jobs, size, after))]
         )
 
     async def begin_plan(self, job_id: JobId, cut: list[Shard], at: datetime) -> bool:
@@ -146,7 +147,7 @@ class JobRows:
         lease sets it running. `share` is what the turn makes of that of the job's project,
         `at_work` what the lease changes in what the owner's lanes are at.
         """
-        return await self._database.write(
+        return await self._change(
             lambda c: leases.lease_shard(
                 c,
                 engine=engine,
@@ -162,11 +163,11 @@ class JobRows:
 
     async def renew(self, held: Sequence[Lease], expires: datetime) -> list[Lease]:
         """Prolong the leases; return those that still count, with their new expiry."""
-        return await self._database.write(lambda c: leases.renew_leases(c, held, expires))
+        return await self._change(lambda c: leases.renew_leases(c, held, expires))
 
     async def give_back(self, lease: Lease) -> None:
         """Let another worker have the shard at once; a lease that was lost changes nothing."""
-        await self._database.write(lambda c: leases.give_back_lease(c, lease))
+        await self._change(lambda c: leases.give_back_lease(c, lease))
 
     async def record(
         self, group: Sequence[Progress], at: datetime, at_work: Sequence[AtWork] = ()
@@ -182,7 +183,7 @@ class JobRows:
             write_changes(connection, at_work)
             return record_progress(connection, group, at)
 
-        return await self._database.write(write, is_synced=False)
+        return await self._database.write(write, is_synced=False, locks_rows=True)
 
     async def shards(self, job_id: JobId) -> list[Shard]:
         """Return the job's shards in input order."""
@@ -205,17 +206,13 @@ class JobRows:
         self, job_id: JobId, target: JobState, at: datetime, error: RequestError | None = None
     ) -> Job | None:
         """Move the job and return it, or None if there is no such move: it is final or gone."""
-        return await self._database.write(
-            lambda c: job_mapping.move_job(c, job_id, target, at, error=error)
-        )
+        return await self._change(lambda c: move_job(c, job_id, target, at, error=error))
 
     async def move_batch(
         self, job_id: JobId, target: JobState, at: datetime, error: RequestError | None = None
     ) -> list[Job]:
         """Move the job and the other parts of its batch; return those that have moved."""
-        return await self._database.write(
-            lambda c: batches.move_batch(c, job_id, target, at, error)
-        )
+        return await self._change(lambda c: batches.move_batch(c, job_id, target, at, error))
 
     async def amend(
         self,
@@ -226,7 +223,7 @@ class JobRows:
         action: Action = Action.BATCH_UPDATE,
     ) -> Job | None:
         """Change columns that moves do not touch of all jobs of the batch; None: it is gone."""
-        return await self._database.write(
+        return await self._change(
             lambda c: batches.amend(c, project, job_id, changes, at, action=action)
         )
 
@@ -238,9 +235,7 @@ class JobRows:
         output_sha256: str | None = None,
     ) -> Job | None:
         """Move to SUCCEEDED together with the row of the results file; None as for `move`."""
-        return await self._database.write(
-            lambda c: batches.succeed(c, job_id, at, results, output_sha256)
-        )
+        return await self._change(lambda c: batches.succeed(c, job_id, at, results, output_sha256))
 
     async def expired(self, now: datetime) -> list[Job]:
         """Return unfinished jobs past their expiry, a bounded number at a time."""
@@ -262,7 +257,7 @@ class JobRows:
 
     async def mark_deleted(self, project: ProjectId, job_id: JobId, at: datetime) -> list[Job]:
         """Make a batch with its results files invisible; return its jobs, none if it is gone."""
-        return await self._database.write(lambda c: batches.mark_deleted(c, project, job_id, at))
+        return await self._change(lambda c: batches.mark_deleted(c, project, job_id, at))
 
     async def deleted(self) -> list[JobId]:
         """Return jobs marked as deleted and not forgotten, a bounded number at a time."""
@@ -278,11 +273,12 @@ class JobRows:
         """Remove all rows of a job that is marked as deleted; idempotent."""
         await self._database.write(lambda c: batches.forget_job(c, job_id))
 
+    async def _change(self, work: Callable[[Connection], Changed]) -> Changed:
+        return await self._database.write(work, locks_rows=True)
+
     async def _find(self, *conditions: ColumnElement[bool]) -> Job | None:
         return await self._database.read(lambda c: job_mapping.find_job(c, *conditions))
 
     async def _list(self, *conditions: ColumnElement[bool]) -> list[Job]:
         query = select(jobs).where(*conditions).order_by(jobs.c.created).limit(ROUND_MAX)
-        return await self._database.read(
-            lambda c: [job_mapping.job_of(row) for row in c.execute(query)]
-        )
+        return await self._database.read(lambda c: [job_of(row) for row in c.execute(query)])

@@ -11,6 +11,7 @@ from toplu.job import ProjectId
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.deletions import check_living, deletions
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.schema import keys
 
 
@@ -45,11 +46,12 @@ class KeyRows:
 
     async def add(self, key: IssuedKey) -> None:
         def write(connection: Connection) -> None:
+            lock_project(connection, key.project)
             check_living(connection, key.project, key.created)
             connection.execute(insert(keys).values(asdict(key)))
             note(connection, Action.KEY_CREATE, key.project, f"keys/{key.id}", key.created)
 
-        await self._database.write(write)
+        await self._database.write(write, locks_rows=True)
 
     async def all(self) -> list[IssuedKey]:
         """Return all keys, oldest first."""

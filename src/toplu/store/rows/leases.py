@@ -61,15 +61,36 @@ def lease_shard(
     )
     if job is None:
         return None
-    number = _choose_shard(connection, job.id, free, after)
-    is_it = and_(shards.c.job == job.id, shards.c.number == number)
-    shard = _take(connection, is_it, free, owner, expires)
+    shard = _take_one(connection, job.id, free, after, owner=owner, expires=expires)
     if shard is None:
         return None
     job = move_job(connection, job.id, JobState.RUNNING, now) or job
     begin_turn(connection, job, share)
     write_changes(connection, at_work)
     return Lease(job=job, shard=shard, owner=owner, expires=expires)
+
+
+def _take_one(
+    connection: Connection,
+    job: JobId,
+    free: ColumnElement[bool],
+    after: Shard | None,
+    *,
+    owner: str,
+    expires: datetime,
+) -> Shard | None:
+    """Hold the shard of the job that is leased next; None if others hold all."""
+
+    def take(number: int) -> Shard | None:
+        is_it = and_(shards.c.job == job, shards.c.number == number)
+        return _take(connection, is_it, free, owner, expires)
+
+    shard = take(_choose_shard(connection, job, free, after))
+    if shard is not None:
+        return shard
+    # Another was faster: any one that nobody else is about to take will do.
+    number = _free_shard(connection, job, free)
+    return None if number is None else take(number)
 
 
 def _take(
@@ -88,6 +109,17 @@ def _take(
         .values(epoch=shard.epoch + 1, owner=owner, lease_expires=expires)
     )
     return replace(shard, epoch=shard.epoch + 1) if taken.rowcount else None
+
+
+def _free_shard(connection: Connection, job: JobId, free: ColumnElement[bool]) -> int | None:
+    """Return the first shard that is free, and that no other is about to take."""
+    return connection.scalar(
+        select(shards.c.number)
+        .where(shards.c.job == job, free)
+        .order_by(shards.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _choose_shard(
@@ -179,6 +211,8 @@ def read_held(
             is_visible(),
             jobs.c.state == JobState.RUNNING,
         )
-        .with_for_update()
+        # Not the rows of jobs: whoever counts locks these later, and checks the state again.
+        .order_by(shards.c.job, shards.c.number)
+        .with_for_update(of=shards)
     )
     return {(JobId(row.job), row.number, row.epoch, row.owner): shard_of(row) for row in rows}

@@ -109,7 +109,7 @@ class LedgerRows:
             if beside is not None:
                 beside(connection)
 
-        await self._database.write(write)
+        await self._database.write(write, locks_rows=True)
 
     async def totals(
         self,

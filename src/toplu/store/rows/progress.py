@@ -11,13 +11,15 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, insert, update
+from sqlalchemy import Connection, Update, and_, bindparam, insert, update
 
-from toplu.job import JobId, Lease, Shard
+from toplu.job import Job, JobId, JobState, Lease, Shard
 from toplu.money import TOKENS, WORK_OF_REQUEST, Usage, total
 from toplu.store.blobs.result_log import Segment
+from toplu.store.rows.job_room import is_visible
 from toplu.store.rows.label_sums import keep_sums
 from toplu.store.rows.leases import give_back_lease, key_of, read_held
+from toplu.store.rows.locks import Collision
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import charge
 from toplu.store.rows.step_holds import StepKind, hold_step
@@ -50,8 +52,14 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
     ]
     if gains:
         connection.execute(_shard_update(), [gain.values() for gain in gains])
-        for job, of_job in groupby(sorted(gains, key=_job_of), key=_job_of):
+        gains.sort(key=_job_of)
+        works = [
             _write_job(connection, job, list(of_job), at)
+            for job, of_job in groupby(gains, key=_job_of)
+        ]
+        # After all jobs, and in order: two groups wait for each other one way.
+        for job_at_hand, work in sorted(works, key=lambda it: (it[0].engine, it[0].project)):
+            charge(connection, job_at_hand, work)
     _begin_assembly(connection, gains, at)
     for gain in gains:
         if gain.progress.labels is not None:
@@ -121,11 +129,17 @@ def _shard_update() -> Update:
 @functools.cache
 def _job_update() -> Update:
     more = {name: jobs.c[name] + bindparam(f"more_{name}") for name in COUNTERS}
-    return update(jobs).where(jobs.c.id == bindparam("of_job")).values(more)
+    goes_on = and_(is_visible(), jobs.c.state == JobState.RUNNING)
+    return update(jobs).where(jobs.c.id == bindparam("of_job"), goes_on).values(more)
 
 
-def _write_job(connection: Connection, job: JobId, gains: Sequence[_Gain], at: datetime) -> None:
-    """Add what shards of the job gained to its counts, and to what its project had."""
+def _write_job(
+    connection: Connection, job: JobId, gains: Sequence[_Gain], at: datetime
+) -> tuple[Job, int]:
+    """Add what shards of the job gained to its counts; return the job, and the work that it was.
+
+    Collision: it has ended since its leases were read.
+    """
     before = [gain.before for gain in gains]
     after = [gain.after for gain in gains]
     used = total(it.usage for it in after) - total(it.usage for it in before)
@@ -139,9 +153,11 @@ def _write_job(connection: Connection, job: JobId, gains: Sequence[_Gain], at: d
         "more_deduplicated": deduplicated,
         **{f"more_{name}": tokens for name, tokens in asdict(used).items()},
     }
-    connection.execute(_job_update(), {"of_job": job, "updated": at, **values})
+    counted = connection.execute(_job_update(), {"of_job": job, "updated": at, **values})
+    if not counted.rowcount:
+        raise Collision
     outcomes = succeeded + failed
-    charge(connection, gains[0].progress.lease.job, used.work + outcomes * WORK_OF_REQUEST)
+    return gains[0].progress.lease.job, used.work + outcomes * WORK_OF_REQUEST
 
 
 @functools.cache

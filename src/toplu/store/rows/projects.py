@@ -12,6 +12,7 @@ from toplu.store.rows.database import Database
 from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import FileSource
 from toplu.store.rows.job_room import is_unfinished
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.schema import files, jobs, keys, ledger, projects
 
 
@@ -36,13 +37,14 @@ class ProjectRows:
 
     async def set_tier(self, project: ProjectId, tier: str, at: datetime) -> None:
         def replace(connection: Connection) -> None:
+            lock_project(connection, project)
             check_living(connection, project, at)
             connection.execute(delete(projects).where(projects.c.id == project))
             connection.execute(insert(projects).values(id=project, tier=tier, updated=at))
             name = f"projects/{project}"
             note(connection, Action.PROJECT_UPDATE, project, name, at, detail=f"tier {tier}")
 
-        await self._database.write(replace)
+        await self._database.write(replace, locks_rows=True)
 
     async def known(self) -> list[ProjectId]:
         """Return every project that has a tier, a key, a batch, a file or a ledger entry."""

@@ -131,11 +131,14 @@ class RateRows:
         `now` is asked inside the transaction: processes that wait for each other fill no time
         twice. Not synced: a machine that fails gives back what was taken last.
         """
-        return await self._database.write(lambda c: _take(c, takes, now()), is_synced=False)
+        return await self._database.write(
+            lambda c: _take(c, takes, now), is_synced=False, locks_rows=True
+        )
 
 
 def take_off(connection: Connection, debits: Sequence[Debit], now: Callable[[], datetime]) -> None:
     """Take off what was used; runs inside a transaction."""
+    _lock(connection, [debit.bucket for debit in debits])
     moment = now()
     _remove_full(connection, moment)
     for debit in debits:
@@ -143,14 +146,24 @@ def take_off(connection: Connection, debits: Sequence[Debit], now: Callable[[], 
         _put(connection, debit.bucket, level.less(debit.amount))
 
 
-def _take(connection: Connection, takes: Sequence[Take], now: datetime) -> list[Level]:
-    _remove_full(connection, now)
-    levels = [_level_of(connection, take.bucket, now) for take in takes]
+def _take(
+    connection: Connection, takes: Sequence[Take], now: Callable[[], datetime]
+) -> list[Level]:
+    _lock(connection, [take.bucket for take in takes])
+    moment = now()
+    _remove_full(connection, moment)
+    levels = [_level_of(connection, take.bucket, moment) for take in takes]
     found = list(zip(takes, levels, strict=True))
     if all(take.is_there(level) for take, level in found):
         for take, level in found:
             _put(connection, take.bucket, level.less(take.taken_from(level)))
     return levels
+
+
+def _lock(connection: Connection, buckets: Sequence[Bucket]) -> None:
+    """Have others wait for the buckets that have rows; who inserts one first has it first."""
+    for bucket in sorted(buckets, key=lambda it: (it.project, it.model, it.kind, it.per_minute)):
+        connection.execute(_search().with_for_update(), _key_of(bucket)).close()
 
 
 def _remove_full(connection: Connection, now: datetime) -> None:

@@ -5,7 +5,6 @@ Rows that name bytes leave the place behind (`store.rows.deletions`). Every tabl
 is for: one that is new is no way to forget something.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -34,7 +33,6 @@ from toplu.store.rows.deletions import add_places, count_removed, deletion_place
 from toplu.store.rows.files import StoredFile, file_of
 from toplu.store.rows.ledger_sums import SUM_PREFIX, merge_entries, remove_entries
 from toplu.store.rows.schema import caches, files, jobs, ledger, ledger_labels, metadata, uploads
-from toplu.store.rows.upgrade import copies_with
 from toplu.store.rows.uploads import UploadState
 
 JOBS_ROUND, ROUND = 100, 1000
@@ -176,7 +174,7 @@ class RemovalRows:
 
     async def remove_copies(self, project: ProjectId) -> None:
         """Remove the copies from before upgrades that have anything of the project."""
-        copies = await asyncio.to_thread(copies_with, self._database.path, project)
+        copies = await self._database.copies_with(project)
         if copies:
             # Within a transaction: who finds them gone, and reports, waits for their count.
             await self._database.write(lambda c: _remove_copies(c, project, copies))

@@ -16,6 +16,7 @@ from toplu.store.rows.database import Database
 from toplu.store.rows.deletions import check_living
 from toplu.store.rows.files import StoredFile, insert_file, read_file
 from toplu.store.rows.idempotency import note_creation
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.schema import uploads
 
 ROUND_MAX = 1000  # rows that one look of the janitor returns
@@ -54,7 +55,7 @@ class UploadSessions:
 
     async def create(self, session: UploadSession, open_max: int) -> None:
         """Add the session, or raise ResourceExhausted if its project has too many open ones."""
-        await self._database.write(lambda c: _create(c, session, open_max))
+        await self._database.write(lambda c: _create(c, session, open_max), locks_rows=True)
 
     async def find(self, id_hash: str) -> UploadSession | None:
         return await self._database.read(lambda c: _find(c, id_hash))
@@ -80,7 +81,7 @@ class UploadSessions:
         file before what `store.rows.idempotency` says.
         """
         return await self._database.write(
-            lambda c: _finish(c, id_hash, file, project_bytes_max, key)
+            lambda c: _finish(c, id_hash, file, project_bytes_max, key), locks_rows=True
         )
 
     async def cancel(self, id_hash: str) -> bool:
@@ -114,12 +115,14 @@ def _is_open(project: ProjectId, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _find(connection: Connection, id_hash: str) -> UploadSession | None:
-    row = connection.execute(select(uploads).where(uploads.c.id_hash == id_hash)).first()
+def _find(connection: Connection, id_hash: str, *, is_locked: bool = False) -> UploadSession | None:
+    query = select(uploads).where(uploads.c.id_hash == id_hash)
+    row = connection.execute(query.with_for_update() if is_locked else query).first()
     return None if row is None else _session_of(row._asdict())
 
 
 def _create(connection: Connection, session: UploadSession, open_max: int) -> None:
+    lock_project(connection, session.project)
     check_living(connection, session.project, session.created)
     open_count = connection.scalar(
         select(func.count()).select_from(uploads).where(_is_open(session.project, session.created))
@@ -139,7 +142,8 @@ def _finish(
     project_bytes_max: int,
     key: IdempotencyKey | None,
 ) -> StoredFile:
-    session = _find(connection, id_hash)
+    lock_project(connection, file.project)
+    session = _find(connection, id_hash, is_locked=True)
     if session is not None and session.state is UploadState.FINAL:
         made = read_file(connection, session.project, session.result_file)
         if made is not None:

@@ -25,6 +25,7 @@ from toplu.job import ProjectId, Wire
 from toplu.store.rows.audit import note
 from toplu.store.rows.database import Database
 from toplu.store.rows.idempotency import note_creation
+from toplu.store.rows.locks import lock_project
 from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.webhook_secrets import NewSecret, Seal, insert_secret
 from toplu.store.rows.webhook_tables import (
@@ -84,6 +85,7 @@ class WebhookRows:
         """
 
         def add(connection: Connection) -> Webhook:
+            lock_project(connection, webhook.project)
             note_creation(connection, key, webhook.id, webhook.created)
             if key is None and (before := _twin_of(connection, webhook)) is not None:
                 return before
@@ -100,7 +102,7 @@ class WebhookRows:
             _note(connection, Action.WEBHOOK_CREATE, webhook, webhook.created)
             return webhook
 
-        return await self._database.write(add)
+        return await self._database.write(add, locks_rows=True)
 
     async def find(self, project: ProjectId, webhook_id: str) -> Webhook | None:
         query = select(webhooks).where(_is_webhook(project, webhook_id))

@@ -49,7 +49,7 @@ class WorkerRows:
 
     async def report(self, report: Report) -> None:
         """Replace all that is known of the worker, and keep its steps from lapsing."""
-        await self._database.write(lambda c: _write(c, report))
+        await self._database.write(lambda c: _write(c, report), locks_rows=True)
 
     async def reports(self) -> list[Report]:
         """Return what every worker reported last, by age."""
@@ -61,11 +61,11 @@ class WorkerRows:
 
     async def end(self, dead: Collection[str]) -> int:
         """End all that dead workers hold; return how many leases there were."""
-        return await self._database.write(lambda c: _end(c, dead))
+        return await self._database.write(lambda c: _end(c, dead), locks_rows=True)
 
     async def touch(self) -> None:
         """Write what changes nothing; raise the OSError that keeps anything from being written."""
-        await self._database.write(_touch)
+        await self._database.write(_touch, locks_rows=True)
 
 
 def _touch(connection: Connection) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from toplu.api.http.error_responses import failure_of
+from toplu.api.http.error_responses import failure_of, headers_of
+from toplu.disk_faults import StorageAway
 from toplu.errors import Internal, Unavailable
 
 
@@ -24,6 +25,12 @@ def test_a_full_disk_is_a_storage_that_cannot_be_written(
     assert isinstance(failure, Unavailable)
     assert "cannot write to its storage at the moment: As it is." in failure.message
     assert "secret" not in failure.message
+
+
+def test_a_database_that_is_away_is_worth_another_try(request_of_nobody: Request) -> None:
+    failure = failure_of(request_of_nobody, StorageAway())
+    assert isinstance(failure, Unavailable)
+    assert headers_of(failure) == {"Retry-After": "5"}
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), ValueError("a bug")])

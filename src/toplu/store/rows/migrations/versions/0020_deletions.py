@@ -21,6 +21,26 @@ BEGIN
     SELECT RAISE(ABORT, 'an entry of the audit log is never changed');
 END
 """
+ON_SQLITE = ("DROP TRIGGER audit_is_not_changed", UNCHANGED)
+ON_POSTGRES = (
+    """
+CREATE OR REPLACE FUNCTION audit_is_not_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.name = 'files/-' AND OLD.action LIKE 'file.%'
+        AND EXISTS (SELECT 1 FROM deletions WHERE project = OLD.project AND NOT settled)
+        AND NEW.id = OLD.id AND NEW.at = OLD.at AND NEW.project = OLD.project
+        AND NEW.actor = OLD.actor AND NEW.action = OLD.action
+        AND NEW.detail IS NOT DISTINCT FROM OLD.detail
+        AND NEW.client IS NOT DISTINCT FROM OLD.client
+        AND NEW.call IS NOT DISTINCT FROM OLD.call
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'an entry of the audit log is never changed'
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$
+""",
+)
 
 
 def upgrade() -> None:
@@ -42,5 +62,6 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(16), primary_key=True),
         sa.Column("name", sa.String(128), primary_key=True),
     )
-    op.execute("DROP TRIGGER audit_is_not_changed")
-    op.execute(UNCHANGED)
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    for statement in ON_SQLITE if is_sqlite else ON_POSTGRES:
+        op.execute(statement)

@@ -5,31 +5,23 @@ toplu.db ──VACUUM INTO──▶ toplu.db.0007      the copy has the schema i
 """
 
 import contextlib
-import importlib.resources
 import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from toplu.errors import ConfigurationError
 from toplu.store.blobs.folders import sync_folder
+from toplu.store.rows.migrating import bring_up_to_date
 
 log = structlog.get_logger()
 
 COPIES_MAX = 2
 UNFINISHED = ".unfinished"
-
-
-class SchemaOlder(ConfigurationError):
-    """The tables are those of an older version, and others may be using them."""
 
 
 def migrate(engine: Engine, revision: str = "head", *, upgrades: bool = True) -> None:
@@ -38,44 +30,24 @@ def migrate(engine: Engine, revision: str = "head", *, upgrades: bool = True) ->
     ConfigurationError: a newer version wrote them, or there is no space; nothing has changed then.
     SchemaOlder: they are not up to date, and `upgrades` does not allow it.
     """
-    config = Config()
-    scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
-    # Alembic reads a percent sign in an option as the start of a placeholder.
-    config.set_main_option("script_location", str(scripts_folder).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
+    database = Path(str(engine.url.database))
+
+    def keep_copy(schema: str) -> None:
+        # The transaction has begun: nobody writes to the database that is copied.
+        copy = _keep_copy(database, schema)
+        log.info("database_copied", database=str(database), copy=str(copy))
+
     with engine.begin() as connection:
-        known = {script.revision for script in scripts.walk_revisions()}
-        present = set(MigrationContext.configure(connection).get_current_heads())
-        if not present <= known:
-            raise ConfigurationError(
-                f"{engine.url.database}: written by a newer version of toplu "
-                f"(schema {', '.join(sorted(present - known))}); upgrade toplu to open it"
+        try:
+            bring_up_to_date(
+                connection, str(database), revision, upgrades=upgrades, before=keep_copy
             )
-        if present != set(scripts.get_heads()):
-            if not upgrades:
-                raise SchemaOlder(
-                    f"{engine.url.database}: written by an older version of toplu "
-                    f"(schema {', '.join(sorted(present)) or 'none'}); end what uses it and run "
-                    "`toplu migrate`, which brings it up to date"
-                )
-            config.attributes["connection"] = connection
-            _upgrade(connection, config, present, revision)
-
-
-def _upgrade(connection: Connection, config: Config, present: set[str], revision: str) -> None:
-    database = Path(str(connection.engine.url.database))
-    try:
-        if present:
-            # The transaction has begun: nobody writes to the database that is copied.
-            copy = _keep_copy(database, "-".join(sorted(present)))
-            log.info("database_copied", database=str(database), copy=str(copy))
-        command.upgrade(config, revision)
-    except (sqlite3.Error, OperationalError, OSError) as error:
-        reason = error.orig if isinstance(error, OperationalError) else error
-        raise ConfigurationError(
-            f"{database}: cannot be upgraded: {reason}; it is as it was, start again when the disk "
-            "has space for a copy of it"
-        ) from error
+        except (sqlite3.Error, OperationalError, OSError) as error:
+            reason = error.orig if isinstance(error, OperationalError) else error
+            raise ConfigurationError(
+                f"{database}: cannot be upgraded: {reason}; it is as it was, start again when the "
+                "disk has space for a copy of it"
+            ) from error
 
 
 def _keep_copy(database: Path, schema: str) -> Path:

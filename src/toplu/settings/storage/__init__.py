@@ -1,0 +1,1 @@
+"""The settings of where rows and bytes are."""
