@@ -17,7 +17,7 @@ from toplu.api.http.openapi.operated import Operated
 from toplu.api.openai.document.calls import CALLS as OPENAI_CALLS
 from toplu.cli.app import app
 from toplu.errors import Code, TopluError
-from toplu.settings import model, remote, server, webhooks
+from toplu.settings import bucket, model, outbound, remote, server
 
 HEADING_LENGTH_MAX = 32
 SETTINGS_HEAD = """\
@@ -54,7 +54,9 @@ TABLES: tuple[tuple[str, ModuleType, type[msgspec.Struct]], ...] = (
     ("echo = { … } of a model", model, model.EchoSettings),
     ("[[tiers]]", server, server.TierSettings),
     ("[search]", server, server.SearchSettings),
-    ("[webhooks]", webhooks, webhooks.WebhookSettings),
+    ("[bucket]", bucket, bucket.BucketSettings),
+    ("[inputs]", outbound, outbound.InputSettings),
+    ("[webhooks]", outbound, outbound.WebhookSettings),
 )
 
 
