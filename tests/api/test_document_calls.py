@@ -196,7 +196,8 @@ def test_an_expired_or_deleted_file_is_missing_though_it_was_read(
 
 
 NOTHING_ELSE = (
-    "file_uri must be the name (files/…) or the URI of an uploaded file; nothing else is fetched."
+    "file_uri must be the name (files/…) or the URI of an uploaded file, or an address that the "
+    "operator of this server allows (inputs.allow); nothing else is fetched."
 )
 PREFIX = "* GenerateContentRequest.contents[0].parts[0]."
 
