@@ -68,10 +68,10 @@ class Cluster:
         process = subprocess.Popen(
             [TOPLU, "worker", *self._options()], stderr=subprocess.PIPE, env=clean_environment()
         )
-        self._stack.callback(process.wait, PATIENCE_SECONDS)
-        self._stack.callback(process.kill)
         assert process.stderr is not None
         log = self._stack.enter_context(process.stderr)
+        self._stack.callback(process.wait, PATIENCE_SECONDS)
+        self._stack.callback(process.kill)  # first, or the log would never end
         for line in log:
             if b'"worker_ready"' in line:
                 # What it says later is read, so that it never waits for a reader.
