@@ -70,8 +70,11 @@ def _start(order: VllmOrder) -> "subprocess.Popen[bytes]":
 
 
 def _die_with_parent() -> None:
-    """In vLLM, before it begins: have the kernel end it when this process is killed."""
-    ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL)
+    """In vLLM, before it begins: have the kernel ask it to end when this process is killed.
+
+    Were it killed itself, its own processes would stay, and the memory of their GPUs with them.
+    """
+    ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
