@@ -127,8 +127,7 @@ class Fleet:
         self, model: ModelSettings, launch: Launch[AnyEngine]
     ) -> Supervisor[AnyEngine]:
         # A server that is away comes back, however long it takes.
-        is_of_others = model.is_remote and not model.runs_server
-        attempts_max = None if is_of_others else self._settings.engine_start_attempts_max
+        attempts_max = None if model.is_remote else self._settings.engine_start_attempts_max
         supervisor = Supervisor(
             name=model.name,
             launch=launch,

@@ -55,6 +55,7 @@ class Supervisor(Generic[AnyEngine]):
         self._clock = clock
         self._start_attempts_max = start_attempts_max
         self._lacks_space = False  # so the last start failed, which passes: it is not given up
+        self._is_final = False  # so the last start failed: whatever it needs was given up
         self._running: EngineHandle[AnyEngine] | None = None
         self._wanted = asyncio.Event()
         if not lazy:
@@ -113,7 +114,8 @@ class Supervisor(Generic[AnyEngine]):
             lived = timedelta()
             if running is None:
                 failed_starts += not self._lacks_space
-                if self._start_attempts_max and failed_starts >= self._start_attempts_max:
+                most = self._start_attempts_max
+                if self._is_final or (most and failed_starts >= most):
                     log.error("engine_given_up", engine=self.name, reason=self.reason)
                     self._become(EngineState.GIVEN_UP, self.reason)
                     return
@@ -129,6 +131,7 @@ class Supervisor(Generic[AnyEngine]):
             return await self._launch()
         except Exception as error:  # noqa: BLE001  # whatever it is, the next start may go well
             self._lacks_space = is_disk_fault(error)
+            self._is_final = isinstance(error, EngineGivenUp)
             self._become(EngineState.DOWN, str(error))
             log.warning(
                 "engine_start_failed",

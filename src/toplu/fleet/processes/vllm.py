@@ -18,10 +18,9 @@ import msgspec
 from toplu.clock import Clock
 from toplu.engines.vllm.child import VllmOrder
 from toplu.fleet.processes.child import EnginePipes, RunningChild, start_child
-from toplu.fleet.processes.engine_handle import EngineHandle, EngineStartFailed
+from toplu.fleet.processes.engine_handle import EngineHandle
 from toplu.fleet.processes.supervisor import EngineGivenUp, Supervisor
 from toplu.models.repository import repository_of
-from toplu.replica import EngineState
 from toplu.settings.model import ModelSettings
 from toplu.settings.remote import Secret, ServerSettings
 from toplu.settings.server import Settings
@@ -80,7 +79,7 @@ class VllmServers:
                 group.create_task(supervisor.run(), name=f"vllm of {supervisor.name}")
 
     async def ready(self) -> None:
-        """Return when one of them is; raise EngineStartFailed when all are given up."""
+        """Return when one of them is; raise EngineGivenUp when all are given up."""
         waiting = [asyncio.ensure_future(it.ready()) for it in self._supervisors]
         try:
             for first in asyncio.as_completed(waiting):
@@ -91,11 +90,7 @@ class VllmServers:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-        raise EngineStartFailed(self.reason)
-
-    @property
-    def is_given_up(self) -> bool:
-        return all(it.state is EngineState.GIVEN_UP for it in self._supervisors)
+        raise EngineGivenUp(self.reason)
 
     async def _start(self, number: int) -> EngineHandle[VllmProcess]:
         port = self._ports[number]

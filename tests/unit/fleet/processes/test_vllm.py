@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_clock import FakeClock
-from toplu.fleet.processes.engine_handle import EngineStartFailed
+from toplu.fleet.processes.supervisor import EngineGivenUp
 from toplu.fleet.processes.vllm import VllmServers, command_of
 from toplu.settings.model import ModelSettings
 from toplu.settings.remote import VllmSettings
@@ -51,5 +51,5 @@ async def test_programs_that_cannot_be_run_are_given_up(tmp_path: Path) -> None:
     own = VllmServers(nothing, settings, FakeClock(), lambda: None)
     async with asyncio.TaskGroup() as group:
         group.create_task(own.run())
-        with pytest.raises(EngineStartFailed, match="cannot be run: No such file"):
+        with pytest.raises(EngineGivenUp, match="cannot be run: No such file"):
             await own.ready()
