@@ -11,7 +11,7 @@ from toplu.settings.server import Settings
 
 PREFIX = "TOPLU_"
 # Too large for one variable.
-TABLES = ("bucket", "inputs", "models", "search", "store", "tiers", "webhooks")
+TABLES = ("bucket", "cluster", "inputs", "models", "search", "store", "tiers", "webhooks")
 # Written with commas.
 LISTS = {it.name for it in msgspec.structs.fields(Settings) if it.type == tuple[str, ...]}
 OF_CLIENTS = frozenset({"TOPLU_URL", "TOPLU_KEY"})

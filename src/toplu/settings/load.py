@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.settings.cluster import check_cluster
 from toplu.settings.environment import find_settings, read_variable
 from toplu.settings.hosts import HOST_NAME, ORIGIN, address_fault
 from toplu.settings.mistakes import explain
@@ -47,6 +48,7 @@ def load(
     check_networks("webhooks", settings.webhooks.allowed_networks)
     check_networks("inputs", settings.inputs.allowed_networks)
     check_allowed(settings.inputs)
+    check_cluster(settings.cluster)
     if settings.bucket is not None:
         check_bucket(settings.bucket)
     check_store(settings.store)

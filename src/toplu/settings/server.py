@@ -17,6 +17,7 @@ from toplu.settings.bounds import (
     Positive,
     Seconds,
 )
+from toplu.settings.cluster import ClusterSettings
 from toplu.settings.model import (
     DEFAULT_EMBEDDER,
     DEFAULT_MODEL,
@@ -202,6 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_crashes_per_request_max: Positive = 3
     engine_silence_seconds_max: Seconds = 60.0  # of one that is asked something; then it is ended
 
+    cluster: ClusterSettings = ClusterSettings()
     bucket: BucketSettings | None = None  # None: the bytes are in the data folder
     store: StoreSettings = StoreSettings()
     search: SearchSettings = SearchSettings()

@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -28,13 +29,13 @@ def http_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return _config(app, partial(Connection, settings=settings, connections=connections))
 
 
-def door_config(app: ASGIApp) -> uvicorn.Config:
+def door_config(app: ASGIApp, **tls: Path | None) -> uvicorn.Config:
     """Return uvicorn's settings for a worker's door, whose only client is the front door.
 
     It is the client that closes idle connections: one that the server closes could have a call on
     its way.
     """
-    return _config(app, DoorConnection, timeout_keep_alive=DOOR_IDLE_SECONDS)
+    return _config(app, DoorConnection, timeout_keep_alive=DOOR_IDLE_SECONDS, **tls)
 
 
 def _config(app: ASGIApp, protocol: Callable[..., Any], **more: Any) -> uvicorn.Config:

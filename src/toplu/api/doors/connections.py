@@ -1,4 +1,7 @@
-"""Connections at a worker's door: from processes of the same user alone."""
+"""Connections at a worker's door: at a Unix socket, from processes of the same user alone.
+
+Those of a network show the cluster's secret with each call instead (`api.doors.cluster`).
+"""
 
 import asyncio
 import os
@@ -19,7 +22,10 @@ class DoorConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        user = peer_of(transport.get_extra_info("socket"))
+        connected = transport.get_extra_info("socket")
+        if connected.family != socket.AF_UNIX:
+            return
+        user = peer_of(connected)
         if user != os.getuid():
             log.warning("door_refused", user=user)
             transport.abort()

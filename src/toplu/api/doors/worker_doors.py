@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from toplu.api.doors.cluster import ClusterKeys
 from toplu.api.doors.forwarded_call import DoorClosed
 from toplu.api.doors.socket_door import SocketDoor
 from toplu.api.http.metrics import PATH as METRICS_PATH
@@ -22,9 +23,10 @@ PREFIX_BYTES = 1024
 class WorkerDoors:
     """A door for each worker that is there."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, keys: ClusterKeys | None = None) -> None:
         self._roster = roster
-        self._open: dict[str, SocketDoor] = {}  # by their paths
+        self._keys = keys
+        self._open: dict[str, SocketDoor] = {}  # by their addresses
 
     async def of(self, engine: str, body: bytes) -> Sequence[ASGIApp]:
         """Return the doors of the workers with a replica of the engine; see `Doors`."""
@@ -45,11 +47,13 @@ class WorkerDoors:
         """Break off the calls in flight."""
         await self._close_all_but(set())
 
-    def _door(self, path: str) -> SocketDoor:
-        return self._open.get(path) or self._open.setdefault(path, SocketDoor(path))
+    def _door(self, address: str) -> SocketDoor:
+        if (door := self._open.get(address)) is None:
+            door = self._open[address] = SocketDoor(address, self._keys)
+        return door
 
-    def _asked(self, path: str) -> ASGIApp:
-        door = self._door(path)
+    def _asked(self, address: str) -> ASGIApp:
+        door = self._door(address)
 
         async def ask(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -60,9 +64,9 @@ class WorkerDoors:
 
         return ask
 
-    async def _close_all_but(self, paths: set[str | None]) -> None:
-        for path in self._open.keys() - paths:
-            await self._open.pop(path).close()
+    async def _close_all_but(self, addresses: set[str | None]) -> None:
+        for address in self._open.keys() - addresses:
+            await self._open.pop(address).close()
 
 
 async def _figures_of(door: SocketDoor) -> bytes | None:
