@@ -54,7 +54,8 @@ class Pipeline:
         self.is_draining = False
 
     async def recover(self) -> None:
-        """End what workers hold that are dead."""
+        """Say that this worker lives, before it holds anything; end what dead ones hold."""
+        await self._heartbeat.step()
         await self._dead_workers.end()
 
     async def work(self) -> None:

@@ -57,7 +57,7 @@ class SharedParts:
     ) -> Self:
         """Return the parts, none of them started; `ring` has other processes hear signals."""
         signals = Signals(ring)
-        roster = Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)
+        roster = _roster(clock, storage)
         signals.when_reported(roster.forget)
         faults = StorageFaults()
         vault = vault_of(settings)
@@ -85,6 +85,12 @@ class SharedParts:
                 issuer=settings.public_url or ISSUER,
             ),
         )
+
+
+def _roster(clock: Clock, storage: Storage) -> Roster:
+    if storage.workers.are_shared:
+        return Roster(clock=clock, rows=storage.workers)
+    return Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)
 
 
 def _library(clock: Clock, storage: Storage, audit: AuditLog) -> Library:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from toplu.files.parts.bucket_parts import BucketParts
@@ -41,6 +42,7 @@ from toplu.store.rows.webhooks import WebhookRows
 from toplu.store.rows.workers import WorkerRows
 from toplu.store.search_index import SearchIndex
 from toplu.store.worker_lives import WorkerLives
+from toplu.workers.dead_workers import LIFE
 
 IN_THE_FOLDER = StoreSettings()
 
@@ -104,8 +106,13 @@ class Storage:
             token_counts=TokenCounts(database),
             uploads=UploadSessions(database),
             webhooks=WebhookRows(database),
-            workers=WorkerRows(database),
+            workers=WorkerRows(database, life=_life_in(database)),
         )
+
+
+def _life_in(database: Database) -> timedelta | None:
+    """Return how long a worker that is silent lives; None: locks of its machine say it."""
+    return LIFE if isinstance(database, PostgresDatabase) else None
 
 
 @dataclass(frozen=True, slots=True)

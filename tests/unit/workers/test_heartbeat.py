@@ -67,7 +67,7 @@ async def test_at_the_end_nothing_is_left_of_it(
     assert (await roster.present()).workers == []
     assert await WorkerRows(world.database).owners() == set()
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(world.database, "write", fail)

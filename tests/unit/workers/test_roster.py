@@ -91,7 +91,7 @@ async def test_a_worker_that_lives_and_is_silent_has_no_space(
     assert (await roster.present()).fault_of(JobId("any")) is None, "it can be written to"
     world.clock.advance(SECOND)
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(world.database, "write", fail)

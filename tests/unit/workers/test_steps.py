@@ -42,7 +42,7 @@ async def test_nothing_is_written_while_nothing_is_due_or_it_is_held(
 async def test_a_step_that_cannot_be_taken_is_the_reason_to_wait(
     world: BatchWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     await world.keep_job("one", [line_of(0)])

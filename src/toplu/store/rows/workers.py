@@ -1,11 +1,11 @@
 """The rows of the processes that work: who they are, what their engines are, what they are at."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from toplu.job import JobId
 from toplu.replica import EngineState, Replica
@@ -13,12 +13,19 @@ from toplu.store.rows.at_work import AtWork
 from toplu.store.rows.database import Database
 from toplu.store.rows.deliveries import free_deliveries_of, owners_of_deliveries
 from toplu.store.rows.leases import end_leases_of, owners_of_leases
+from toplu.store.rows.schema import EPOCH
 from toplu.store.rows.step_holds import end_steps_of, owners_of_steps, prolong_steps
 from toplu.store.rows.worker_tables import at_work, faults, replicas, workers
 
 __all__ = ["AtWork"]
 
 NOBODY = ""
+
+
+def database_time(connection: Connection) -> datetime:
+    """Return the time of the database's own clock, which is the same to all who ask."""
+    moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +51,47 @@ class Report:
 class WorkerRows:
     """Keeps what each worker reported last."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        life: timedelta | None = None,
+        now: Callable[[Connection], datetime] = database_time,
+    ) -> None:
         self._database = database
+        self._life = life  # of a worker that reports no more; None: locked files have to say it
+        self._now = now  # where there is a life: one clock for workers of all machines
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether workers of other machines may be among them."""
+        return self._life is not None
 
     async def report(self, report: Report) -> None:
         """Replace all that is known of the worker, and keep its steps from lapsing."""
-        await self._database.write(lambda c: _write(c, report), locks_rows=True)
+
+        def write(connection: Connection) -> None:
+            worker = report.worker
+            if self._life is not None:
+                worker = replace(worker, seen=self._now(connection))
+            _write(connection, replace(report, worker=worker))
+
+        await self._database.write(write, locks_rows=True)
 
     async def reports(self) -> list[Report]:
-        """Return what every worker reported last, by age."""
-        return await self._database.read(_read)
+        """Return what every worker that is not silent reported last, by age."""
+        return await self._database.read(
+            lambda c: [it for it in _read(c) if it.worker.seen > self._silent_since(c)]
+        )
+
+    async def silent(self) -> set[str]:
+        """Return the workers that hold something and have not reported for longer than a life."""
+
+        def read(connection: Connection) -> set[str]:
+            heard = select(workers.c.id).where(workers.c.seen > self._silent_since(connection))
+            return _owners(connection).difference(connection.scalars(heard))
+
+        return await self._database.read(read)
 
     async def owners(self) -> set[str]:
         """Return the id of every worker that holds anything, whether or not it reports."""
@@ -62,6 +100,9 @@ class WorkerRows:
     async def end(self, dead: Collection[str]) -> int:
         """End all that dead workers hold; return how many leases there were."""
         return await self._database.write(lambda c: _end(c, dead), locks_rows=True)
+
+    def _silent_since(self, connection: Connection) -> datetime:
+        return EPOCH if self._life is None else self._now(connection) - self._life
 
     async def touch(self) -> None:
         """Write what changes nothing; raise the OSError that keeps anything from being written."""
