@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
+from toplu.api.doors.cluster import ClusterKeys
 from toplu.api.doors.worker_doors import WorkerDoors
 from toplu.clock import SystemClock, random_id
 from toplu.serving.garbage import freeze
@@ -62,7 +63,7 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
             process="api",
             ring=bell.ring,
         )
-        doors = WorkerDoors(parts.roster)
+        doors = WorkerDoors(parts.roster, ClusterKeys.of(settings.cluster))
         async with hearing(bell, parts.signals), contextlib.aclosing(doors):
             yield Api(
                 parts,

@@ -1,11 +1,10 @@
-"""A process that works: engines, the pipeline, and a door on a Unix socket."""
+"""A process that works: engines, the pipeline, and a door to them."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -14,13 +13,12 @@ from toplu.serving.draining import drain
 from toplu.serving.garbage import freeze
 from toplu.serving.hearing import bell_of, hearing, looking
 from toplu.serving.http import HttpServer
+from toplu.serving.sockets.door import config_of, open_door
 from toplu.serving.sockets.metrics_port import metrics_port
-from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.serving.stop_signals import StopSignals
 from toplu.settings.replicas import Replicas, owned
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
-from toplu.wiring.http_server import door_config
 from toplu.wiring.search import open_grounder
 from toplu.wiring.shared_parts import SharedParts
 from toplu.wiring.storage import open_storage
@@ -28,9 +26,7 @@ from toplu.wiring.worker import ID_LENGTH, Worker
 
 log = structlog.get_logger()
 
-DOOR_SUFFIX = ".door"
 NAME_LENGTH = 6  # of a worker's id, which is a part of its name where nobody gave it one
-CALLS_WAITING_MAX = 2048
 
 
 async def run_worker(
@@ -51,7 +47,7 @@ async def run_worker(
     ):
         worker, door = opened.worker, opened.door
         freeze()
-        http = HttpServer(door_config(worker.door))
+        http = HttpServer(config_of(worker.door, settings))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.pipeline.work())
             answering = tasks.create_task(http.serve(sockets=[door]))
@@ -80,7 +76,6 @@ async def open_worker(
     """Yield a side that works, over a data folder that is prepared."""
     data, clock = DataFolder(settings.data_dir), SystemClock()
     worker_id, models = random_id(ID_LENGTH), owned(settings.models, replicas)
-    door = socket_folder(settings.data_dir) / f"{worker_id}{DOOR_SUFFIX}"
     async with (
         open_storage(data, settings.bucket, settings.store, upgrades=False) as storage,
         open_grounder(settings, data, clock) as grounder,
@@ -93,27 +88,11 @@ async def open_worker(
             process=name or f"worker-{worker_id[:NAME_LENGTH]}",
             ring=bell.ring,
         )
-        worker = Worker(parts, grounder, worker_id=worker_id, models=models, door_path=str(door))
-        with (
-            data.lives.hold(worker_id),
-            _listening(door) as listener,
-        ):
+        with data.lives.hold(worker_id), open_door(settings, worker_id) as door:
+            worker = Worker(parts, grounder, worker_id=worker_id, models=models, door=door.address)
             async with hearing(bell, parts.signals), looking(storage, parts.signals):
                 await worker.pipeline.recover()
                 try:
-                    yield OpenWorker(worker=worker, door=listener)
+                    yield OpenWorker(worker=worker, door=door.listener)
                 finally:
                     await worker.pipeline.end()
-
-
-@contextlib.contextmanager
-def _listening(path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen(CALLS_WAITING_MAX)
-        listener.setblocking(False)
-        try:
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)

@@ -49,12 +49,12 @@ class Worker:
         *,
         worker_id: str,
         models: Sequence[ModelSettings],
-        door_path: str | None = None,
+        door: str | None = None,
     ) -> None:
         self._parts = parts
         self.id = worker_id  # the owner of its leases
         self._models = models  # that have replicas here
-        self._door_path = door_path  # of the socket, if others may come to the door
+        self._door_address = door  # if others may come to it: a path, or a URL
         prefixes = parts.storage.lives.prefixes_of(worker_id)
         self.fleet = Fleet(parts.settings, Catalogue(models), parts.clock, grounder, prefixes)
         self._attachments = Attachments(settings=parts.settings, library=parts.library)
@@ -192,7 +192,7 @@ class Worker:
             at_work=self._at_work,
             faults=parts.faults,
             written=parts.signals.reported,
-            door=self._door_path,
+            door=self._door_address,
         )
 
     def _replicas(self) -> list[Replica]:
