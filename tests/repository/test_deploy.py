@@ -1,5 +1,6 @@
 """Files for those who run toplu: read by the tools of their kinds, and by toplu itself."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None
     assert len({made[name] for name in ("database", "bucket", "cluster")}) == 3
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
 @pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").iterdir()), ids=lambda it: it.name)
 def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
     here = tmp_path / unit.name

@@ -1,4 +1,4 @@
-"""Who may come to a worker's door that listens on a network: processes with the cluster's secret.
+"""The gate of a worker's door that listens on a network: processes with the secret come in.
 
     api ── the call, X-Toplu-Cluster: the secret ──▶ ClusterGate ──▶ the worker's application
 
@@ -26,7 +26,7 @@ REFUSED = "This door is for the processes of its own cluster.\n"
 
 @dataclass(frozen=True, slots=True)
 class ClusterKeys:
-    """What the api shows at doors on other machines, and by what it knows them."""
+    """The secret that the api shows at doors on other machines, and how it knows these."""
 
     secret: Secret
     tls: ssl.SSLContext
