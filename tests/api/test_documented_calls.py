@@ -64,7 +64,8 @@ EMBEDDINGS = {
     "updateEmbedContentBatch",
 }
 OF_ENDED_BATCHES = {"receipt", "retry"}
-REFUSED_FOR_GOOD = {("post", "/{version}/files")}
+# The second one, as long as the operator allows no address.
+REFUSED_FOR_GOOD = {("post", "/{version}/files"), ("post", "/{version}/files:register")}
 
 
 def title(call: Operated) -> str:

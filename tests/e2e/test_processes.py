@@ -27,6 +27,7 @@ from support.jobs import (
 from support.model_tables import echo_model
 from support.server import TOPLU, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
+from toplu.serving.sockets.socket_folder import socket_folder
 
 FLASH = "/v1beta/models/gemini-2.5-flash"
 ASKED = {"contents": [{"parts": [{"text": "one two three"}]}]}
@@ -41,7 +42,7 @@ def text_in(body: bytes) -> str:
 def test_one_answers_and_one_works(tmp_path: Path) -> None:
     with started_server(tmp_path, config=echo_model()) as server:
         assert len(server.processes("api")) == len(server.processes("worker")) == 1
-        (socket,) = (server.data_dir / "run").glob("*.door")
+        (socket,) = socket_folder(server.data_dir).glob("*.door")
         assert socket.stat().st_mode & 0o777 == 0o600
         assert server.call("POST", f"{FLASH}:generateContent", ASKED).status == 200
 

@@ -19,6 +19,8 @@ from support.waiting import PATIENCE_SECONDS, eventually
 from support.webhooks.certificates import make_certificate
 from support.webhooks.receiver import HANG, Receiver
 
+pytestmark = pytest.mark.system
+
 HERE = '[webhooks]\nplain_http = true\nallowed_networks = ["127.0.0.0/8"]\n'
 TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
 MAYBE = {"type": ["string", "null"]}
@@ -53,8 +55,6 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }
 JAVASCRIPT = """
 import {GoogleGenAI} from '@google/genai';
-
-pytestmark = pytest.mark.system
 const ai = new GoogleGenAI({apiKey: process.env.GEMINI_API_KEY});
 const made = await ai.webhooks.create({
   name: 'mine', uri: RECEIVER, subscribed_events: ['batch.succeeded']});

@@ -67,13 +67,13 @@ def work_is_not_charged() -> AbstractContextManager[Any]:
 
 
 def results_count_twice() -> AbstractContextManager[Any]:
-    append = LeasedShard.append
+    added = LeasedShard.added
 
-    def twice(self: LeasedShard, results: Any, records: Any) -> None:
-        append(self, results, records)
+    def twice(self: LeasedShard, records: Any, committed_bytes: int) -> None:
+        added(self, records, committed_bytes)
         self.succeeded = min(self.succeeded + len(records), self.lease.shard.count - self.failed)
 
-    return mock.patch.object(LeasedShard, "append", twice)
+    return mock.patch.object(LeasedShard, "added", twice)
 
 
 def finished_work_is_forgotten() -> AbstractContextManager[Any]:
@@ -101,8 +101,8 @@ def results_are_not_put_in_order() -> AbstractContextManager[Any]:
 def unwritten_results_count_as_written() -> AbstractContextManager[Any]:
     original = ResultWriter._append
 
-    def blind(self: ResultWriter, group: Any) -> list[Any]:
-        for shard in original(self, group):
+    async def blind(self: ResultWriter, group: Any) -> list[Any]:
+        for shard in await original(self, group):
             shard.succeeded += len(group[shard])
         return []
 
