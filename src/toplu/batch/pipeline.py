@@ -54,8 +54,8 @@ class Pipeline:
         self.is_draining = False
 
     async def recover(self) -> None:
-        """Say that this worker lives, before it holds anything; end what dead ones hold."""
-        await self._heartbeat.step()
+        """End what workers hold that are dead, as one that lives."""
+        await self._heartbeat.begin()
         await self._dead_workers.end()
 
     async def work(self) -> None:

@@ -41,6 +41,11 @@ class Heartbeat:
         self._door = door
         self._started = clock.now()
 
+    async def begin(self) -> None:
+        """Write a report where others go by that alone, before this worker holds anything."""
+        if self._rows.are_shared:
+            await self.step()
+
     async def step(self) -> timedelta:
         """Write what this worker is and does."""
         await self._rows.report(

@@ -274,8 +274,10 @@ PLOTS: dict[str, Plot] = {
     "unwritten_results_count_as_written": Plot(clear=True, weather={"disk_full": 0.3}),
     "checksums_are_not_checked": Plot(kill=0.3, withdraw=0.0),
     "duplicates_get_one_key": Plot(duplicate=0.7, withdraw=0.0),
-    "preempted_requests_count_twice": Plot(ask=0.7, duplicate=0.0, kill=0.0, clear=True),
-    "preempted_requests_fail": Plot(ask=0.7, clear=True),
+    "preempted_requests_count_twice": Plot(
+        ask=0.95, pause=0.0, duplicate=0.0, kill=0.0, jump=0.0, long=1.0, clear=True
+    ),
+    "preempted_requests_fail": Plot(ask=0.9, pause=0.0, withdraw=0.0, kill=0.0, clear=True),
     "results_are_written_late": Plot(kill=0.3, jump=0.0, clear=True),
     "choices_are_not_guarded": Plot(processes=2, jump=0.0),
     "steps_are_not_held": Plot(
@@ -289,8 +291,12 @@ PLOTS: dict[str, Plot] = {
         clear=True,
         weather={"engine_hang": 0.2},
     ),
-    "what_is_carried_runs_again": Plot(withdraw=0.3, complete=1.0, clear=True),
-    "carried_results_are_lost": Plot(withdraw=0.3, complete=1.0, clear=True),
+    "what_is_carried_runs_again": Plot(
+        withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True
+    ),
+    "carried_results_are_lost": Plot(
+        withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True
+    ),
     "a_pause_is_forgotten": Plot(pause=0.5, withdraw=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }
