@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 from google import genai
 from google.genai import types
 
+from support.alone import ApiAlone, run_toplu, start_worker
 from support.bucket import own_part, running_bucket
 from support.model_tables import echo_model
-from support.server import TOPLU, Server, clean_environment
 from support.store.running_postgres import RunningPostgres, running_postgres
-from support.waiting import PATIENCE_SECONDS, eventually
+from support.waiting import eventually
 from toplu.settings.storage.bucket import BucketSettings
 
 pytestmark = [pytest.mark.postgres, pytest.mark.system]
@@ -35,14 +34,6 @@ def postgres() -> Iterator[RunningPostgres]:
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
     with running_bucket(tmp_path_factory.mktemp("bucket")) as settings:
         yield settings
-
-
-class Api(Server):
-    """A machine that answers calls."""
-
-    def command(self) -> list[str]:
-        toplu, _, *options = super().command()
-        return [toplu, "api", *options]
 
 
 class Machines:
@@ -67,35 +58,16 @@ class Machines:
         return "\n".join(tables)
 
     def migrate(self) -> None:
-        done = subprocess.run(
-            [str(TOPLU), "migrate", *self._options("first")],
-            capture_output=True,
-            check=False,
-            env=clean_environment(),
-            timeout=PATIENCE_SECONDS,
-        )
+        done = run_toplu("migrate", *self._options("first"))
         assert done.returncode == 0, done.stderr
 
-    def api(self, name: str, *, secret: str = SECRET) -> Api:
+    def api(self, name: str, *, secret: str = SECRET) -> ApiAlone:
         config = self._write(f"secret-of-{name}", secret)
-        return self._stack.enter_context(Api(self._folder / name, config=config)).start()
+        return self._stack.enter_context(ApiAlone(self._folder / name, config=config)).start()
 
     def worker(self, name: str) -> "subprocess.Popen[bytes]":
         """Start a machine that works, and return when it does."""
-        process = subprocess.Popen(
-            [str(TOPLU), "worker", *self._options(name)],
-            stderr=subprocess.PIPE,
-            env=clean_environment(),
-        )
-        assert process.stderr is not None
-        log = self._stack.enter_context(process.stderr)
-        self._stack.callback(process.wait, PATIENCE_SECONDS)
-        self._stack.callback(process.kill)
-        for line in log:
-            if b'"worker_ready"' in line:
-                threading.Thread(target=log.read, daemon=True).start()
-                return process
-        raise AssertionError("the worker has ended")
+        return start_worker(self._stack, *self._options(name))
 
     def _options(self, name: str) -> list[str]:
         config = self._folder / f"{name}.toml"
@@ -111,7 +83,7 @@ def machines(
         yield Machines(tmp_path, postgres.empty(), own_part(bucket), stack)
 
 
-def client_of(api: Api) -> genai.Client:
+def client_of(api: ApiAlone) -> genai.Client:
     return genai.Client(api_key="any", http_options={"base_url": api.url})
 
 
@@ -124,7 +96,7 @@ def line_of(number: int) -> dict[str, object]:
     return {"key": f"k{number}", "request": {"contents": contents}}
 
 
-def done_of(api: Api, name: str) -> int:
+def done_of(api: ApiAlone, name: str) -> int:
     stats = api.call("GET", f"/v1beta/{name}").json()["metadata"].get("batchStats", {})
     return int(stats.get("successfulRequestCount", 0))
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from google import genai
 
+from support.alone import ApiAlone, run_toplu, start_worker
 from support.jobs import check_every_request_has_one_outcome, create_job, question, results_of
 from support.model_tables import echo_model
-from support.server import TOPLU, Server, clean_environment
+from support.server import Server
 from support.store.running_postgres import RunningPostgres, running_postgres
-from support.waiting import PATIENCE_SECONDS, eventually
+from support.waiting import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.system]
 
@@ -28,17 +29,6 @@ def postgres() -> Iterator[RunningPostgres]:
         yield server
 
 
-class Part(Server):
-    """One process of a cluster, over one folder of bytes."""
-
-    role = "api"
-    ready = "server_ready"
-
-    def command(self) -> list[str]:
-        toplu, _, *options = super().command()
-        return [toplu, self.role, *options]
-
-
 class Cluster:
     """The processes; their rows are on the server, their bytes in one folder."""
 
@@ -49,35 +39,17 @@ class Cluster:
         self._folder = folder
         self._stack = stack
 
-    def api(self) -> Part:
-        part = self._stack.enter_context(Part(self._folder / "data", config=self._config))
+    def api(self) -> ApiAlone:
+        part = self._stack.enter_context(ApiAlone(self._folder / "data", config=self._config))
         part.command()  # writes the configuration
         return part
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(
-            [TOPLU, *command, *self._options()],
-            capture_output=True,
-            check=False,
-            env=clean_environment(),
-            timeout=PATIENCE_SECONDS,
-        )
+        return run_toplu(*command, *self._options())
 
     def worker(self) -> "subprocess.Popen[bytes]":
         """Start a worker and return it when it works."""
-        process = subprocess.Popen(
-            [TOPLU, "worker", *self._options()], stderr=subprocess.PIPE, env=clean_environment()
-        )
-        assert process.stderr is not None
-        log = self._stack.enter_context(process.stderr)
-        self._stack.callback(process.wait, PATIENCE_SECONDS)
-        self._stack.callback(process.kill)  # first, or the log would never end
-        for line in log:
-            if b'"worker_ready"' in line:
-                # What it says later is read, so that it never waits for a reader.
-                threading.Thread(target=log.read, daemon=True).start()
-                return process
-        raise AssertionError("the worker has ended")
+        return start_worker(self._stack, *self._options())
 
     def _options(self) -> list[str]:
         data = self._folder / "data"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support.alone import ApiAlone, run_toplu, start_worker
 from support.jobs import check_every_request_has_one_outcome, create_job, question, results_of
 from support.model_tables import echo_model
-from support.server import TOPLU, Server, clean_environment
 from support.waiting import PATIENCE_SECONDS
 
 REQUESTS = 100
@@ -17,48 +17,22 @@ ASKED = {"contents": [{"parts": [{"text": "hello"}]}]}
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
-class Alone(Server):
-    """One process in place of `toplu serve`."""
-
-    role = "api"
-
-    def command(self) -> list[str]:
-        toplu, _, *options = super().command()
-        return [toplu, self.role, *options]
-
-
 class Part:
     """The processes of a data folder."""
 
     def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
         self._stack = stack
-        self.api = stack.enter_context(Alone(tmp_path / "data", config=echo_model(replicas=2)))
+        self.api = stack.enter_context(ApiAlone(tmp_path / "data", config=echo_model(replicas=2)))
         self._config = tmp_path / "data.toml"
         self._data = tmp_path / "data"
         self.api.command()  # writes the configuration
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(
-            [TOPLU, *command, *self._options()],
-            capture_output=True,
-            check=False,
-            env=clean_environment(),
-            timeout=PATIENCE_SECONDS,
-        )
+        return run_toplu(*command, *self._options())
 
     def worker(self) -> "subprocess.Popen[bytes]":
         """Start a worker and return it when it works."""
-        process = subprocess.Popen(
-            [TOPLU, "worker", *self._options()], stderr=subprocess.PIPE, env=clean_environment()
-        )
-        self._stack.callback(process.wait, PATIENCE_SECONDS)
-        self._stack.callback(process.kill)
-        assert process.stderr is not None
-        self._stack.enter_context(process.stderr)
-        for line in process.stderr:
-            if b'"worker_ready"' in line:
-                return process
-        raise AssertionError("the worker has ended")
+        return start_worker(self._stack, *self._options())
 
     def _options(self) -> list[str]:
         return ["--data-dir", str(self._data), "--config", str(self._config)]

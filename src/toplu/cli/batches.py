@@ -185,17 +185,13 @@ def cancel(
     name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
 ) -> None:
     """Stop a batch; what is done stays readable."""
-    path = _path(name)
-    with_client(url, key_file, lambda client: client.call("POST", f"{path}:cancel"))
-    typer.echo(f"cancelled {path}")
+    _post(name, "cancel", url, key_file, said="cancelled")
 
 
 @app.command()
 def pause(name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None) -> None:
     """Begin nothing more of a batch until it is resumed; its time runs on."""
-    path = _path(name)
-    with_client(url, key_file, lambda client: client.call("POST", f"{path}:pause"))
-    typer.echo(f"paused {path}")
+    _post(name, "pause", url, key_file, said="paused")
 
 
 @app.command()
@@ -203,9 +199,7 @@ def resume(
     name: NameArgument, url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None
 ) -> None:
     """Go on with a batch that was paused."""
-    path = _path(name)
-    with_client(url, key_file, lambda client: client.call("POST", f"{path}:resume"))
-    typer.echo(f"resumed {path}")
+    _post(name, "resume", url, key_file, said="resumed")
 
 
 @app.command()
@@ -216,6 +210,12 @@ def delete(
     path = _path(name)
     with_client(url, key_file, lambda client: client.call("DELETE", path))
     typer.echo(f"deleted {path}")
+
+
+def _post(name: str, verb: str, url: str, key_file: Path | None, *, said: str) -> None:
+    path = _path(name)
+    with_client(url, key_file, lambda client: client.call("POST", f"{path}:{verb}"))
+    typer.echo(f"{said} {path}")
 
 
 def _path(name: str) -> str:

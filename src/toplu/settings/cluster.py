@@ -1,6 +1,5 @@
 """Settings of a server on several machines: how the api reaches workers that run elsewhere."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from toplu.errors import ConfigurationError
-from toplu.settings.remote import Secret
+from toplu.settings.remote import Secret, read_kept
 
 SECRET_LENGTH_MIN = 32
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
@@ -30,23 +29,18 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     def read_secret(self, environment: Mapping[str, str] | None = None) -> Secret | None:
         """Return the secret, None if there is to be none, or raise ConfigurationError."""
-        if self.secret_env is not None:
-            text = (os.environ if environment is None else environment).get(self.secret_env)  # noqa: TID251
-            place = f"secret_env: the variable {self.secret_env}"
-        elif self.secret_file is not None:
-            try:
-                text = self.secret_file.read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(
-                    f"cluster: secret_file {self.secret_file} cannot be read: "
-                    f"{type(error).__name__}"
-                ) from None
-            place = f"secret_file {self.secret_file}"
-        else:
+        text = read_kept(
+            self.secret_env, self.secret_file, environment, file_setting="cluster: secret_file"
+        )
+        if text is None:
             return None
-        text = (text or "").strip()
         # A header takes nothing else.
         if len(text) < SECRET_LENGTH_MIN or not text.isascii() or not text.isprintable():
+            place = (
+                f"secret_file {self.secret_file}"
+                if self.secret_env is None
+                else f"secret_env: the variable {self.secret_env}"
+            )
             raise ConfigurationError(
                 f"cluster: {place} has no secret of {SECRET_LENGTH_MIN} printable characters or "
                 "more; `openssl rand -hex 32` makes one"

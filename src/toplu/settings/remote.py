@@ -42,6 +42,30 @@ class Secret:
     __str__ = __repr__
 
 
+def read_kept(
+    variable: str | None,
+    file: str | Path | None,
+    environment: Mapping[str, str] | None,
+    *,
+    file_setting: str,
+) -> str | None:
+    """Return what a variable of the environment has, or a file; None: neither is named.
+
+    ConfigurationError: the file, which `file_setting` names, cannot be read.
+    """
+    if variable is not None:
+        variables = os.environ if environment is None else environment  # noqa: TID251
+        return variables.get(variable, "").strip()
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{file_setting} {file} cannot be read: {type(error).__name__}"
+        ) from None
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One server that answers for a model."""
 
@@ -55,22 +79,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def read_key(self, environment: Mapping[str, str] | None = None) -> Secret | None:
         """Return the key, None if there is to be none, or raise ConfigurationError."""
-        if self.key_env is not None:
-            key = (os.environ if environment is None else environment).get(self.key_env)  # noqa: TID251
-            place = f"the variable {self.key_env}"
-        elif self.key_file is not None:
-            try:
-                key = Path(self.key_file).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(
-                    f"key_file {self.key_file} cannot be read: {type(error).__name__}"
-                ) from None
-            place = self.key_file
-        else:
+        key = read_kept(self.key_env, self.key_file, environment, file_setting="key_file")
+        if key is None:
             return None
-        key = (key or "").strip()
         # A header takes nothing else.
         if not key or not key.isascii() or not key.isprintable():
+            place = self.key_file if self.key_env is None else f"the variable {self.key_env}"
             raise ConfigurationError(f"{place} has no key for {self.url}")
         return Secret(key)
 

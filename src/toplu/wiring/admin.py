@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(
-        open_folder(settings), settings.bucket, settings.store
-    ) as storage:
+    async with _open_all(settings) as storage:
         yield Keys(clock=SystemClock(), issued=storage.keys)
 
 
@@ -47,9 +45,7 @@ class Books:
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
     act_as_operator()
-    async with open_beside_a_server(
-        open_folder(settings), settings.bucket, settings.store
-    ) as storage:
+    async with _open_all(settings) as storage:
         clock = SystemClock()
         yield Books(
             audit=AuditLog(clock=clock, rows=storage.audit),
@@ -64,9 +60,7 @@ async def open_webhooks(settings: Settings) -> AsyncIterator["Webhooks"]:
     from toplu.wiring.shared_parts import webhooks_of
 
     act_as_operator()
-    async with open_beside_a_server(
-        open_folder(settings), settings.bucket, settings.store
-    ) as storage:
+    async with _open_all(settings) as storage:
         yield webhooks_of(settings, SystemClock(), storage, told=lambda: None)
 
 
@@ -78,9 +72,7 @@ async def rekey_secrets(settings: Settings) -> int:
     from toplu.wiring.shared_parts import vault_of
 
     vault = vault_of(settings)
-    async with open_beside_a_server(
-        open_folder(settings), settings.bucket, settings.store
-    ) as storage:
+    async with _open_all(settings) as storage:
         vault.begin_rekey()
         count = await storage.secrets.seal_again(vault.reseal)
         vault.end_rekey()

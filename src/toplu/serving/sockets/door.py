@@ -12,14 +12,13 @@ from starlette.types import ASGIApp
 
 from toplu.api.doors.cluster import ClusterGate
 from toplu.errors import ConfigurationError
-from toplu.serving.sockets.listener import listen
+from toplu.serving.sockets.listener import CONNECTIONS_WAITING_MAX, listen, url_at
 from toplu.serving.sockets.socket_folder import socket_folder
 from toplu.settings.cluster import ClusterSettings
 from toplu.settings.server import Settings
 from toplu.wiring.http_server import door_config
 
 SUFFIX = ".door"
-CALLS_WAITING_MAX = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ def _url_of(cluster: ClusterSettings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = own_address(listener.family)
-    named = f"[{host}]" if ":" in host else host
-    return f"{'http' if cluster.certificate_file is None else 'https'}://{named}:{port}"
+    return url_at(host, port, "http" if cluster.certificate_file is None else "https")
 
 
 def own_address(family: int) -> str:
@@ -87,7 +85,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
-        listener.listen(CALLS_WAITING_MAX)
+        listener.listen(CONNECTIONS_WAITING_MAX)
         listener.setblocking(False)
         try:
             yield listener

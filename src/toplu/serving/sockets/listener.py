@@ -36,8 +36,13 @@ def listen(host: str, port: int, *, host_setting: str, port_setting: str) -> soc
 def url_of(listener: socket.socket) -> str:
     """Return the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
+    return url_at(host, port)
+
+
+def url_at(host: str, port: int, scheme: str = "http") -> str:
+    """Return the URL of a port of a host, which may be an IPv6 address."""
     named = f"[{host}]" if ":" in host else host
-    return f"http://{named}:{port}"
+    return f"{scheme}://{named}:{port}"
 
 
 def _mend(error: OSError, host_setting: str, port_setting: str) -> str:

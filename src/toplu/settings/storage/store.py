@@ -1,6 +1,5 @@
 """The setting of where rows are: a file in the data folder, or a PostgreSQL server."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from toplu.errors import ConfigurationError
-from toplu.settings.remote import Secret
+from toplu.settings.remote import Secret, read_kept
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,22 +26,17 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def read_url(self, environment: Mapping[str, str] | None = None) -> Secret | None:
         """Return the URL, None if there is to be none, or raise ConfigurationError."""
-        if self.url_env is not None:
-            url = (os.environ if environment is None else environment).get(self.url_env)  # noqa: TID251
-            place = f"url_env: the variable {self.url_env}"
-        elif self.url_file is not None:
-            try:
-                url = self.url_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(
-                    f"store: url_file {self.url_file} cannot be read: {type(error).__name__}"
-                ) from error
-            place = f"url_file {self.url_file}"
-        else:
+        url = read_kept(self.url_env, self.url_file, environment, file_setting="store: url_file")
+        if url is None:
             return None if self.url is None else Secret(self.url)
-        if not url or not url.strip():
+        if not url:
+            place = (
+                f"url_file {self.url_file}"
+                if self.url_env is None
+                else f"url_env: the variable {self.url_env}"
+            )
             raise ConfigurationError(f"store: {place} has no URL")
-        return Secret(url.strip())
+        return Secret(url)
 
 
 def check_store(store: StoreSettings) -> None:
