@@ -266,6 +266,7 @@ BUGS: dict[str, Bug] = {
     )
 }
 
+COMPLETED = Plot(withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True)
 # What a history needs to come by the bug for certain, where most have not enough of it.
 PLOTS: dict[str, Plot] = {
     "epoch_is_not_checked": Plot(jump=0.4, jumps=(200,), kill=0.0, withdraw=0.0),
@@ -291,12 +292,8 @@ PLOTS: dict[str, Plot] = {
         clear=True,
         weather={"engine_hang": 0.2},
     ),
-    "what_is_carried_runs_again": Plot(
-        withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True
-    ),
-    "carried_results_are_lost": Plot(
-        withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True
-    ),
+    "what_is_carried_runs_again": COMPLETED,
+    "carried_results_are_lost": COMPLETED,
     "a_pause_is_forgotten": Plot(pause=0.5, withdraw=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
 }
