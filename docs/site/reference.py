@@ -17,7 +17,8 @@ from toplu.api.http.openapi.operated import Operated
 from toplu.api.openai.document.calls import CALLS as OPENAI_CALLS
 from toplu.cli.app import app
 from toplu.errors import Code, TopluError
-from toplu.settings import bucket, model, outbound, remote, server
+from toplu.settings import cluster, model, outbound, remote, server
+from toplu.settings.storage import bucket, store
 
 HEADING_LENGTH_MAX = 32
 SETTINGS_HEAD = """\
@@ -49,12 +50,15 @@ TABLES: tuple[tuple[str, ModuleType, type[msgspec.Struct]], ...] = (
     ("[[models]]", model, model.ModelSettings),
     ("servers = [{ … }] of a model", remote, remote.ServerSettings),
     ("remote = { … } of a model", remote, remote.RemoteSettings),
+    ("vllm = { … } of a model", remote, remote.VllmSettings),
     ("price = { … } of a model", model, model.PriceSettings),
     ("thinking = { … } of a model", model, model.ThinkingSettings),
     ("echo = { … } of a model", model, model.EchoSettings),
     ("[[tiers]]", server, server.TierSettings),
     ("[search]", server, server.SearchSettings),
+    ("[store]", store, store.StoreSettings),
     ("[bucket]", bucket, bucket.BucketSettings),
+    ("[cluster]", cluster, cluster.ClusterSettings),
     ("[inputs]", outbound, outbound.InputSettings),
     ("[webhooks]", outbound, outbound.WebhookSettings),
 )
