@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 import toplu.store.rows
 from support.store.kept_folders import ARCHIVES, KeptFolder
 from toplu.errors import ConfigurationError
-from toplu.store.rows.migrating import SchemaOlder
+from toplu.store.rows.migrating import SchemaOlder, known_schemas
 from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.store.rows.sqlite_upgrade import migrate
 
@@ -68,6 +68,10 @@ def still_there(before: Rows, after: Rows) -> Rows:
 
 def copies_beside(path: Path) -> list[str]:
     return sorted(each.name for each in path.parent.glob("toplu.db.*"))
+
+
+def test_migrations_are_named_by_their_schema() -> None:
+    assert known_schemas() == REVISIONS
 
 
 def migrate_to(path: Path, revision: str) -> None:

@@ -1,9 +1,11 @@
 """The text that monitors read, of one process and of several together."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from toplu.metrics.measured import REGISTRY
 
@@ -12,13 +14,16 @@ HELP = b"# HELP "
 
 
 def expose(process: str, readings: Iterable[Metric]) -> bytes:
-    """Return what this process measured and the readings, each with the name of the process."""
-    text = generate_latest(_Everything(readings))
-    label = b'process="%s"' % process.encode()
-    return b"".join(
-        line if line.startswith(b"#") else _labelled(line, label)
-        for line in text.splitlines(keepends=True)
-    )
+    """Return what this process measured and the readings, each with the name of the process.
+
+    The format is that of https://prometheus.io/docs/instrumenting/exposition_formats. Where a
+    thousand projects are, the library's own writer takes twice as long for it, and another pass to
+    put the process in.
+    """
+    label = f'process="{_escaped(process)}"'
+    return "".join(
+        line for metric in chain(REGISTRY.collect(), readings) for line in _lines(metric, label)
+    ).encode()
 
 
 def merge(texts: Sequence[bytes]) -> bytes:
@@ -30,23 +35,19 @@ def merge(texts: Sequence[bytes]) -> bytes:
     return b"".join(head + b"".join(samples) for head, samples in figures.items())
 
 
-class _Everything:
-    """A registry of this one moment."""
+def _lines(metric: Metric, label: str) -> Iterator[str]:
+    """Yield the lines of a counter, gauge or histogram, whose samples get one more label."""
+    name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+    meaning = metric.documentation.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {name} {meaning}\n# TYPE {name} {metric.type}\n"
+    for it in metric.samples:
+        labels = "".join([f',{key}="{_escaped(value)}"' for key, value in it.labels.items()])
+        value = floatToGoString(it.value)  # type: ignore[no-untyped-call]
+        yield f"{it.name}{{{label}{labels}}} {value}\n"
 
-    def __init__(self, readings: Iterable[Metric]) -> None:
-        self._readings = readings
 
-    def collect(self) -> Iterator[Metric]:
-        yield from REGISTRY.collect()
-        yield from self._readings
-
-
-def _labelled(line: bytes, label: bytes) -> bytes:
-    """Return the line of a sample with one more label; a name has neither brace nor blank."""
-    name, blank, value = line.partition(b" ")
-    if b"{" not in name:
-        return name + b"{" + label + b"}" + blank + value
-    return line.replace(b"{", b"{" + label + b",", 1)
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _figures_of(text: bytes) -> Iterator[tuple[bytes, bytes]]:

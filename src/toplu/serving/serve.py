@@ -2,12 +2,14 @@
 
 import asyncio
 
+from toplu.serving import garbage
 from toplu.serving.records.logs import configure_logs
 from toplu.settings.server import Settings
 
 
 def run_server(settings: Settings) -> None:
     """Run until a signal ends it."""
+    garbage.pause()
     configure_logs(settings)
     if settings.workers:
         from toplu.serving.supervision.supervisor import supervise

@@ -1,9 +1,10 @@
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.figures import figure, samples
 from toplu.metrics import readings
 from toplu.metrics.exposition import expose, merge
-from toplu.metrics.measured import HTTP_REQUESTS
+from toplu.metrics.measured import COMMIT_SECONDS, HTTP_REQUESTS, REGISTRY
 
 
 def test_every_sample_names_its_process() -> None:
@@ -15,6 +16,19 @@ def test_every_sample_names_its_process() -> None:
     assert figure(text, "toplu_lanes", process="api", model="m") == 4
     assert figure(text, "toplu_workers", process="api") == 2
     assert figure(text, "toplu_http_requests_total", route="GET /x", code="200") >= 1
+
+
+def test_the_text_says_what_that_of_the_library_says() -> None:
+    HTTP_REQUESTS.labels('"\\\n', "200").inc(12345678.25)
+    COMMIT_SECONDS.observe(0.002)
+    families = text_string_to_metric_families(expose("api", []).decode())
+    said = {it.name: it for it in families if not it.name.startswith("process_")}
+    for family in text_string_to_metric_families(generate_latest(REGISTRY).decode()):
+        if not family.name.startswith("process_"):
+            for sample in family.samples:
+                sample.labels["process"] = "api"
+            assert said.pop(family.name) == family
+    assert not said
 
 
 def test_texts_of_several_processes_become_one_in_which_each_figure_stands_once() -> None:

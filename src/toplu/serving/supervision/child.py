@@ -7,6 +7,7 @@ import sys
 import uvloop
 
 from toplu.errors import ConfigurationError, first_of
+from toplu.serving import garbage
 from toplu.serving.records.logs import configure_logs
 from toplu.serving.records.traces import configure_traces
 from toplu.serving.stop_signals import StopSignals
@@ -15,6 +16,7 @@ from toplu.serving.supervision.parent import Parent
 
 def main() -> None:
     """Run one process; why it cannot begin is for the supervisor to say."""
+    garbage.pause()
     parent = Parent()
     configure_logs(parent.order.settings, process=parent.order.name)
     try:

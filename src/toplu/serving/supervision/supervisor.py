@@ -15,6 +15,7 @@ import structlog
 
 from toplu.clock import SystemClock
 from toplu.models.file_checks import check_files
+from toplu.serving.garbage import freeze
 from toplu.serving.sockets.listener import bind, url_of
 from toplu.serving.stop_signals import StopSignals
 from toplu.serving.supervision.keeper import Keeper
@@ -51,6 +52,7 @@ async def supervise(settings: Settings) -> None:
             Keeper(api, descriptors, clock),
             [Keeper(order, descriptors[:1], clock) for order in workers],
         )
+        freeze()
         await supervisor.run(signals, url_of(listener))
     log.info("server_stopped")
 

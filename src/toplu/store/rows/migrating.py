@@ -3,15 +3,13 @@
 import importlib.resources
 from collections.abc import Callable, Sequence
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from toplu.errors import ConfigurationError
 
 AsIs = Callable[[str], None]
+MIGRATIONS = importlib.resources.files("toplu.store.rows") / "migrations"
+SCHEMA_DIGITS = 4
 
 
 class SchemaOlder(ConfigurationError):
@@ -31,30 +29,44 @@ def bring_up_to_date(
     ConfigurationError: a newer version wrote them. SchemaOlder: they are not up to date, and
     `upgrades` does not allow it.
     """
-    config = Config()
-    scripts_folder = importlib.resources.files("toplu.store.rows") / "migrations"
-    # Alembic reads a percent sign in an option as the start of a placeholder.
-    config.set_main_option("script_location", str(scripts_folder).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    if not present <= known:
-        raise ConfigurationError(
-            f"{place}: written by a newer version of toplu "
-            f"(schema {_named(sorted(present - known))}); upgrade toplu to open it"
-        )
-    if present == set(scripts.get_heads()):
+    present, known = _present(connection), known_schemas()
+    if present == known[-1]:
         return
+    if present is not None and present not in known:
+        raise ConfigurationError(
+            f"{place}: written by a newer version of toplu (schema {present}); "
+            "upgrade toplu to open it"
+        )
     if not upgrades:
         raise SchemaOlder(
-            f"{place}: written by an older version of toplu (schema {_named(sorted(present))}); "
+            f"{place}: written by an older version of toplu (schema {present or 'none'}); "
             "end what uses it and run `toplu migrate`, which brings it up to date"
         )
-    if present:
-        before("-".join(sorted(present)))
+    if present is not None:
+        before(present)
+    _upgrade(connection, revision)
+
+
+def known_schemas() -> Sequence[str]:
+    """Return every schema there has been, in order: the names of migrations begin with theirs."""
+    scripts = (MIGRATIONS / "versions").iterdir()
+    return sorted(script.name[:SCHEMA_DIGITS] for script in scripts if script.name.endswith(".py"))
+
+
+def _present(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    # A process that finds the tables as they should be does without Alembic: it takes long to load.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic reads a percent sign in an option as the start of a placeholder.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
-
-
-def _named(schemas: Sequence[str]) -> str:
-    return ", ".join(schemas) or "none"
