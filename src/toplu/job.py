@@ -136,6 +136,7 @@ class Job:
     ended: datetime | None = None
     priority: int = 0  # among the jobs of its project, the higher first
     paused: bool = False  # nothing of it is begun, until its client resumes it
+    reuse: bool = False  # it gives answers to, and has answers of, such batches of its project
     expires: datetime  # when the job turns EXPIRED unless it is final by then
     webhook_config: bytes | None = None  # who is to be told of its end, in place of webhooks
     output_file: str | None = None  # the id of the results file, for `InputForm.FILE`
@@ -220,7 +221,8 @@ class Experience:
     @classmethod
     def of(cls, counts: RequestCounts, usage: Usage) -> "Experience":
         """Return that of one job, as far as it has come."""
-        answers = counts.succeeded - counts.deduplicated - counts.carried
+        others = counts.deduplicated + counts.carried + usage.reused_requests
+        answers = counts.succeeded - others
         return cls(answers=answers, usage=usage).remembered(ANSWERS_OF_A_JOB)
 
     def __add__(self, other: "Experience") -> "Experience":

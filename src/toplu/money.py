@@ -46,6 +46,9 @@ class Usage:
     discarded_prompt_tokens: int = 0
     discarded_cached_tokens: int = 0
     discarded_output_tokens: int = 0
+    # Answers kept from another batch, and the tokens that these had used there.
+    reused_requests: int = 0
+    reused_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(**{name: getattr(self, name) + getattr(other, name) for name in TOKENS})
@@ -108,12 +111,16 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """The price of one token in an interactive call, in units of the currency."""
+    """The price of one token in an interactive call, in units of the currency.
+
+    That of a token which was used for another batch is the same whatever the call.
+    """
 
     currency: str = "USD"
     input_units: int = 0
     cached_units: int = 0
     output_units: int = 0
+    reused_units: int = 0
 
     def cost(self, usage: Usage, kind: Kind) -> int:
         """Return the cost in units; a batch pays half, but for cached tokens the same."""
@@ -124,7 +131,8 @@ class Prices:
         if kind is Kind.BATCH:
             assert full % BATCH_SHARE == 0, "a token's price is an even number of units"
             full //= BATCH_SHARE
-        return full + priced.cached_tokens * self.cached_units
+        kept = usage.reused_tokens * self.reused_units
+        return full + priced.cached_tokens * self.cached_units + kept
 
 
 FREE = Prices()

@@ -45,6 +45,11 @@ def test_what_must_hold_does_with_two_processes_of_which_one_is_killed_at_a_time
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_must_hold_does_where_batches_have_answers_of_others() -> None:
+    done = simulate("--seeds", str(SEEDS), "--again", "0.3")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_seed_is_the_same_history_twice() -> None:
     first, second = simulate("--seed", "5"), simulate("--seed", "5")
     assert first.stdout == second.stdout

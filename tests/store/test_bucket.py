@@ -13,7 +13,8 @@ from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.bucket_connection import open_bucket
 from toplu.store.blobs.bucket_results import BucketResults
-from toplu.store.blobs.result_log import Addition, Record
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import Addition
 from toplu.store.blobs.scratch import Scratch
 
 pytestmark = pytest.mark.system

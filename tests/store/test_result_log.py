@@ -12,21 +12,28 @@ from msgspec.structs import replace
 
 from toplu.job import JobId
 from toplu.money import TOKENS, Usage
-from toplu.store.blobs.result_log import DISCARDED, HEADER, Record, ResultLog, Scan
+from toplu.store.blobs.records import DIGEST_BYTES, DISCARDED, HEADER, Record
+from toplu.store.blobs.result_log import ResultLog, Scan
 
 JOB = JobId("job1")
 
 COUNTS = st.integers(0, 2**32 - 1)
+COMPUTED = [name for name in TOKENS if not name.startswith("reused")]
+REUSED = st.builds(Usage, reused_requests=st.just(1), reused_tokens=COUNTS)
+DIGESTS = st.none() | st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
 RECORDS = st.lists(
     st.builds(
         Record,
         index=st.integers(0, 2**32 - 1),
         succeeded=st.booleans(),
         payload=st.binary(max_size=40),
-        usage=st.builds(Usage, **dict.fromkeys(TOKENS, COUNTS)),
+        usage=st.builds(Usage, **dict.fromkeys(COMPUTED, COUNTS)),
     ).flatmap(
-        lambda record: st.builds(
-            replace, st.just(record), is_copy=st.booleans() if record.succeeded else st.just(False)
+        lambda record: (
+            st.builds(replace, st.just(record), is_copy=st.booleans(), digest=DIGESTS)
+            | st.builds(replace, st.just(record), usage=REUSED)
+            if record.succeeded
+            else st.just(record)
         )
     ),
     min_size=1,
@@ -57,14 +64,22 @@ def read_back(log: ResultLog, limit_bytes: int | None = None) -> list[Record]:
             payload=payload,
             usage=entry.usage,
             is_copy=entry.is_copy,
+            digest=entry.digest,
         )
         for entry, payload in zip(scan.entries, payloads, strict=True)
     ]
 
 
 def size_of(record: Record) -> int:
-    has_discarded = record.usage.priced != record.usage
-    return HEADER.size + (DISCARDED.size if has_discarded else 0) + len(record.payload)
+    usage = record.usage
+    tokens = (
+        usage.discarded_prompt_tokens,
+        usage.discarded_cached_tokens,
+        usage.discarded_output_tokens,
+    )
+    further = DISCARDED.size if any(tokens) else 0
+    digest = b"" if record.digest is None else record.digest
+    return HEADER.size + further + len(digest) + len(record.payload)
 
 
 def whole_before(records: list[Record], position: int) -> list[Record]:

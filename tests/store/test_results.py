@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from toplu.job import JobId
-from toplu.store.blobs.result_log import Addition, Record, ResultLog, Segment
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import Addition, ResultLog, Segment
 from toplu.store.blobs.results import Results
 
 ONE, TWO = JobId("one"), JobId("two")

@@ -50,6 +50,14 @@ def test_a_cost_is_what_decimal_arithmetic_says(
         assert Decimal(money.as_text(prices.cost(usage, kind))) == expected
 
 
+def test_what_was_used_for_another_batch_costs_what_its_settings_say() -> None:
+    prices = Settings(reuse_price="0.5").prices_of(ModelSettings(name="m", engine="echo"))
+    usage = Usage(reused_requests=2, reused_tokens=3_000_000)
+    assert money.as_text(prices.cost(usage, Kind.BATCH)) == "1.5"
+    free = Settings().prices_of(ModelSettings(name="m", engine="echo"))
+    assert free.cost(usage, Kind.BATCH) == 0
+
+
 @given(usages(), usages(), price_lists(), st.sampled_from(Kind))
 def test_what_was_discarded_costs_nothing(
     last: Usage,

@@ -40,6 +40,11 @@ def carried(job: JobId) -> str:
     return f"{folder(job)}/carried"
 
 
+def answers(job: JobId) -> str:
+    """Return the blob that says where the answers lie that others may have."""
+    return f"{folder(job)}/answers"
+
+
 def rendered(job: JobId, name: str) -> str:
     """Return the blob of results in the form of the API that the job came by."""
     return f"{folder(job)}/{name}.rendered.jsonl"

@@ -40,6 +40,9 @@ def create(
     model: Annotated[str, typer.Option(help="The model to ask, by a name that the server knows.")],
     display_name: Annotated[str | None, typer.Option(help="What to call the batch.")] = None,
     embed: Annotated[bool, typer.Option("--embed", help="The lines ask for embeddings.")] = False,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Share answers with such batches of the project.")
+    ] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
 ) -> None:
@@ -49,8 +52,10 @@ def create(
     async def make(client: Client) -> str:
         name = await upload(client, file, sent=show_sent)
         batch = {"displayName": display_name or file.name, "inputConfig": {"fileName": name}}
-        created = await client.call("POST", f"models/{quote(model)}:{method}", {"batch": batch})
-        return str(created["name"])
+        path = f"v1beta/models/{quote(model)}:{method}"
+        headers = {"X-Toplu-Reuse": "project"} if reuse else {}
+        created = await client.exchange("POST", path, headers=headers, json={"batch": batch})
+        return str(created.body["name"])
 
     typer.echo(with_client(url, key_file, make))
 

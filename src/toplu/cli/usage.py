@@ -103,6 +103,8 @@ def _record(total: "Total") -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
+        "reused_requests": usage.reused_requests,
+        "reused_tokens": usage.reused_tokens,
         "cost": money.as_text(total.cost_units),
         "currency": total.currency,
     }

@@ -27,8 +27,9 @@ RECENT: defaultdict[str, RecentActivity] = defaultdict(RecentActivity)
 
 # Kinds of requests: of batches, and interactive calls.
 BATCH, CALL = "batch", "call"
-# Their outcomes; a request of a batch that asks the very same as another one may have its answer.
-SUCCEEDED, FAILED, COPIED = "succeeded", "failed", "copied"
+# Their outcomes; a request of a batch that asks the very same as another one may have its answer,
+# and that of one in a batch before.
+SUCCEEDED, FAILED, COPIED, REUSED = "succeeded", "failed", "copied", "reused"
 # Wide enough for calls that are answered at once and for those that take minutes.
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 HTTP_BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 60.0)

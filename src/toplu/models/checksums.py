@@ -24,23 +24,24 @@ async def verify_all(path: Path, model: ModelSettings) -> None:
 async def _verify(path: Path, sha256: str | None) -> None:
     if sha256 is None:
         return
-    found = await asyncio.to_thread(_digest, path)
+    found = await asyncio.to_thread(digest_of, path)
     if found != sha256:
         raise ConfigurationError(
             f"{path}: SHA-256 is {found}, expected {sha256}: the file is damaged or another one"
         )
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of the file, which is read once while it stays as it is; blocking."""
     try:
         state = path.stat()
-        return _digest_of(path, state.st_ino, state.st_size, state.st_mtime_ns)
+        return _digest_in_state(path, state.st_ino, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 @functools.lru_cache(FILES_MAX)
-def _digest_of(path: Path, _inode: int, _size: int, _modified: int) -> str:
+def _digest_in_state(path: Path, _inode: int, _size: int, _modified: int) -> str:
     """Return the digest of the file in this state: a large one takes a minute to read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

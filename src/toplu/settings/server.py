@@ -24,6 +24,7 @@ from toplu.settings.model import (
     EchoSettings,
     Kind,
     ModelSettings,
+    Price,
     PriceSettings,
     ThinkingSettings,
 )
@@ -73,6 +74,7 @@ class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 Deduplication = Literal["deterministic", "all", "never"]
+Reuse = Literal["never", "project"]
 
 
 class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,6 +122,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Which requests of a batch one answer does for, if they ask the very same; deterministic:
     # those with temperature 0 or a seed.
     deduplication: Deduplication = "deterministic"
+    # Which batches may have answers that others were given: none, or those of the same project; a
+    # batch may ask for the other when it is created.
+    reuse: Reuse = "never"
+    reuse_seconds: Seconds = 7 * 24 * HOUR  # after the end of the batch that an answer is of
+    reuse_batches_max: Positive = 16  # that are looked at, the last ones to end
+    reuse_price: Price = "0"  # of a million tokens that such an answer used; a batch pays all of it
     input_checks: Literal["lenient", "strict"] = "lenient"  # strict: a bad line refuses the file
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -220,4 +228,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             input_units=money.units_of_a_token(read),
             cached_units=money.units_of_a_token(price.cached_input or read),
             output_units=money.units_of_a_token(price.output),
+            reused_units=money.units_of_a_token(self.reuse_price),
         )

@@ -33,6 +33,7 @@ from toplu.store.rows.postgres import PostgresDatabase
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
 from toplu.store.rows.removal import RemovalRows
+from toplu.store.rows.reuse import ReuseRows
 from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.token_counts import TokenCounts
@@ -71,6 +72,7 @@ class Storage:
     rates: RateRows
     secrets: SecretRows
     removal: RemovalRows
+    reuse: ReuseRows
     steps: StepRows
     token_counts: TokenCounts
     uploads: UploadSessions
@@ -102,6 +104,7 @@ class Storage:
             rates=RateRows(database),
             secrets=SecretRows(database),
             removal=RemovalRows(database),
+            reuse=ReuseRows(database),
             steps=StepRows(database),
             token_counts=TokenCounts(database),
             uploads=UploadSessions(database),

@@ -9,7 +9,10 @@ from toplu.api.http.metrics import Metrics
 from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
 from toplu.batch.plan.planner import Orderer, Planner
+from toplu.batch.provenance.model_facts import FactReader
 from toplu.batch.results.assembler import Assembler
+from toplu.batch.reuse.kept_answers import KeptAnswers
+from toplu.batch.reuse.reuse import Reuse
 from toplu.batch.run.executors import executor_of
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.batch.run.runner import Runner
@@ -66,6 +69,12 @@ class Worker:
         self._windows: dict[str, int] = {}  # by model
         self._at_work = LanesAtWork(self.id)
         self._steps = self._build_steps()
+        self._kept = KeptAnswers(
+            settings=parts.settings,
+            clock=parts.clock,
+            rows=parts.storage.reuse,
+            blobs=parts.storage.blobs,
+        )
         self._scheduler = self._build_scheduler()
         self.pipeline = self._pipeline(self._writer())
         self.fleet.when_changed(parts.signals.engine_changed.set)
@@ -176,6 +185,9 @@ class Worker:
             blobs=parts.storage.blobs,
             results=parts.storage.results,
             writer=writer,
+            reuse=Reuse(
+                facts=FactReader(model, parts.settings), library=parts.library, kept=self._kept
+            ),
         )
         parts.signals.when_planned(runner.wake)
         parts.signals.when_dropped(runner.drop_job)

@@ -32,7 +32,8 @@ from toplu.projects.audit_log import AuditLog
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import DiskBlobs
-from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import ResultLog
 from toplu.store.blobs.results import Results
 from toplu.store.rows.audit import AuditRows
 from toplu.store.rows.database import Database

@@ -65,10 +65,11 @@ class ProjectApi:
         reply = await self.call("POST", "/upload/v1beta/files", content, headers)
         return str(reply["file"]["name"])
 
-    async def create(self, config: dict[str, Any], priority: int = 0) -> str:
+    async def create(self, config: dict[str, Any], priority: int = 0, reuse: str = "never") -> str:
         """Return the id of a batch with this input."""
         batch = {"displayName": "job", "inputConfig": config, "priority": priority}
-        reply = await self.call("POST", CREATE, json.dumps({"batch": batch}).encode())
+        headers = {"x-toplu-reuse": reuse}
+        reply = await self.call("POST", CREATE, json.dumps({"batch": batch}).encode(), headers)
         return str(reply["name"]).removeprefix("batches/")
 
     async def ask(self, text: str) -> str:

@@ -13,7 +13,10 @@ from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.data_folder import DataFolder
 
 FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"}
-TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens")
+TOKENS = (
+    *("prompt_tokens", "cached_tokens", "output_tokens"),
+    *("reused_requests", "reused_tokens"),
+)
 
 
 class Violated(AssertionError):

@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from support.simulation.checkers import Violated
-from toplu.store.blobs.result_log import Record
+from support.simulation.lent_answers import LentAnswers
+from toplu.store.blobs.records import Record
 
 Place = tuple[str, int]  # a job, and the index of a request in it
 # Within which an answer is durable if nothing fails: a group gathers, and is written.
@@ -25,9 +26,11 @@ class Executions:
         self.leases_lapse = False
         self.writes_fail = False
         self.first_start = self.last_end = 0.0
+        self.lent = LentAnswers()
 
-    def expect(self, job: str, lines: Sequence[bytes]) -> None:
+    def expect(self, job: str, lines: Sequence[bytes], project: str = "") -> None:
         """Take note of a job with these lines."""
+        self.lent.expect(job, project, [text_of(line) for line in lines])
         for index, line in enumerate(lines):
             text = text_of(line)
             if text is not None:
@@ -46,7 +49,9 @@ class Executions:
         self.last_end = self._answered[text] = self._now()
 
     def note_durable(self, job: str, records: Iterable[Record]) -> None:
+        records = list(records)
         self._durable.update((job, record.index) for record in records)
+        self.lent.note_durable(job, records)
 
     def look_at_kill(self, over: set[str]) -> None:
         """Raise Violated if more is lost than what runs and one group.

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from support.fake_clock import NOON
+from support.simulation.lines import looks_whole
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
 from toplu.child_process import ChildEnded
 from toplu.engines.echo.engine import EchoEngine
@@ -20,7 +21,9 @@ from toplu.errors import Internal
 from toplu.job import JobId
 from toplu.settings.model import ModelSettings
 from toplu.store.blobs.blobs import DiskBlobs
-from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import ResultLog
+from toplu.store.data_folder import DataFolder
 from toplu.store.rows.sqlite import SqliteDatabase
 
 SLOW_CHILD_SECONDS = 30.0
@@ -189,3 +192,12 @@ async def planned_in_loop(weather: Weather, task: OrderingTask) -> OrderingAnswe
     if weather.strikes("child_slow"):
         await asyncio.sleep(SLOW_CHILD_SECONDS)
     return await asyncio.to_thread(plan_input, task)
+
+
+def tear_logs(data: DataFolder, chance: random.Random) -> None:
+    """Leave at the end of a file what a disk may leave there that was not made sure."""
+    for path in sorted(data.results.glob("*/*.log")):
+        if chance.random() < 0.5:
+            size = chance.randint(1, 60)
+            with path.open("ab") as file:
+                file.write(chance.choice([b"\0" * size, looks_whole(chance)]))

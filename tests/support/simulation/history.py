@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from support.simulation.again import Again
 from support.simulation.api_calls import Refused
 from support.simulation.checkers import (
     FINAL,
@@ -22,13 +23,12 @@ from support.simulation.checkers import (
     read_output,
     rows_of_jobs,
 )
-from support.simulation.faults import Weather
+from support.simulation.faults import Weather, tear_logs
 from support.simulation.lines import (
     LINES_MAX,
     LONG_LINES_MAX,
     inlined,
     lines_of,
-    looks_whole,
     words_of,
 )
 from support.simulation.plot import PROJECTS, Plot
@@ -73,6 +73,7 @@ class History:
             shard_requests_max=8,
             processes=self.plot.processes,
         )
+        self.again = Again(self)
         self.dead: list[int] = []  # processes that are not started again yet
         self.projects = PROJECTS[: self.plot.projects or self.chance.randint(1, len(PROJECTS))]
         self.jump = self.plot.jump_of(self.chance)
@@ -132,6 +133,7 @@ class History:
             self._complete_one()
         if self.chance.random() < self.plot.ask:
             self._ask()
+        self.again.disturb()
 
     def _kill(self) -> None:
         self.note(f"killed at {self.server.clock_seconds:.3f}")
@@ -139,7 +141,7 @@ class History:
         self.server.executions.look_at_kill(over)
         if self.plot.processes == 1:
             self.server.kill()
-            self._tear_logs()
+            tear_logs(self.server.data, self.chance)
             self.server.begin_life()
             return
         while len(self.dead) >= self.plot.processes - 1:
@@ -147,19 +149,11 @@ class History:
         living = [it for it in range(self.plot.processes) if it not in self.dead]
         self.dead.append(self.chance.choice(living))
         self.server.kill(self.dead[-1])
-        self._tear_logs()
+        tear_logs(self.server.data, self.chance)
 
     def _restart(self) -> None:
         self.note("one is started again")
         self.server.begin_life(self.dead.pop(0))
-
-    def _tear_logs(self) -> None:
-        """Leave at the end of a file what a disk may leave there that was not made sure."""
-        for path in sorted(self.server.data.results.glob("*/*.log")):
-            if self.chance.random() < 0.5:
-                size = self.chance.randint(1, 60)
-                with path.open("ab") as file:
-                    file.write(self.chance.choice([b"\0" * size, looks_whole(self.chance)]))
 
     def _create(self) -> None:
         name = f"job-{len(self.jobs)}"
@@ -170,20 +164,32 @@ class History:
         project = self.chance.choice(self.projects)
         priority = self.chance.randint(-1, 1)
         self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")
+        self.create(project, lines, is_inline=is_inline, priority=priority)
+
+    def create(
+        self, project: str, lines: list[bytes], *, is_inline: bool, priority: int = 0
+    ) -> str:
+        """Make a batch, and take note of it."""
+        reuse = "project" if self.plot.again else "never"
 
         async def create() -> str:
             api = await self.server.api(project)
             if is_inline:
-                return await api.create({"requests": {"requests": inlined(lines)}}, priority)
-            file = await api.upload(b"".join(line + b"\n" for line in lines))
-            return await api.create({"fileName": file}, priority)
+                config = {"requests": {"requests": inlined(lines)}}
+            else:
+                config = {"fileName": await api.upload(b"".join(it + b"\n" for it in lines))}
+            return await api.create(config, priority, reuse)
 
-        job = self._insist(create)
+        job = self.insist(create)
+        self._expect(job, project, lines)
+        return job
+
+    def _expect(self, job: str, project: str, lines: list[bytes]) -> None:
         self.jobs[job] = lines
         self.projects_of[job] = project
-        self.server.executions.expect(job, lines)
+        self.server.executions.expect(job, lines, project)
 
-    def _insist(self, do: Callable[[], Awaitable[str]]) -> str:
+    def insist(self, do: Callable[[], Awaitable[str]]) -> str:
         """Do it again until the weather lets it be done."""
 
         async def insist() -> str:
@@ -225,7 +231,7 @@ class History:
                     raise
             return job
 
-        self._insist(ask)
+        self.insist(ask)
         if verb == "pause":
             self.paused.add(job)
         else:
@@ -247,11 +253,9 @@ class History:
             reply = await api.call("POST", path, b'{"merge": true}', headers)
             return str(reply["name"]).removeprefix("batches/")
 
-        made = self.completed[job] = self._insist(complete)
+        made = self.completed[job] = self.insist(complete)
         self.note(f"{job} is completed by {made}, {done} are done")
-        self.jobs[made] = self.jobs[job]
-        self.projects_of[made] = self.projects_of[job]
-        self.server.executions.expect(made, self.jobs[job])
+        self._expect(made, self.projects_of[job], self.jobs[job])
 
     def _ask(self) -> None:
         text = f"call {self.chance.random():.9f} {words_of(self.chance)}"
@@ -272,7 +276,9 @@ class History:
             self._pass(CLEAR_STEP_SECONDS)
             passed += CLEAR_STEP_SECONDS
         self._pass(CLEAR_STEP_SECONDS)
-        rows: dict[str, Any] = {row["id"]: row for row in rows_of_jobs(self.server.data)}
+        self.again.look()
+        visible = [row for row in rows_of_jobs(self.server.data) if not row["deleted"]]
+        rows: dict[str, Any] = {row["id"]: row for row in visible}
         hold(that=rows.keys() == self.jobs.keys(), so="a job was lost, or is there twice")
         for job, by in self.completed.items():
             check_carried(rows[job], rows[by])
@@ -282,7 +288,8 @@ class History:
             if state == "SUCCEEDED":
                 output = read_output(self.server.data, job)
                 check_output(output, lines, rows[job])
-                if not (self.requests_fail or rows[job]["carried"]):
+                others = rows[job]["carried"] or rows[job]["reused_requests"]
+                if not (self.requests_fail or others):
                     check_usage(lines, rows[job])
             else:
                 hold(

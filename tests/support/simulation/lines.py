@@ -6,7 +6,7 @@ from typing import Any
 
 from support.simulation.executions import text_of
 from support.simulation.plot import WORD_KINDS
-from toplu.store.blobs.result_log import HEADER
+from toplu.store.blobs.records import HEADER
 
 LINES_MAX = 20
 LONG_LINES_MAX = 45

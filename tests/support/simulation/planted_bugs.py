@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import and_, select, true, update
 
-from support.simulation import faults
+from support.simulation import faults, lending_bugs
 from support.simulation.faults import RooflineEngine
 from support.simulation.plot import Plot
 from toplu.batch.jobs.carrying import Carrying
@@ -23,7 +23,7 @@ from toplu.batch.run.leased_shard import LeasedShard
 from toplu.batch.run.request_runner import RequestRunner
 from toplu.batch.run.result_writer import ResultWriter
 from toplu.fleet.attempts import attempts
-from toplu.store.blobs import result_log
+from toplu.store.blobs import records
 from toplu.store.rows import leases, progress, steps
 from toplu.store.rows.job_mapping import shard_of
 from toplu.store.rows.jobs import JobRows
@@ -110,7 +110,7 @@ def unwritten_results_count_as_written() -> AbstractContextManager[Any]:
 
 
 def checksums_are_not_checked() -> AbstractContextManager[Any]:
-    return mock.patch.object(result_log, "_checksum", return_value=0)
+    return mock.patch.object(records, "_checksum", return_value=0)
 
 
 def jobs_are_never_assembled() -> AbstractContextManager[Any]:
@@ -263,6 +263,7 @@ BUGS: dict[str, Bug] = {
         what_is_carried_runs_again,
         carried_results_are_lost,
         a_pause_is_forgotten,
+        *lending_bugs.BUGS,
     )
 }
 
@@ -285,15 +286,11 @@ PLOTS: dict[str, Plot] = {
         processes=2, jump=0.0, long=1.0, clear=True, weather={"child_slow": 0.7}
     ),
     "the_dead_keep_what_they_hold": Plot(
-        processes=2,
-        kill=0.3,
-        jump=0.0,
-        duplicate=0.0,
-        clear=True,
-        weather={"engine_hang": 0.2},
+        processes=2, kill=0.3, jump=0.0, duplicate=0.0, clear=True, weather={"engine_hang": 0.2}
     ),
     "what_is_carried_runs_again": COMPLETED,
     "carried_results_are_lost": COMPLETED,
     "a_pause_is_forgotten": Plot(pause=0.5, withdraw=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
+    **lending_bugs.PLOTS,
 }

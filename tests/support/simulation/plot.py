@@ -17,6 +17,8 @@ class Plot:
     withdraw: float = 0.02
     pause: float = 0.05  # of a batch, or that one which is paused goes on
     complete: float = 0.2  # of one that was cancelled: another has all of its results
+    again: float = 0.0  # a batch that has ended, by anybody; then all may have others' answers
+    erase: float = 0.1  # one that has ended, where batches are asked again
     ask: float = 0.1  # an interactive call, which preempts
     duplicate: float = 0.15  # of a line: it asks what one before it asks
     long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole

@@ -22,13 +22,18 @@ from support.simulation.plot import Plot
 
 
 def first_violation(
-    seeds: range, bug: str | None = None, *, processes: int = 1, told: bool = False
+    seeds: range,
+    bug: str | None = None,
+    *,
+    processes: int = 1,
+    again: float = 0.0,
+    told: bool = False,
 ) -> int | None:
     """Return the first seed whose history goes wrong, after saying how."""
     for seed in seeds:
         planted = BUGS[bug]() if bug else contextlib.nullcontext()
         with tempfile.TemporaryDirectory() as folder, planted:
-            plot = PLOTS.get(bug or "", Plot(processes=processes))
+            plot = PLOTS.get(bug or "", Plot(processes=processes, again=again))
             history = History(seed, Path(folder), plot, told)
             try:
                 history.run()
@@ -46,6 +51,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one history, told as it goes")
     parser.add_argument("--seeds", type=int, default=20, help="so many histories")
     parser.add_argument("--processes", type=int, default=1, help="that work on one data folder")
+    parser.add_argument(
+        "--again", type=float, default=0.0, help="how often batches are asked again"
+    )
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--bug", choices=sorted(BUGS))
     parser.add_argument("--log", action="store_true", help="with the server's own log")
@@ -56,7 +64,9 @@ def main() -> int:
     seeds = (
         range(given.seed, given.seed + 1) if one else range(given.first, given.first + given.seeds)
     )
-    violated = first_violation(seeds, given.bug, processes=given.processes, told=one)
+    violated = first_violation(
+        seeds, given.bug, processes=given.processes, again=given.again, told=one
+    )
     return 1 if violated is not None else 0
 
 

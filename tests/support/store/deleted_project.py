@@ -19,7 +19,8 @@ from toplu.job import JobId, ProjectId
 from toplu.labels import LabelSums
 from toplu.money import Kind, Prices, Usage
 from toplu.settings.server import Settings
-from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import ResultLog
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows import webhook_tables
 from toplu.store.rows.caches import CacheRows, StoredCache

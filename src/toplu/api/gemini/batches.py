@@ -23,6 +23,7 @@ from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.create import JobCreation
 from toplu.batch.jobs.update import WRITABLE, JobUpdate
 from toplu.batch.lookup import Lookup
+from toplu.batch.reuse.asked import reuse_asked
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import Unimplemented
 from toplu.idempotency import AlreadyCreated, Creation
@@ -130,13 +131,19 @@ class BatchesApi:
         name = call.path("model")
         model = self._names.require(name, version=call.version, method=method)
         style = state_style_of(call, default=self._settings.state_style)
+        reuse = reuse_asked(call.request.headers)
         raw = await read_body(call.request, self._settings.inline_bytes_max)
         body = await decode(body_type, raw, mend)
         batch = batch_of(body)
         key = key_of(call, Creation.BATCH, raw)
         try:
             job = await self._creation.create(
-                project=call.project, model=name, engine=model.name, batch=batch, key=key
+                project=call.project,
+                model=name,
+                engine=model.name,
+                batch=batch,
+                reuse=reuse,
+                key=key,
             )
         except AlreadyCreated as before:
             job = await self._lookup.find(call.project, JobId(before.resource))

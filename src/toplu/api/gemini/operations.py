@@ -147,6 +147,7 @@ def _extension_of(job: Job, waiting: WaitStatus | None) -> BatchExtension:
         deduplicated_request_count=str(job.counts.deduplicated)
         if job.counts.deduplicated
         else None,
+        reused_request_count=str(job.usage.reused_requests) if job.usage.reused_requests else None,
         carried_request_count=str(job.counts.carried) if job.counts.carried else None,
         retry_of=name_of(job.retry_of),
         retried_by=name_of(job.retried_by),

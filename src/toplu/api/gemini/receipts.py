@@ -38,6 +38,8 @@ def receipt_of(receipt: Receipt, *, style: StateStyle) -> BatchReceipt:
         attempts=Attempts(shard_count=str(receipt.shards), lease_count=str(receipt.leases)),
         usage=usage_of(job),
         deduplicated_request_count=str(job.counts.deduplicated),
+        reused_request_count=str(job.usage.reused_requests),
+        reused_token_count=str(job.usage.reused_tokens),
         carried_request_count=str(job.counts.carried),
         cost=cost_of(job),
         retry_of=name_of(job.retry_of),

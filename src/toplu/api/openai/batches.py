@@ -33,6 +33,7 @@ from toplu.batch.results.merging import merge
 from toplu.batch.results.reader import Reading, ResultReader
 from toplu.batch.results.receipt import Receipts
 from toplu.batch.results.whole import whole_of
+from toplu.batch.reuse.asked import reuse_asked
 from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.errors import Aborted, NotFound
 from toplu.files.library import Library
@@ -93,7 +94,13 @@ class OpenaiBatches:
         """Make a batch of an uploaded file; one whose file is wrong as a whole is `failed`."""
         raw = await read_body(call.request, self._settings.inline_bytes_max)
         body = read(NewBatch, raw)
-        endpoint, window = _endpoint_of(body), _window_of(body)
+        endpoint = _endpoint_of(body)
+        form = TranslatedForm(
+            wire=Wire.OPENAI,
+            method=endpoint.method,
+            life=_window_of(body),
+            reuse=self._reuse(call, body),
+        )
         _check_metadata(body.metadata)
         stored = await find_stored(self._parts.library, call, body.input_file_id, "input_file_id")
         if validates_only(call.request):
@@ -103,13 +110,18 @@ class OpenaiBatches:
             first = await self._parts.creation.create(
                 project=call.project,
                 file=stored.id,
-                form=TranslatedForm(wire=Wire.OPENAI, method=endpoint.method, life=window),
+                form=form,
                 translator=self._translator(endpoint, body),
                 key=key_of(call, Creation.BATCH, raw),
             )
         except AlreadyCreated as before:
             return await self._respond(call, await self._find(call, before.resource), REPLAYED)
         return await self._respond(call, await self._parts.lookup.batch(call.project, first.id))
+
+    def _reuse(self, call: Call, body: NewBatch) -> bool | None:
+        asked, life = reuse_asked(call.request.headers), _output_life(body)
+        # What is to be gone before others would have it no more is kept for nobody.
+        return asked if life is None or life >= self._settings.reuse_seconds else False
 
     def _translator(self, endpoint: Endpoint, body: NewBatch) -> InputTranslator:
         details = BatchDetails(

@@ -58,6 +58,7 @@ class Candidate:
     wire: Wire = Wire.GEMINI
     wire_details: bytes | None = None
     webhook_config: bytes | None = None
+    reuse: bool | None = None  # None: as the settings say
     life: timedelta | None = None  # until it expires; None: as the settings say
     key: IdempotencyKey | None = None  # by which the client may ask for it again
     carried: Carried = field(default_factory=Carried)  # results that it has from the start
@@ -81,6 +82,7 @@ class Admission:
         self._settings = settings
         self._prices = {model.name: settings.prices_of(model) for model in settings.models}
         self._life = timedelta(seconds=settings.job_life_seconds)
+        self._reuse = settings.reuse == "project"
         self._clock = clock
         self._jobs = jobs
         self._blobs = blobs
@@ -192,6 +194,7 @@ class Admission:
             planned=bool(shards) or it.carried.is_all,
             prices=self._prices.get(it.engine, FREE),  # one that is refused may name no engine
             priority=it.priority,
+            reuse=self._reuse if it.reuse is None else it.reuse,
             tokens_estimate=-(-it.size_bytes // BYTES_OF_A_TOKEN),
             created=now,
             updated=now,

@@ -19,7 +19,8 @@ from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.job import CARRIED_FROM, Job, JobId, JobState, Shard
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import Addition, Record, Segment
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import Addition, Segment
 from toplu.store.blobs.results import Results
 
 EPOCH = 1  # of carried shards, that nobody leases

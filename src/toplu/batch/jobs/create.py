@@ -24,12 +24,14 @@ class JobCreation:
         model: str,
         engine: str,
         batch: AnyBatch,
+        reuse: bool | None = None,
         key: IdempotencyKey | None = None,
     ) -> Job:
         """Return the PENDING job, durable with its input.
 
-        `model` is the name asked for, without `models/`; `engine` is what it stands for. Raises
-        AlreadyCreated if the key has made a job before.
+        `model` is the name asked for, without `models/`; `engine` is what it stands for. Without
+        `reuse` it shares answers as the settings say. Raises AlreadyCreated if the key has made a
+        job before.
         """
         job_id = new_job_id()
         async with self._admission.keeping_input(job_id):
@@ -49,6 +51,7 @@ class JobCreation:
                 size_bytes=kept.size_bytes,
                 total=kept.total,
                 priority=int(batch.priority or 0),
+                reuse=reuse,
                 webhook_config=kept_config(batch.webhook_config),
                 key=key,
             )

@@ -198,6 +198,7 @@ def _candidate(job_id: JobId, rest: Rest, copied: _Copied, display_name: str | N
         size_bytes=copied.size_bytes,
         total=copied.count,
         priority=job.priority,
+        reuse=job.reuse,
         wire=job.wire,
         wire_details=copied.details or job.wire_details,
         webhook_config=job.webhook_config,

@@ -62,6 +62,7 @@ class TranslatedForm:
     wire: Wire
     method: Method
     life: timedelta  # until it expires
+    reuse: bool | None = None  # of answers; None: as the settings say
 
 
 class Translator(Protocol):
@@ -232,6 +233,7 @@ def _candidate(
         wire=form.wire,
         wire_details=part.details,
         life=form.life,
+        reuse=form.reuse,
     )
 
 

@@ -17,6 +17,7 @@ import structlog
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE, Wakeup
 from toplu.batch.results.placements import Placements, entries_of
+from toplu.batch.reuse.answer_index import IndexWriter
 from toplu.clock import Clock
 from toplu.job import InputForm, Job, JobId, Shard
 from toplu.settings.server import Settings
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 IDLE = timedelta(seconds=5)
 IN_MEMORY_MAX = 4096  # results whose places need no file
+INDEX = "index"  # while it is being made
 RESULT_MIME_TYPE = "application/jsonl"
 
 
@@ -82,7 +84,7 @@ class Assembler:
 
     async def _finish(self, job: Job) -> None:
         digest = hashlib.sha256()
-        size_bytes = await self._blobs.put(paths.output_lines(job.id), self._lines(job, digest))
+        size_bytes = await self._write(job, digest)
         now = self._clock.now()
         file = None
         if job.input_form is InputForm.FILE:
@@ -123,7 +125,21 @@ class Assembler:
         if not job.counts.failed:
             await self._blobs.delete(paths.input_lines(job.id))
 
-    async def _lines(self, job: Job, digest: "hashlib._Hash") -> AsyncIterator[bytes]:
+    async def _write(self, job: Job, digest: "hashlib._Hash") -> int:
+        """Keep the output, with the index of answers that others may have; return its size."""
+        output = paths.output_lines(job.id)
+        if not job.reuse:
+            return await self._blobs.put(output, self._lines(job, digest))
+        async with self._blobs.workshop() as folder:
+            with IndexWriter(folder, job.counts.total) as index:
+                size_bytes = await self._blobs.put(output, self._lines(job, digest, index))
+                await asyncio.to_thread(index.write, folder / INDEX)
+            await self._blobs.adopt(folder / INDEX, paths.answers(job.id))
+        return size_bytes
+
+    async def _lines(
+        self, job: Job, digest: "hashlib._Hash", index: IndexWriter | None = None
+    ) -> AsyncIterator[bytes]:
         total = job.counts.total
         async with AsyncExitStack() as held:
             path = None
@@ -137,17 +153,25 @@ class Assembler:
                 of_shard[segment.shard].append(segment)
             for shard in await self._jobs.shards(job.id):
                 of_this = of_shard[shard.number]
-                await asyncio.to_thread(_place, placements, results, shard, of_this)
+                await asyncio.to_thread(_place, placements, results, shard, of_this, index)
             pieces = placements.output(results, job.id)
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 digest.update(piece)
+                if index is not None:
+                    await asyncio.to_thread(index.note_output, piece)
                 yield piece
 
 
 def _place(
-    placements: Placements, results: ResultLog, shard: Shard, segments: list[Segment]
+    placements: Placements,
+    results: ResultLog,
+    shard: Shard,
+    segments: list[Segment],
+    index: IndexWriter | None,
 ) -> None:
     """Put down where the shard's results lie."""
     entries = entries_of(results, shard, segments)
     assert len(entries) == shard.count, "a shard counted as done lacks results"
     placements.put(shard.number, entries)
+    if index is not None:
+        index.put(entries)

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Self
 
 from toplu.job import JobId, Shard
-from toplu.store.blobs.result_log import Entry, ResultLog, Segment
+from toplu.store.blobs.records import Entry
+from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.wire.gemini import jsonl, message
 
 RECORD = struct.Struct("<IIQI")

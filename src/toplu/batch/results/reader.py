@@ -22,7 +22,8 @@ from toplu.job import Job, JobId, JobState, ProjectId, Shard
 from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import Entry, ResultLog, Segment
+from toplu.store.blobs.records import Entry
+from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini import jsonl

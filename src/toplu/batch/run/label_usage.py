@@ -10,7 +10,7 @@ from toplu.batch.plan.order import RequestLine
 from toplu.errors import InvalidArgument
 from toplu.job import Method
 from toplu.labels import Labels, LabelSums
-from toplu.store.blobs.result_log import Entry
+from toplu.store.blobs.records import Entry
 from toplu.wire.gemini.labels import labels_of
 
 # The field as it is written in a line, or any name with an escape in it.

@@ -190,7 +190,8 @@ class LaneWorker:
             ):
                 if shard.dropped:
                     return
-                self._dispatcher.note_answer(records[0].usage.output_tokens)
+                if not records[0].usage.reused_requests:
+                    self._dispatcher.note_answer(records[0].usage.output_tokens)
                 # Together, so that what asks the same is durable together.
                 for record in records:
                     self._writer.add(shard, record)

@@ -16,7 +16,8 @@ from toplu.labels import LabelSums
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import Addition, Entry, Record, ResultLog, Segment
+from toplu.store.blobs.records import Entry, Record
+from toplu.store.blobs.result_log import Addition, ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import Progress
 from toplu.tracing.spans import NOTHING, TracedSpan

@@ -1,6 +1,6 @@
 """One request of a batch on its way from a line of the input to a line of the output.
 
-    read → answer → write
+    read → answer, or find the answer to one before → write
 
 Whatever happens to it is an outcome: nothing is raised but EngineGivenUp and EngineStopped, which
 say nothing about the request.
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from toplu.batch.line_formats import FORMS, check_line_model
 from toplu.batch.plan.order import RequestLine
+from toplu.batch.reuse.reuse import Reuse
 from toplu.batch.run.executors import Executor
 from toplu.disk_faults import is_disk_fault
 from toplu.engines.translation.copied_answer import copy_of
@@ -26,7 +27,7 @@ from toplu.job import Job
 from toplu.labels import Labels
 from toplu.money import NO_TOKENS
 from toplu.settings.server import Settings
-from toplu.store.blobs.result_log import Record
+from toplu.store.blobs.records import Record
 from toplu.tracing.request_at_hand import take_up
 from toplu.wire.gemini import jsonl
 from toplu.wire.gemini.labels import labels_of
@@ -48,15 +49,17 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     metadata: FreeForm | None = None
     labels: Labels | None = None
     request: Any = None
+    digest: bytes | None = None  # of the request, if its answer may be that of others
     fault: RequestError | None = None
 
 
 class RequestRunner:
     """Gives requests of one engine their outcomes."""
 
-    def __init__(self, executor: Executor, settings: Settings) -> None:
+    def __init__(self, executor: Executor, settings: Settings, reuse: Reuse | None = None) -> None:
         self._executor = executor
         self._settings = settings
+        self._reuse = reuse
         self._log = log.bind()  # a logger that is not bound is bound again with each line
 
     async def outcomes(
@@ -95,8 +98,15 @@ class RequestRunner:
     async def _read(self, job: Job, line: RequestLine) -> _Read:
         """Read the line, in a thread if it is long: a hostile one takes seconds of everybody's."""
         if len(line.line or b"") < READ_IN_THREAD_FROM_BYTES:
-            return self._read_now(job, line)
-        return await asyncio.to_thread(self._read_now, job, line)
+            read = self._read_now(job, line)
+        else:
+            read = await asyncio.to_thread(self._read_now, job, line)
+        if self._reuse is None or not job.reuse or read.fault is not None:
+            return read
+        request = read.request
+        if not await self._executor.may_copy(request, project=job.project, model=job.model):
+            return read
+        return replace(read, digest=await self._reuse.digest(job, request))
 
     def _read_now(self, job: Job, line: RequestLine) -> _Read:
         if line.line is None:
@@ -123,6 +133,10 @@ class RequestRunner:
         self, job: Job, read: _Read, lane: int, begun: Callable[[], None] | None
     ) -> Answered | RequestError:
         try:
+            if self._reuse is not None and read.digest is not None:
+                kept = await self._reuse.find(job, read.digest)
+                if kept is not None:
+                    return kept
             return await self._executor.answer(
                 read.request,
                 project=job.project,
@@ -156,6 +170,7 @@ class RequestRunner:
                 index=record.index,
                 succeeded=record.succeeded,
                 is_copy=record.is_copy,
+                reused=record.usage.reused_requests > 0,
             )
 
     def _copies(
@@ -182,15 +197,19 @@ def _model_fault(model: str | None, job: Job, line: RequestLine) -> RequestError
 
 
 def _record(read: _Read, outcome: Answered | RequestError) -> Record:
-    succeeded = isinstance(outcome, Answered)
-    written = outcome.response if isinstance(outcome, Answered) else outcome
+    if isinstance(outcome, RequestError):
+        payload = jsonl.write_result(read.key, read.metadata, outcome)
+        return Record(index=read.index, succeeded=False, payload=payload, labels=read.labels)
     metadata = read.metadata
-    if isinstance(outcome, Answered) and outcome.shortened:
+    if outcome.shortened:
         metadata = (metadata or {}) | SHORTENED
+    # What was reused is not lent on: it is gone for others with the batch that it was made for.
+    is_own = not (outcome.shortened or outcome.usage.reused_requests)
     return Record(
         index=read.index,
-        succeeded=succeeded,
-        payload=jsonl.write_result(read.key, metadata, written),
-        usage=outcome.usage if isinstance(outcome, Answered) else NO_TOKENS,
+        succeeded=True,
+        payload=jsonl.write_result(read.key, metadata, outcome.response),
+        usage=outcome.usage,
         labels=read.labels,
+        digest=read.digest if is_own else None,
     )

@@ -22,12 +22,13 @@ from toplu.metrics.measured import (
     COPIED,
     FAILED,
     REQUESTS,
+    REUSED,
     SUCCEEDED,
     note_tokens,
 )
 from toplu.money import total
 from toplu.settings.server import Settings
-from toplu.store.blobs.result_log import Record
+from toplu.store.blobs.records import Record
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.workers.lanes_at_work import LanesAtWork
@@ -224,4 +225,6 @@ class ResultWriter:
 def _outcome_of(record: Record) -> str:
     if record.is_copy:
         return COPIED
+    if record.usage.reused_requests:
+        return REUSED
     return SUCCEEDED if record.succeeded else FAILED

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from toplu.batch.loop import Wakeups
+from toplu.batch.reuse.reuse import Reuse
 from toplu.batch.run.dispatcher import Dispatcher
 from toplu.batch.run.executors import Executor
 from toplu.batch.run.lane_worker import LaneWorker
@@ -34,6 +35,7 @@ class Runner:
         blobs: Blobs,
         results: Results,
         writer: ResultWriter,
+        reuse: Reuse | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._writer = writer
@@ -57,7 +59,7 @@ class Runner:
             shards=self._shards,
             wakeups=self._wakeups,
         )
-        self._lanes = self._build_lanes(executor, RequestRunner(executor, settings))
+        self._lanes = self._build_lanes(executor, RequestRunner(executor, settings, reuse))
 
     def _build_lanes(self, executor: Executor, requests: RequestRunner) -> list[LaneWorker]:
         return [

@@ -35,6 +35,7 @@ TOKENS, TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 UNKNOWN, CONTROL = 2, 3  # the types that llama.cpp takes for marks wherever they stand
 # Tokens that end an answer: of a text, of a turn, of a message that a tool goes on with.
 ENDS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
+CHAT_TEMPLATE = "tokenizer.chat_template"
 CONTEXT_LENGTH = ".context_length"  # behind the name of the architecture
 WANTED = {TOKENS, TOKEN_TYPES, *ENDS}
 
@@ -69,6 +70,15 @@ def read_context_tokens(path: Path) -> int | None:
     """
     lengths = _read_pairs(path, lambda name: name.endswith(CONTEXT_LENGTH))
     return next((int(value) for value in lengths.values()), None)
+
+
+def read_chat_template(path: Path) -> bytes | None:
+    """Return the chat template of the model, if it has one.
+
+    Raises ValueError as `read_marks` does.
+    """
+    template = _read_pairs(path, CHAT_TEMPLATE.__eq__).get(CHAT_TEMPLATE)
+    return None if template is None else bytes(template)
 
 
 def _read_pairs(path: Path, wanted: Callable[[str], bool]) -> dict[str, Any]:

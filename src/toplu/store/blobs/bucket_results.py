@@ -19,7 +19,8 @@ from typing import Self
 
 from toplu.job import JobId
 from toplu.store.blobs.bucket import CALLS_MAX, Bucket
-from toplu.store.blobs.result_log import Addition, ResultLog, Segment, packed
+from toplu.store.blobs.records import packed
+from toplu.store.blobs.result_log import Addition, ResultLog, Segment
 from toplu.store.blobs.scratch import Scratch
 
 OBJECT_BYTES = 8 * 1024 * 1024  # of an object, but for a group of one shard that is larger

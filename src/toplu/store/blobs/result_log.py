@@ -1,52 +1,24 @@
 """Results as they come, appended to one file for each lease of a shard.
 
-    record:  length u32 │ crc32 u32 │ index u32 │ outcome u8 │ tokens u32, u32, u32 │ payload
-
-All little endian. The outcome is 0 for an error, 1 for a response, 2 for the response to another
-request that asked the same; with 4 added, the payload begins with three further u32. The tokens are
-those of the prompt, those of them that were cached, and those of the output, and the further ones
-are what of them was discarded: to count results is to count what they used with them. The rest is
-one output line without its newline; the checksum covers everything else in the record. Each lease
-has a file of its own, so a stale worker cannot touch another's results. After a kill -9 the end of
-a file may be torn: reading stops there, and what was committed lies before it. What is no
-coroutine here blocks; callers run it in a thread.
+Each lease has a file of its own, so a stale worker cannot touch another's results. After a kill -9
+the end of a file may be torn: reading stops there, and what was committed lies before it. What is
+no coroutine here blocks; callers run it in a thread.
 """
 
 import asyncio
 import os
 import re
-import struct
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from toplu.job import JobId
-from toplu.labels import Labels
-from toplu.money import NO_TOKENS, TOKENS, Usage
 from toplu.store.blobs.folders import remove_tree, sync_folder
+from toplu.store.blobs.records import Entry, Record, packed, read_entries
 
-HEADER = struct.Struct("<IIIBIII")
-ERROR, RESPONSE, COPY = range(3)
-WITH_DISCARDED = 4
-DISCARDED = struct.Struct("<III")  # before the line, where the outcome says so
-CHECKED = struct.Struct("<IIBIII")  # the header without the checksum itself
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One request's outcome."""
-
-    index: int  # of the request within its job
-    succeeded: bool
-    payload: bytes  # the output line, without a newline
-    usage: Usage = NO_TOKENS  # of an error, and of what was not computed for this request
-    is_copy: bool = False  # the response to another request that asked the same
-    labels: Labels | None = None  # of the request; the log does not have them, its line does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +40,6 @@ class Addition:
     epoch: int
     at: int
     records: Sequence[Record]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """The place of a record's payload in its file."""
-
-    index: int
-    succeeded: bool
-    offset: int
-    length: int
-    usage: Usage
-    is_copy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +121,7 @@ class ResultLog:
                 size_bytes = os.fstat(file.fileno()).st_size
                 if limit_bytes is not None:
                     size_bytes = min(size_bytes, limit_bytes)
-                entries = list(_entries(file, size_bytes))
+                entries = list(read_entries(file, size_bytes))
         except FileNotFoundError:
             entries, size_bytes = [], 0
         valid_bytes = entries[-1].offset + entries[-1].length if entries else 0
@@ -193,7 +153,7 @@ class ResultLog:
         """
         with self._path(segment.job, segment.shard, segment.epoch).open("rb") as file:
             file.seek(at)
-            for entry in _entries(file, segment.committed_bytes, at):
+            for entry in read_entries(file, segment.committed_bytes, at):
                 end = entry.offset + entry.length
                 file.seek(entry.offset)
                 yield entry.index, file.read(entry.length), end
@@ -233,60 +193,6 @@ class ResultLog:
 
     def _path(self, job: JobId, shard: int, epoch: int) -> Path:
         return self._folder(job) / f"{shard}-{epoch}.log"
-
-
-def packed(records: Iterable[Record]) -> bytes:
-    """Return the records as they stand in the log."""
-    return b"".join(_pack(record) for record in records)
-
-
-def _pack(record: Record) -> bytes:
-    used, payload = record.usage, record.payload
-    tokens = (used.prompt_tokens, used.cached_tokens, used.output_tokens)
-    discarded = (
-        used.discarded_prompt_tokens,
-        used.discarded_cached_tokens,
-        used.discarded_output_tokens,
-    )
-    outcome = (COPY if record.is_copy else RESPONSE) if record.succeeded else ERROR
-    if any(discarded):
-        outcome += WITH_DISCARDED
-        payload = DISCARDED.pack(*discarded) + payload
-    checked = CHECKED.pack(len(payload), record.index, outcome, *tokens)
-    header = HEADER.pack(len(payload), _checksum(checked, payload), record.index, outcome, *tokens)
-    return header + payload
-
-
-def _checksum(checked: bytes, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(checked))
-
-
-def _entries(file: BinaryIO, size_bytes: int, position: int = 0) -> Iterator[Entry]:
-    while position + HEADER.size <= size_bytes:
-        header = file.read(HEADER.size)
-        if len(header) < HEADER.size:
-            return
-        length, checksum, index, outcome, *tokens = HEADER.unpack(header)
-        offset = position + HEADER.size
-        # Checked before reading: a damaged length may claim gigabytes.
-        if offset + length > size_bytes:
-            return
-        payload = file.read(length)
-        checked = CHECKED.pack(length, index, outcome, *tokens)
-        if len(payload) < length or _checksum(checked, payload) != checksum:
-            return
-        further = DISCARDED.size if outcome & WITH_DISCARDED else 0
-        if further:
-            tokens += DISCARDED.unpack_from(payload)
-        yield Entry(
-            index=index,
-            succeeded=outcome & ~WITH_DISCARDED != ERROR,
-            offset=offset + further,
-            length=length - further,
-            usage=Usage(**dict(zip(TOKENS, tokens, strict=False))),
-            is_copy=outcome & ~WITH_DISCARDED == COPY,
-        )
-        position = offset + length
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

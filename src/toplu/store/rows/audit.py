@@ -29,8 +29,9 @@ from sqlalchemy import (
 from toplu import deed
 from toplu.deed import Action, Actor
 from toplu.job import ProjectId
+from toplu.store.rows.columns import Moment
 from toplu.store.rows.database import Database
-from toplu.store.rows.schema import Moment, metadata
+from toplu.store.rows.schema import metadata
 
 ROUND_MAX = 10_000  # rows that go at a time
 NO_NAME = "files/-"  # of a file whose project is deleted

@@ -20,11 +20,12 @@ from sqlalchemy import (
 
 from toplu.job import Experience, RequestCounts
 from toplu.money import TOKENS, Usage
+from toplu.store.rows.columns import Moment
 from toplu.store.rows.database import Database
 from toplu.store.rows.experience import experience_of
 from toplu.store.rows.job_mapping import counts_of, usage_of
 from toplu.store.rows.job_room import is_unfinished
-from toplu.store.rows.schema import Moment, files, jobs, shares
+from toplu.store.rows.schema import files, jobs, shares
 
 COUNTS = ("total", "succeeded", "failed", "deduplicated", "carried")
 SPAN_MICROSECONDS = 15 * 60 * 1_000_000  # jobs that were created within it are summed

@@ -34,9 +34,10 @@ from toplu.deed import Action
 from toplu.errors import FailedPrecondition
 from toplu.job import ProjectId
 from toplu.store.rows.audit import note
+from toplu.store.rows.columns import Moment
 from toplu.store.rows.database import Database
 from toplu.store.rows.locks import lock_project
-from toplu.store.rows.schema import Moment, keys, metadata
+from toplu.store.rows.schema import keys, metadata
 
 PLACES_ROUND = 1000
 

@@ -68,6 +68,7 @@ def job_of(row: AnyRow) -> Job:
         planned=row.planned,
         priority=row.priority,
         paused=row.paused,
+        reuse=row.reuse,
         created=row.created,
         updated=row.updated,
         started=row.started,
@@ -107,6 +108,7 @@ def _prices(row: AnyRow) -> Prices:
         input_units=row.input_units,
         cached_units=row.cached_units,
         output_units=row.output_units,
+        reused_units=row.reused_units,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import ColumnElement, Select, Table, and_, or_
 
 from toplu.errors import InvalidArgument
-from toplu.store.rows.schema import EPOCH, MICROSECOND
+from toplu.store.rows.columns import EPOCH, MICROSECOND
 
 TOKEN = re.compile(r"([0-9]{1,17}):([a-z0-9_-]{1,64})")
 

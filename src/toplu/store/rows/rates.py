@@ -33,8 +33,9 @@ from sqlalchemy import (
 )
 
 from toplu.job import ProjectId
+from toplu.store.rows.columns import Moment
 from toplu.store.rows.database import Database
-from toplu.store.rows.schema import Moment, metadata
+from toplu.store.rows.schema import metadata
 
 MINUTE_SECONDS = 60
 PORTIONS_PER_MINUTE = 600

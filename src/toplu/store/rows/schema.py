@@ -4,14 +4,10 @@ There is no row per request: a job of ten million requests is one job, some ten 
 and as many segments of the result log.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -22,30 +18,8 @@ from sqlalchemy import (
     Text,
     false,
 )
-from sqlalchemy.types import TypeDecorator
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware time, kept as whole microseconds since 1970 so that every database orders it."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
-        return None if value is None else (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
-        return None if value is None else EPOCH + value * MICROSECOND
-
-
-def _discarded_columns() -> Iterator[Column[int]]:
-    """Yield what of the tokens costs nothing; see `money.Usage`."""
-    for name in ("prompt", "cached", "output"):
-        yield Column(f"discarded_{name}_tokens", BigInteger, nullable=False, server_default="0")
-
+from toplu.store.rows.columns import Moment, further_usage
 
 metadata = MetaData()
 
@@ -72,13 +46,15 @@ jobs = Table(
     Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
     Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
     Column("output_tokens", BigInteger, nullable=False, server_default="0"),
-    *_discarded_columns(),
+    *further_usage(),
     Column("tokens_estimate", BigInteger, nullable=False, server_default="0"),
     # Of one token when the batch was created: what was agreed then is what it costs.
     Column("currency", String(3), nullable=False, server_default="USD"),
     Column("input_units", BigInteger, nullable=False, server_default="0"),
     Column("cached_units", BigInteger, nullable=False, server_default="0"),
     Column("output_units", BigInteger, nullable=False, server_default="0"),
+    Column("reused_units", BigInteger, nullable=False, server_default="0"),
+    Column("reuse", Boolean, nullable=False, server_default=false()),
     Column("planned", Boolean, nullable=False),
     Column("priority", BigInteger, nullable=False, server_default="0"),
     Column("paused", Boolean, nullable=False, server_default=false()),
@@ -119,7 +95,7 @@ shards = Table(
     Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
     Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
     Column("output_tokens", BigInteger, nullable=False, server_default="0"),
-    *_discarded_columns(),
+    *further_usage(),
     Column("done", Boolean, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(64)),
@@ -273,7 +249,7 @@ ledger = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
-    *_discarded_columns(),
+    *further_usage(),
     Column("currency", String(3), nullable=False),
     # The cost in two parts, of which neither outgrows 64 bits, nor do their sums.
     Column("cost_whole", BigInteger, nullable=False),
@@ -292,7 +268,7 @@ ledger_labels = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
-    *_discarded_columns(),
+    *further_usage(),
     Column("cost_whole", BigInteger, nullable=False),
     Column("cost_units", BigInteger, nullable=False),
 )

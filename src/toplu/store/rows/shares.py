@@ -30,10 +30,11 @@ from sqlalchemy import (
 from toplu.job import WORK_SCALE, Experience, Job, JobId, ProjectId, RequestCounts, Share
 from toplu.money import TOKENS, Usage
 from toplu.store.rows.at_work import read_lanes
+from toplu.store.rows.columns import Moment
 from toplu.store.rows.experience import experience_of
 from toplu.store.rows.job_mapping import counts_of, usage_of
 from toplu.store.rows.job_room import is_unfinished
-from toplu.store.rows.schema import Moment, jobs, shards, shares
+from toplu.store.rows.schema import jobs, shards, shares
 
 # Jobs of one engine that one look considers: the first of each project, and the oldest of all.
 FIRST_MAX = 768

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text
 
-from toplu.store.rows.schema import Moment, metadata
+from toplu.store.rows.columns import Moment
+from toplu.store.rows.schema import metadata
 
 
 class WebhookState(StrEnum):

@@ -5,7 +5,8 @@ A worker writes rows with its own id alone; whoever finds it dead removes them.
 
 from sqlalchemy import BigInteger, Column, Float, Index, String, Table, Text
 
-from toplu.store.rows.schema import Moment, metadata
+from toplu.store.rows.columns import Moment
+from toplu.store.rows.schema import metadata
 
 WORKER = String(64)
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from toplu.job import JobId
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.at_work import AtWork
+from toplu.store.rows.columns import EPOCH
 from toplu.store.rows.database import Database
 from toplu.store.rows.deliveries import free_deliveries_of, owners_of_deliveries
 from toplu.store.rows.leases import end_leases_of, owners_of_leases
-from toplu.store.rows.schema import EPOCH
 from toplu.store.rows.step_holds import end_steps_of, owners_of_steps, prolong_steps
 from toplu.store.rows.worker_tables import at_work, faults, replicas, workers
 

@@ -158,6 +158,8 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     attempts: Attempts
     usage: TokenTotals
     deduplicated_request_count: Int64
+    reused_request_count: Int64
+    reused_token_count: Int64
     carried_request_count: Int64
     cost: Cost
     retry_of: str | None = None
@@ -196,6 +198,7 @@ class BatchExtension(Message, frozen=True, kw_only=True):
     usage: TokenTotals
     cost: Cost
     deduplicated_request_count: Int64 | None = None
+    reused_request_count: Int64 | None = None
     carried_request_count: Int64 | None = None
     retry_of: str | None = None
     retried_by: str | None = None

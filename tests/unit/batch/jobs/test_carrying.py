@@ -16,7 +16,7 @@ from toplu.errors import FailedPrecondition
 from toplu.idempotency import AlreadyCreated, Creation, IdempotencyKey
 from toplu.job import Job, JobId, JobState
 from toplu.money import NO_TOKENS, Usage
-from toplu.store.blobs.result_log import Record
+from toplu.store.blobs.records import Record
 from toplu.store.rows.ledger import LedgerRows
 
 USED = Usage(prompt_tokens=3, output_tokens=2)

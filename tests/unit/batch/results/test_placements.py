@@ -10,7 +10,8 @@ import pytest
 from toplu.batch.results import placements
 from toplu.batch.results.placements import Placements
 from toplu.job import JobId
-from toplu.store.blobs.result_log import Entry, Record, ResultLog
+from toplu.store.blobs.records import Entry, Record
+from toplu.store.blobs.result_log import ResultLog
 
 JOB = JobId("one")
 

@@ -9,7 +9,7 @@ from toplu.batch.run.label_usage import sums_by_label
 from toplu.job import JobId, JobState, Method
 from toplu.labels import LabelSum
 from toplu.money import Usage
-from toplu.store.blobs.result_log import Entry, Record
+from toplu.store.blobs.records import Entry, Record
 from toplu.store.rows.ledger import LedgerRows
 
 USED = Usage(prompt_tokens=100, cached_tokens=30, output_tokens=7)

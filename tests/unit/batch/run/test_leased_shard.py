@@ -7,7 +7,7 @@ from support.store.rows import end_others
 from toplu.batch.run.leased_shard import LeasedShard
 from toplu.job import JobId, JobState
 from toplu.money import Usage
-from toplu.store.blobs.result_log import Record
+from toplu.store.blobs.records import Record
 from toplu.store.rows.ledger import LedgerRows
 
 USED = Usage(prompt_tokens=100, cached_tokens=30, output_tokens=7)

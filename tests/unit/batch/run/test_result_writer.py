@@ -12,7 +12,8 @@ from support.store.read_only import read_only
 from support.store.rows import end_others
 from support.waiting import PATIENCE_SECONDS
 from toplu.job import JobId, JobState
-from toplu.store.blobs.result_log import Record, ResultLog
+from toplu.store.blobs.records import Record
+from toplu.store.blobs.result_log import ResultLog
 from toplu.store.rows.steps import StepKind
 
 

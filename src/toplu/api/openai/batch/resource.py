@@ -112,6 +112,8 @@ def _extension(jobs: Sequence[Job], job: Job, waiting: WaitStatus | None) -> dic
     }
     if job.paused and not job.is_final:
         extension["paused"] = True
+    if job.usage.reused_requests:
+        extension["reused"] = job.usage.reused_requests
     if job.counts.carried:
         extension["carried"] = job.counts.carried
     if len(jobs) > 1:

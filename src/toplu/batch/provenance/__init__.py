@@ -1,0 +1,1 @@
+"""The engine, files and settings behind the answers of a batch."""

@@ -1,0 +1,1 @@
+"""Answers that a batch has of others of its project: which are kept, and how they are found."""
