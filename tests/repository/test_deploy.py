@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from toplu.metrics.readings import REPLICAS_WANTED
 from toplu.settings.load import load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -32,6 +33,21 @@ def test_kubernetes_takes_the_base() -> None:
     assert "passed" in run(BIN / "kubernetes-validate", "--strict", *files)
     kinds = {each["kind"] for file in files for each in yaml.safe_load_all(file.read_text())}
     assert kinds == {"Deployment", "Job", "PodDisruptionBudget", "Service"}
+
+
+def test_autoscalers_go_by_the_figure_and_scale_the_workers_of_the_base() -> None:
+    folder = DEPLOY / "kubernetes"
+    assert "passed" in run(BIN / "kubernetes-validate", "--strict", folder / "autoscale/hpa.yaml")
+    hpa, keda = (
+        yaml.safe_load((folder / "autoscale" / name).read_text())["spec"]
+        for name in ("hpa.yaml", "keda.yaml")
+    )
+    (deployment, *_) = yaml.safe_load_all((folder / "worker.yaml").read_text())
+    assert {it["scaleTargetRef"]["name"] for it in (hpa, keda)} == {deployment["metadata"]["name"]}
+    (external,), (trigger,) = hpa["metrics"], keda["triggers"]
+    figure = REPLICAS_WANTED.name
+    assert external["external"]["metric"]["name"] == figure
+    assert trigger["metadata"]["query"] == f"max({figure})"
 
 
 def test_every_process_is_run_by_a_command_that_there_is() -> None:

@@ -27,6 +27,12 @@ def quick_embedder() -> str:
     return model_table(DEFAULT_EMBEDDER, threads=1)
 
 
+def elastic_model(*, most: int, idle_seconds: float, **echo: Any) -> str:
+    """Return the table of an echo model whose replicas come and go."""
+    model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", replicas_max=most)
+    return model_table(model, idle_seconds=idle_seconds, echo=echo)
+
+
 def echo_model(*, name: str = "echo", lanes: int = 4, replicas: int = 1, **echo: Any) -> str:
     """Return the table of an echo model that answers to every Gemini name."""
     model = ModelSettings(

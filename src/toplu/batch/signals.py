@@ -4,7 +4,7 @@
     complete ──▶ assembler                        deleted ──▶ janitor
     dropped, paused ──▶ all that work for the job     engine_changed ──▶ heartbeat
     told ──▶ couriers
-    reported ──▶ all that read who is there
+    reported ──▶ all that read who is there       called ──▶ who says how many replicas are wanted
 
 Each step would find its work anyway; a signal only spares the wait. It is heard in every process of
 the data folder.
@@ -51,18 +51,22 @@ class Signals:
         self.deleted = Signal("deleted", ring)
         self.told = Signal("told", ring)
         self.engine_changed = Wakeup()  # of this process alone: the others read it in rows
-        self._when_reported: list[Callable[[], None]] = []
-        self._when_planned: list[Callable[[], None]] = []
+        self._when: dict[str, list[Callable[[], None]]] = {"reported": [], "planned": []}
+        self._when_called: list[Callable[[str], None]] = []
         self._when_dropped: list[Callable[[JobId], None]] = []
         self._when_paused: list[Callable[[JobId], None]] = []
 
     def when_reported(self, listener: Callable[[], None]) -> None:
         """Have the listener called when a worker has written what it is and does."""
-        self._when_reported.append(listener)
+        self._when["reported"].append(listener)
+
+    def when_called(self, listener: Callable[[str], None]) -> None:
+        """Have the listener called with the name of a model that is called."""
+        self._when_called.append(listener)
 
     def when_planned(self, listener: Callable[[], None]) -> None:
         """Have the listener called when there are shards to lease."""
-        self._when_planned.append(listener)
+        self._when["planned"].append(listener)
 
     def when_dropped(self, listener: Callable[[JobId], None]) -> None:
         """Have the listener called when a job has become final or is gone."""
@@ -82,6 +86,11 @@ class Signals:
         self.hear("reported")
         self._ring("reported")
 
+    def called(self, model: str) -> None:
+        """Somebody calls the model, whose replicas come and go."""
+        self.hear(f"called {model}")
+        self._ring(f"called {model}")
+
     def planned(self) -> None:
         """There are shards to lease."""
         self.hear("planned")
@@ -94,24 +103,24 @@ class Signals:
 
     def hear(self, words: str) -> None:
         """Do here what a signal of any process is for; words that are none do nothing."""
-        signal, _, job = words.partition(" ")
+        signal, _, name = words.partition(" ")
         match signal:
             case "created" | "begun" | "complete" | "deleted" | "told":
                 heard: Signal = getattr(self, signal)
                 heard.hear()
-            case "reported":
-                for listen in self._when_reported:
+            case "reported" | "planned":
+                for listen in self._when[signal]:
                     listen()
-            case "planned":
-                for listen in self._when_planned:
-                    listen()
+            case "called":
+                for note in self._when_called:
+                    note(name)
             case "dropped":
                 for drop in self._when_dropped:
-                    drop(JobId(job))
+                    drop(JobId(name))
                 self.told.hear()  # a job that has become final is something to tell
             case "paused":
                 for pause in self._when_paused:
-                    pause(JobId(job))
+                    pause(JobId(name))
             case _:
                 pass
 

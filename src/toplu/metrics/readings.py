@@ -44,7 +44,7 @@ WORKERS = Reading("toplu_workers", "Workers that live.")
 REPLICAS = Reading("toplu_replicas", "Replicas of a model that are ready.", ("model",))
 REPLICAS_WANTED = Reading(
     "toplu_replicas_wanted",
-    "Replicas of a model that would have all its batches done by their targets.",
+    "Replicas of a model that would have its batches done by their targets, within its bounds.",
     ("model",),
 )
 JOBS = Reading("toplu_jobs", "Unfinished jobs of batches.", ("model", "state"))

@@ -1,59 +1,51 @@
-"""Reads what waits, for how long yet, and how many replicas would be in time; from rows.
-
-A few statements sum all unfinished jobs; what is made of the sums does not grow with their number.
-"""
+"""Reads what waits, for how long yet, and how many replicas are wanted for it; from rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prometheus_client.metrics_core import Metric
 
-from toplu.batch.schedule.due_work import DueWork, replicas_wanted, slack
-from toplu.batch.schedule.estimate import GUESS_COUNTS_AS, NOTHING_KNOWN, work_left
+from toplu.batch.schedule.due_work import slack
 from toplu.clock import Clock
-from toplu.job import Experience
 from toplu.metrics import readings
 from toplu.metrics.bounded_names import OTHER
 from toplu.metrics.measured import PROJECTS_MAX
-from toplu.money import WORK_OF_PROMPT_TOKEN
-from toplu.replica import Capacity, EngineState, Replica
-from toplu.settings.server import ModelSettings, Settings
+from toplu.placement.demand import Demands
+from toplu.placement.policy import Demand, Policy
+from toplu.settings.model import ModelSettings
 from toplu.store.rows.backlog import BacklogRows, Cohort
 from toplu.workers.roster import Roster
-
-THERE = (EngineState.READY, EngineState.IDLE)
 
 
 class BacklogFigures:
     """The figures of all unfinished jobs, and of who is there to do them."""
 
     def __init__(
-        self, *, settings: Settings, clock: Clock, rows: BacklogRows, roster: Roster
+        self,
+        *,
+        models: Sequence[ModelSettings],
+        clock: Clock,
+        rows: BacklogRows,
+        demands: Demands,
+        roster: Roster,
     ) -> None:
-        self._models = settings.models
-        self._target = timedelta(seconds=settings.job_target_seconds)
         self._clock = clock
         self._rows = rows
+        self._demands = demands
+        self._policy = Policy(models)
         self._roster = roster
 
     async def read(self) -> Sequence[Metric]:
         """Return them, as they are now."""
         now = self._clock.now()
-        cohorts = await self._rows.cohorts(late_if_created=now - self._target, now=now)
-        due: defaultdict[str, list[DueWork]] = defaultdict(list)
-        known = await self._rows.experience()
-        for it in cohorts:
-            work = _work_of(it, known.get(it.engine, Experience()))
-            due[it.engine].append(DueWork(target=self._target_of(it), work=work))
+        cohorts = await self._demands.cohorts(now)
         return [
             *self._of_jobs(cohorts, now),
             readings.QUEUE_TOKENS.of(await self._tokens()),
-            *await self._of_engines(due, now),
+            readings.WORKERS.of([((), len((await self._roster.present()).workers))]),
+            *self._of_models(await self._demands.of(cohorts), now),
         ]
-
-    def _target_of(self, cohort: Cohort) -> datetime:
-        return min(cohort.created_first + self._target, cohort.expires_first)
 
     def _of_jobs(self, cohorts: Iterable[Cohort], now: datetime) -> Iterator[Metric]:
         jobs: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -62,7 +54,7 @@ class BacklogFigures:
         for it in cohorts:
             jobs[it.engine, it.state] += it.jobs
             late[it.engine] += it.late
-            seconds = (self._target_of(it) - now).total_seconds()
+            seconds = (self._demands.target_of(it) - now).total_seconds()
             first[it.engine] = min(seconds, first.get(it.engine, seconds))
         yield readings.JOBS.of(jobs.items())
         yield readings.JOBS_LATE.of(((model,), count) for model, count in late.items())
@@ -77,36 +69,12 @@ class BacklogFigures:
             most.append(((OTHER,), max(0, round(rest))))
         return most
 
-    async def _of_engines(
-        self, due: Mapping[str, Sequence[DueWork]], now: datetime
-    ) -> Sequence[Metric]:
-        present = await self._roster.present()
-        there, spare, wanted = {}, {}, {}
-        for model in self._models:
-            replicas = present.replicas(model.name)
-            there[model.name] = sum(_number_of(it, model) for it in replicas if it.state in THERE)
-            work = due.get(model.name)
-            speed = Capacity.of(it.capacity for it in replicas).work_per_second
-            if work and speed:
-                of_one = speed / sum(_number_of(it, model) for it in replicas)
-                spare[model.name] = slack(work, now, speed)
-                wanted[model.name] = max(1, replicas_wanted(work, now, of_one))
-            else:
-                # As many as there are, as long as nobody knows how fast one is.
-                wanted[model.name] = max(1, there[model.name]) if work else 0
-        return [
-            readings.WORKERS.of([((), len(present.workers))]),
-            readings.REPLICAS.of(((model,), count) for model, count in there.items()),
-            readings.REPLICAS_WANTED.of(((model,), count) for model, count in wanted.items()),
-            readings.SLACK.of(((model,), seconds) for model, seconds in spare.items()),
-        ]
-
-
-def _work_of(cohort: Cohort, known: Experience) -> float:
-    expected = NOTHING_KNOWN.knowing(known, GUESS_COUNTS_AS)
-    return work_left(cohort, expected) + WORK_OF_PROMPT_TOKEN * cohort.tokens_unplanned
-
-
-def _number_of(replica: Replica, model: ModelSettings) -> int:
-    """Return how many replicas of the model a worker has, which are one to others."""
-    return max(1, replica.lanes // model.caches)
+    def _of_models(self, demands: Mapping[str, Demand], now: datetime) -> Iterator[Metric]:
+        wanted = self._policy.wanted(demands, now)
+        yield readings.REPLICAS.of(((model,), it.ready) for model, it in demands.items())
+        yield readings.REPLICAS_WANTED.of(((model,), number) for model, number in wanted.items())
+        yield readings.SLACK.of(
+            ((model,), slack(it.due, now, it.of_one * it.there))
+            for model, it in demands.items()
+            if it.due and it.of_one and it.there
+        )

@@ -46,11 +46,11 @@ async def run_worker_alone(settings: Settings, names: Sequence[str]) -> None:
         replicas = {
             model.name: [number]
             for model in models
-            if (number := locks.take(model.name, model.replicas)) is not None
+            if (number := locks.take(model.name, model.replicas_most)) is not None
         }
         for model in models:
             if model.name not in replicas:
-                log.warning("replicas_taken", model=model.name, replicas=model.replicas)
+                log.warning("replicas_taken", model=model.name, replicas=model.replicas_most)
         await run_worker(settings, replicas, signals, ready=_telling("worker_ready"))
     log.info("server_stopped")
 

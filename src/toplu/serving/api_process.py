@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 
 from toplu.api.doors.cluster import ClusterKeys
+from toplu.api.doors.elastic_models import ElasticModels
 from toplu.api.doors.worker_doors import WorkerDoors
 from toplu.clock import SystemClock, random_id
 from toplu.serving.garbage import freeze
@@ -63,8 +64,9 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
             process="api",
             ring=bell.ring,
         )
-        doors = WorkerDoors(parts.roster, ClusterKeys.of(settings.cluster))
-        async with hearing(bell, parts.signals), contextlib.aclosing(doors):
+        elastic = ElasticModels(settings, parts.signals)
+        doors = WorkerDoors(parts.roster, elastic, ClusterKeys.of(settings.cluster))
+        async with hearing(bell, parts.signals), contextlib.aclosing(doors), elastic.telling():
             yield Api(
                 parts,
                 doors=doors,

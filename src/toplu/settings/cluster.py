@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.settings.bounds import Seconds
 from toplu.settings.remote import Secret, read_kept
 
 SECRET_LENGTH_MIN = 32
@@ -16,6 +18,11 @@ ADDRESS = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The doors of workers; on one machine they are sockets, and need nothing."""
 
+    # What starts and ends replicas of models with `replicas_max`: `toplu serve` as processes of its
+    # own, or nothing of ours, which is told by `toplu_replicas_wanted`.
+    placement: Literal["local", "none"] = "local"
+    # A call waits so long for the first replica of a model that rests.
+    start_wait_seconds: Seconds = 60.0
     # A worker listens there for the api, HOST:PORT. Port 0: any that is free; host 0.0.0.0: others
     # are told the address of this machine's way out.
     door: str | None = None

@@ -21,6 +21,7 @@ from toplu.settings.model import Kind, ModelSettings
 from toplu.settings.outbound import check_allowed, check_networks
 from toplu.settings.package_index import find_package_index
 from toplu.settings.remote import check_gemini_servers, check_servers, check_vllm
+from toplu.settings.replicas import check_placement, check_replicas
 from toplu.settings.server import Settings
 from toplu.settings.storage.bucket import check_bucket
 from toplu.settings.storage.store import check_store
@@ -56,6 +57,8 @@ def load(
         raise ConfigurationError("models: two entries have the same name")
     for model in settings.models:
         _check_engine(model)
+        check_replicas(model)
+    check_placement(settings)
     _check_tiers(settings)
     for model in settings.models:
         _check_sight(model)
@@ -112,7 +115,7 @@ def _check_engine(model: ModelSettings) -> None:
     if model.engine == "gemini_server":
         check_gemini_servers(model.name, model.servers, model.remote)
     if model.runs_server:
-        check_vllm(model.name, model.vllm, model.replicas)
+        check_vllm(model.name, model.vllm, model.replicas_most)
     elif model.is_remote and model.replicas > len(model.servers):
         raise ConfigurationError(
             f"models: {model.name}: its {len(model.servers)} servers cannot be dealt into "

@@ -83,6 +83,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     # Engines of its own kind, each with so many lanes, for as many workers to own; of servers:
     # the parts that they are dealt into.
     replicas: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    # In place of `replicas`: as many as the work that waits wants, within these bounds, each owned
+    # by a worker of its own. Fewer are wanted when fewer were enough for `idle_seconds`.
+    replicas_min: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    replicas_max: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+    idle_seconds: Seconds = 600.0
     # llama.cpp decodes so many tokens in one step, for all lanes: it is how long one prompt holds
     # up the answers of the others, and how long a request that was cancelled goes on.
     batch_tokens: Annotated[int, msgspec.Meta(ge=32, le=16384)] = 512
@@ -122,6 +127,21 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def is_remote(self) -> bool:
         """Whether it is asked as a server is: one of others, or one that a worker runs."""
         return self.engine.endswith("_server") or self.runs_server
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether its replicas come and go."""
+        return self.replicas_max is not None
+
+    @property
+    def replicas_most(self) -> int:
+        """The number of replicas that there may be at a time."""
+        return self.replicas_max or self.replicas
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether it has no replica while nothing asks for it."""
+        return self.is_elastic and not self.replicas_min
 
     @property
     def runs_server(self) -> bool:

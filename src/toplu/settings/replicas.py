@@ -2,14 +2,18 @@
 
 An owner of several replicas of a model has one engine with the lanes of all. A model of servers
 has as many replicas as its servers are dealt into, so that one owner finds the limits of a server.
+Replicas that come and go have a worker each; see `placement`.
 """
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from toplu.errors import ConfigurationError
 from toplu.settings.model import ModelSettings
+from toplu.settings.server import Settings
 
+SHARE_A_FILE_MAX = 8  # workers that write rows to one file
 # The numbers of the replicas that a worker owns, by the name of their model.
 Replicas = Mapping[str, Sequence[int]]
 
@@ -22,7 +26,7 @@ def divide(models: Sequence[ModelSettings], workers: int) -> list[dict[str, list
     shares: list[dict[str, list[int]]] = [{} for _ in range(workers)]
     lanes = [0] * workers
     for model in models:
-        for number in range(model.replicas):
+        for number in range(model.replicas_most):
             _, _, chosen = min(
                 (len(share.get(model.name, ())), lanes[worker], worker)
                 for worker, share in enumerate(shares)
@@ -51,3 +55,45 @@ def _together(model: ModelSettings, numbers: Sequence[int]) -> ModelSettings:
         return msgspec.structs.replace(model, lanes=model.lanes * len(numbers))
     dealt = [server for at, server in enumerate(model.servers) if at % model.replicas in numbers]
     return msgspec.structs.replace(model, servers=tuple(dealt))
+
+
+def check_replicas(model: ModelSettings) -> None:
+    """Raise ConfigurationError unless the bounds of its replicas go with the model."""
+    at = f"models: {model.name}:"
+    if model.replicas_max is None:
+        if model.replicas_min:
+            raise ConfigurationError(f"{at} replicas_min needs replicas_max")
+        return
+    if model.replicas_min > model.replicas_max:
+        raise ConfigurationError(
+            f"{at} replicas_min {model.replicas_min} is above replicas_max {model.replicas_max}"
+        )
+    if model.replicas != 1:
+        raise ConfigurationError(f"{at} name replicas, or replicas_min and replicas_max")
+    if model.is_remote and not model.runs_server:
+        raise ConfigurationError(
+            f"{at} replicas_max is for engines that workers run; servers are dealt into replicas"
+        )
+
+
+def check_placement(settings: Settings) -> None:
+    """Raise ConfigurationError unless the replicas that come and go can share rows."""
+    most = sum(it.replicas_most for it in placed(settings))
+    if most and not settings.store.is_shared and settings.workers + most > SHARE_A_FILE_MAX:
+        raise ConfigurationError(
+            f"models: {settings.workers} workers and replicas_max of {most} in all are more than "
+            f"the {SHARE_A_FILE_MAX} that rows in a file are for; see [store]"
+        )
+
+
+def placed(settings: Settings) -> list[ModelSettings]:
+    """Return the models whose replicas `toplu serve` has started and ended as they are wanted."""
+    if settings.workers == 0 or settings.cluster.placement == "none":
+        return []
+    return [model for model in settings.models if model.is_elastic]
+
+
+def dealt(settings: Settings) -> list[ModelSettings]:
+    """Return the models whose replicas are dealt out to workers, which have them all the time."""
+    names = {model.name for model in placed(settings)}
+    return [model for model in settings.models if model.name not in names]

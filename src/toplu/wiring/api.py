@@ -30,6 +30,8 @@ from toplu.batch.token_rate import TokenRate
 from toplu.monitoring.backlog import BacklogFigures
 from toplu.monitoring.exporter import Exporter, Source
 from toplu.monitoring.storage import StorageFigures
+from toplu.placement.calls import RecentCalls
+from toplu.placement.demand import Demands
 from toplu.projects.keys import Keys
 from toplu.projects.ledger import Ledger
 from toplu.store.data_folder import DataFolder
@@ -118,8 +120,14 @@ class Api:
     def _exporter(self, own_figures: Sequence[Source]) -> Exporter:
         """Return what answers monitors: with what rows say, and with what workers answer."""
         parts, rows = self._parts, self._parts.storage.backlog
+        calls = RecentCalls(parts.settings.models)
+        parts.signals.when_called(calls.note)
         backlog = BacklogFigures(
-            settings=parts.settings, clock=parts.clock, rows=rows, roster=parts.roster
+            models=parts.settings.models,
+            clock=parts.clock,
+            rows=rows,
+            demands=Demands(settings=parts.settings, rows=rows, roster=parts.roster, calls=calls),
+            roster=parts.roster,
         )
         storage = StorageFigures(DataFolder(parts.settings.data_dir), rows)
         return Exporter(

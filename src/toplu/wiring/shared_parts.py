@@ -57,7 +57,7 @@ class SharedParts:
     ) -> Self:
         """Return the parts, none of them started; `ring` has other processes hear signals."""
         signals = Signals(ring)
-        roster = _roster(clock, storage)
+        roster = roster_of(clock, storage)
         signals.when_reported(roster.forget)
         faults = StorageFaults()
         vault = vault_of(settings)
@@ -87,7 +87,8 @@ class SharedParts:
         )
 
 
-def _roster(clock: Clock, storage: Storage) -> Roster:
+def roster_of(clock: Clock, storage: Storage) -> Roster:
+    """Return what reads which workers are there."""
     if storage.workers.are_shared:
         return Roster(clock=clock, rows=storage.workers)
     return Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)

@@ -10,6 +10,8 @@ from toplu.metrics.bounded_names import OTHER
 from toplu.metrics.exposition import expose
 from toplu.metrics.measured import PROJECTS_MAX
 from toplu.monitoring.backlog import BacklogFigures
+from toplu.placement.calls import RecentCalls
+from toplu.placement.demand import Demands
 from toplu.replica import EngineState, Replica
 from toplu.store.rows.backlog import BacklogRows
 from toplu.store.rows.workers import Report, Worker, WorkerRows
@@ -20,11 +22,17 @@ BYTES_MAX = 1_000_000  # of all figures, with a thousand projects
 
 
 def figures_of(world: BatchWorld) -> BacklogFigures:
+    rows = BacklogRows(world.database)
+    roster = Roster(clock=world.clock, rows=WorkerRows(world.database))
+    models = world.settings.models
     return BacklogFigures(
-        settings=world.settings,
+        models=models,
         clock=world.clock,
-        rows=BacklogRows(world.database),
-        roster=Roster(clock=world.clock, rows=WorkerRows(world.database)),
+        rows=rows,
+        demands=Demands(
+            settings=world.settings, rows=rows, roster=roster, calls=RecentCalls(models)
+        ),
+        roster=roster,
     )
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from toplu.api.doors.cluster import ClusterKeys
+from toplu.api.doors.elastic_models import ElasticModels
 from toplu.api.doors.forwarded_call import DoorClosed
 from toplu.api.doors.socket_door import SocketDoor
 from toplu.api.http.metrics import PATH as METRICS_PATH
@@ -23,18 +25,26 @@ PREFIX_BYTES = 1024
 class WorkerDoors:
     """A door for each worker that is there."""
 
-    def __init__(self, roster: Roster, keys: ClusterKeys | None = None) -> None:
+    def __init__(
+        self, roster: Roster, elastic: ElasticModels, keys: ClusterKeys | None = None
+    ) -> None:
         self._roster = roster
+        self._elastic = elastic
         self._keys = keys
         self._open: dict[str, SocketDoor] = {}  # by their addresses
 
     async def of(self, engine: str, body: bytes) -> Sequence[ASGIApp]:
         """Return the doors of the workers with a replica of the engine; see `Doors`."""
+        find = partial(self._workers_with, engine)
+        found = await find() or await self._elastic.wait(engine, find)
+        prefix = body[:PREFIX_BYTES]
+        workers = sorted(found, key=lambda it: _distance(prefix, it))
+        return [self._asked(engine, worker.door) for worker in workers if worker.door is not None]
+
+    async def _workers_with(self, engine: str) -> Sequence[Worker]:
         present = await self._roster.present()
         await self._close_all_but({worker.door for worker in present.workers})
-        prefix = body[:PREFIX_BYTES]
-        workers = sorted(present.with_engine(engine), key=lambda it: _distance(prefix, it))
-        return [self._asked(worker.door) for worker in workers if worker.door is not None]
+        return present.with_engine(engine)
 
     async def figures(self) -> Sequence[bytes]:
         """Return what all workers answer to a monitor; those that do not, in time, are left out."""
@@ -52,12 +62,13 @@ class WorkerDoors:
             door = self._open[address] = SocketDoor(address, self._keys)
         return door
 
-    def _asked(self, address: str) -> ASGIApp:
+    def _asked(self, engine: str, address: str) -> ASGIApp:
         door = self._door(address)
 
         async def ask(scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                await door(scope, receive, send)
+                with self._elastic.calling(engine):
+                    await door(scope, receive, send)
             except DoorClosed:
                 self._roster.forget()
                 raise

@@ -36,15 +36,21 @@ class Health:
     async def ready(self, request: Request) -> Response:
         """Answer 200 when the engines are ready and the server is not draining, else 503.
 
-        A lazy engine is listed and not waited for: whatever becomes of it, the others work.
+        One that is started when it is asked is listed and not waited for: the others work.
         """
         present = await self._roster.present()
         states = present.states()
         # An engine that no worker has will be started by one that comes.
-        engines = {model.name: states.get(model.name, EngineState.DOWN) for model in self._models}
+        engines = {
+            model.name: states.get(
+                model.name, EngineState.IDLE if model.may_rest else EngineState.DOWN
+            )
+            for model in self._models
+        }
         draining = self._is_draining()
         ready = not draining and all(
-            model.lazy or engines[model.name] is EngineState.READY for model in self._models
+            model.lazy or model.may_rest or engines[model.name] is EngineState.READY
+            for model in self._models
         )
         body: dict[str, Any] = {
             "status": "draining" if draining else "ready" if ready else "starting",

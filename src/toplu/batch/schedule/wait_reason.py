@@ -51,6 +51,7 @@ class WaitReasons:
         self._roster = roster
         self._quantum = timedelta(seconds=settings.quantum_seconds)
         self._lanes = {model.name: model.caches for model in settings.models}
+        self._elastic = {model.name for model in settings.models if model.is_elastic}
         self._weight_of = weight_of
         self._faults = faults or StorageFaults()
         self._is_draining = is_draining
@@ -103,6 +104,8 @@ class WaitReasons:
     def _state(self, present: Present, engine: str) -> EngineState | None:
         """Return where the engine stands; None: it is not in the catalogue any more."""
         expected = EngineState.DOWN if engine in self._lanes else None
+        if engine in self._elastic:
+            expected = EngineState.STARTING  # the batch has one wanted
         return present.states().get(engine, expected)
 
     def _newcomer(self, job: Job) -> QueuedJob:

@@ -19,14 +19,18 @@ log = structlog.get_logger()
 class Keeper:
     """One process after another, by the same order."""
 
-    def __init__(self, order: Order, descriptors: Sequence[int], clock: Clock) -> None:
+    def __init__(
+        self, order: Order, descriptors: Sequence[int], clock: Clock, *, ends_all: bool = True
+    ) -> None:
         self.name = order.name
         self._order = order
         self._descriptors = descriptors
         self._clock = clock
+        self._ends_all = ends_all  # by refusing to begin at all; else it is tried again
         self._process: Process | None = None
         self._ending = asyncio.Event()
         self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
 
     async def wait_until_ready(self) -> None:
         """Return when the process was ready for the first time."""
@@ -38,10 +42,13 @@ class Keeper:
         ConfigurationError: the first one refused to begin, and so would all others.
         """
         backoff = Backoff()
-        while not self._ending.is_set():
-            born = self._clock.now()
-            await self._live()
-            await self._pause(backoff.after(self._clock.now() - born))
+        try:
+            while not self._ending.is_set():
+                born = self._clock.now()
+                await self._live()
+                await self._pause(backoff.after(self._clock.now() - born))
+        finally:
+            self._ended.set()
 
     async def _live(self) -> None:
         self._process = process = await Process.start(self._order, self._descriptors)
@@ -56,7 +63,7 @@ class Keeper:
         except ProcessDied:
             reason = "it ended before it was ready"
         except ConfigurationError as error:
-            if not self._ready.is_set():
+            if self._ends_all and not self._ready.is_set():
                 raise
             reason = str(error)
         except asyncio.CancelledError:
@@ -92,6 +99,17 @@ class Keeper:
         self._ending.set()
         if self._process is not None:
             self._process.ask_to_end()
+
+    async def end(self, seconds_max: float) -> None:
+        """Have the process end in good order, or else at once; return when it has ended."""
+        self.ask_to_end()
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self._ended.wait()
+        except TimeoutError:
+            log.warning("process_killed", name=self.name, seconds=seconds_max)
+            self.kill()
+            await self._ended.wait()
 
     def kill(self) -> None:
         """End the process at once, and start none after it."""

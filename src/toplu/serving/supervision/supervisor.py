@@ -1,7 +1,8 @@
 """`toplu serve`: owns the data folder and the port, and keeps the processes of a server alive.
 
     supervisor ──▶ api         has the port; killed, it is back while calls wait at the port
-          └──────▶ worker …    each with the replicas of models that are its own
+          ├──────▶ worker …    each with the replicas of models that are its own
+          └──────▶ replica …   a worker with one replica, as long as that is wanted
 
 SIGTERM or SIGINT drains: workers start no request, those that run finish or go back after
 `drain_seconds`, polls are answered until the end. A second signal ends the wait.
@@ -10,17 +11,18 @@ SIGTERM or SIGINT drains: workers start no request, those that run finish or go 
 import asyncio
 from collections.abc import Sequence
 
-import msgspec
 import structlog
 
+from toplu.batch.loop import Wakeup, repeat
 from toplu.clock import SystemClock
 from toplu.models.file_checks import check_files
 from toplu.serving.garbage import freeze
 from toplu.serving.sockets.listener import bind, url_of
 from toplu.serving.stop_signals import StopSignals
 from toplu.serving.supervision.keeper import Keeper
-from toplu.serving.supervision.orders import Order
-from toplu.settings.replicas import divide
+from toplu.serving.supervision.keepers import Keepers
+from toplu.serving.supervision.local_placement import LocalPlacement
+from toplu.settings.replicas import placed
 from toplu.settings.server import Settings
 from toplu.wiring.http_server import SHUTDOWN_SECONDS
 from toplu.wiring.preparation import prepare
@@ -38,20 +40,8 @@ async def supervise(settings: Settings) -> None:
     data = open_folder(settings)
     with data.owned() as lock, bind(settings) as listener:
         await prepare(settings, data, upgrades=not settings.store.is_shared)
-        # The lock goes with the last process that has it: nobody else begins before that.
-        descriptors, clock = [lock.fileno(), listener.fileno()], SystemClock()
-        api = Order(name="api", role="api", settings=settings, listener=listener.fileno())
-        # The api answers monitors for all of them.
-        of_workers = msgspec.structs.replace(settings, metrics_port=None)
-        workers = [
-            Order(name=f"worker-{number}", role="worker", settings=of_workers, replicas=replicas)
-            for number, replicas in enumerate(divide(settings.models, settings.workers), start=1)
-        ]
-        supervisor = Supervisor(
-            settings,
-            Keeper(api, descriptors, clock),
-            [Keeper(order, descriptors[:1], clock) for order in workers],
-        )
+        keepers = Keepers(settings, SystemClock(), lock=lock.fileno(), listener=listener.fileno())
+        supervisor = Supervisor(settings, keepers)
         freeze()
         await supervisor.run(signals, url_of(listener))
     log.info("server_stopped")
@@ -60,52 +50,63 @@ async def supervise(settings: Settings) -> None:
 class Supervisor:
     """The processes of one server, from their start to their end."""
 
-    def __init__(self, settings: Settings, api: Keeper, workers: Sequence[Keeper]) -> None:
-        self._data_dir = settings.data_dir
-        self._drain_seconds = settings.drain_seconds
-        self._api = api
-        self._workers = workers
+    def __init__(self, settings: Settings, keepers: Keepers) -> None:
+        self._settings = settings
+        self._keepers = keepers
+        self._api = keepers.api()
+        self._workers = keepers.workers()
+        self._end_seconds_max = settings.drain_seconds + MARGIN_SECONDS
 
     async def run(self, signals: StopSignals, url: str) -> None:
         """Keep the processes alive until a signal ends them."""
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(self._api.run())
-            working = [group.create_task(worker.run()) for worker in self._workers]
-            announcing = group.create_task(self._announce(url))
+            for keeper in (self._api, *self._workers):
+                group.create_task(keeper.run())
+            replicas = LocalPlacement(
+                self._keepers.replica, group, end_seconds_max=self._end_seconds_max
+            )
+            beside = [
+                group.create_task(self._announce(url)),
+                group.create_task(self._place(replicas)),
+            ]
             await signals.wait()
-            announcing.cancel()
+            for task in beside:
+                task.cancel()
             log.info("server_draining")
             self._api.drain()
-            await self._end_workers(signals, working)
-            await _end(self._api, serving, SHUTDOWN_SECONDS + MARGIN_SECONDS)
+            await self._end_workers(signals, [*self._workers, *replicas.keepers])
+            await self._api.end(SHUTDOWN_SECONDS + MARGIN_SECONDS)
 
     async def _announce(self, url: str) -> None:
         await self._api.wait_until_ready()
-        log.info("server_ready", url=url, data_dir=str(self._data_dir))
+        log.info("server_ready", url=url, data_dir=str(self._settings.data_dir))
 
-    async def _end_workers(
-        self, signals: StopSignals, working: Sequence["asyncio.Task[None]"]
-    ) -> None:
-        seconds_max = self._drain_seconds + MARGIN_SECONDS
+    async def _place(self, placement: LocalPlacement) -> None:
+        """Have replicas come and go as they are wanted."""
+        models, clock = placed(self._settings), SystemClock()
+        if not models:
+            return
+        from toplu.placement.placer import Placer
+        from toplu.placement.policy import Policy
+        from toplu.serving.demands import open_demands
+
+        async with open_demands(self._settings, clock) as demands:
+            placer = Placer(
+                clock=clock, demands=demands, policy=Policy(models), placement=placement
+            )
+            await repeat(placer.step, Wakeup(), "placer")
+
+    async def _end_workers(self, signals: StopSignals, workers: Sequence[Keeper]) -> None:
         async with asyncio.TaskGroup() as group:
-            impatient = group.create_task(self._hurry_workers(signals))
+            impatient = group.create_task(_hurry(workers, signals))
             async with asyncio.TaskGroup() as ending:
-                for worker, task in zip(self._workers, working, strict=True):
-                    ending.create_task(_end(worker, task, seconds_max))
+                for worker in workers:
+                    ending.create_task(worker.end(self._end_seconds_max))
             impatient.cancel()
 
-    async def _hurry_workers(self, signals: StopSignals) -> None:
-        """At a second signal, have the workers wait no longer for what runs."""
-        await signals.wait()
-        for worker in self._workers:
-            worker.ask_to_end()
 
-
-async def _end(keeper: Keeper, task: "asyncio.Task[None]", seconds_max: float) -> None:
-    """Have the process end in good order, or else at once."""
-    keeper.ask_to_end()
-    await asyncio.wait({task}, timeout=seconds_max)
-    if not task.done():
-        log.warning("process_killed", name=keeper.name, seconds=seconds_max)
-        keeper.kill()
-        await asyncio.wait({task})
+async def _hurry(workers: Sequence[Keeper], signals: StopSignals) -> None:
+    """At a second signal, have the workers wait no longer for what runs."""
+    await signals.wait()
+    for worker in workers:
+        worker.ask_to_end()

@@ -33,10 +33,11 @@ SPAN_MICROSECONDS = 15 * 60 * 1_000_000  # jobs that were created within it are 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """The unfinished jobs of an engine that are in one state and of one age."""
+    """The unfinished jobs of an engine that are in one state, paused or not, and of one age."""
 
     engine: str
     state: str
+    paused: bool  # nothing of these jobs is begun until somebody resumes them
     jobs: int
     late: int  # of these, those whose target has passed
     counts: RequestCounts
@@ -61,6 +62,7 @@ class BacklogRows:
                 Cohort(
                     engine=row.engine,
                     state=row.state,
+                    paused=row.paused,
                     jobs=row.jobs,
                     late=row.late,
                     counts=counts_of(row),
@@ -109,6 +111,7 @@ def _cohorts() -> Select[Any]:
         jobs.c.expires <= bindparam("now", type_=Moment),
     )
     is_counted = jobs.c.total > 0
+    alike = (jobs.c.engine, jobs.c.state, jobs.c.paused)
     sums = {name: func.sum(jobs.c[name]) for name in (*COUNTS, *TOKENS)} | {
         "jobs": func.count(),
         "late": func.sum(case((is_late, 1), else_=0)),
@@ -118,11 +121,9 @@ def _cohorts() -> Select[Any]:
         "expires_first": func.min(jobs.c.expires),
     }
     return (
-        select(jobs.c.engine, jobs.c.state, *(it.label(name) for name, it in sums.items()))
+        select(*alike, *(it.label(name) for name, it in sums.items()))
         .where(is_unfinished())
-        .group_by(
-            jobs.c.engine, jobs.c.state, cast(jobs.c.created, BigInteger) // SPAN_MICROSECONDS
-        )
+        .group_by(*alike, cast(jobs.c.created, BigInteger) // SPAN_MICROSECONDS)
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from support.batch.batch_world import BatchWorld, line_of, record, taken
@@ -13,6 +14,7 @@ from toplu.batch.schedule.wait_reason import WaitReasons
 from toplu.batch.schedule.wait_status import WaitStatus
 from toplu.job import JobId, JobState
 from toplu.replica import EngineState, Replica
+from toplu.settings.model import ModelSettings
 from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.workers import Report, Worker, WorkerRows
 from toplu.workers.roster import Roster
@@ -99,6 +101,16 @@ async def test_a_lane_that_took_the_next_shard_is_counted_once(world: BatchWorld
     await world.open_shard(scheduler=scheduler)
     waiting = await status_of(world, waits, "one")
     assert (waiting.lanes, waiting.lanes_of_engine) == (1, 1)
+
+
+async def test_a_batch_has_a_model_started_that_rests(world: BatchWorld) -> None:
+    resting = ModelSettings(name="echo", engine="echo", replicas_max=1)
+    world.settings = msgspec.structs.replace(world.settings, models=(resting,))
+    await world.planned_job("one", 2)
+    engines = {"other": EngineState.READY}
+    waiting = await status_of(world, await waits_of(world, engines=engines), "one")
+    assert waiting.reason is Reason.ENGINE_DOWN
+    assert "is STARTING" in waiting.message
 
 
 @pytest.mark.parametrize("engines", [{"echo": EngineState.DOWN}, {"other": EngineState.READY}])

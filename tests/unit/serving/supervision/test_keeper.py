@@ -96,6 +96,33 @@ async def test_a_later_one_that_refuses_is_tried_again(monkeypatch: pytest.Monke
     await running
 
 
+async def test_one_that_ends_nobody_else_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lives = Lives(ConfigurationError("no such file"))
+    monkeypatch.setattr(module, "Process", lives)
+    keeper = Keeper(ORDER, [], FakeClock(), ends_all=False)
+    running = asyncio.ensure_future(keeper.run())
+    await keeper.wait_until_ready()
+    keeper.ask_to_end()
+    await running
+
+
+async def test_an_end_is_in_order_or_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[FakeProcess] = []
+    monkeypatch.setattr(FakeProcess, "ask_to_end", lambda life: asked.append(life))  # noqa: PLW0108  # bound
+    lives = Lives()
+    keeper = kept(lives, monkeypatch, FakeClock())
+    running = asyncio.ensure_future(keeper.run())
+    life = await lives.born.get()
+    await asyncio.sleep(0)
+    ending = asyncio.ensure_future(keeper.end(3600))
+    await asyncio.sleep(0)
+    assert asked == [life]
+    assert not ending.done()
+    await keeper.end(0.001)  # kills it
+    await ending
+    await running
+
+
 async def test_the_pauses_grow_and_a_steady_life_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
