@@ -44,7 +44,7 @@ def bring_up_to_date(
         )
     if present is not None:
         before(present)
-    _upgrade(connection, revision)
+    upgrade(connection, revision)
 
 
 def known_schemas() -> Sequence[str]:
@@ -60,7 +60,8 @@ def _present(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
+    """Run the migrations up to a revision."""
     # A process that finds the tables as they should be does without Alembic: it takes long to load.
     from alembic import command
     from alembic.config import Config
