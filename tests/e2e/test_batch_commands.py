@@ -13,6 +13,8 @@ from support.model_tables import echo_model
 from support.server import TOPLU, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 KEY = "any-key"
 
 

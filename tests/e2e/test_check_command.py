@@ -14,6 +14,8 @@ from support.server import TOPLU, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS, eventually
 from toplu.settings.model import DEFAULT_MODEL
 
+pytestmark = pytest.mark.system
+
 PRICED = {"price": {"input": "2", "cached_input": "1", "output": "8"}}
 
 
@@ -177,7 +179,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.model
 @pytest.mark.slow
-@pytest.mark.system
 def test_the_real_model_reads_as_many_tokens_as_were_foreseen(tmp_path: Path) -> None:
     """Tokens are exact, and the price of the prompts is right within a hundredth."""
     rule = "Rule {} of the house is to be kept by everybody."

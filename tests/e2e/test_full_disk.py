@@ -28,6 +28,8 @@ from support.server import TOPLU, Reply, Server, clean_environment, started_serv
 from support.waiting import PATIENCE_SECONDS, eventually
 from support.writing_calls import CONFIG, FLASH, WritingCalls, saying
 
+pytestmark = pytest.mark.system
+
 REQUESTS = 60
 MIB = 1024 * 1024
 

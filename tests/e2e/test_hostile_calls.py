@@ -5,9 +5,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from support.model_tables import echo_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.system
 
 HEADER = b"x-filler: " + b"y" * 60_000 + b"\r\n"
 HEADERS = 200  # twelve megabytes

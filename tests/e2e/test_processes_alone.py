@@ -12,6 +12,8 @@ from support.jobs import check_every_request_has_one_outcome, create_job, questi
 from support.model_tables import echo_model
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 REQUESTS = 100
 ASKED = {"contents": [{"parts": [{"text": "hello"}]}]}
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"

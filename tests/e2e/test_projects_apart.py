@@ -11,6 +11,8 @@ from support.model_tables import echo_model
 from support.server import TOPLU, Reply, Server, clean_environment, started_server
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:

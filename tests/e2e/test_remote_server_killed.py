@@ -18,7 +18,7 @@ from support.model_tables import remote_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 REQUESTS = 24
 LONG = "Count from one to one thousand."
@@ -34,7 +34,6 @@ def not_ready(server: Server) -> bool:
     return True
 
 
-@pytest.mark.system
 def test_a_killed_server_costs_no_line_its_answer(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(KEY)

@@ -20,6 +20,8 @@ from support.run_command import RunCommand, config_of, table_of
 from support.waiting import eventually
 from toplu.settings.bounds import MIB
 
+pytestmark = pytest.mark.system
+
 QUESTION = "Say {text}"
 QUOREF = Path(__file__).parents[2] / "benchmarks" / "sample" / "quoref_sample.json"
 DELAY_SECONDS = 0.1
@@ -49,7 +51,6 @@ def test_a_table_is_answered_without_a_port_and_nothing_else_is_left(tmp_path: P
     assert command.output.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-@pytest.mark.system
 def test_a_terminal_shows_how_far_the_run_is_and_a_pipe_does_not(tmp_path: Path) -> None:
     source = table_of(tmp_path, 40)
     config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS, lanes=LANES))
@@ -62,7 +63,6 @@ def test_a_terminal_shows_how_far_the_run_is_and_a_pipe_does_not(tmp_path: Path)
     assert told.rstrip().endswith("written")
 
 
-@pytest.mark.system
 @pytest.mark.parametrize("names", [("in.csv", "out.parquet"), ("in.parquet", "out.csv")])
 def test_texts_of_others_come_through_whole(tmp_path: Path, names: tuple[str, str]) -> None:
     examples = json.loads(QUOREF.read_text(encoding="utf-8"))["examples"]
@@ -87,7 +87,6 @@ def test_texts_of_others_come_through_whole(tmp_path: Path, names: tuple[str, st
 
 
 @pytest.mark.alone
-@pytest.mark.system
 def test_the_memory_of_a_run_does_not_grow_with_its_rows(tmp_path: Path) -> None:
     source = table_of(tmp_path, 100_000)
     config = config_of(tmp_path, echo_model())
@@ -150,7 +149,6 @@ def test_a_real_model_fills_the_fields_of_a_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.system
 def test_a_real_model_makes_vectors_of_a_column(tmp_path: Path) -> None:
     source = tmp_path / "words.tsv"
     source.write_text("n\tword\n1\tcat\n2\tkitten\n3\tcarburettor\n", encoding="utf-8")

@@ -13,6 +13,8 @@ from support.run_command import RunCommand, check_rows, config_of, table_of
 from support.server import started_server
 from toplu.settings.model import ModelSettings
 
+pytestmark = pytest.mark.system
+
 QUESTION = "Say {text}"
 DELAY_SECONDS = 0.1
 LANES = 4
@@ -54,7 +56,6 @@ def test_the_same_command_goes_on_after_a_kill_and_an_interrupt(tmp_path: Path) 
     follow_through(command, 200, ends)
 
 
-@pytest.mark.system
 def test_a_run_that_is_killed_ten_times_ends_whole(tmp_path: Path) -> None:
     source = table_of(tmp_path, 2000)
     config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS / 4, lanes=LANES))
@@ -64,7 +65,6 @@ def test_a_run_that_is_killed_ten_times_ends_whole(tmp_path: Path) -> None:
     follow_through(command, 2000, ends)
 
 
-@pytest.mark.system
 def test_a_run_ends_in_order_before_its_time_is_over(tmp_path: Path) -> None:
     source = table_of(tmp_path, 100)
     config = config_of(tmp_path, echo_model(delay_seconds=DELAY_SECONDS, lanes=1))
@@ -77,7 +77,6 @@ def test_a_run_ends_in_order_before_its_time_is_over(tmp_path: Path) -> None:
     check_rows(limited, 100)
 
 
-@pytest.mark.system
 def test_a_running_server_is_asked_once_however_often_the_command_is_started(
     tmp_path: Path,
 ) -> None:
@@ -108,7 +107,6 @@ def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
     assert "does not answer" in command.finish(3)
 
 
-@pytest.mark.system
 def test_the_server_of_a_model_is_asked_with_its_key_and_may_be_away(tmp_path: Path) -> None:
     source = table_of(tmp_path, 20)
     key_file = tmp_path / "key"
@@ -138,7 +136,6 @@ def test_a_wrong_row_is_named_before_anything_is_asked(tmp_path: Path) -> None:
     assert not command.output.exists()
 
 
-@pytest.mark.system
 def test_a_cost_that_is_reached_ends_the_batch_and_leaves_all_rows(tmp_path: Path) -> None:
     source = table_of(tmp_path, 400)
     model = ModelSettings(name="echo", engine="echo", lanes=LANES)

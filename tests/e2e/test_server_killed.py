@@ -21,6 +21,8 @@ from support.model_tables import echo_model, quick_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 REQUESTS = 600
 LANES = 4
 KILLS = 4

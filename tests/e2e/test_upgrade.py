@@ -20,6 +20,8 @@ from support.jobs import (
 from support.server import TOPLU, Server
 from support.store.kept_folders import ARCHIVES, KeptFolder
 
+pytestmark = pytest.mark.system
+
 FLASH = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 

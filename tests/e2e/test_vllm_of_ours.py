@@ -24,7 +24,7 @@ from toplu.models.sources import locate
 from toplu.settings.remote import RemoteSettings, VllmSettings
 from toplu.settings.server import DEFAULT_MODEL, ModelSettings, Settings
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.system]
 
 TESTS = Path(__file__).parents[1]
 PROGRAM = "support.engines.llama_cpp_as_vllm"
@@ -75,7 +75,6 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-@pytest.mark.system
 def test_a_batch_outlives_every_end_of_its_server(tmp_path: Path) -> None:
     settings = config(tmp_path, program(tmp_path))
     with started_server(tmp_path, config=settings, log_level="debug") as server:

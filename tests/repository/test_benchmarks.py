@@ -53,7 +53,7 @@ def test_a_figure_stands_beside_its_target() -> None:
 
 
 @pytest.mark.model
-@pytest.mark.slow
+@pytest.mark.system
 def test_what_the_questions_of_the_sample_share_is_read_about_once() -> None:
     figures = figures_of(run_benchmarks("--size", "tiny", "B2", HOME=str(Path.home())))
     assert figures["toplu_sample_4_lanes"] >= 0.95
