@@ -162,4 +162,4 @@ def test_where_a_call_has_to_be_made_every_answer_is_a_valid_one(server: Server)
     print(calls)
     # One that is cut off within its first call has none; most have one, some have more.
     assert sum(calls.values()) >= 0.92 * len(asked), calls
-    assert rounds < ROUNDS or all(calls.values()), calls
+    assert all(calls.values()), calls
