@@ -110,6 +110,10 @@ class RequestCounts:
         return self.succeeded + self.failed - self.carried
 
 
+# An estimate, for the quota of enqueued tokens: the input is not read before it is accepted.
+BYTES_OF_A_TOKEN = 4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A batch that we hold."""
@@ -158,6 +162,9 @@ class Job:
         return self.state.is_final
 
 
+# Lines that wait for lines run in waves, one after another: numbers of shards say in which.
+WAVES_MAX = 16
+WAVE_SHARDS = 2**26
 # Shards with these numbers hold responses of another job, and are done from the start.
 CARRIED_FROM = 2**31
 
@@ -167,8 +174,8 @@ class Shard:
     """A slice of the order of one job, leased as one piece."""
 
     job: JobId
-    number: int  # shards of a job are numbered from 0 in the order of execution
-    first: int  # place of the first request in that order, from 0
+    number: int  # shards of a wave are numbered in the order of execution
+    first: int  # place of the first request in the order of its wave, from 0
     count: int
     succeeded: int = 0
     failed: int = 0
@@ -183,6 +190,11 @@ class Shard:
     @property
     def is_carried(self) -> bool:
         return self.number >= CARRIED_FROM
+
+    @property
+    def wave(self) -> int:
+        """The wave of its requests; 0: they wait for no others."""
+        return 0 if self.is_carried else self.number // WAVE_SHARDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,21 @@ def head_order(job: JobId) -> str:
     return f"{folder(job)}/order-head"
 
 
+def waiting(job: JobId, wave: int) -> str:
+    """Return the blob that says which lines are of the wave; see `batch.plan.wave_file`."""
+    return f"{folder(job)}/wave-{wave}"
+
+
+def wave_lines(job: JobId, wave: int) -> str:
+    """Return the blob of the requests of the wave, expanded, in the order in which they run."""
+    return f"{folder(job)}/wave-{wave}.jsonl"
+
+
+def wave_order(job: JobId, wave: int) -> str:
+    """Return the blob of the order of the wave, which says where in `wave_lines` they lie."""
+    return f"{folder(job)}/wave-{wave}.order"
+
+
 def carried(job: JobId) -> str:
     """Return the blob with a byte for each request: 1 if its response came from another job."""
     return f"{folder(job)}/carried"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from toplu.batch.chains.untying import Untying
 from toplu.batch.jobs.admission import Admission
 from toplu.batch.jobs.cancel import JobCancellation
 from toplu.batch.jobs.carrying import Carrying
@@ -103,6 +104,9 @@ def _retry(parts: SharedParts, results: ResultReader, admission: Admission) -> J
         blobs=storage.blobs,
         results=results,
         carrying=Carrying(blobs=storage.blobs, log=storage.results, results=results),
+        untying=Untying(
+            blobs=storage.blobs, results=results, line_bytes_max=parts.settings.line_bytes_max
+        ),
         admission=admission,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import msgspec
 
 from toplu.api.http.metrics import Metrics
+from toplu.batch.chains.waves import Waves
 from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
 from toplu.batch.plan.planner import Orderer, Planner
@@ -163,6 +164,7 @@ class Worker:
             steps=self._steps,
             blobs=parts.storage.blobs,
             planned=parts.signals.planned,
+            complete=parts.signals.complete,
             drop_job=parts.signals.dropped,
             faults=parts.faults,
         )
@@ -224,6 +226,14 @@ class Worker:
 
     def _assembler(self) -> Assembler:
         parts = self._parts
+        waves = Waves(
+            settings=parts.settings,
+            clock=parts.clock,
+            jobs=parts.storage.jobs,
+            blobs=parts.storage.blobs,
+            results=parts.storage.results,
+            planned=parts.signals.planned,
+        )
         return Assembler(
             settings=parts.settings,
             clock=parts.clock,
@@ -231,6 +241,7 @@ class Worker:
             steps=self._steps,
             blobs=parts.storage.blobs,
             results=parts.storage.results,
+            next_wave=waves.plan_next,
             told=parts.signals.told,
             faults=parts.faults,
         )

@@ -83,6 +83,23 @@ def test_texts_of_one_line_get_their_vectors_in_one_answer(sdk: Any) -> None:
     assert none["custom_id"] == "none"
 
 
+def test_lines_wait_for_lines_by_their_ids(sdk: Any) -> None:
+    lines = [
+        chat_line("judge", "${answer.text}?", after=["answer"]),
+        chat_line("answer", "yes"),
+        chat_line("lost", "x", after="nobody"),
+    ]
+    done = finish(sdk, create(sdk, lines))
+    said = {
+        line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"]
+        for line in lines_of(sdk, done.output_file_id)
+    }
+    assert said == {"judge": "yes?", "answer": "yes"}
+    (lost,) = lines_of(sdk, done.error_file_id)
+    assert lost["response"]["status_code"] == 400
+    assert "nobody" in lost["response"]["body"]["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("lines", "faults"),
     [

@@ -13,17 +13,18 @@ FINAL = {"completed", "failed", "expired", "cancelled"}
 POLL_SECONDS = 0.02
 
 
-def chat_line(custom_id: str, text: str, **fields: Any) -> str:
+def chat_line(custom_id: str, text: str, *, after: Any = None, **fields: Any) -> str:
     body = {"model": CHAT_MODEL, "messages": user(text)} | fields
-    return a_line(custom_id, CHAT, body)
+    return a_line(custom_id, CHAT, body, **({} if after is None else {"after": after}))
 
 
 def embedding_line(custom_id: str, given: str | Sequence[str], **fields: Any) -> str:
     return a_line(custom_id, EMBEDDINGS, {"model": EMBEDDING_MODEL, "input": given} | fields)
 
 
-def a_line(custom_id: str, url: str, body: Any) -> str:
-    return json.dumps({"custom_id": custom_id, "method": "POST", "url": url, "body": body})
+def a_line(custom_id: str, url: str, body: Any, **more: Any) -> str:
+    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
+    return json.dumps(line | more)
 
 
 def upload(sdk: Any, lines: Iterable[str]) -> str:

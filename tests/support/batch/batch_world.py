@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from support.batch.parts import retries_of, waves_of
 from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
 from toplu.batch import paths
 from toplu.batch.jobs.admission import Admission
-from toplu.batch.jobs.carrying import Carrying
 from toplu.batch.jobs.retry import JobRetry
 from toplu.batch.lookup import Lookup
 from toplu.batch.loop import Wakeup, Wakeups
@@ -114,6 +114,7 @@ class BatchWorld:
             steps=self.steps(worker),
             blobs=self.blobs,
             planned=lambda: None,
+            complete=Wakeup(),
             drop_job=self.dropped.append,
             faults=self.faults,
         )
@@ -156,13 +157,7 @@ class BatchWorld:
         )
 
     def retries(self) -> JobRetry:
-        results = self.result_reader()
-        return JobRetry(
-            blobs=self.blobs,
-            results=results,
-            carrying=Carrying(blobs=self.blobs, log=self.results, results=results),
-            admission=self.admission(),
-        )
+        return retries_of(self)
 
     def assembler(self, worker: str = "server-1") -> Assembler:
         return Assembler(
@@ -172,6 +167,7 @@ class BatchWorld:
             steps=self.steps(worker),
             blobs=self.blobs,
             results=self.results,
+            next_wave=waves_of(self).plan_next,
             told=Wakeup(),
             faults=self.faults,
         )

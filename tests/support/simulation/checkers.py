@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.simulation.asked import texts_of
 from toplu.job import WORK_SCALE
 from toplu.money import WORK_OF_REQUEST, Usage
 from toplu.store.data_folder import DataFolder
@@ -122,7 +123,7 @@ def check_output(
     """Every line has one outcome, in its place, with its key and the answer to its own text."""
     hold(that=len(output) == len(lines), so=f"{len(output)} results of {len(lines)} lines")
     failed = 0
-    for place, (result, line) in enumerate(zip(output, lines, strict=True)):
+    for place, (result, line, text) in enumerate(zip(output, lines, texts_of(lines), strict=True)):
         failed += "error" in result
         try:
             asked = json.loads(line)
@@ -134,7 +135,6 @@ def check_output(
         if "error" in result:
             continue
         said = result["response"]["candidates"][0]["content"]["parts"][0]["text"]
-        text = asked["request"]["contents"][0]["parts"][0]["text"]
         hold(that=said == text, so=f"line {place} has the answer to another: {said}")
     hold(that=job["failed"] == failed, so=f"{job['failed']} failed, and {failed} results")
     succeeded = len(lines) - failed
@@ -143,11 +143,7 @@ def check_output(
 
 def check_usage(lines: Sequence[bytes], job: sqlite3.Row | dict[str, Any]) -> None:
     """Only broken lines failed, and each answer is counted once, those of duplicates together."""
-    texts = [
-        json.loads(line)["request"]["contents"][0]["parts"][0]["text"]
-        for line in lines
-        if line.endswith(b"}")
-    ]
+    texts = [text for text in texts_of(lines) if text is not None]
     broken = len(lines) - len(texts)
     hold(that=job["failed"] == broken, so=f"{job['failed']} failed, and {broken} are broken")
     paid = job["succeeded"] - job["deduplicated"]

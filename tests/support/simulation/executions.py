@@ -1,9 +1,9 @@
 """Remembers the requests that ran, and whose results were sure to stay: none may run again."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from support.simulation.asked import texts_of
 from support.simulation.checkers import Violated
 from support.simulation.lent_answers import LentAnswers
 from toplu.store.blobs.records import Record
@@ -30,9 +30,9 @@ class Executions:
 
     def expect(self, job: str, lines: Sequence[bytes], project: str = "") -> None:
         """Take note of a job with these lines."""
-        self.lent.expect(job, project, [text_of(line) for line in lines])
-        for index, line in enumerate(lines):
-            text = text_of(line)
+        texts = texts_of(lines)
+        self.lent.expect(job, project, texts)
+        for index, text in enumerate(texts):
             if text is not None:
                 self._places[text].append((job, index))
 
@@ -66,12 +66,3 @@ class Executions:
             if not is_kept:
                 # It runs again, once its lease has ended: another kill is not to blame.
                 del self._answered[text]
-
-
-def text_of(line: bytes) -> str | None:
-    """Return what the line asks; None if it is broken."""
-    try:
-        asked = json.loads(line)
-    except ValueError:
-        return None
-    return str(asked["request"]["contents"][0]["parts"][0]["text"])

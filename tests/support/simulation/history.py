@@ -160,7 +160,7 @@ class History:
         is_long = self.chance.random() < self.plot.long
         is_inline = not is_long and self.chance.random() < 0.3
         most = LONG_LINES_MAX if is_long else LINES_MAX
-        lines = lines_of(self.chance, name, most, self.plot.duplicate, whole=is_inline)
+        lines = lines_of(self.chance, name, most, self.plot, whole=is_inline)
         project = self.chance.choice(self.projects)
         priority = self.chance.randint(-1, 1)
         self.note(f"{name} of project {project}: {len(lines)} lines, inline: {is_inline}")

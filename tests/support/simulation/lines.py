@@ -4,33 +4,48 @@ import json
 import random
 from typing import Any
 
-from support.simulation.executions import text_of
-from support.simulation.plot import WORD_KINDS
+from support.simulation.asked import asked_by, text_of
+from support.simulation.plot import WORD_KINDS, Plot
 from toplu.store.blobs.records import HEADER
 
 LINES_MAX = 20
 LONG_LINES_MAX = 45
 WORDS_MAX = 30
+DEPTH_MAX = 3
+PARENTS_NEAR = 4  # lines that one may wait for
 
 
 def lines_of(
-    chance: random.Random, name: str, count_max: int, duplicate: float, *, whole: bool
+    chance: random.Random, name: str, count_max: int, plot: Plot, *, whole: bool
 ) -> list[bytes]:
-    """Return some lines, of which some are broken unless `whole`, and some ask the same."""
+    """Return some lines, of which some are broken unless `whole`, and some ask the same.
+
+    Some wait for one or two before them, as deep as they may.
+    """
     lines: list[bytes] = []
+    depth_of: dict[str, int] = {}  # by key
     for place in range(chance.randint(1, count_max)):
         if place and not whole and chance.random() < 0.03:
             lines.append(b'{"key": broken')
             continue
         text = f"{name} {place} {words_of(chance)}"
         before = [line for line in lines if text_of(line) is not None]
-        if before and chance.random() < duplicate:
-            text = text_of(chance.choice(before)) or text
+        after: list[str] = []
+        if before and chance.random() < plot.duplicate:
+            another = json.loads(chance.choice(before))
+            text, after = asked_by(another), another.get("after", [])
+        elif before and plot.chain and chance.random() < plot.chain:
+            near = [key for key, depth in depth_of.items() if depth < DEPTH_MAX][-PARENTS_NEAR:]
+            after = chance.sample(near, min(len(near), chance.randint(1, 2)))
+            text = " ".join([f"{name} {place}", *(f"${{{key}.text}}" for key in after)])
         request = {
             "contents": [{"role": "user", "parts": [{"text": text}]}],
             "generationConfig": {"temperature": 0},
         }
-        lines.append(json.dumps({"key": f"{name}-{place}", "request": request}).encode())
+        key = f"{name}-{place}"
+        depth_of[key] = 1 + max((depth_of[it] for it in after), default=-1)
+        waits = {"after": after} if after else {}
+        lines.append(json.dumps({"key": key} | waits | {"request": request}).encode())
     return lines
 
 
@@ -41,7 +56,13 @@ def words_of(chance: random.Random) -> str:
 
 def inlined(lines: list[bytes]) -> list[dict[str, Any]]:
     read = [json.loads(line) for line in lines]
-    return [{"request": it["request"], "metadata": {"key": it["key"]}} for it in read]
+    return [
+        {
+            "request": it["request"],
+            "metadata": {"key": it["key"]} | ({"after": it["after"]} if "after" in it else {}),
+        }
+        for it in read
+    ]
 
 
 def looks_whole(chance: random.Random) -> bytes:

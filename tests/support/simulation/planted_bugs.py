@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import and_, select, true, update
 
-from support.simulation import faults, lending_bugs
+from support.simulation import chain_bugs, faults, lending_bugs
 from support.simulation.faults import RooflineEngine
 from support.simulation.plot import Plot
 from toplu.batch.jobs.carrying import Carrying
@@ -239,7 +239,7 @@ def carried_results_are_lost() -> AbstractContextManager[Any]:
     return mock.patch.object(Carrying, "_carry", forgetful)
 
 
-BUGS: dict[str, Bug] = {
+BUGS: dict[str, Bug] = chain_bugs.BUGS | {
     bug.__name__: bug
     for bug in (
         epoch_is_not_checked,
@@ -269,7 +269,7 @@ BUGS: dict[str, Bug] = {
 
 COMPLETED = Plot(withdraw=0.1, pause=0.0, complete=1.0, kill=0.0, jump=0.0, clear=True)
 # What a history needs to come by the bug for certain, where most have not enough of it.
-PLOTS: dict[str, Plot] = {
+PLOTS: dict[str, Plot] = chain_bugs.PLOTS | {
     "epoch_is_not_checked": Plot(jump=0.4, jumps=(200,), kill=0.0, withdraw=0.0),
     "work_is_charged_twice": Plot(projects=1, clear=True),
     "finished_work_is_forgotten": Plot(kill=0.3, withdraw=0.0),

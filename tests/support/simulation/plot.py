@@ -21,6 +21,7 @@ class Plot:
     erase: float = 0.1  # one that has ended, where batches are asked again
     ask: float = 0.1  # an interactive call, which preempts
     duplicate: float = 0.15  # of a line: it asks what one before it asks
+    chain: float = 0.0  # of a line: it waits for some before it
     long: float = 0.4  # of a job: so long that it is ordered in part, and then as a whole
     projects: int | None = None
     processes: int = 1  # on the one data folder; of several, one is killed at a time

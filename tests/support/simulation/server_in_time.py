@@ -100,6 +100,7 @@ class ServerInTime:
             mock.patch.object(clock, "_drawn", defaultdict(list)),
             mock.patch.object(toplu.batch.plan.planner, "plan_in_child", plan),
             mock.patch.object(ordering, "WHOLE_BYTES", self._whole_bytes),
+            mock.patch.object(toplu.batch.plan.planner, "IN_THREAD_BYTES_MAX", self._whole_bytes),
             mock.patch.object(ordering, "WHOLE_REQUESTS", 0),
             mock.patch.object(ordering, "HEAD_REQUESTS_PER_LANE", 1),
         ):

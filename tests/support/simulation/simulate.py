@@ -20,6 +20,8 @@ from support.simulation.history import History
 from support.simulation.planted_bugs import BUGS, PLOTS
 from support.simulation.plot import Plot
 
+CHAIN = 0.2
+
 
 def first_violation(
     seeds: range,
@@ -33,7 +35,9 @@ def first_violation(
     for seed in seeds:
         planted = BUGS[bug]() if bug else contextlib.nullcontext()
         with tempfile.TemporaryDirectory() as folder, planted:
-            plot = PLOTS.get(bug or "", Plot(processes=processes, again=again))
+            chain = 0.0 if bug or again else CHAIN
+            usual = Plot(processes=processes, again=again, chain=chain)
+            plot = PLOTS.get(bug or "", usual)
             history = History(seed, Path(folder), plot, told)
             try:
                 history.run()

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 
+from toplu.batch.chains.wave import check_expansions, check_parents, on_line
 from toplu.batch.dry_run.findings import (
     FAULTS_MAX,
     Findings,
@@ -24,6 +25,7 @@ from toplu.batch.line_formats import FORMS, check_line_model
 from toplu.batch.plan.external_sort import ExternalSort
 from toplu.batch.plan.order import OrderEntry
 from toplu.batch.plan.ordering import Ordering
+from toplu.batch.plan.wave_file import WaitingLine
 from toplu.engines.translation.embedding_request import read_query
 from toplu.engines.translation.media import find_attached
 from toplu.engines.translation.prompt import read_prompt
@@ -31,6 +33,7 @@ from toplu.errors import InvalidArgument, TopluError
 from toplu.fleet.adapters.frames import Frames
 from toplu.settings.model import ModelSettings
 from toplu.wire.gemini import jsonl
+from toplu.wire.gemini.after import waiting_of
 from toplu.wire.gemini.content import Content, GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest
 from toplu.wire.gemini.line_splitter import LineSpan
@@ -56,6 +59,7 @@ class LineCheck:
         self._text_bytes = array("I")
         self._limits = array("I")
         self._faulty = 0
+        self.waiting = 0  # lines that wait for others; they are counted as they are written
         self._faults: list[LineFault] = []
         self._random = random.Random(SEED)  # noqa: S311  # a sample, no secret
         self._strata = {kind: Stratum() for kind in KINDS}
@@ -68,7 +72,7 @@ class LineCheck:
             request = self._read(span, line)
             self._check(request)
         except TopluError as error:
-            self._note(span, line, error)
+            self._note(span.number, line, error)
         else:
             text_bytes = text_bytes_of(request)
             kind = KINDS.index(self._kind_of(request, text_bytes))
@@ -76,6 +80,18 @@ class LineCheck:
         self._kinds.append(kind)
         self._text_bytes.append(min(text_bytes, UINT32_MAX))
         self._limits.append(min(limit, UINT32_MAX))
+
+    def note_parents(self, entry: WaitingLine, line: bytes) -> None:
+        """Take note of a line that waits for what there is not."""
+        if self._kinds[entry.index] == FAULTY:
+            return
+        waiting = waiting_of(line)
+        assert waiting is not None, "it waited when it was added"
+        try:
+            check_parents(entry, waiting)
+        except InvalidArgument as error:
+            self._kinds[entry.index] = FAULTY
+            self._note(entry.number, line, on_line(entry.number, error))
 
     def finish(self) -> Findings:
         """Return what was found, once, after the last line."""
@@ -114,6 +130,9 @@ class LineCheck:
             raise InvalidArgument(f"Error on line {span.number}: {reason}")
         request: AnyRequest = self._form.read(line, span.number).request
         check_line_model(request.model, self._rules.batch_model, span.number)
+        if (waiting := waiting_of(line)) is not None:
+            self.waiting += 1
+            check_expansions(waiting, line, span.number)
         return request
 
     def _check(self, request: AnyRequest) -> None:
@@ -131,11 +150,11 @@ class LineCheck:
             return Kind.LOOKED_UP
         return Kind.LONG if text_bytes >= self._reading.long_bytes else Kind.PLAIN
 
-    def _note(self, span: LineSpan, line: bytes | None, error: TopluError) -> None:
+    def _note(self, number: int, line: bytes | None, error: TopluError) -> None:
         self._faulty += 1
         if len(self._faults) < FAULTS_MAX:
             key, metadata = (None, None) if line is None else jsonl.identify(line)
-            self._faults.append(LineFault.of(error, span.number, key, metadata))
+            self._faults.append(LineFault.of(error, number, key, metadata))
 
     def _sum_up(self, kind: Kind, line: SampledLine) -> None:
         stratum, most = self._strata[kind], self._reading.samples_max[kind]

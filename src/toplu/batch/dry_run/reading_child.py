@@ -11,9 +11,11 @@ from pathlib import Path
 
 from toplu.batch.dry_run.findings import Findings, Reading
 from toplu.batch.dry_run.line_check import LineCheck
+from toplu.batch.plan.dependencies import write_waves
 from toplu.batch.plan.external_sort import ExternalSort
 from toplu.batch.plan.ordering import read_lines
 from toplu.batch.plan.ordering_child import NICENESS, SORTER_BYTES
+from toplu.batch.plan.wave_file import read_wave
 from toplu.child_process import answer_order
 from toplu.errors import InvalidArgument
 
@@ -27,7 +29,22 @@ def read_input(reading: Reading) -> Findings:
                 check.add(span, line)
             except InvalidArgument as refusal:
                 return Findings(refusal=refusal.message)
+    if check.waiting:
+        _check_parents(reading, check)
     return check.finish()
+
+
+def _check_parents(reading: Reading, check: LineCheck) -> None:
+    """Find the lines that wait for what there is not."""
+    path, folder = Path(reading.input_path), Path(reading.folder)
+    line_bytes_max = reading.rules.line_bytes_max
+    waves = write_waves(path, folder, line_bytes_max, carried=b"", memory_bytes=SORTER_BYTES)
+    with path.open("rb") as lines:
+        for wave in waves:
+            with wave.open("rb") as entries:
+                for entry in read_wave(entries):
+                    lines.seek(entry.offset)
+                    check.note_parents(entry, lines.read(entry.length))
 
 
 def run_child() -> None:

@@ -15,7 +15,17 @@ from toplu.batch.plan.planner import plan_at_creation
 from toplu.clock import Clock, random_id
 from toplu.errors import TopluError
 from toplu.idempotency import IdempotencyKey
-from toplu.job import InputForm, Job, JobId, Method, ProjectId, RequestCounts, Shard, Wire
+from toplu.job import (
+    BYTES_OF_A_TOKEN,
+    InputForm,
+    Job,
+    JobId,
+    Method,
+    ProjectId,
+    RequestCounts,
+    Shard,
+    Wire,
+)
 from toplu.money import FREE
 from toplu.projects.quotas import Quotas
 from toplu.settings.server import Settings
@@ -28,8 +38,6 @@ log = structlog.get_logger()
 
 # With the prefix `batch-` the id of the results file keeps within the 40 characters of a file id.
 JOB_ID_LENGTH = 34
-# An estimate, for the quota of enqueued tokens: the input is not read before it is accepted.
-BYTES_OF_A_TOKEN = 4
 
 
 def new_job_id() -> JobId:

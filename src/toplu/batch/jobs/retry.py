@@ -1,11 +1,14 @@
 """Runs again what a job that has ended left: the requests that failed or were not reached.
 
-Their lines become the input of a job of its own, byte for byte and in their order. What had a
-response is neither run nor paid for again. A batch for several engines leaves a job for each.
+Their lines become the input of a job of its own, byte for byte and in their order, but for answers
+that lines waited for, which are written into them. What had a response is neither run nor paid for
+again. A batch for several engines leaves a job for each.
 A retry that merges has the whole input instead, and the responses that there are with it.
 """
 
+import asyncio
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from toplu.batch import paths
+from toplu.batch.chains.untying import Untied, Untying
 from toplu.batch.jobs.admission import Admission, Candidate, new_job_id
 from toplu.batch.jobs.carried import Carried
 from toplu.batch.jobs.carrying import Carrying, has_all, is_whole
@@ -44,11 +48,18 @@ class JobRetry:
     """Makes jobs of what other jobs left."""
 
     def __init__(
-        self, *, blobs: Blobs, results: ResultReader, carrying: Carrying, admission: Admission
+        self,
+        *,
+        blobs: Blobs,
+        results: ResultReader,
+        carrying: Carrying,
+        untying: Untying,
+        admission: Admission,
     ) -> None:
         self._blobs = blobs
         self._results = results
         self._carrying = carrying
+        self._untying = untying
         self._admission = admission
 
     async def create_batch(
@@ -128,8 +139,9 @@ class JobRetry:
             if lines is not None:
                 count = await take_back(self._blobs, job, tally, lines)
                 copied.details = lines.details(job, count)
-            pieces = _hashed(self._lines(job.id, tally, copied), digest)
-            copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), pieces)
+            async with self._untying.of(job, tally) as untied:
+                pieces = _hashed(self._lines(job.id, tally, untied, copied), digest)
+                copied.size_bytes = await self._blobs.put(paths.input_lines(job_id), pieces)
         except FileNotFoundError:
             raise _input_is_gone(job) from None
         copied.sha256 = digest.hexdigest()
@@ -137,8 +149,11 @@ class JobRetry:
             await self._blobs.delete_folder(paths.folder(job_id))
         return copied
 
-    async def _lines(self, job: JobId, tally: Tally, copied: "_Copied") -> AsyncIterator[bytes]:
+    async def _lines(
+        self, job: JobId, tally: Tally, untied: Untied | None, copied: "_Copied"
+    ) -> AsyncIterator[bytes]:
         blob = paths.input_lines(job)
+        indexes = (index for index in itertools.count() if not tally.has_response(index))
         groups = span_groups(
             self._blobs,
             blob,
@@ -148,13 +163,17 @@ class JobRetry:
         )
         async for group in groups:
             copied.count += len(group)
-            if sum(span.length for span in group) > GROUP_BYTES:
+            numbers = list(itertools.islice(indexes, len(group)))
+            longest = GROUP_BYTES if untied is None else max(GROUP_BYTES, untied.line_bytes_max)
+            if sum(span.length for span in group) > longest:
                 async for piece in self._stream(blob, group):
                     yield piece
                 continue
             lines = await self._blobs.read_pieces(
                 blob, [(span.offset, span.length) for span in group]
             )
+            if untied is not None:
+                lines = await asyncio.to_thread(untied.lines, numbers, lines)
             yield b"".join(line + b"\n" for line in lines)
 
     async def _stream(self, blob: str, group: list[LineSpan]) -> AsyncIterator[bytes]:

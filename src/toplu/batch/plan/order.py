@@ -28,7 +28,7 @@ class OrderEntry(msgspec.Struct, frozen=True, gc=False):
     index: int  # within the job, from 0
     offset: int  # of its line in the input
     length: int  # of its line, in bytes
-    number: int  # of the physical line, from 1
+    number: int  # of the physical line, from 1; 0: it is no request, but its outcome already
     shared_bytes: int
     is_duplicate: bool
 
@@ -37,10 +37,15 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """One request as it stands in the input."""
 
     index: int  # within the job, from 0
-    number: int  # of the physical line, from 1
+    number: int  # of the physical line, from 1; 0: it is no request, but its outcome already
     line: bytes | None  # None: longer than `line_bytes_max`, and not read
     shared_bytes: int = 0  # of its prompt, how many begin the prompt before it as well
     group: int  # duplicates have the same, and nobody else in the shard has it
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether it has an error before it is asked, which is what the line says."""
+        return not self.number
 
     @property
     def own_bytes(self) -> int:
@@ -80,7 +85,11 @@ async def read_places(blobs: Blobs, shard: Shard) -> list[OrderEntry]:
 async def _find_places(blobs: Blobs, shard: Shard) -> tuple[str, list[OrderEntry]]:
     """Return the blob of the lines, and the shard's part of the order, which says where in it."""
     wanted = (shard.first * RECORD.size, shard.count * RECORD.size)
-    lines, records = await _read_order(blobs, shard.job, wanted)
+    if shard.wave:
+        lines = paths.wave_lines(shard.job, shard.wave)
+        records = await blobs.read(paths.wave_order(shard.job, shard.wave), *wanted)
+    else:
+        lines, records = await _read_order(blobs, shard.job, wanted)
     places = unpack(records)
     assert len(places) == shard.count, "the order is as long as the plan says"
     return lines, places

@@ -10,7 +10,7 @@ import itertools
 import operator
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,11 @@ from toplu.errors import InvalidArgument
 from toplu.job import Method
 from toplu.settings.model import ModelSettings
 from toplu.settings.server import Deduplication, Settings
+from toplu.wire.gemini.after import waiting_of
 from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
+
+# The index of a request, where its line lies, and the line; None: it is too long to be read.
+InputLine = tuple[int, LineSpan, bytes | None]
 
 PIECE_BYTES = 1024 * 1024
 # Input that ends within this is planned as a whole, at once and beside the event loop.
@@ -135,9 +139,7 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[tuple[LineSpan, 
                 yield span, data[span.offset - start : span.offset - start + span.length]
 
 
-def read_requests(
-    file: BinaryIO, line_bytes_max: int, carried: bytes
-) -> Iterator[tuple[int, LineSpan, bytes | None]]:
+def read_requests(file: BinaryIO, line_bytes_max: int, carried: bytes) -> Iterator[InputLine]:
     """Yield the lines of requests that are to run, each with its index; `carried` marks others."""
     for index, (span, line) in enumerate(read_lines(file, line_bytes_max)):
         if not (carried and carried[index]):
@@ -160,10 +162,15 @@ class Ordering:
         self._first = first
         self.total = first  # requests that are to run so far, those before `first` included
 
+    @property
+    def too_many(self) -> InvalidArgument:
+        """The error of an input with more requests than a batch may have."""
+        return InvalidArgument(f"A batch may have {self._rules.requests_max} requests at most.")
+
     def add(self, index: int, span: LineSpan, line: bytes | None) -> None:
         """Take the next line, and which request of the job it is."""
         if self.total == self._rules.requests_max:
-            raise InvalidArgument(f"A batch may have {self._rules.requests_max} requests at most.")
+            raise self.too_many
         key, digest = UNREADABLE, None
         if line is not None:
             try:
@@ -239,11 +246,12 @@ def plan_head(
 ) -> Head:
     """Return the order of the whole input, or of its first requests if it is large.
 
+    Lines that wait for others are in no order yet, and an input that has some is not whole.
     `carried` has a byte for each request, 1 for one that is not to run. `size_bytes` is that of the
     input, where the file has but `head_bytes_max` of it.
     """
-    lines: list[tuple[int, LineSpan, bytes | None]] = []
-    is_whole = True
+    lines: list[InputLine] = []
+    is_cut = is_waiting = False
     with path.open("rb") as file:
         here_bytes = os.fstat(file.fileno()).st_size
         size_bytes = here_bytes if size_bytes is None else size_bytes
@@ -251,23 +259,33 @@ def plan_head(
             room = WHOLE_BYTES
             if len(lines) < WHOLE_REQUESTS:
                 room *= WHOLE_FACTOR
-            if lines and span.offset >= room:
-                is_whole = False
+            if (lines or is_waiting) and span.offset >= room:
+                is_cut = True
                 break
-            lines.append((index, span, line))
+            if line is not None and waiting_of(line) is not None:
+                is_waiting = True
+            else:
+                lines.append((index, span, line))
     # A line that is longer than what is here ends it, and is not the last one.
-    if here_bytes < size_bytes:
-        is_whole = False
-    if not is_whole:
-        _, last, _ = lines[-1]
-        expected = len(lines) * size_bytes // (last.offset + last.length)
-        count = max(
-            HEAD_REQUESTS_PER_LANE * rules.lanes, min(HEAD_REQUESTS_MAX, expected // HEAD_SHARE)
-        )
-        del lines[count:]
+    is_cut = is_cut or here_bytes < size_bytes
+    if is_cut and lines:
+        del lines[_head_count(lines, size_bytes, rules) :]
+    return _head_of(lines, rules, is_whole=not (is_cut or is_waiting))
+
+
+def _head_count(lines: Sequence[InputLine], size_bytes: int, rules: PlanRules) -> int:
+    """Return how many of the lines are the head of an input of so many bytes."""
+    _, last, _ = lines[-1]
+    expected = len(lines) * size_bytes // (last.offset + last.length)
+    return max(HEAD_REQUESTS_PER_LANE * rules.lanes, min(HEAD_REQUESTS_MAX, expected // HEAD_SHARE))
+
+
+def _head_of(lines: Sequence[InputLine], rules: PlanRules, *, is_whole: bool) -> Head:
     ordering = Ordering(rules, ExternalSort())
     for index, span, line in lines:
         ordering.add(index, span, line)
     records: list[bytes] = []
     shards = cut(ordering, 0, rules, records.append)
+    if not (is_whole or shards):
+        shards = [0]  # one without requests says that the job is begun
     return Head(order=b"".join(records), shards=shards, is_whole=is_whole)

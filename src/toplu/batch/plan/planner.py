@@ -20,7 +20,7 @@ from toplu.batch import paths
 from toplu.batch.failure import fail_job
 from toplu.batch.loop import AFTER_A_FAULT, AT_ONCE, Wakeup
 from toplu.batch.plan.ordering import Head, PlanRules, head_bytes_max, plan_head
-from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask
+from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask, plan_input
 from toplu.batch.plan.ordering_process import plan_in_child
 from toplu.clock import Clock
 from toplu.errors import InvalidArgument, TopluError
@@ -37,6 +37,8 @@ log = structlog.get_logger()
 IDLE = timedelta(seconds=5)
 # Input so short is planned while its client waits: it takes less time than to come back to it.
 AT_CREATION_BYTES_MAX = 64 * 1024
+# So is the rest of an input that is as short and has lines that wait: no process is started for it.
+IN_THREAD_BYTES_MAX = AT_CREATION_BYTES_MAX
 ORDER, COPY = "order", "ordered.jsonl"  # while they are being made
 GONE = "The input of the batch is gone."
 
@@ -148,6 +150,7 @@ class Orderer:
         steps: Steps,
         blobs: Blobs,
         planned: Callable[[], None],
+        complete: Wakeup,
         drop_job: Callable[[JobId], None],
         faults: StorageFaults | None = None,
     ) -> None:
@@ -158,6 +161,7 @@ class Orderer:
         self._steps = steps
         self._blobs = blobs
         self._planned = planned
+        self._complete = complete  # set when every request that is planned may have a result
         self._drop_job = drop_job
         self._put_aside: set[JobId] = set()
         self._ordering: tuple[JobId, asyncio.Timeout] | None = None  # ends the ordering of the job
@@ -216,11 +220,15 @@ class Orderer:
                 await self._blobs.adopt(folder / ORDER, paths.copy_order(job.id))
             else:
                 await self._blobs.adopt(folder / ORDER, paths.order(job.id))
+            for wave, path in enumerate(answer.waves, start=1):
+                await self._blobs.adopt(Path(path), paths.waiting(job.id, wave))
         shards = _number(job.id, answer.shards, behind=head)
         total = answer.total + job.counts.carried
         if await self._jobs.plan(job.id, shards, total, self._clock.now()):
             log.info("job_ordered", job=job.id, requests=total, shards=len(shards))
             self._planned()
+            if not shards:
+                self._complete.set()  # there may be nothing but what waits, or was carried
 
     async def _ask_child(self, job: Job, head: list[Shard], folder: Path) -> OrderingAnswer:
         """Have the order written into the folder, and the lines in order where reads are calls."""
@@ -231,18 +239,20 @@ class Orderer:
             if job.counts.carried:
                 carried = self._blobs.local(paths.carried(job.id))
                 marks = str(await held.enter_async_context(carried))
-            return await plan_in_child(
-                OrderingTask(
-                    rules=PlanRules.of(self._settings, job),
-                    input_path=str(lines),
-                    head_path=str(order),
-                    head_count=sum(shard.count for shard in head),
-                    carried_path=marks,
-                    folder=str(folder),
-                    order_path=str(folder / ORDER),
-                    copy_path=str(folder / COPY) if self._blobs.is_remote else None,
-                )
+            task = OrderingTask(
+                rules=PlanRules.of(self._settings, job),
+                input_path=str(lines),
+                head_path=str(order),
+                head_count=sum(shard.count for shard in head),
+                carried_path=marks,
+                folder=str(folder),
+                order_path=str(folder / ORDER),
+                copy_path=str(folder / COPY) if self._blobs.is_remote else None,
             )
+            size_bytes = await self._blobs.size(paths.input_lines(job.id))
+            if (size_bytes or 0) <= IN_THREAD_BYTES_MAX:
+                return await asyncio.to_thread(plan_input, task)
+            return await plan_in_child(task)
 
 
 async def _plan_head(blobs: Blobs, job: JobId, rules: PlanRules, carried: bytes) -> Head:

@@ -1,14 +1,16 @@
 """Hop 7: puts the results of a finished job into input order and ends the job.
 
-The segments of all shards are scanned for where each result stands, which is written to disk; then
-the results are copied one after another, see `batch.results.placements`. The output is written as
-a whole before the state moves, so a crash in between only writes it again.
+A job whose every shard is done, and not every request, has lines that waited for these: they are
+planned as its next wave. Of any other the segments of all shards are scanned for where each result
+stands, which is written to disk; then the results are copied one after another, see
+`batch.results.placements`. The output is written as a whole before the state moves, so a crash in
+between only writes it again.
 """
 
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -50,6 +52,7 @@ class Assembler:
         steps: Steps,
         blobs: Blobs,
         results: Results,
+        next_wave: Callable[[Job], Awaitable[None]],
         told: Wakeup,
         faults: StorageFaults | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class Assembler:
         self._steps = steps
         self._blobs = blobs
         self._results = results
+        self._next_wave = next_wave
         self._told = told  # set when a job has ended
         self._result_life = timedelta(seconds=settings.result_life_seconds)
         self._put_aside: set[JobId] = set()
@@ -71,8 +75,12 @@ class Assembler:
             self._put_aside.clear()
             return IDLE
         try:
-            with SPANS.step("assemble", job.id):
-                await self._finish(job)
+            if job.counts.pending:
+                with SPANS.step("plan wave", job.id):
+                    await self._next_wave(job)
+            else:
+                with SPANS.step("assemble", job.id):
+                    await self._finish(job)
             self._faults.clear(job.id)
         except Exception as fault:
             # The others must not wait for one that cannot be assembled, for want of space, say.
@@ -121,6 +129,9 @@ class Assembler:
         await self._blobs.delete(paths.head_order(job.id))
         if self._blobs.is_remote:
             await self._blobs.delete(paths.ordered_lines(job.id))
+        shards = await self._jobs.shards(job.id)
+        for wave in range(1, 1 + max((shard.wave for shard in shards), default=0)):
+            await self._blobs.delete(paths.wave_lines(job.id, wave))
         # What failed may be run again.
         if not job.counts.failed:
             await self._blobs.delete(paths.input_lines(job.id))

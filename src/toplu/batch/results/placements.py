@@ -51,7 +51,10 @@ def entries_of(
 
 
 class Placements:
-    """The records of one job, in a file of their own; `path` is None where that is in memory."""
+    """The records of one job, in a file of their own; `path` is None where that is in memory.
+
+    Requests beyond the total, which may not be known yet, count once they have a result.
+    """
 
     def __init__(self, path: Path | None, total: int) -> None:
         self._total = total
@@ -59,7 +62,7 @@ class Placements:
         if path is None:
             self._file = io.BytesIO(bytes(total * RECORD.size))
         else:
-            self._file = io.FileIO(path, "x+")
+            self._file = io.FileIO(path, "r+" if path.exists() else "x+")
             self._file.truncate(total * RECORD.size)
 
     def __enter__(self) -> Self:
@@ -72,6 +75,7 @@ class Placements:
         """Put down where the results of a shard lie; the keys are the indexes of its requests."""
         # Neighbours are written together.
         indexes = sorted(entries)
+        self._total = max([self._total, *(index + 1 for index in indexes[-1:])])
         for _, run in itertools.groupby(enumerate(indexes), key=lambda pair: pair[1] - pair[0]):
             together = [index for _, index in run]
             records = b"".join(
@@ -99,6 +103,13 @@ class Placements:
                 if not epoch:
                     return index
         return max(first, self._total)
+
+    def line(self, results: ResultLog, job: JobId, index: int) -> bytes:
+        """Return the output line of a request that has a result."""
+        self._file.seek(index * RECORD.size)
+        placement = Placement(index, *RECORD.unpack(self._file.read(RECORD.size)))
+        (line,) = _read(results, job, [placement])
+        return line
 
     def count(self, first: int) -> int:
         """Return how many requests have a result, from this one on."""

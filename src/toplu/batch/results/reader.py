@@ -97,7 +97,7 @@ class ResultReader:
                 count = await self.place(placements, snapshot)
                 yield Reading(
                     count=count,
-                    is_complete=job.planned and count == snapshot.total,
+                    is_complete=job.planned and count == job.counts.total,
                     pieces=in_thread(placements.numbered(snapshot.results, job_id)),
                 )
 

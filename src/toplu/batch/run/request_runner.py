@@ -77,6 +77,9 @@ class RequestRunner:
         """
         log = self._log
         for place, line in enumerate(duplicates):
+            if line.is_outcome:
+                yield [Record(index=line.index, succeeded=False, payload=line.line or b"")]
+                continue
             take_up(job.id, job.project, line.index)
             log.debug("request_started", job=job.id, index=line.index, lane=lane)
             read = await self._read(job, line)

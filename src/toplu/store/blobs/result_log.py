@@ -55,7 +55,7 @@ class ResultLog:
     """The files under one folder: `<job>/<shard>-<epoch>.log`."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     async def append_all(self, additions: Sequence[Addition]) -> list[int | Exception]:
         return await asyncio.to_thread(lambda: list(map(self._try_append, additions)))
@@ -100,7 +100,7 @@ class ResultLog:
         if is_first:
             # Behind the content: to sync that has most often made the names durable with it.
             sync_folder(path.parent)
-            sync_folder(self._root)
+            sync_folder(self.root)
         return at + len(data)
 
     def make_folder(self, job: JobId) -> None:
@@ -174,7 +174,7 @@ class ResultLog:
 
     def _jobs(self) -> list[JobId]:
         try:
-            return [JobId(entry.name) for entry in os.scandir(self._root) if entry.is_dir()]
+            return [JobId(entry.name) for entry in os.scandir(self.root) if entry.is_dir()]
         except FileNotFoundError:
             return []
 
@@ -189,7 +189,7 @@ class ResultLog:
 
     def _folder(self, job: JobId) -> Path:
         assert JOB_NAME.fullmatch(job), "job ids are ours and safe as file names"
-        return self._root / job
+        return self.root / job
 
     def _path(self, job: JobId, shard: int, epoch: int) -> Path:
         return self._folder(job) / f"{shard}-{epoch}.log"

@@ -162,9 +162,10 @@ def plan_job(
         return False
     end_steps(connection, job_id)
     insert_shards(connection, job_id, cut)
-    assert _requests_in_shards(connection, job_id) == total, "the shards hold all requests"
-    if not total:
-        # No shard will ever be leased, and it is the first lease that sets a job running.
+    assert _requests_in_shards(connection, job_id) <= total, "no request is in two shards"
+    undone = exists().where(shards.c.job == job_id, shards.c.done.is_(False))
+    if not connection.execute(select(undone)).scalar_one():
+        # No shard is to be leased, and it is the first lease that sets a job running.
         move_job(connection, job_id, JobState.RUNNING, at)
     return True
 

@@ -27,6 +27,7 @@ from toplu.store.rows.pages import PageMark, newest_first
 from toplu.store.rows.progress import Progress, record_progress
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import Competition, read_competition
+from toplu.store.rows.waves import plan_wave
 
 __all__ = ["JobRows", "NewPart", "PageMark", "Progress"]
 
@@ -115,9 +116,17 @@ class JobRows:
     async def plan(self, job_id: JobId, cut: list[Shard], total: int, at: datetime) -> bool:
         """Keep the shards, or those behind the first; False if final, gone or planned already.
 
-        A job without any request starts running here, so that it is found complete.
+        Requests that wait for others are of the total and in no shard yet. A job of which nothing
+        is to be leased starts running here, so that it is found complete, or its first wave due.
         """
         return await self._database.write(lambda c: job_mapping.plan_job(c, job_id, cut, total, at))
+
+    async def plan_wave(self, job_id: JobId, cut: list[Shard], tokens: int, at: datetime) -> bool:
+        """Keep the shards of a wave; False if they are kept, or the job is final or gone.
+
+        `tokens` is how many more the input is taken for, now that the wave is expanded.
+        """
+        return await self._database.write(lambda c: plan_wave(c, job_id, cut, tokens, at))
 
     async def competition(
         self, engine: str, now: datetime, besides: str | None = None

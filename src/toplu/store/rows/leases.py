@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from toplu.job import JobId, JobState, Lease, Shard, Share
+from toplu.job import WAVE_SHARDS, JobId, JobState, Lease, Shard, Share
 from toplu.store.rows.at_work import AtWork, write_changes
 from toplu.store.rows.job_mapping import (
     find_job,
@@ -127,15 +127,20 @@ def _choose_shard(
 ) -> int:
     """Return the number of the free shard that is leased next; there is one.
 
-    A lane goes on behind its last shard, where its prefix goes on. One that cannot begins where
-    most is free: at the start, or in the middle if another lane is about to come to the start.
+    A lane goes on behind its last shard, where its prefix goes on, or at the same place of the next
+    wave, where lines go on from its answers. One that cannot begins where most is free: at the
+    start, or in the middle if another lane is about to come to the start.
     """
     if after is not None and after.job == job:
-        following = select(shards.c.number).where(
-            shards.c.job == job, shards.c.number == after.number + 1, free
+        next_ones = [after.number + 1, after.number + WAVE_SHARDS]
+        following = (
+            select(shards.c.number)
+            .where(shards.c.job == job, shards.c.number.in_(next_ones), free)
+            .order_by(shards.c.number)
+            .limit(1)
         )
-        if connection.execute(following).first() is not None:
-            return after.number + 1
+        if (number := connection.scalar(following)) is not None:
+            return int(number)
     # Numbers without a gap among them have one and the same distance from their rank.
     rank = func.row_number().over(order_by=shards.c.number)
     numbers = (

@@ -13,6 +13,7 @@ import msgspec
 
 from toplu.errors import InvalidArgument, RequestError
 from toplu.wire.gemini import lenient_json, message, proto_json
+from toplu.wire.gemini.after import check_after, key_text, members_of
 from toplu.wire.gemini.batch import InlinedRequest
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.gemini.embedding import EmbedContentRequest, InlinedEmbedContentRequest
@@ -38,6 +39,8 @@ class _KeyedLine(Message, frozen=True, kw_only=True):
 
     key: Key = None
     metadata: FreeForm | None = None
+    after: Any = None
+    after_failed: Any = None
     request: Any = None
 
 
@@ -119,6 +122,7 @@ class LineForm(Generic[R]):
         else:
             if keyed.request is None:
                 return None
+            check_after(keyed.after, keyed.after_failed)
             return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
         try:
             return BatchLine(key=None, metadata=None, request=self._bare_decoder.decode(line))
@@ -136,6 +140,7 @@ class LineForm(Generic[R]):
         keyed = proto_json.read_value(self._keyed_type, value)
         if keyed.request is None:
             raise InvalidArgument("request is not specified")
+        check_after(keyed.after, keyed.after_failed)
         return BatchLine(key=keyed.key, metadata=keyed.metadata, request=keyed.request)
 
 
@@ -216,6 +221,14 @@ def identify(line: bytes) -> tuple[Key, FreeForm | None]:
     return key, metadata
 
 
+def name_of(line: bytes) -> str | None:
+    """Return the key by which other lines name this one: of an inline request its metadata's."""
+    key, metadata = identify(line)
+    if key is None and metadata is not None:
+        key = metadata.get("key")
+    return key_text(key)
+
+
 def _is_key(value: Any) -> bool:
     return isinstance(value, Key) and not isinstance(value, bool)
 
@@ -235,7 +248,7 @@ def write_inlined(request: InlinedRequest | InlinedEmbedContentRequest) -> bytes
     """Return the entry as an input line, without a line end, that its form reads back equal."""
     members: dict[str, Any] = {"request": request.request}
     if request.metadata is not None:
-        members = {"metadata": request.metadata} | members
+        members = {"metadata": request.metadata} | members_of(request.metadata) | members
     return message.write(members)
 
 

@@ -108,6 +108,8 @@ class InputLine(Message, frozen=True, kw_only=True):
     method: str
     url: str
     body: Any
+    after: Any = None  # an extension: the ids of lines that it waits for
+    after_failed: Any = None
 
 
 class LineResponse(Message, frozen=True, kw_only=True):

@@ -187,5 +187,6 @@ def _line(entry: InputLine, kept: LineForm, request: msgspec.Struct | None = Non
         "metadata": {METADATA: msgspec.json.encode(kept).decode()},
     }
     if request is not None:
-        members["request"] = request
+        asked = {"after": entry.after, "after_failed": entry.after_failed, "request": request}
+        members |= {name: value for name, value in asked.items() if value is not None}
     return message.write(members)
