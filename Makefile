@@ -141,9 +141,12 @@ test-system: model tools prometheus postgres tesseract $(node_modules) .searxng/
 	$(BIN)/pytest -q $(together) -m "($(elsewhere)) and not ($(apart) or vllm)"
 	$(BIN)/pytest -q --durations 20 -m "$(apart) and ($(elsewhere)) and not vllm"
 	$(BIN)/pytest -q $(together) --bucket $(over_a_bucket) -m "not ($(apart) or $(elsewhere))"
+	$(BIN)/pytest -q $(together) --bucket --postgres $(in_a_cluster) -m "not ($(apart) or $(elsewhere))"
 
-# Suites of the API that run once more where bytes are in a bucket.
-over_a_bucket := $(patsubst %,tests/api/test_%.py,batch_life batch_results resumable_uploads results_so_far file_calls receipts)
+# Suites of the API that run once more where bytes are in a bucket, and some with rows on PostgreSQL too.
+suites = $(patsubst %,tests/api/test_%.py,$(1))
+over_a_bucket := $(call suites,batch_life batch_results resumable_uploads file_calls)
+in_a_cluster := $(call suites,results_so_far receipts)
 
 .PHONY: pictures
 pictures: setup .browser/ready ## take the docs' pictures of every page again, in both themes; look at them
@@ -160,7 +163,7 @@ vllm: model .vllm/ready ## what a real vLLM makes of our requests; the first tim
 
 .PHONY: chaos
 chaos: model ## kill every process a hundred times under clients that go on; SEED=n is another storm
-	$(BIN)/pytest -q -s tests/chaos --rounds 100 --seed $(or $(SEED),1)
+	$(BIN)/pytest -q -s tests/chaos/test_chaos.py --rounds 100 --seed $(or $(SEED),1)
 
 .PHONY: fuzz
 FUZZ_EXAMPLES ?= 200

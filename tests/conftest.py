@@ -1,5 +1,6 @@
 """Settings of every test process."""
 
+import asyncio
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import structlog
 from support.api import local_server
 from support.bucket import running_bucket
 from support.store.new_tables import NewTables
+from support.store.running_postgres import RunningPostgres, running_postgres
 from toplu import deed
 from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.rows import migrating
@@ -41,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--bucket", action="store_true", help="servers of tests have bytes in a bucket"
     )
+    parser.addoption(
+        "--postgres", action="store_true", help="servers of tests have rows on PostgreSQL"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -50,18 +55,28 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
         yield settings
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[RunningPostgres]:
+    """A server of databases, which is started where a test needs one."""
+    with running_postgres() as server:
+        yield server
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _over_a_bucket(request: pytest.FixtureRequest) -> None:
+def _stores_of_servers(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("bucket"):
-        local_server.over_a_bucket = request.getfixturevalue("store")
+        local_server.stores.bucket = request.getfixturevalue("store")
+    if request.config.getoption("postgres"):
+        postgres = local_server.stores.postgres = request.getfixturevalue("postgres")
+        asyncio.run(postgres.make_template())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest where xdist shares the files out: with the real models.
 
-    Tests that look at files of the data folder say nothing of a bucket.
+    Tests that look at files of the data folder say nothing of other stores.
     """
-    if config.getoption("bucket"):
+    if config.getoption("bucket") or config.getoption("postgres"):
         items[:] = [item for item in items if item.get_closest_marker("in_folder") is None]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("model") is None)

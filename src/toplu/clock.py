@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import string
+import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -16,11 +17,24 @@ DRAWN_BYTES = 8192
 _drawn: defaultdict[int, list[str]] = defaultdict(list)  # by their length
 
 
+# That of macOS goes on while the machine sleeps; Linux has another one for that.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Return seconds since some moment, which nobody sets and no sleep of the machine stops."""
+    return time.clock_gettime(_STEADY)
+
+
 class Clock(Protocol):
     """The source of the time; everything asks here and nowhere else."""
 
     def now(self) -> datetime:
         """Return the time of day, aware, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Return seconds since some moment; see `elapsed`."""
         ...
 
     async def sleep(self, span: timedelta) -> None:
@@ -33,6 +47,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251  # the one place
+
+    def elapsed(self) -> float:
+        return elapsed()
 
     async def sleep(self, span: timedelta) -> None:
         await asyncio.sleep(span.total_seconds())

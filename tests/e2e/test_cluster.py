@@ -1,7 +1,6 @@
 """Many machines: each with a folder of its own, and rows, bytes and a secret in common."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,78 +8,29 @@ from pathlib import Path
 import pytest
 from google import genai
 from google.genai import types
+from standardwebhooks import Webhook as Verifier
 
-from support.alone import ApiAlone, run_toplu, start_worker
-from support.bucket import own_part, running_bucket
-from support.model_tables import echo_model
-from support.store.running_postgres import RunningPostgres, running_postgres
+from support.alone import ApiAlone
+from support.api.pages import page_of
+from support.bucket import own_part
+from support.machines import SECRET, Machines
+from support.store.running_postgres import RunningPostgres
 from support.waiting import eventually
+from support.webhooks.receiver import Receiver
 from toplu.settings.storage.bucket import BucketSettings
 
 pytestmark = [pytest.mark.postgres, pytest.mark.system]
 
 REQUESTS = 400
-SECRET = "0123456789abcdef" * 2
 QUESTION = "Which machine are you?"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[RunningPostgres]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
-    with running_bucket(tmp_path_factory.mktemp("bucket")) as settings:
-        yield settings
-
-
-class Machines:
-    """The machines of one cluster."""
-
-    def __init__(self, folder: Path, url: str, bucket: BucketSettings, stack: ExitStack) -> None:
-        (folder / "url").write_text(url)
-        self._folder = folder
-        self._bucket = bucket
-        self._stack = stack
-        self.config = self._write("with-secret", SECRET)
-
-    def _write(self, name: str, secret: str) -> str:
-        (self._folder / name).write_text(secret)
-        tables = (
-            f'[store]\nurl_file = "{self._folder / "url"}"',
-            f'[bucket]\nurl = "{self._bucket.url}"\nendpoint = "{self._bucket.endpoint}"',
-            f'credentials_file = "{self._bucket.credentials_file}"\nflush_seconds = 0.05',
-            f'[cluster]\ndoor = "127.0.0.1:0"\nsecret_file = "{self._folder / name}"',
-            echo_model(replicas=2, delay_seconds=0.05),
-        )
-        return "\n".join(tables)
-
-    def migrate(self) -> None:
-        done = run_toplu("migrate", *self._options("first"))
-        assert done.returncode == 0, done.stderr
-
-    def api(self, name: str, *, secret: str = SECRET) -> ApiAlone:
-        config = self._write(f"secret-of-{name}", secret)
-        return self._stack.enter_context(ApiAlone(self._folder / name, config=config)).start()
-
-    def worker(self, name: str) -> "subprocess.Popen[bytes]":
-        """Start a machine that works, and return when it does."""
-        return start_worker(self._stack, *self._options(name))
-
-    def _options(self, name: str) -> list[str]:
-        config = self._folder / f"{name}.toml"
-        config.write_text(self.config)
-        return ["--data-dir", str(self._folder / name), "--config", str(config)]
 
 
 @pytest.fixture
 def machines(
-    postgres: RunningPostgres, bucket: BucketSettings, tmp_path: Path
+    postgres: RunningPostgres, store: BucketSettings, tmp_path: Path
 ) -> Iterator[Machines]:
     with ExitStack() as stack:
-        yield Machines(tmp_path, postgres.empty(), own_part(bucket), stack)
+        yield Machines(tmp_path, postgres.empty(), own_part(store), stack)
 
 
 def client_of(api: ApiAlone) -> genai.Client:
@@ -143,3 +93,20 @@ def test_an_api_with_another_secret_comes_to_no_worker(machines: Machines) -> No
     everything = "".join(ours.log_lines + theirs.log_lines)
     assert SECRET not in everything
     assert "another" * 6 not in everything
+
+
+def test_what_one_machine_signs_and_seals_holds_at_all(machines: Machines) -> None:
+    machines.migrate()
+    key = machines.new_key()
+    machines.worker("first")
+    one, two = machines.api("one"), machines.api("two")
+    with page_of(one, key) as page:
+        assert page.get(f"{two.url}/ui/batches").status_code == 200
+    with Receiver() as receiver:
+        hook = {"name": "mine", "uri": receiver.uri, "subscribed_events": ["batch.succeeded"]}
+        made = one.call("POST", "/v1beta/webhooks", hook, key=key)
+        assert made.status == 200, made.body
+        path = f"/v1beta/webhooks/{made.json()['id']}:ping"
+        assert two.call("POST", path, {}, key=key).status == 200
+        (ping,) = receiver.wait_for(1)
+        Verifier(made.json()["new_signing_secret"]).verify(ping.body, ping.headers)

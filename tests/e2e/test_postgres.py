@@ -14,19 +14,13 @@ from support.alone import ApiAlone, run_toplu, start_worker
 from support.jobs import check_every_request_has_one_outcome, create_job, question, results_of
 from support.model_tables import echo_model
 from support.server import Server
-from support.store.running_postgres import RunningPostgres, running_postgres
+from support.store.running_postgres import RunningPostgres
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.system]
 
 REQUESTS = 400
 SLOW = 0.05  # seconds of a request
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[RunningPostgres]:
-    with running_postgres() as server:
-        yield server
 
 
 class Cluster:

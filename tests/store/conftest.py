@@ -1,6 +1,6 @@
 """A database and the rooms over it, each fixture parametrised so that another store can join."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ import pytest
 from support.bucket import own_part
 from support.fake_clock import FakeClock
 from support.store.migrated import open_migrated
-from support.store.running_postgres import RunningPostgres, running_postgres
 from support.store.stores import POSTGRES, SQLITE
 from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.blobs.blobs import Blobs, DiskBlobs
@@ -30,12 +29,6 @@ Opening = Callable[[], Awaitable[Database]]
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[RunningPostgres]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=[SQLITE, POSTGRES])

@@ -1,7 +1,9 @@
 """A bucket behind the contracts: how many objects there are, and what a fault of it looks like."""
 
 import errno
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -10,14 +12,19 @@ from support.bucket import own_part
 from toplu.errors import ConfigurationError
 from toplu.job import JobId
 from toplu.settings.storage.bucket import BucketSettings
+from toplu.store.blobs import bucket_results
 from toplu.store.blobs.bucket import Bucket
 from toplu.store.blobs.bucket_connection import open_bucket
 from toplu.store.blobs.bucket_results import BucketResults
 from toplu.store.blobs.records import Record
-from toplu.store.blobs.result_log import Addition
+from toplu.store.blobs.result_log import Addition, Segment
 from toplu.store.blobs.scratch import Scratch
 
 pytestmark = pytest.mark.system
+
+
+class DiskUsage(NamedTuple):
+    free: int
 
 
 async def keys(bucket: Bucket, folder: str) -> list[str]:
@@ -36,6 +43,24 @@ async def test_a_group_is_one_object_for_each_job(bucket: Bucket, tmp_path: Path
     )
     assert await keys(bucket, "jobs/one") == ["jobs/one/results/0-2-0-27_1-2-0-27_2-2-0-27"]
     assert len(await keys(bucket, "jobs")) == 2
+
+
+async def test_results_that_have_no_room_to_be_read_leave_the_room_to_others(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = BucketResults(bucket, Scratch(tmp_path))
+    record = Record(index=0, succeeded=True, payload=b"x" * 1000)
+    addition = Addition(job=JobId("one"), shard=0, epoch=1, at=0, records=[record])
+    (end,) = await results.append_all([addition])
+    assert isinstance(end, int)
+    counted = [Segment(job=JobId("one"), shard=0, epoch=1, committed_bytes=end)]
+    for free, is_enough in ((end - 1, False), (end, True)):
+        monkeypatch.setattr(bucket_results.shutil, "disk_usage", lambda _, it=free: DiskUsage(it))
+        with nullcontext() if is_enough else pytest.raises(OSError) as refused:
+            async with results.counted(JobId("one"), counted) as log:
+                assert len(log.scan(JobId("one"), 0, 1, end).entries) == 1
+        assert is_enough or refused.value.errno == errno.ENOSPC
+        assert [*tmp_path.iterdir()] == [], "nothing is left of it"
 
 
 async def test_a_key_is_created_once_and_again_with_the_same_bytes(bucket: Bucket) -> None:

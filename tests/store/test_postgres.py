@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from support.store.cutting_proxy import CuttingProxy
 from support.store.keys import add_key, key_names
 from support.store.running_postgres import RunningPostgres
 from support.waiting import eventually
+from toplu.clock import SystemClock
 from toplu.disk_faults import StorageAway
 from toplu.errors import ConfigurationError, InvalidArgument
 from toplu.store.rows import postgres as store
 from toplu.store.rows.migrating import SchemaOlder
 from toplu.store.rows.postgres import PostgresDatabase
+from toplu.store.rows.workers import database_time
 
 pytestmark = [pytest.mark.postgres, pytest.mark.system]
 
@@ -103,6 +107,23 @@ async def test_a_server_that_stays_away_is_a_storage_that_is_away(
         postgres.start()
     monkeypatch.undo()
     assert await database.read(key_names) == []
+
+
+async def test_the_servers_clock_rules_whatever_that_of_the_machine_says(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = SystemClock.now
+
+    def off(clock: SystemClock) -> datetime:
+        return right(clock) - timedelta(days=3)
+
+    monkeypatch.setattr(SystemClock, "now", off)
+    with capture_logs() as logs:
+        database = await PostgresDatabase.open(url)
+    told = await database.read(database_time)
+    assert abs(database.clock.now() - told) < timedelta(hours=1)
+    assert "clock_is_off" in [it["event"] for it in logs]
+    await database.close()
 
 
 async def test_notices_are_heard_by_all(url: str) -> None:

@@ -3,6 +3,8 @@
 import subprocess
 import threading
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
 
 from support.server import TOPLU, Server, clean_environment
 from support.waiting import PATIENCE_SECONDS
@@ -11,15 +13,28 @@ from support.waiting import PATIENCE_SECONDS
 class ApiAlone(Server):
     """An api in place of `toplu serve`."""
 
+    program = TOPLU
+
     def command(self) -> list[str]:
-        toplu, _, *options = super().command()
-        return [toplu, "api", *options]
+        _, _, *options = super().command()
+        return [str(self.program), "api", *options]
 
 
-def run_toplu(*words: str) -> "subprocess.CompletedProcess[bytes]":
+class WorkerAlone(Server):
+    """A worker in its place, which is ready when it works."""
+
+    def start(self, *, wait_until_ready: bool = True) -> Self:
+        toplu, _serve, _host, _address, *options = self.command()
+        self._launch([toplu, "worker", *options])
+        if wait_until_ready:
+            self.wait_for_event("worker_ready", PATIENCE_SECONDS)
+        return self
+
+
+def run_toplu(*words: str, program: Path = TOPLU) -> "subprocess.CompletedProcess[bytes]":
     """Run a command to its end."""
     return subprocess.run(
-        [str(TOPLU), *words],
+        [str(program), *words],
         capture_output=True,
         check=False,
         env=clean_environment(),
@@ -27,10 +42,12 @@ def run_toplu(*words: str) -> "subprocess.CompletedProcess[bytes]":
     )
 
 
-def start_worker(stack: ExitStack, *options: str) -> "subprocess.Popen[bytes]":
+def start_worker(
+    stack: ExitStack, *options: str, program: Path = TOPLU
+) -> "subprocess.Popen[bytes]":
     """Start a worker and return it when it works; it is killed with the stack."""
     process = subprocess.Popen(
-        [str(TOPLU), "worker", *options], stderr=subprocess.PIPE, env=clean_environment()
+        [str(program), "worker", *options], stderr=subprocess.PIPE, env=clean_environment()
     )
     assert process.stderr is not None
     # A log that is read is not closed before its writer has ended.

@@ -17,6 +17,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self._now
 
+    def elapsed(self) -> float:
+        return self._now.timestamp()
+
     def advance(self, span: timedelta) -> None:
         self._now += span
         for wakes, rung in self._sleepers:

@@ -1,4 +1,4 @@
-"""A proxy before a server of HTTP that can refuse, say nothing, or cut what it passes on."""
+"""A proxy before a server of HTTP that can refuse, be silent or slow, or cut what it passes on."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from enum import StrEnum
 
 REFUSAL = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 CUT_AFTER_BYTES = 150  # of an answer
+SLOW_SECONDS = 0.5  # of each piece
 READ_BYTES = 64 * 1024
 
 
@@ -19,6 +20,7 @@ class Mood(StrEnum):
     REFUSES = "refuses"
     SILENT = "silent"
     CUTS = "cuts"
+    SLOW = "slow"
 
 
 class FaultyProxy:
@@ -68,9 +70,10 @@ class FaultyProxy:
         target, there = await asyncio.open_connection("127.0.0.1", self._target_port)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(_pass_on(reader, there, None))
+                pause = SLOW_SECONDS if self._mood is Mood.SLOW else 0.0
+                both.create_task(_pass_on(reader, there, None, pause))
                 left = CUT_AFTER_BYTES if self._mood is Mood.CUTS else None
-                both.create_task(_pass_on(target, writer, left))
+                both.create_task(_pass_on(target, writer, left, pause))
         except* (_EndedError, ConnectionError):
             pass
         finally:
@@ -82,9 +85,10 @@ class _EndedError(Exception):
 
 
 async def _pass_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None, pause: float
 ) -> None:
     while data := await reader.read(READ_BYTES):
+        await asyncio.sleep(pause)
         if left is not None:
             data, left = data[:left], left - len(data)
         writer.write(data)

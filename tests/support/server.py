@@ -16,30 +16,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from support.log_events import matching
 from support.ports import free_port
 from support.processes import children_of, command_of, memory_peak_of
+from support.reply import Reply
 from support.waiting import PATIENCE_SECONDS
 
 TOPLU = Path(sys.executable).with_name("toplu")
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """The answer to a call."""
-
-    status: int
-    headers: dict[str, str]  # names in lower case
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Server:
@@ -55,6 +43,7 @@ class Server:
         self.url = ""
         self.port = 0
         self.log_lines: list[str] = []  # of every run, oldest first
+        self.environment: dict[str, str] = {}  # of the next start, besides what settings are there
         self._settings = settings or {}
         self._config = config
         self._process: subprocess.Popen[str] | None = None
@@ -80,15 +69,22 @@ class Server:
 
     def start(self, *, wait_until_ready: bool = True) -> Self:
         """Start the process; return when it listens, or when its engines are up as well."""
+        self.port = self.port or free_port()
+        self._launch([*self.command(), "--port", str(self.port)])
+        self.url = self.wait_for_event("server_ready", PATIENCE_SECONDS)["url"]
+        if wait_until_ready:
+            self.wait_until(self._is_ready, PATIENCE_SECONDS, "/readyz to be 200")
+        return self
+
+    def _launch(self, command: list[str]) -> None:
         assert not self.is_running, "the server runs already"
         self._run_begins = len(self.log_lines)
-        self.port = self.port or free_port()
         self._process = subprocess.Popen(
-            [*self.command(), "--port", str(self.port)],
+            command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=clean_environment(self._settings),
+            env=clean_environment(self._settings) | self.environment,
             start_new_session=True,  # so that close() can end whatever the server leaves behind
         )
         self._groups.append(self._process.pid)
@@ -96,10 +92,6 @@ class Server:
             threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         )
         self._readers[-1].start()
-        self.url = self.wait_for_event("server_ready", PATIENCE_SECONDS)["url"]
-        if wait_until_ready:
-            self.wait_until(self._is_ready, PATIENCE_SECONDS, "/readyz to be 200")
-        return self
 
     def _is_ready(self) -> bool:
         given_up = matching(self.log_lines[self._run_begins :], "engine_given_up", {})

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from toplu.clock import Clock
 from toplu.doctor.check import Check, fault, fine, warning
@@ -13,6 +13,7 @@ from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
 from toplu.store.rows.holdings import newest_update
 from toplu.store.rows.migrating import SchemaOlder
+from toplu.store.rows.server_clock import OFF
 from toplu.wiring.storage import open_rows
 
 AHEAD = timedelta(minutes=1)  # rows may be, of a clock that is not exact
@@ -47,17 +48,28 @@ async def check_stored(settings: Settings, clock: Clock) -> AsyncIterator[Check]
         webhooks = [check async for check in check_webhooks(settings, database)]
     finally:
         await database.close()
+    ruling = clock if is_file else database.clock
     yield fine("database", f"{database.place} {'is whole' if is_file else 'answers'}")
     for check in webhooks:
         yield check
-    if newest is not None and newest > clock.now() + AHEAD:
-        yield warning(
+    yield _check_clock(newest, clock, ruling)
+
+
+def _check_clock(newest: datetime | None, clock: Clock, ruling: Clock) -> Check:
+    """Look at the machine's clock, beside that which rows go by and what was written last."""
+    if newest is not None and newest > ruling.now() + AHEAD:
+        return warning(
             "clock",
             f"a batch was changed at {newest:%Y-%m-%d %H:%M:%S} UTC, which is still to come",
             "set the clock; nothing expires or is waited for rightly until then",
         )
-    else:
-        yield fine("clock", "goes on from where the rows are")
+    if abs(off := clock.now() - ruling.now()) > OFF:
+        return warning(
+            "clock",
+            f"is {off.total_seconds():+.0f} s off that of PostgreSQL, which all of a cluster go by",
+            "set the clock; a bucket may refuse calls that are minutes off",
+        )
+    return fine("clock", "goes on from where the rows are")
 
 
 def _damage_of(data: DataFolder) -> str:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from toplu.doctor.check import Check, fault, fine, warning
 from toplu.errors import ConfigurationError
 from toplu.settings.server import Settings
-from toplu.store.data_folder import DataFolder
 from toplu.store.rows.database import Database
 from toplu.store.rows.webhook_secrets import SecretRows
 from toplu.store.rows.webhooks import WebhookRows, WebhookState
 from toplu.webhooks.vault import Sealed, Vault
+from toplu.wiring.shared_parts import vault_of
 
 WHAT = "webhooks"
 
@@ -19,17 +19,17 @@ async def check_webhooks(settings: Settings, database: Database) -> AsyncIterato
     secrets = await SecretRows(database).newest_of_each()
     if not secrets:
         return
-    path = settings.webhooks.key_file or DataFolder(settings.data_dir).webhook_key
+    vault = vault_of(settings)
     try:
-        closed = _closed(Vault(path), secrets)
+        closed = _closed(vault, secrets)
     except ConfigurationError as error:
         yield fault(WHAT, str(error), "put back a copy of the file with the key")
         return
     if closed:
         yield fault(
             WHAT,
-            f"{path} does not open the secrets of {len(closed)} of {len(secrets)}",
-            "put back a copy of that file, or toplu webhooks rotate each",
+            f"{vault.keys} does not open the secrets of {len(closed)} of {len(secrets)}",
+            "put back a copy of that key, or toplu webhooks rotate each",
         )
     failed = WebhookState.DISABLED_DUE_TO_FAILED_DELIVERIES
     if count := await WebhookRows(database).count_in(failed):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from toplu.api.doors.cluster import ClusterKeys
 from toplu.api.doors.elastic_models import ElasticModels
 from toplu.api.doors.worker_doors import WorkerDoors
-from toplu.clock import SystemClock, random_id
+from toplu.clock import random_id
 from toplu.serving.garbage import freeze
 from toplu.serving.hearing import bell_of, hearing
 from toplu.serving.http import HttpServer
@@ -59,7 +59,7 @@ async def open_api(settings: Settings, is_draining: Callable[[], bool]) -> Async
         bell = bell_of(settings, storage, random_id(NAME_LENGTH))
         parts = SharedParts.build(
             settings=settings,
-            clock=SystemClock(),
+            clock=storage.clock,
             storage=storage,
             process="api",
             ring=bell.ring,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from toplu.clock import SystemClock, random_id
+from toplu.clock import random_id
 from toplu.serving.draining import drain
 from toplu.serving.garbage import freeze
 from toplu.serving.hearing import bell_of, hearing, looking
@@ -74,16 +74,16 @@ async def open_worker(
     settings: Settings, replicas: Replicas, name: str | None = None
 ) -> AsyncIterator[OpenWorker]:
     """Yield a side that works, over a data folder that is prepared."""
-    data, clock = DataFolder(settings.data_dir), SystemClock()
+    data = DataFolder(settings.data_dir)
     worker_id, models = random_id(ID_LENGTH), owned(settings.models, replicas)
     async with (
         open_storage(data, settings.bucket, settings.store, upgrades=False) as storage,
-        open_grounder(settings, data, clock) as grounder,
+        open_grounder(settings, data, storage.clock) as grounder,
     ):
         bell = bell_of(settings, storage, worker_id)
         parts = SharedParts.build(
             settings=settings,
-            clock=clock,
+            clock=storage.clock,
             storage=storage,
             process=name or f"worker-{worker_id[:NAME_LENGTH]}",
             ring=bell.ring,

@@ -54,6 +54,17 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             )
         return Secret(text)
 
+    def derived_key(self, purpose: str) -> bytes | None:
+        """Return 32 bytes that all processes with the secret derive alike; None without one."""
+        secret = self.read_secret()
+        if secret is None:
+            return None
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"toplu {purpose}".encode())
+        return kdf.derive(secret.reveal().encode())
+
     @property
     def listening_at(self) -> tuple[str, int] | None:
         """Return host and port of the door; None: it is a socket of the data folder."""
@@ -62,6 +73,20 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         parts = ADDRESS.fullmatch(self.door)
         assert parts is not None, "it was checked when it was read"
         return parts["host"].strip("[]"), int(parts["port"])
+
+
+def check_workers(cluster: ClusterSettings, workers: int) -> None:
+    """Raise ConfigurationError if several workers of one server would have one door."""
+    at = cluster.listening_at
+    if at is None or workers < 2:  # noqa: PLR2004  # one has the door for itself
+        return
+    _, port = at
+    if port or cluster.door_url is not None:
+        setting = f"door {cluster.door!r}" if port else "door_url"
+        raise ConfigurationError(
+            f"cluster: {setting} is that of one worker, and there are {workers}: let each take a "
+            'free port (door = "HOST:0", without door_url), or have one (--workers 1)'
+        )
 
 
 def check_cluster(cluster: ClusterSettings) -> None:

@@ -21,7 +21,8 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     plain_http: bool = False  # http:// may be told as well as https://
     # Of addresses that nobody else can reach (private, loopback, …): those that may be told.
     allowed_networks: tuple[str, ...] = ()
-    # That secrets are sealed with; None: webhooks.key in the data folder, made when it is needed.
+    # That secrets are sealed with; None: one derived from the cluster's secret, or where there is
+    # none webhooks.key in the data folder, made when it is needed.
     key_file: Path | None = None
     per_project_max: Positive = 20
     tries_at_a_time: Positive = 4  # of each worker

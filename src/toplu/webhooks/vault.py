@@ -4,8 +4,12 @@
 
 Every process of a data folder reads the same file, again whenever it has changed. Sealing is done
 in the transaction that writes, so that nothing is written with a key that is just being replaced.
+
+Where processes of a cluster derive a key of their secret, that one seals; a file opens what it did
+before.
 """
 
+import base64
 import stat
 from pathlib import Path
 
@@ -24,13 +28,19 @@ class Sealed(FailedPrecondition):
 class Vault:
     """Seals and opens; each call may read the file, which is a hundred bytes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, derived: bytes | None = None) -> None:
         self._path = path
+        self._derived = [] if derived is None else [Fernet(base64.urlsafe_b64encode(derived))]
         self._read: tuple[tuple[int, int], MultiFernet] | None = None
+
+    @property
+    def keys(self) -> str:
+        """Name the keys, in words for an operator."""
+        return f"the secret of the cluster, or {self._path}," if self._derived else str(self._path)
 
     def seal(self, secret: bytes) -> bytes:
         """Return the secret as it may be kept; the first call of all makes the key."""
-        if not self._path.exists():
+        if not (self._derived or self._path.exists()):
             key_files.write_first(self._path, _content_of([_new_key()]))
         return self._keys().encrypt(secret)
 
@@ -40,12 +50,17 @@ class Vault:
             return self._keys().decrypt(sealed)
         except (InvalidToken, FileNotFoundError) as error:
             raise Sealed(
-                f"A secret was sealed with a key that {self._path} does not have: bring that file "
-                "back, or rotate the secret."
+                f"A secret was sealed with a key that {self.keys} does not have: bring that back, "
+                "or rotate the secret."
             ) from error
 
     def begin_rekey(self) -> None:
         """Have a new key seal from now on; the ones before it still open."""
+        if self._derived:
+            raise ConfigurationError(
+                "webhooks: secrets are sealed with a key derived from the secret of the cluster; "
+                "name a key_file for all processes to have one that can be changed"
+            )
         old = self._lines() if self._path.exists() else []
         key_files.replace(self._path, _content_of([_new_key(), *old]))
 
@@ -58,6 +73,8 @@ class Vault:
         key_files.replace(self._path, _content_of(self._lines()[:1]))
 
     def _keys(self) -> MultiFernet:
+        if self._derived and not self._path.exists():
+            return MultiFernet(self._derived)
         status = self._path.stat()
         version = (status.st_mtime_ns, status.st_ino)
         if self._read is None or self._read[0] != version:
@@ -65,7 +82,8 @@ class Vault:
                 raise ConfigurationError(
                     f"{self._path}: can be read by everybody; take that right away: chmod 600"
                 )
-            self._read = (version, MultiFernet([self._key_of(line) for line in self._lines()]))
+            in_file = [self._key_of(line) for line in self._lines()]
+            self._read = (version, MultiFernet([*self._derived, *in_file]))
         return self._read[1]
 
     def _lines(self) -> list[str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toplu import deed
-from toplu.clock import SystemClock
 from toplu.deed import Actor
 from toplu.projects.audit_log import AuditLog
 from toplu.projects.keys import Keys
@@ -29,7 +28,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Yield the keys of a data folder."""
     act_as_operator()
     async with _open_all(settings) as storage:
-        yield Keys(clock=SystemClock(), issued=storage.keys)
+        yield Keys(clock=storage.clock, issued=storage.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +45,10 @@ async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of a data folder."""
     act_as_operator()
     async with _open_all(settings) as storage:
-        clock = SystemClock()
         yield Books(
-            audit=AuditLog(clock=clock, rows=storage.audit),
-            ledger=Ledger(clock=clock, rows=storage.ledger),
-            quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
+            audit=AuditLog(clock=storage.clock, rows=storage.audit),
+            ledger=Ledger(clock=storage.clock, rows=storage.ledger),
+            quotas=Quotas(settings=settings, clock=storage.clock, rows=storage.projects),
         )
 
 
@@ -61,7 +59,7 @@ async def open_webhooks(settings: Settings) -> AsyncIterator["Webhooks"]:
 
     act_as_operator()
     async with _open_all(settings) as storage:
-        yield webhooks_of(settings, SystemClock(), storage, told=lambda: None)
+        yield webhooks_of(settings, storage.clock, storage, told=lambda: None)
 
 
 async def rekey_secrets(settings: Settings) -> int:
@@ -99,7 +97,7 @@ async def open_deletion(settings: Settings, ring: "Ring") -> AsyncIterator["Proj
             if is_alone:
                 shutil.rmtree(data.prefixes, ignore_errors=True)
                 await clear_unfinished(storage.blobs, storage.jobs, storage.results)
-            yield build_deletion(settings, SystemClock(), storage, Signals(ring), is_alone=is_alone)
+            yield build_deletion(settings, storage.clock, storage, Signals(ring), is_alone=is_alone)
 
 
 def _open_all(settings: Settings) -> AbstractAsyncContextManager[Storage]:

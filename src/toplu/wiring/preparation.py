@@ -5,7 +5,6 @@ import asyncio
 import structlog
 
 from toplu.batch.recovery import clear_unfinished
-from toplu.clock import SystemClock
 from toplu.documents.formats.ocr import check_ocr
 from toplu.errors import ConfigurationError
 from toplu.projects.keys import Keys
@@ -32,7 +31,7 @@ async def prepare(settings: Settings, data: DataFolder, *, upgrades: bool = True
 
 async def check_keys(settings: Settings, storage: Storage) -> None:
     """Warn if any key works, or raise ConfigurationError if others than this machine could ask."""
-    if await Keys(clock=SystemClock(), issued=storage.keys).any_exist():
+    if await Keys(clock=storage.clock, issued=storage.keys).any_exist():
         return
     if not is_loopback(settings.host):
         raise ConfigurationError(

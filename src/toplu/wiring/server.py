@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from toplu.api.doors.forwarded_call import OwnDoor
 from toplu.batch.recovery import clear_unfinished
-from toplu.clock import Clock, SystemClock, random_id
+from toplu.clock import Clock, random_id
 from toplu.settings.replicas import owned_alone
 from toplu.settings.server import Settings
 from toplu.tools.grounding import Grounder
@@ -66,17 +66,16 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Yield a server that owns its data folder and has recovered what is in it."""
     data = open_folder(settings)
-    clock = clock or SystemClock()
     with data.owned():
         async with (
             open_storage(
                 data, settings.bucket, settings.store, upgrades=not settings.store.is_shared
             ) as storage,
-            open_grounder(settings, data, clock) as grounder,
+            open_grounder(settings, data, clock or storage.clock) as grounder,
         ):
             server = Server(
                 settings=settings,
-                clock=clock,
+                clock=clock or storage.clock,
                 storage=storage,
                 grounder=grounder,
                 any_key_until_first=any_key_until_first,

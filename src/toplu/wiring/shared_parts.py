@@ -107,8 +107,10 @@ def _library(clock: Clock, storage: Storage, audit: AuditLog) -> Library:
 
 def vault_of(settings: Settings) -> Vault:
     """Return what seals the secrets of a data folder."""
-    default = DataFolder(settings.data_dir).webhook_key
-    return Vault(settings.webhooks.key_file or default)
+    if settings.webhooks.key_file is not None:
+        return Vault(settings.webhooks.key_file)
+    file = DataFolder(settings.data_dir).webhook_key
+    return Vault(file, settings.cluster.derived_key(file.name))
 
 
 def webhooks_of(

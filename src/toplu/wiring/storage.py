@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from toplu.clock import Clock
 from toplu.files.parts.bucket_parts import BucketParts
 from toplu.files.parts.part import Parts
 from toplu.files.parts.partial_file import PartialFiles
@@ -78,6 +79,11 @@ class Storage:
     uploads: UploadSessions
     webhooks: WebhookRows
     workers: WorkerRows
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that what is in rows goes by."""
+        return self.database.clock
 
     @classmethod
     def of(cls, data: DataFolder, database: Database, bucket: BucketSettings | None) -> Self:

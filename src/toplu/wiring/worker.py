@@ -69,6 +69,7 @@ class Worker:
         self._speeds = Throughputs()
         self._windows: dict[str, int] = {}  # by model
         self._at_work = LanesAtWork(self.id)
+        self._heartbeat = self._build_heartbeat()
         self._steps = self._build_steps()
         self._kept = KeptAnswers(
             settings=parts.settings,
@@ -106,9 +107,12 @@ class Worker:
             assembler=self._assembler(),
             couriers=self._couriers(),
             janitor=self._janitor(),
-            heartbeat=self._heartbeat(),
+            heartbeat=self._heartbeat,
             dead_workers=DeadWorkers(
-                rows=parts.storage.workers, lives=parts.storage.lives, worker=self.id
+                clock=parts.clock,
+                rows=parts.storage.workers,
+                lives=parts.storage.lives,
+                worker=self.id,
             ),
         )
 
@@ -190,13 +194,14 @@ class Worker:
             reuse=Reuse(
                 facts=FactReader(model, parts.settings), library=parts.library, kept=self._kept
             ),
+            is_cut_off=self._heartbeat.is_cut_off,
         )
         parts.signals.when_planned(runner.wake)
         parts.signals.when_dropped(runner.drop_job)
         parts.signals.when_paused(runner.pause_job)
         return runner
 
-    def _heartbeat(self) -> Heartbeat:
+    def _build_heartbeat(self) -> Heartbeat:
         parts = self._parts
         return Heartbeat(
             clock=parts.clock,

@@ -6,12 +6,11 @@ it has had as much of it again, else the first one back would end what all other
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
+from toplu.clock import Clock
 from toplu.store.rows.workers import WorkerRows
 from toplu.store.worker_lives import WorkerLives
 
@@ -29,15 +28,15 @@ class DeadWorkers:
     def __init__(
         self,
         *,
+        clock: Clock,
         rows: WorkerRows,
         lives: WorkerLives,
         worker: str,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = rows
         self._lives = lives
         self._worker = worker
-        self._now = now
+        self._clock = clock
         self._looked: float | None = None  # without a fault
         self._in_contact_since = 0.0
 
@@ -68,7 +67,7 @@ class DeadWorkers:
 
     async def _silent(self) -> set[str]:
         silent = await self._rows.silent()
-        now = self._now()
+        now = self._clock.elapsed()
         if self._looked is None or now - self._looked > GAP_SECONDS:
             self._in_contact_since = now
         self._looked = now

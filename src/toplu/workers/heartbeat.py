@@ -1,5 +1,10 @@
-"""Keeps the rows of one worker fresh, so that the others know what it is and does."""
+"""Keeps the rows of one worker fresh, so that the others know what it is and does.
 
+Where machines share the rows, a worker that cannot write them will be thought dead, and others
+take over what it has. It begins nothing more before they do.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -14,6 +19,7 @@ from toplu.workers.storage_faults import StorageFaults
 log = structlog.get_logger()
 
 BEAT = timedelta(seconds=2)
+CUT_OFF_SECONDS = 8.0  # after the last beat that was written; see `dead_workers.LIFE`
 
 
 class Heartbeat:
@@ -40,6 +46,7 @@ class Heartbeat:
         self._written = written  # called when others may read what is new
         self._door = door
         self._started = clock.now()
+        self._written_at = -math.inf  # at the latest
 
     async def begin(self) -> None:
         """Write a report where others go by that alone, before this worker holds anything."""
@@ -48,6 +55,7 @@ class Heartbeat:
 
     async def step(self) -> timedelta:
         """Write what this worker is and does."""
+        asked = self._clock.elapsed()
         await self._rows.report(
             Report(
                 worker=Worker(
@@ -58,8 +66,14 @@ class Heartbeat:
                 faults=self._faults.all(),
             )
         )
+        self._written_at = asked
         self._written()
         return BEAT
+
+    def is_cut_off(self) -> bool:
+        """Return whether others may soon take over what this worker has."""
+        silent = self._clock.elapsed() - self._written_at
+        return self._rows.are_shared and silent > CUT_OFF_SECONDS
 
     async def end(self) -> None:
         """Take everything back that this worker holds, at its end."""

@@ -14,9 +14,10 @@ from google import genai
 from support.bucket import own_part
 from support.clients import http_client, sdk_client
 from support.store.migrated import put_migrated
+from support.store.running_postgres import RunningPostgres
 from support.waiting import PATIENCE_SECONDS
-from toplu.clock import Clock, SystemClock
-from toplu.settings.server import EchoSettings, ModelSettings, Settings
+from toplu.clock import Clock
+from toplu.settings.server import EchoSettings, ModelSettings, Settings, StoreSettings
 from toplu.settings.storage.bucket import BucketSettings
 from toplu.store.data_folder import DataFolder
 from toplu.wiring.http_server import http_config
@@ -68,14 +69,15 @@ class LocalServer:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
-        self._clock = clock or SystemClock()
+        self._clock = clock  # None: that of the rows
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._error: BaseException | None = None
         self.url = ""
 
     def __enter__(self) -> Self:
-        put_migrated(DataFolder(self._settings.data_dir).database)
+        if not self._settings.store.is_shared:
+            put_migrated(DataFolder(self._settings.data_dir).database)
         self._thread.start()
         assert self._started.wait(PATIENCE_SECONDS), "the server did not start"
         if self._error is not None:
@@ -133,7 +135,28 @@ class LocalServer:
 
 
 OpenServer = Callable[..., LocalServer]
-over_a_bucket: BucketSettings | None = None  # where bytes are in this run of tests
+
+
+class Stores:
+    """Gives servers their rows and bytes: each its own, the same again for the same folder."""
+
+    def __init__(self) -> None:
+        self.postgres: RunningPostgres | None = None  # where rows are in this run of tests
+        self.bucket: BucketSettings | None = None  # where bytes are
+        self._urls: dict[Path, str] = {}
+
+    def of(self, folder: Path) -> dict[str, Any]:
+        stores: dict[str, Any] = {}
+        if self.bucket is not None:
+            stores["bucket"] = own_part(self.bucket, folder)
+        if self.postgres is not None:
+            if folder not in self._urls:
+                self._urls[folder] = self.postgres.copy()
+            stores["store"] = StoreSettings(url=self._urls[folder], connections_max=4)
+        return stores
+
+
+stores = Stores()
 
 
 def echo_server(folder: Path, *, clock: Clock | None = None, **settings: Any) -> LocalServer:
@@ -142,9 +165,7 @@ def echo_server(folder: Path, *, clock: Clock | None = None, **settings: Any) ->
     It has the echo engine and the defaults, but for the settings given.
     """
     usual: dict[str, Any] = {"data_dir": folder / "data", "models": (ECHO,), "drain_seconds": 0.1}
-    if over_a_bucket is not None:
-        usual["bucket"] = own_part(over_a_bucket, folder)
-    return LocalServer(Settings(**usual | settings), clock)
+    return LocalServer(Settings(**usual | stores.of(folder) | settings), clock)
 
 
 def http_of(server: LocalServer, key: str | None = "any") -> httpx.Client:

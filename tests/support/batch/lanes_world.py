@@ -66,6 +66,7 @@ class LanesWorld:
         self.pool = LanePool(lanes)
         self.writer = world.writer()
         self.jobs: JobRows = world.jobs
+        self.is_cut_off = False
         self.runner = self.runner_of(world, self.pool)
 
     def runner_of(self, world: BatchWorld, pool: LanePool) -> Runner:
@@ -79,6 +80,7 @@ class LanesWorld:
             blobs=world.blobs,
             results=world.results,
             writer=self.writer,
+            is_cut_off=lambda: self.is_cut_off,
         )
 
     async def at_work(self) -> dict[str, int]:

@@ -66,13 +66,18 @@ class Client:
     def _act(self) -> None:
         open_ones = [p for p in self._witness.of_name() if not FINAL & set(p.states[-1:])]
         if len(open_ones) < UNFINISHED_MAX:
-            make = self._random.choices(
-                [self._make_from_file, self._make_inline, self._make_llama, self._make_embedding],
-                [4, 3, 1, 2],
-            )[0]
-            make()
-            return
-        promise = self._random.choice(open_ones)
+            self._make()
+        else:
+            self._go_on_with(self._random.choice(open_ones))
+
+    def _make(self) -> None:
+        make = self._random.choices(
+            [self._make_from_file, self._make_inline, self._make_llama, self._make_embedding],
+            [4, 3, 1, 2],
+        )[0]
+        make()
+
+    def _go_on_with(self, promise: Promise) -> None:
         dice = self._random.random()
         if dice < 0.05:
             self._cancel(promise)

@@ -6,11 +6,14 @@ answered before the last group but one that was written belongs to a group that 
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any
 
 Request = tuple[str, int]  # job and index
 
+# Of machines: what could not be put into the bucket, and whose lease another one has.
+OF_MACHINES = ('"results_not_written"', '"lease_lost"')
 TOLD = ('"request_started"', '"request_finished"', '"results_written"', '"process_started"')
 
 
@@ -21,6 +24,7 @@ class _Life:
         self._in_flight: set[Request] = set()
         # Answered since the last write, and before it.
         self._groups: list[set[Request]] = [set(), set()]
+        self._is_unwritten = False  # of the last group, something
 
     def follow(self, event: dict[str, Any]) -> None:
         match event["event"]:
@@ -29,8 +33,12 @@ class _Life:
             case "request_finished":
                 self._in_flight.discard(_request_of(event))
                 self._groups[-1].add(_request_of(event))
+            case "results_not_written":
+                self._is_unwritten = True
             case "results_written":
-                self._groups = [self._groups[-1], set()]
+                if not self._is_unwritten:
+                    self._groups = [self._groups[-1], set()]
+                self._is_unwritten = False
 
     @property
     def may_repeat(self) -> set[Request]:
@@ -61,6 +69,33 @@ def check_repeats(log_lines: list[str]) -> int:
             may_start.discard(request)
         lives[event["process"]].follow(event)
     return repeated
+
+
+def check_repeats_of_machines(
+    log_lines: Sequence[str], marks: Collection[int], ends: Collection[int]
+) -> tuple[Counter[Request], Counter[Request]]:
+    """Return how often one worker started each request, and how often it may be started again.
+
+    That is at each of `marks`, the numbers of lines that it had written when others may have taken
+    over; at `ends` its process had ended. So it is where it says that it lost a lease.
+    """
+    started: Counter[Request] = Counter()
+    allowed: Counter[Request] = Counter()
+    life = _Life()
+    for number, line in enumerate([*log_lines, ""]):
+        if number in marks:
+            allowed.update(life.may_repeat)
+        if number in ends:
+            life = _Life()
+        if not any(words in line for words in (*TOLD, *OF_MACHINES)):
+            continue
+        event = json.loads(line)
+        if event["event"] == "request_started":
+            started[_request_of(event)] += 1
+        if event["event"] == "lease_lost":
+            allowed.update(it for it in life.may_repeat if it[0] == event["job"])
+        life.follow(event)
+    return started, allowed
 
 
 def _request_of(event: dict[str, Any]) -> Request:

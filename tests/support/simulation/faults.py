@@ -86,6 +86,9 @@ class VirtualClock:
     def now(self) -> datetime:
         return NOON + timedelta(seconds=asyncio.get_running_loop().time()) + self.offset
 
+    def elapsed(self) -> float:
+        return asyncio.get_running_loop().time()
+
     async def sleep(self, span: timedelta) -> None:
         await asyncio.sleep(span.total_seconds())
 

@@ -51,9 +51,15 @@ class RunningPostgres:
             assert self._process.poll() is None, (self.folder / "log").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT in good order with all connections broken, SIGQUIT as a crash."""
+        """Stop it: SIGINT in good order with all connections broken, SIGQUIT as a crash.
+
+        SIGKILL ends all of its processes at once, as a power cut does.
+        """
         assert self._process is not None, "it runs"
-        self._process.send_signal(how)
+        if how is signal.SIGKILL:
+            os.killpg(self._process.pid, how)
+        else:
+            self._process.send_signal(how)
         self._process.wait()
 
     def url(self, database: str) -> str:
@@ -73,10 +79,18 @@ class RunningPostgres:
 
     async def migrated(self) -> str:
         """Return the URL of a new database of the present schema, without rows."""
+        await self.make_template()
+        return self.copy()
+
+    async def make_template(self) -> None:
+        """Make the database that others are copies of, unless it is there."""
         if not self._has_template:
             self.execute(f"CREATE DATABASE {TEMPLATE}")
             await (await PostgresDatabase.open(self.url(TEMPLATE), upgrades=True)).close()
             self._has_template = True
+
+    def copy(self) -> str:
+        """Return the URL of a new copy of the template."""
         name = next(self._names)
         self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return self.url(name)

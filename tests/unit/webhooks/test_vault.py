@@ -67,3 +67,27 @@ def test_a_key_that_everybody_can_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "key").chmod(0o644)
     with pytest.raises(ConfigurationError, match="chmod 600"):
         Vault(tmp_path / "key").seal(b"x")
+
+
+DERIVED, OTHER = bytes(range(32)), bytes(32)
+
+
+def test_where_a_key_is_derived_all_machines_open_what_one_sealed(tmp_path: Path) -> None:
+    one, two = (Vault(tmp_path / name, DERIVED) for name in ("one", "two"))
+    assert two.open(one.seal(b"x")) == b"x"
+    assert not list(tmp_path.iterdir()), "no file is needed"
+    with pytest.raises(Sealed, match="the secret of the cluster"):
+        Vault(tmp_path / "one", OTHER).open(one.seal(b"x"))
+
+
+def test_what_a_file_sealed_opens_where_a_key_is_derived_since(tmp_path: Path) -> None:
+    before = Vault(tmp_path / "key").seal(b"x")
+    since = Vault(tmp_path / "key", DERIVED)
+    assert since.open(before) == b"x"
+    assert Vault(tmp_path / "none", DERIVED).open(since.seal(b"y")) == b"y"
+
+
+def test_a_derived_key_is_not_changed_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="name a key_file"):
+        Vault(tmp_path / "key", DERIVED).begin_rekey()
+    assert not list(tmp_path.iterdir())

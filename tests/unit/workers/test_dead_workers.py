@@ -18,7 +18,7 @@ async def test_only_what_dead_workers_hold_is_free_again(world: BatchWorld, tmp_
     for worker in ("lasting", "killed", "without-a-file"):
         await rows.report(Report(worker=Worker(id=worker, started=now, seen=now)))
         await world.open_shard(worker)
-    mine = DeadWorkers(rows=rows, lives=lives, worker="mine")
+    mine = DeadWorkers(clock=world.clock, rows=rows, lives=lives, worker="mine")
     assert await world.scheduler("mine").lease_shard("echo", 0) is None
     lives.prefixes_of("killed").mkdir(parents=True)
     killed.close()
@@ -38,7 +38,8 @@ async def test_a_worker_that_left_nothing_but_its_file_is_forgotten(
 ) -> None:
     lives = WorkerLives(tmp_path / "workers", tmp_path / "prefixes")
     lives.begin("killed").close()
-    await DeadWorkers(rows=WorkerRows(world.database), lives=lives, worker="mine").end()
+    rows = WorkerRows(world.database)
+    await DeadWorkers(clock=world.clock, rows=rows, lives=lives, worker="mine").end()
     assert lives.known() == set()
 
 
@@ -49,10 +50,10 @@ class Machine:
         self.clock, self.worker = world.clock, worker
         self.rows = WorkerRows(world.database, life=LIFE, now=lambda _: world.clock.now())
         self.dead = DeadWorkers(
+            clock=world.clock,
             rows=self.rows,
             lives=WorkerLives(folder / worker / "workers", folder / worker / "prefixes"),
             worker=worker,
-            now=lambda: world.clock.now().timestamp(),
         )
 
     async def report(self) -> None:

@@ -46,9 +46,11 @@ class LaneWorker:
         writer: ResultWriter,
         wakeup: Wakeup,
         is_reserved: Callable[[int], bool],
+        is_cut_off: Callable[[], bool],
     ) -> None:
         self._lane = lane
         self._is_reserved = is_reserved
+        self._is_cut_off = is_cut_off
         self._dispatcher = dispatcher
         self._shards = shards
         self._requests = requests
@@ -103,6 +105,9 @@ class LaneWorker:
             elif self._assignment is not None and len(self._assignment.span):
                 if not (self._outstanding and self._is_to_wait()):
                     if not await self._keeps_turn(self._assignment):
+                        continue
+                    if self._is_cut_off():
+                        await self._wakeup.wait(AFTER_A_FAULT)
                         continue
                     if (taken := self._dispatcher.take(self._assignment)) is not None:
                         return taken

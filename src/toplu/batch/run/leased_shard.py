@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from toplu.batch.plan import order
 from toplu.batch.plan.order import RequestLine
@@ -21,6 +22,8 @@ from toplu.store.blobs.result_log import Addition, ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import Progress
 from toplu.tracing.spans import NOTHING, TracedSpan
+
+log = structlog.get_logger()
 
 NO_BOUND = 2**32
 
@@ -205,6 +208,11 @@ class LeasedShard:
         self.dropped = True
         self.traced.end()
         self.stop()
+
+    def note_lost(self) -> None:
+        """Drop it: its lease is another one's by now, or its job is over."""
+        log.info("lease_lost", job=self.lease.job.id, shard=self.lease.shard.number)
+        self.drop()
 
 
 def _read_finished(

@@ -161,7 +161,7 @@ class LeasedShards:
         for shard in asked:
             key = shard.lease.job.id, shard.lease.shard.number
             if not shard.is_done and key not in kept:
-                shard.drop()
+                shard.note_lost()
 
     async def give_back(self) -> None:
         """Give every shard back; those that cannot be, for want of space, at the next start."""

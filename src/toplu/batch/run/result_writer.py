@@ -213,8 +213,7 @@ class ResultWriter:
         )
         for shard in shards:
             if shard.lease in lost:
-                log.info("lease_lost", job=shard.lease.job.id, shard=shard.lease.shard.number)
-                shard.drop()
+                shard.note_lost()
             elif shard.is_done:
                 shard.traced.end()
                 self._done.set()

@@ -1,6 +1,7 @@
 """Hop 5: keeps one engine's lanes full with the requests of leased shards."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from toplu.batch.loop import Wakeups
@@ -36,9 +37,11 @@ class Runner:
         results: Results,
         writer: ResultWriter,
         reuse: Reuse | None = None,
+        is_cut_off: Callable[[], bool] = lambda: False,
     ) -> None:
         self._scheduler = scheduler
         self._writer = writer
+        self._is_cut_off = is_cut_off  # whether others may soon have what is leased here
         self._wakeups = Wakeups(executor.lanes)
         self._shards = LeasedShards(
             share_cache=executor.share_cache,
@@ -73,6 +76,7 @@ class Runner:
                 writer=self._writer,
                 wakeup=self._wakeups[lane],
                 is_reserved=executor.is_reserved,
+                is_cut_off=self._is_cut_off,
             )
             for lane in range(executor.lanes)
         ]

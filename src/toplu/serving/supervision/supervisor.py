@@ -22,6 +22,7 @@ from toplu.serving.stop_signals import StopSignals
 from toplu.serving.supervision.keeper import Keeper
 from toplu.serving.supervision.keepers import Keepers
 from toplu.serving.supervision.local_placement import LocalPlacement
+from toplu.settings.cluster import check_workers
 from toplu.settings.replicas import placed
 from toplu.settings.server import Settings
 from toplu.wiring.http_server import SHUTDOWN_SECONDS
@@ -36,6 +37,7 @@ MARGIN_SECONDS = 5.0  # for a process to put itself away
 async def supervise(settings: Settings) -> None:
     """Run a server until a signal ends it; returns when every process has ended."""
     signals = StopSignals()
+    check_workers(settings.cluster, settings.workers)
     await check_files(settings.models, settings.model_dir)
     data = open_folder(settings)
     with data.owned() as lock, bind(settings) as listener:

@@ -10,6 +10,9 @@ may overlap and then have the same bytes. Keys are created and never put over: s
 """
 
 import asyncio
+import errno
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -138,6 +141,7 @@ class BucketResults:
         folder: Path,
     ) -> ResultLog:
         """Bring the first bytes of leases into files; each object that has some is read once."""
+        await asyncio.to_thread(_check_space, folder, sum(wanted.values()))
         log = ResultLog(folder)
         pieces: defaultdict[str, list[tuple[Stored, int, int]]] = defaultdict(list)
         for lease, until in wanted.items():
@@ -206,6 +210,12 @@ def _objects_of(additions: Sequence[Addition]) -> list[_Object]:
         objects[-1].data += data
         objects[-1].parts[place] = part
     return objects
+
+
+def _check_space(folder: Path, size_bytes: int) -> None:
+    """Raise the OSError of a full disk at once: a disk that is filled first is full for all."""
+    if shutil.disk_usage(folder.parent).free < size_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
 
 
 def _until_gap(parts: Iterable[Stored]) -> int:

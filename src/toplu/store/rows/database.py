@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from toplu.clock import Clock
 from toplu.store.rows.migrating import SchemaOlder
 
 __all__ = ["SchemaOlder"]
@@ -27,6 +28,11 @@ class Database(ABC):
     @abstractmethod
     def place(self) -> str:
         """The place of the rows, in words for an operator: nothing of it is secret."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> Clock:
+        """The clock that leases and deadlines go by: one for all processes that have the rows."""
 
     @abstractmethod
     async def read(self, work: Callable[[Connection], Result]) -> Result:

@@ -28,6 +28,7 @@ from toplu.store.rows.locks import Collision
 from toplu.store.rows.migrating import bring_up_to_date
 from toplu.store.rows.postgres_deed import Deed
 from toplu.store.rows.postgres_faults import Fault, Unanswered, error_of, kind_of, reason_of
+from toplu.store.rows.server_clock import ServerClock
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, place: str, engine: Engine, connections_max: int) -> None:
         self._place = place
+        self._clock = ServerClock(place)
         self._engine = engine
         self._away = False
         writers = connections_max // 2
@@ -108,6 +110,10 @@ class PostgresDatabase(Database):
     def place(self) -> str:
         return self._place
 
+    @property
+    def clock(self) -> ServerClock:
+        return self._clock
+
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         deed = Deed(self._engine, work, isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return await self._persist(self._reading, deed)
@@ -144,6 +150,8 @@ class PostgresDatabase(Database):
                 await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
             else:
                 self._note(None, is_away=False)
+                if deed.told is not None:
+                    self._clock.note(deed.told)
                 return result
 
     def _note(self, error: Exception | None, *, is_away: bool) -> None:

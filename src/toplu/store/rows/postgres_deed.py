@@ -7,10 +7,14 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from toplu.clock import elapsed
 from toplu.store.rows.postgres_faults import Fault, Unanswered, kind_of, reason_of
+from toplu.store.rows.server_clock import Told
 
 COMMITTED = "committed"
 IN_PROGRESS = "in progress"
+END = """SELECT pg_current_xact_id_if_assigned()::text,
+    extract(epoch FROM clock_timestamp())::double precision"""
 
 Result = TypeVar("Result")
 
@@ -40,6 +44,7 @@ class Deed(Generic[Result]):
         self._is_synced = is_synced
         self._options = options  # of the transaction
         self._asked: _Asked[Result] | None = None
+        self.told: Told | None = None  # the server's time, by the last attempt that came to its end
 
     def attempt(self) -> Result:
         """Do it, or find it done; raises what the driver raises, or Unanswered."""
@@ -51,9 +56,9 @@ class Deed(Generic[Result]):
                 if not self._is_synced:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 result = self._work(connection)
-                name = connection.exec_driver_sql(
-                    "SELECT pg_current_xact_id_if_assigned()::text"
-                ).scalar()
+                asked = elapsed()
+                name, time = connection.exec_driver_sql(END).one()
+                self.told = Told(asked, time, elapsed())
                 try:
                     transaction.commit()
                 except DBAPIError as fault:

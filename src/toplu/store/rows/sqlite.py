@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from toplu import disk_faults
+from toplu.clock import SystemClock
 from toplu.errors import ConfigurationError
 from toplu.store.rows.database import Database, Result
 from toplu.store.rows.sqlite_upgrade import copies_with, migrate
@@ -71,6 +72,10 @@ class SqliteDatabase(Database):
     @property
     def place(self) -> str:
         return str(self.path)
+
+    @property
+    def clock(self) -> SystemClock:
+        return SystemClock()  # whoever has the file is on this machine
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         return await _run(self._reading, self._reader, work)

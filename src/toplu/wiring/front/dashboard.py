@@ -35,7 +35,7 @@ from toplu.settings.server import Settings
 from toplu.wiring.job_parts import JobParts
 from toplu.wiring.shared_parts import SharedParts
 
-SECRET = "page.key"  # noqa: S105  # the name of its file
+SECRET = "page.key"  # noqa: S105  # the name of its file, and of the one that is derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +100,11 @@ def build_page(parts: SharedParts, of_door: PageParts) -> ASGIApp:
 
 
 def _sessions(parts: SharedParts, of_door: PageParts) -> Sessions:
+    settings = parts.settings
     return Sessions(
-        settings=parts.settings,
-        secret=parts.storage.data.secret(SECRET),
+        settings=settings,
+        # A session holds at every api of a cluster.
+        secret=settings.cluster.derived_key(SECRET) or parts.storage.data.secret(SECRET),
         clock=parts.clock,
         identity=of_door.identity,
         keys=of_door.keys,

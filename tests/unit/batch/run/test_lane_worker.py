@@ -205,6 +205,23 @@ async def test_a_lane_that_rests_leaves_its_shard_to_the_others(world: BatchWorl
     assert len(texts) == len(set(texts)) == 16, "nothing ran twice"
 
 
+async def test_a_worker_that_is_cut_off_begins_nothing_until_it_is_not(world: BatchWorld) -> None:
+    await world.planned_job("one", 8)
+    rooms = LanesWorld(world, lanes=1)
+    async with rooms.running():
+        await rooms.settle_with(begun=2)
+        rooms.is_cut_off = True
+        rooms.pool.answer_one(0)
+        await rooms.until(lambda: rooms.pool.answered == 1)
+        await rooms.settle()
+        assert len(rooms.pool.begun) == 2
+        rooms.is_cut_off = False
+        rooms.runner.wake()
+        await rooms.settle_with(begun=3)
+    await rooms.writer.flush()
+    assert (await world.job("one")).counts.succeeded == 1, "what ran is counted"
+
+
 class StoppingPool(LanePool):
     """Fails each request: its engine has stopped."""
 
