@@ -182,7 +182,13 @@ class ResourceExhausted(TopluError):
 
     @classmethod
     def of_quota(
-        cls, quota: str, limit: int, why: str, *, model: str | None = None, retry_seconds: int = 0
+        cls,
+        quota: str,
+        limit: int | str,
+        why: str,
+        *,
+        model: str | None = None,
+        retry_seconds: int = 0,
     ) -> "ResourceExhausted":
         """Return the error of a project that has used up a quota, with Google's three details.
 

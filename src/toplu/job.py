@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NewType
 
 from toplu.errors import RequestError
-from toplu.money import FREE, NO_TOKENS, Prices, Usage
+from toplu.money import FREE, NO_TOKENS, Kind, Prices, Usage
 
 ProjectId = NewType("ProjectId", str)
 JobId = NewType("JobId", str)
@@ -151,6 +151,11 @@ class Job:
     retry_of: JobId | None = None  # the job that this one runs the rest of
     retried_by: JobId | None = None  # the job that runs the rest of this one
     error: RequestError | None = None  # why the job FAILED, was CANCELLED or EXPIRED
+
+    @property
+    def cost(self) -> int:
+        """The cost so far, in units of the currency, at the prices of its creation."""
+        return self.prices.cost(self.usage, Kind.BATCH)
 
     @property
     def batch(self) -> JobId:

@@ -13,10 +13,12 @@ from operator import attrgetter
 UNITS = 10**12  # of which one whole of the currency is made
 DECIMALS = 5
 PRICE_PATTERN = rf"^[0-9]{{1,6}}(\.[0-9]{{1,{DECIMALS}}})?\Z"
+AMOUNT_PATTERN = rf"^[0-9]{{1,9}}(\.[0-9]{{1,{DECIMALS}}})?\Z"
 CURRENCY_PATTERN = r"^[A-Z]{3}\Z"
 
+UNITS_OF_A_HUNDRED_THOUSANDTH: int = UNITS // 10**DECIMALS
 # The least price of a million tokens, shared among them.
-UNITS_OF_A_STEP: int = UNITS // 10**DECIMALS // 10**6
+UNITS_OF_A_STEP = UNITS_OF_A_HUNDRED_THOUSANDTH // 10**6
 BATCH_SHARE = 2  # a batch pays one part of so many
 
 # Tenths of a prompt token, as what an engine is shared by: a token that is in its cache costs it
@@ -32,6 +34,7 @@ class Kind(StrEnum):
     """The kind of call that requests came by, which decides on their price."""
 
     INTERACTIVE = "interactive"
+    FLEX = "flex"  # a call that waits like a batch, and costs as much
     BATCH = "batch"
 
 
@@ -128,7 +131,7 @@ class Prices:
         computed = priced.prompt_tokens - priced.cached_tokens
         assert computed >= 0, "cached tokens are prompt tokens"
         full = computed * self.input_units + priced.output_tokens * self.output_units
-        if kind is Kind.BATCH:
+        if kind is not Kind.INTERACTIVE:
             assert full % BATCH_SHARE == 0, "a token's price is an even number of units"
             full //= BATCH_SHARE
         kept = usage.reused_tokens * self.reused_units
@@ -141,9 +144,18 @@ FREE = Prices()
 def units_of_a_token(price: str) -> int:
     """Return a token's price in units, of the price of a million tokens."""
     assert re.fullmatch(PRICE_PATTERN, price), "settings check the form"
-    whole, _, fraction = price.partition(".")
-    hundred_thousandths = int(whole + fraction.ljust(DECIMALS, "0"))
-    return hundred_thousandths * UNITS_OF_A_STEP
+    return _hundred_thousandths(price) * UNITS_OF_A_STEP
+
+
+def units_of(amount: str) -> int:
+    """Return an amount of the currency in units."""
+    assert re.fullmatch(AMOUNT_PATTERN, amount), "settings check the form"
+    return _hundred_thousandths(amount) * UNITS_OF_A_HUNDRED_THOUSANDTH
+
+
+def _hundred_thousandths(number: str) -> int:
+    whole, _, fraction = number.partition(".")
+    return int(whole + fraction.ljust(DECIMALS, "0"))
 
 
 def as_text(units: int) -> str:

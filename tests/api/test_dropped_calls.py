@@ -12,6 +12,7 @@ import pytest
 from support.api.batch_calls import asking
 from support.api.local_server import LocalServer, OpenServer, http_of
 from support.waiting import PATIENCE_SECONDS, eventually
+from toplu.fleet.work import Tier
 from toplu.settings.server import EchoSettings, ModelSettings
 
 # It holds its one lane for an hour, except for a request that brings it down at once.
@@ -47,7 +48,7 @@ def places_taken(server: LocalServer) -> int:
 
 
 def calls_waiting(server: LocalServer) -> int:
-    return server.server.fleet.pool("slow")._wait_limits._waiting
+    return server.server.fleet.pool("slow")._wait_limits[Tier.STANDARD]._waiting
 
 
 def slow_server(open_test_server: OpenServer, **settings: int) -> LocalServer:

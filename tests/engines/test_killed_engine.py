@@ -15,7 +15,7 @@ from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.launch import launch_of
 from toplu.fleet.processes.supervisor import Supervisor
-from toplu.fleet.work import Answer
+from toplu.fleet.work import Answer, Tier
 from toplu.settings.server import Settings
 from toplu.wire.gemini.content import Content, GenerateContentRequest, GenerationConfig, Part
 
@@ -46,7 +46,7 @@ async def test_a_killed_engine_costs_no_request_its_answer(tmp_path: Path):
         run = group.create_task(supervisor.run())
         calls = [
             group.create_task(
-                pool.run(Answer(request=a_request(f"Say {number}."), interactive=False))
+                pool.run(Answer(request=a_request(f"Say {number}."), tier=Tier.BATCH))
             )
             for number in range(8)
         ]

@@ -14,7 +14,7 @@ from toplu.engines.translation.media import with_bytes
 from toplu.errors import InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.work import CountPrefix, KeepPrefix
+from toplu.fleet.work import CountPrefix, KeepPrefix, Tier
 from toplu.idempotency import IdempotencyKey
 from toplu.job import ProjectId
 from toplu.settings.server import ModelSettings, Settings
@@ -70,7 +70,7 @@ class CacheKeeper:
         await self._caches.check(project, self._clock.now(), self._settings.caches_max, key)
         pool = self._fleet.pool(model.name)
         request = await pool.read_documents(
-            _request_of(body), self._attachments.of_project(project), interactive=True
+            _request_of(body), self._attachments.of_project(project), Tier.STANDARD
         )
         tokens = await pool.run(CountPrefix(request=request))
         cached = CachedPrefix(id=random_id(ID_LENGTH), request=request, model=model, tokens=tokens)
@@ -131,7 +131,7 @@ class CacheKeeper:
                 raise missing()
             pool = self._fleet.pool(cache.engine)
             kept = await pool.read_documents(
-                _read_contents(contents), self._attachments.of_project(project), interactive=False
+                _read_contents(contents), self._attachments.of_project(project), Tier.BATCH
             )
             cached = CachedPrefix(id=cache.id, request=kept, model=pool.model, tokens=cache.tokens)
             self._use(cache, cached, contents)

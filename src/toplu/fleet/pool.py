@@ -18,11 +18,11 @@ from toplu.fleet.adapters.adapter import Adapter
 from toplu.fleet.attempts.attempts import Attempts
 from toplu.fleet.lanes.lanes import Lanes, Slots
 from toplu.fleet.lanes.reserve import reserve_of
-from toplu.fleet.lanes.wait_limits import WaitLimits
+from toplu.fleet.lanes.wait_limits import wait_limits_of
 from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import EngineGivenUp, EngineStopped, Supervisor
 from toplu.fleet.traced_answer import note_answer
-from toplu.fleet.work import Resolve, Stream, Work
+from toplu.fleet.work import Resolve, Stream, Tier, Work
 from toplu.settings.server import ModelSettings, Settings
 from toplu.tracing.spans import SPANS
 from toplu.wire.gemini.content import GenerateContentRequest
@@ -48,13 +48,7 @@ class Pool(Generic[AnyEngine]):
         self._supervisor = supervisor
         self._adapter = adapter
         self._slots = slots or Lanes(model.lanes, reserve_of(model, settings))
-        self._wait_limits = WaitLimits(
-            waiting_max=settings.interactive_waiting_max,
-            seconds_max=(
-                model.remote.patience_seconds if model.is_remote else settings.request_seconds_max
-            ),
-            reason=lambda: self.reason,
-        )
+        self._wait_limits = wait_limits_of(model, settings, reason=lambda: self.reason)
         self._attempts = Attempts(
             model=model,
             supervisor=supervisor,
@@ -93,13 +87,11 @@ class Pool(Generic[AnyEngine]):
         EngineGivenUp and EngineStopped alone say nothing about the request.
         """
         if work.resolve is not None:
-            request = await self.read_documents(
-                work.request, work.resolve, interactive=work.interactive
-            )
+            request = await self.read_documents(work.request, work.resolve, work.tier)
             if request is not work.request:
                 work = replace(work, request=request)
         result = await self._attempts.run(work, await self._adapter.read(work))
-        if work.interactive and SPANS.are_made:
+        if work.tier is not Tier.BATCH and SPANS.are_made:
             note_answer(work.request, result)
         if isinstance(work, Stream) and result is not None:
             await work.send(result)
@@ -107,12 +99,13 @@ class Pool(Generic[AnyEngine]):
         return made
 
     async def read_documents(
-        self, request: GenerateContentRequest, resolve: Resolve, *, interactive: bool
+        self, request: GenerateContentRequest, resolve: Resolve, tier: Tier
     ) -> GenerateContentRequest:
         """Return the request without documents; a call waits for its turn to have them read."""
         if not any(find_attached(request)):
             return request
-        async with self._wait_limits.wait() if interactive else nullcontext():
+        limits = self._wait_limits.get(tier)
+        async with nullcontext() if limits is None else limits.wait():
             return await resolve(request, self.model)
 
     async def forget(self, cache_id: str) -> None:

@@ -11,14 +11,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
 
 from toplu.engines.translation.cached_prefix import CachedPrefix
-from toplu.money import Usage
+from toplu.money import Kind, Usage
 from toplu.settings.model import ModelSettings
-from toplu.wire.gemini.content import GenerateContentRequest
+from toplu.wire.gemini.content import GenerateContentRequest, ServiceTier
 from toplu.wire.gemini.message import Response
 from toplu.wire.gemini.token_usage import usage_of
 
@@ -33,6 +34,39 @@ ChunkListener = Callable[[Response], Awaitable[None]]
 Attempt = Callable[[AnyEngine, int], Awaitable[T]]
 
 
+class Tier(Enum):
+    """Whether a request waits for others, the most patient first."""
+
+    BATCH = 0  # as long as it takes
+    FLEX = 1  # a call at the place of a batch
+    STANDARD = 2  # a call, which preempts these
+    PRIORITY = 3  # a call that goes before all that wait
+
+    @classmethod
+    def of_call(cls, asked: ServiceTier | None) -> "Tier":
+        """Return the tier of a call that asks for one, or for none."""
+        return cls.STANDARD if asked is None else _OF_CALLS.get(asked, cls.STANDARD)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether nothing of a batch is to hold it up."""
+        return self in (Tier.STANDARD, Tier.PRIORITY)
+
+    @property
+    def spelled(self) -> str:
+        """The tier of a call as the Gemini API spells it."""
+        return self.name.lower()
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of call by which it is paid."""
+        return _KINDS.get(self, Kind.INTERACTIVE)
+
+
+_OF_CALLS = {ServiceTier.FLEX: Tier.FLEX, ServiceTier.PRIORITY: Tier.PRIORITY}
+_KINDS = {Tier.BATCH: Kind.BATCH, Tier.FLEX: Kind.FLEX}
+
+
 @dataclass(kw_only=True, eq=False)
 class Work(Generic[T]):
     """A request on its way through one model; what comes of it is a T."""
@@ -40,7 +74,7 @@ class Work(Generic[T]):
     request: GenerateContentRequest
     resolve: Resolve | None = None  # None: it has no documents, or they are read
     cached: CachedPrefix | None = None  # stands before the request
-    interactive: bool = True
+    tier: Tier = Tier.STANDARD
     project: str | None = None  # whose request it is
     label: str | None = None  # names the request in the log
     lane: int | None = None  # None: the emptiest

@@ -1,16 +1,20 @@
 """Meters interactive calls: its project's rate limits before, the ledger after."""
 
+import math
 from dataclasses import dataclass
+from typing import NoReturn
 
 from toplu.clock import Clock
 from toplu.errors import ResourceExhausted
 from toplu.job import ProjectId
 from toplu.labels import Labels
 from toplu.metrics.measured import note_tokens
-from toplu.money import Usage
+from toplu.money import Kind, Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.quotas import Quotas
 from toplu.projects.rates import Ask, Bucket, Rates
+from toplu.projects.terms import next_day
+from toplu.projects.terms_book import TermsBook
 from toplu.settings.server import ModelSettings, Settings
 from toplu.store.rows.rates import RateRows
 
@@ -37,17 +41,22 @@ class Meter:
         settings: Settings,
         clock: Clock,
         quotas: Quotas,
+        terms: TermsBook,
         ledger: Ledger,
         rates: RateRows,
     ) -> None:
         self._settings = settings
         self._quotas = quotas
+        self._terms = terms
+        self._clock = clock
         self._ledger = ledger
         self._rates = Rates(clock=clock, rows=rates)
 
     async def admit(self, project: ProjectId, model: ModelSettings, *, requests: int = 1) -> None:
         """Count the requests of a call, or raise ResourceExhausted, which counts nothing."""
         tier = await self._quotas.tier_of(project)
+        if tier.spend_per_day is not None and (await self._terms.of(project)).is_day_used_up:
+            self._refuse_spending(tier.spend_per_day, model)
         asks = []
         if (limit := tier.requests_per_minute) is not None:
             # More requests in one call than a minute allows: the bucket must be full.
@@ -63,6 +72,16 @@ class Meter:
                 model=model.name,
                 retry_seconds=refusal.seconds,
             )
+
+    def _refuse_spending(self, limit: str, model: ModelSettings) -> NoReturn:
+        now = self._clock.now()
+        raise ResourceExhausted.of_quota(
+            "spend_per_day",
+            limit,
+            "the project has spent what it may on one day.",
+            model=model.name,
+            retry_seconds=math.ceil((next_day(now) - now).total_seconds()),
+        )
 
     async def standing(self, project: ProjectId, model: ModelSettings) -> list[Standing]:
         """Return what is left of each rate that the project has."""
@@ -84,6 +103,7 @@ class Meter:
         model: ModelSettings,
         usage: Usage,
         *,
+        kind: Kind = Kind.INTERACTIVE,
         requests: int = 1,
         labels: Labels | None = None,
     ) -> None:
@@ -103,6 +123,7 @@ class Meter:
         await self._ledger.enter(
             project,
             model.name,
+            kind=kind,
             requests=requests,
             usage=usage,
             prices=self._settings.prices_of(model),

@@ -11,6 +11,7 @@ from toplu.clock import Clock
 from toplu.errors import InvalidArgument
 from toplu.job import ProjectId
 from toplu.projects.keys import PROJECT
+from toplu.projects.terms import Caps
 from toplu.settings.server import Settings, TierSettings
 from toplu.store.rows.projects import Holdings, ProjectRows
 
@@ -36,6 +37,7 @@ class Quotas:
         self._clock = clock
         self._rows = rows
         self._tiers = {tier.name: tier for tier in settings.tiers}
+        self._caps = {tier.name: Caps.of(tier) for tier in settings.tiers}
         self._remembered: OrderedDict[ProjectId, _Remembered] = OrderedDict()
 
     async def tier_of(self, project: ProjectId) -> TierSettings:
@@ -76,6 +78,10 @@ class Quotas:
     async def weight_of(self, project: ProjectId) -> int:
         """Return how much of an engine the project gets beside others."""
         return (await self.tier_of(project)).weight
+
+    async def caps_of(self, project: ProjectId) -> Caps:
+        """Return when the project's batches run, and what it may spend."""
+        return self._caps[(await self.tier_of(project)).name]
 
     async def concurrent_batches_max(self, project: ProjectId) -> int:
         """Return how many of the project's batches may be unfinished."""

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from toplu.errors import ConfigurationError
+from toplu.run_hours import RunHours
 from toplu.settings.cluster import check_cluster
 from toplu.settings.environment import find_settings, read_variable
 from toplu.settings.hosts import HOST_NAME, ORIGIN, address_fault
@@ -22,7 +23,7 @@ from toplu.settings.outbound import check_allowed, check_networks
 from toplu.settings.package_index import find_package_index
 from toplu.settings.remote import check_gemini_servers, check_servers, check_vllm
 from toplu.settings.replicas import check_placement, check_replicas
-from toplu.settings.server import Settings
+from toplu.settings.server import Settings, TierSettings
 from toplu.settings.storage.bucket import check_bucket
 from toplu.settings.storage.store import check_store
 
@@ -130,12 +131,24 @@ def _check_tiers(settings: Settings) -> None:
         raise ConfigurationError("tiers: two entries have the same name")
     names = {model.name for model in settings.models}
     for tier in settings.tiers:
+        _check_hours(tier)
         for model in tier.enqueued_tokens_of:
             if model not in names:
                 raise ConfigurationError(
                     f"tiers: enqueued_tokens_of of {tier.name} names {model}, "
                     "which is not in the catalogue"
                 )
+
+
+def _check_hours(tier: TierSettings) -> None:
+    if tier.run is None:
+        if tier.time_zone != "UTC":
+            raise ConfigurationError(f"tiers: time_zone of {tier.name} says nothing without `run`")
+        return
+    try:
+        RunHours.of(tier.run, tier.time_zone)
+    except ValueError as error:
+        raise ConfigurationError(f"tiers: run of {tier.name}: {error}") from error
 
 
 def _check_sight(model: ModelSettings) -> None:

@@ -53,6 +53,8 @@ __all__ = [
 ]
 
 Currency = Annotated[str, msgspec.Meta(pattern=money.CURRENCY_PATTERN)]
+# Of the currency, as a decimal number: a TOML float would not be exact.
+Amount = Annotated[str, msgspec.Meta(pattern=money.AMOUNT_PATTERN)]
 
 
 class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +69,12 @@ class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     enqueued_tokens_of: dict[str, Positive] = {}  # the same for single models of the catalogue
     requests_per_minute: Positive | None = None  # interactive, per model
     tokens_per_minute: Positive | None = None  # interactive, per model, read and written
+    run: str | None = None  # 22:00-06:00: when requests of batches begin; None: all day
+    time_zone: str = "UTC"  # of `run`, by its name: Europe/Berlin
+    # Once so much was spent nothing of batches begins, and interactive calls are refused if it
+    # was spent on one day of UTC.
+    spend_per_day: Amount | None = None
+    spend_per_batch: Amount | None = None
 
     def enqueued_tokens_for(self, model: str) -> int | None:
         """Return the limit for a model of the catalogue."""
@@ -161,6 +169,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # What stays of the ledger of a project that is deleted: sums without labels, for the bill.
     deleted_project_ledger: Literal["sums", "nothing"] = "sums"
     interactive_waiting_max: Positive = 64  # calls that wait for a lane, per model
+    # Calls with serviceTier FLEX that wait for a lane, per model, and for how long each may.
+    flex_waiting_max: Positive = 256
+    flex_wait_seconds_max: Seconds = 600.0
     interactive_seen_seconds: Seconds = 60.0  # lanes are kept for more calls so long after one
     preemptions_per_request_max: Positive = 3  # of a batch, for interactive calls
     request_seconds_max: Seconds = 600.0  # one request on an engine
@@ -195,6 +206,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     caches_max: Positive = 100  # per project
     caches_loaded_bytes_max: Positive = 64 * MIB  # caches in use, kept in memory
     kept_prefix_bytes_max: Positive = 4 * GIB  # on disk, what an engine computed of caches
+    # On disk, what an engine has of conversations that may go on; 0: nothing.
+    kept_conversation_bytes_max: Annotated[int, msgspec.Meta(ge=0)] = 4 * GIB
 
     # Running
     # Processes that work, beside the one that answers calls; 0: one process does both.

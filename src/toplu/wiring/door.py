@@ -73,6 +73,7 @@ def _meter(parts: SharedParts) -> Meter:
         settings=parts.settings,
         clock=parts.clock,
         quotas=parts.quotas,
+        terms=parts.terms,
         ledger=Ledger(clock=parts.clock, rows=parts.storage.ledger),
         rates=parts.storage.rates,
     )
@@ -94,6 +95,7 @@ def _dry_run(
             jobs=storage.jobs,
             roster=parts.roster,
             weight_of=parts.quotas.weight_of,
+            terms=parts.terms,
         ),
         sampler=TokenSampler(
             fleet=fleet, attachments=attachments, caches=caches, blobs=storage.blobs

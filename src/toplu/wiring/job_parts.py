@@ -140,6 +140,7 @@ def _wait_reasons(parts: SharedParts, is_draining: Callable[[], bool]) -> WaitRe
         jobs=parts.storage.jobs,
         roster=parts.roster,
         weight_of=parts.quotas.weight_of,
+        terms=parts.terms,
         faults=parts.faults,
         is_draining=is_draining,
     )

@@ -13,6 +13,7 @@ from toplu.files.library import Library
 from toplu.models.catalogue import Catalogue
 from toplu.projects.audit_log import AuditLog
 from toplu.projects.quotas import Quotas
+from toplu.projects.terms_book import TermsBook
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
 from toplu.webhooks.key_set import KeySet
@@ -36,6 +37,7 @@ class SharedParts:
     catalogue: Catalogue
     audit: AuditLog
     quotas: Quotas
+    terms: TermsBook
     library: Library
     caches: CacheLibrary
     signals: Signals
@@ -63,6 +65,7 @@ class SharedParts:
         vault = vault_of(settings)
         signals.when_dropped(faults.clear)
         audit = AuditLog(clock=clock, rows=storage.audit)
+        quotas = Quotas(settings=settings, clock=clock, rows=storage.projects)
         return cls(
             process=process,
             settings=settings,
@@ -70,7 +73,8 @@ class SharedParts:
             storage=storage,
             catalogue=Catalogue(settings.models),
             audit=audit,
-            quotas=Quotas(settings=settings, clock=clock, rows=storage.projects),
+            quotas=quotas,
+            terms=TermsBook(clock=clock, quotas=quotas, rows=storage.spent),
             library=_library(clock, storage, audit),
             caches=CacheLibrary(clock=clock, caches=storage.caches, deleted=signals.deleted.set),
             signals=signals,
@@ -78,12 +82,7 @@ class SharedParts:
             roster=roster,
             vault=vault,
             webhooks=webhooks_of(settings, clock, storage, told=signals.told.set),
-            key_set=KeySet(
-                clock=clock,
-                rows=storage.secrets,
-                vault=vault,
-                issuer=settings.public_url or ISSUER,
-            ),
+            key_set=_key_set(settings, clock, storage, vault),
         )
 
 
@@ -92,6 +91,12 @@ def roster_of(clock: Clock, storage: Storage) -> Roster:
     if storage.workers.are_shared:
         return Roster(clock=clock, rows=storage.workers)
     return Roster(clock=clock, rows=storage.workers, lives=storage.lives.lives)
+
+
+def _key_set(settings: Settings, clock: Clock, storage: Storage, vault: Vault) -> KeySet:
+    return KeySet(
+        clock=clock, rows=storage.secrets, vault=vault, issuer=settings.public_url or ISSUER
+    )
 
 
 def _library(clock: Clock, storage: Storage, audit: AuditLog) -> Library:

@@ -35,6 +35,7 @@ from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
 from toplu.store.rows.removal import RemovalRows
 from toplu.store.rows.reuse import ReuseRows
+from toplu.store.rows.spent import SpentRows
 from toplu.store.rows.sqlite import SqliteDatabase
 from toplu.store.rows.steps import StepRows
 from toplu.store.rows.token_counts import TokenCounts
@@ -72,6 +73,7 @@ class Storage:
     projects: ProjectRows
     rates: RateRows
     secrets: SecretRows
+    spent: SpentRows
     removal: RemovalRows
     reuse: ReuseRows
     steps: StepRows
@@ -109,6 +111,7 @@ class Storage:
             projects=ProjectRows(database),
             rates=RateRows(database),
             secrets=SecretRows(database),
+            spent=SpentRows(database),
             removal=RemovalRows(database),
             reuse=ReuseRows(database),
             steps=StepRows(database),

@@ -89,6 +89,7 @@ class Worker:
             jobs=parts.storage.jobs,
             results=parts.storage.results,
             done=parts.signals.complete,
+            terms=parts.terms,
             speeds=self._speeds,
             faults=parts.faults,
             at_work=self._at_work,
@@ -131,6 +132,7 @@ class Worker:
             owner=self.id,
             speeds=self._speeds,
             weight_of=parts.quotas.weight_of,
+            terms=parts.terms,
             at_work=self._at_work,
             roster=parts.roster,
         )

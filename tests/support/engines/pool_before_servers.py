@@ -22,7 +22,7 @@ from toplu.fleet.processes.supervisor import Supervisor
 from toplu.fleet.remote.group import ServerGroup
 from toplu.fleet.remote.launch import launch_relays, launch_servers, relays_of, servers_of
 from toplu.fleet.remote.slots import ServerSlots
-from toplu.fleet.work import Answer, Answered, Stream
+from toplu.fleet.work import Answer, Answered, Stream, Tier
 from toplu.settings.remote import RemoteSettings, ServerSettings
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini import message, proto_json
@@ -97,7 +97,8 @@ class World:
         """Return the whole response as a client reads it."""
         asked = a_request(text)
         request = GenerateContentRequest(contents=asked.contents, generation_config=config)
-        work = Answer(request=request, interactive=interactive, label=text, begun=begun)
+        tier = Tier.STANDARD if interactive else Tier.BATCH
+        work = Answer(request=request, tier=tier, label=text, begun=begun)
         answered = await self.pool.run(work)
         answer: dict[str, Any] = json.loads(message.write(answered.response))
         return answer

@@ -14,7 +14,7 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.fleet.adapters.prompt import PromptAdapter
 from toplu.fleet.pool import Pool
 from toplu.fleet.processes.supervisor import Supervisor
-from toplu.fleet.work import Answer, Stream
+from toplu.fleet.work import Answer, Stream, Tier
 from toplu.settings.server import ModelSettings, Settings
 from toplu.wire.gemini.content import GenerateContentResponse
 
@@ -55,18 +55,19 @@ class World:
     def together(self) -> list[frozenset[str]]:
         return [calls for life in self.lives for calls in life.together]
 
-    async def stream(self, text: str) -> list[GenerateContentResponse]:
+    async def stream(self, text: str, tier: Tier = Tier.STANDARD) -> list[GenerateContentResponse]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""
         self.chunks: list[GenerateContentResponse] = []
 
         async def listen(chunk: GenerateContentResponse) -> None:
             self.chunks.append(chunk)
 
-        await self.pool.run(Stream(request=a_request(text), listener=listen))
+        await self.pool.run(Stream(request=a_request(text), tier=tier, listener=listen))
         return self.chunks
 
-    async def ask(self, text: str, *, interactive: bool = False) -> str:
-        work = Answer(request=a_request(text), interactive=interactive, label=text)
+    async def ask(self, text: str, *, interactive: bool = False, tier: Tier | None = None) -> str:
+        tier = tier or (Tier.STANDARD if interactive else Tier.BATCH)
+        work = Answer(request=a_request(text), tier=tier, label=text)
         answered = await self.pool.run(work)
         parts = answered.response.candidates[0].content.parts
         assert parts is not None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from support.simulation.asked import texts_of
+from toplu import money
 from toplu.job import WORK_SCALE
-from toplu.money import WORK_OF_REQUEST, Usage
+from toplu.money import UNITS, WORK_OF_REQUEST, Kind, Prices, Usage
 from toplu.store.data_folder import DataFolder
 
 FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"}
@@ -18,6 +19,7 @@ TOKENS = (
     *("prompt_tokens", "cached_tokens", "output_tokens"),
     *("reused_requests", "reused_tokens"),
 )
+PRICES = ("input_units", "cached_units", "output_units", "reused_units")
 
 
 class Violated(AssertionError):
@@ -46,12 +48,14 @@ class Checker:
             shards = list(database.execute("SELECT * FROM shards"))
             ledger = list(database.execute("SELECT * FROM ledger"))
             shares = list(database.execute("SELECT * FROM shares"))
+            spending = list(database.execute("SELECT * FROM spending"))
         for job in jobs.values():
             self._look_at_job(job, [shard for shard in shards if shard["job"] == job["id"]])
         for shard in shards:
             self._look_at_shard(shard)
         self._look_at_ledger(jobs, ledger)
         self._look_at_shares(jobs, shares)
+        check_spending(jobs, ledger, spending)
 
     def _look_at_job(self, job: sqlite3.Row, shards: Sequence[sqlite3.Row]) -> None:
         name, state = job["id"], job["state"]
@@ -163,6 +167,24 @@ def check_carried(over: sqlite3.Row, taken_up_by: sqlite3.Row) -> None:
     """Whatever had its response is carried over, and nothing else."""
     done, carried = over["succeeded"], taken_up_by["carried"]
     hold(that=done == carried, so=f"{over['id']} had {done} responses, and {carried} are carried")
+
+
+def check_spending(
+    jobs: dict[str, sqlite3.Row], ledger: Sequence[sqlite3.Row], spending: Sequence[sqlite3.Row]
+) -> None:
+    """Projects have spent what their batches and calls have cost so far."""
+    costs: Counter[str] = Counter()
+    for entry in ledger:
+        costs[entry["project"]] += entry["cost_whole"] * UNITS + entry["cost_units"]
+    for job in jobs.values():
+        if job["state"] not in FINAL and not job["deleted"]:
+            prices = Prices(**{name: job[name] for name in PRICES})
+            usage = Usage(**{name: job[name] for name in money.TOKENS})
+            costs[job["project"]] += prices.cost(usage, Kind.BATCH)
+    for row in spending:
+        spent, cost = row["cost_whole"] * UNITS + row["cost_units"], costs.pop(row["project"], 0)
+        hold(that=spent == cost, so=f"{row['project']} spent {spent}, and its work cost {cost}")
+    hold(that=not any(costs.values()), so=f"{costs} were not counted")
 
 
 def rows_of_jobs(data: DataFolder) -> list[sqlite3.Row]:

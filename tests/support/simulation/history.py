@@ -13,6 +13,8 @@ from typing import Any
 
 from support.simulation.again import Again
 from support.simulation.api_calls import Refused
+from support.simulation.calls_at_once import ask_at_once
+from support.simulation.capped import PRICE, TIERS, choose_capped, put_in_tier
 from support.simulation.checkers import (
     FINAL,
     Checker,
@@ -29,7 +31,6 @@ from support.simulation.lines import (
     LONG_LINES_MAX,
     inlined,
     lines_of,
-    words_of,
 )
 from support.simulation.plot import PROJECTS, Plot
 from support.simulation.server_in_time import ServerInTime
@@ -72,10 +73,13 @@ class History:
             self.weather,
             shard_requests_max=8,
             processes=self.plot.processes,
+            price=PRICE,
+            tiers=TIERS,
         )
         self.again = Again(self)
         self.dead: list[int] = []  # processes that are not started again yet
         self.projects = PROJECTS[: self.plot.projects or self.chance.randint(1, len(PROJECTS))]
+        self.capped = choose_capped(self.seed, self.projects, self.plot.capped)
         self.jump = self.plot.jump_of(self.chance)
         self.checker = Checker(self.server.data)
         executions = self.server.executions
@@ -88,6 +92,7 @@ class History:
         """Raise Violated if something that must hold did not."""
         with self.server.simulated(), leases_watched(), steps_watched(self.server):
             self.server.begin_life()
+            self.insist(lambda: put_in_tier(self.server, self.capped, "capped"))
             wanted = self.chance.randint(1, JOBS_MAX)
             for step in range(STEPS):
                 if len(self.jobs) < wanted and (step == 0 or self.chance.random() < 0.2):
@@ -98,6 +103,7 @@ class History:
             self.note("the sky clears")
             while self.dead:
                 self._restart()
+            self.insist(lambda: put_in_tier(self.server, self.capped, "free"))
             for job in sorted(self.paused):
                 self._pause(job)
             self._finish()
@@ -132,7 +138,7 @@ class History:
         elif self.chance.random() < self.plot.complete:
             self._complete_one()
         if self.chance.random() < self.plot.ask:
-            self._ask()
+            ask_at_once(self)
         self.again.disturb()
 
     def _kill(self) -> None:
@@ -256,18 +262,6 @@ class History:
         made = self.completed[job] = self.insist(complete)
         self.note(f"{job} is completed by {made}, {done} are done")
         self._expect(made, self.projects_of[job], self.jobs[job])
-
-    def _ask(self) -> None:
-        text = f"call {self.chance.random():.9f} {words_of(self.chance)}"
-
-        async def ask() -> None:
-            answer = None
-            with contextlib.suppress(Exception):
-                answer = await (await self.server.api(self.projects[0])).ask(text)
-            if answer is not None and answer != text:
-                self.server.report(f"a call was told {answer!r}, and asked {text!r}")
-
-        self.server.begin(ask())
 
     def _finish(self) -> None:
         passed = 0.0

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import and_, select, true, update
 
-from support.simulation import chain_bugs, faults, lending_bugs
+from support.simulation import chain_bugs, faults, hold_bugs, lending_bugs
 from support.simulation.faults import RooflineEngine
 from support.simulation.plot import Plot
 from toplu.batch.jobs.carrying import Carrying
@@ -26,7 +26,6 @@ from toplu.fleet.attempts import attempts
 from toplu.store.blobs import records
 from toplu.store.rows import leases, progress, steps
 from toplu.store.rows.job_mapping import shard_of
-from toplu.store.rows.jobs import JobRows
 from toplu.store.rows.schema import shards
 from toplu.workers.dead_workers import DeadWorkers
 
@@ -216,16 +215,6 @@ def what_is_carried_runs_again() -> AbstractContextManager[Any]:
     return mock.patch.multiple(ordering, read_requests=all_requests)
 
 
-def a_pause_is_forgotten() -> AbstractContextManager[Any]:
-    amend = JobRows.amend
-
-    async def forgetful(self: JobRows, project: Any, job: Any, changes: Any, *more: Any) -> Any:
-        kept = {name: value for name, value in changes.items() if name != "paused"}
-        return await amend(self, project, job, kept or {"priority": 0}, *more)
-
-    return mock.patch.object(JobRows, "amend", forgetful)
-
-
 def carried_results_are_lost() -> AbstractContextManager[Any]:
     carry = Carrying._carry
 
@@ -262,7 +251,7 @@ BUGS: dict[str, Bug] = chain_bugs.BUGS | {
         the_dead_keep_what_they_hold,
         what_is_carried_runs_again,
         carried_results_are_lost,
-        a_pause_is_forgotten,
+        *hold_bugs.BUGS,
         *lending_bugs.BUGS,
     )
 }
@@ -290,7 +279,7 @@ PLOTS: dict[str, Plot] = chain_bugs.PLOTS | {
     ),
     "what_is_carried_runs_again": COMPLETED,
     "carried_results_are_lost": COMPLETED,
-    "a_pause_is_forgotten": Plot(pause=0.5, withdraw=0.0, clear=True),
     "the_head_is_ordered_twice": Plot(long=1.0, withdraw=0.0, clear=True),
+    **hold_bugs.PLOTS,
     **lending_bugs.PLOTS,
 }

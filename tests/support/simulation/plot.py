@@ -15,6 +15,7 @@ class Plot:
     jump: float | None = None  # None: in half of the histories
     jumps: tuple[int, ...] = (-3600, -90, 70, 200, 3600)  # seconds of the machine's clock
     withdraw: float = 0.02
+    capped: float = 0.0  # of a project: its batches have hours and a budget
     pause: float = 0.05  # of a batch, or that one which is paused goes on
     complete: float = 0.2  # of one that was cancelled: another has all of its results
     again: float = 0.0  # a batch that has ended, by anybody; then all may have others' answers

@@ -34,7 +34,7 @@ from toplu import clock
 from toplu.batch.plan import ordering
 from toplu.fleet.processes import launch
 from toplu.job import ProjectId
-from toplu.settings.model import ModelSettings
+from toplu.settings.model import ModelSettings, PriceSettings
 from toplu.settings.server import Settings
 from toplu.store.data_folder import DataFolder
 from toplu.wiring import storage as wiring_storage
@@ -43,6 +43,7 @@ from toplu.wiring.server import Server
 T = TypeVar("T")
 
 WHOLE_BYTES = 2000  # longer input is ordered as a large one is
+FREE = PriceSettings()
 MOMENT_SECONDS_MAX = 0.2  # by which one process may be ahead of another
 
 
@@ -59,9 +60,12 @@ class ServerInTime:
         lanes: int = 4,
         whole_bytes: int = WHOLE_BYTES,
         processes: int = 1,
+        price: PriceSettings = FREE,
         **changes: Any,
     ) -> None:
-        model = ModelSettings(name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes)
+        model = ModelSettings(
+            name="echo", aliases=("gemini-*",), engine="echo", lanes=lanes, price=price
+        )
         settings = Settings(data_dir=folder / "data", models=(model,), request_seconds_max=300.0)
         self.settings = msgspec.structs.replace(settings, **changes)
         self._engine = engine

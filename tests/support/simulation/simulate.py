@@ -36,7 +36,7 @@ def first_violation(
         planted = BUGS[bug]() if bug else contextlib.nullcontext()
         with tempfile.TemporaryDirectory() as folder, planted:
             chain = 0.0 if bug or again else CHAIN
-            usual = Plot(processes=processes, again=again, chain=chain)
+            usual = Plot(processes=processes, again=again, chain=chain, capped=0.3)
             plot = PLOTS.get(bug or "", usual)
             history = History(seed, Path(folder), plot, told)
             try:

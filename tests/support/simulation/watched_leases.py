@@ -7,6 +7,7 @@ from unittest import mock
 
 from sqlalchemy import Connection, select
 
+from support.simulation.capped import check_lease
 from support.simulation.checkers import hold
 from toplu.store.rows import jobs, leases
 from toplu.store.rows.schema import shards
@@ -27,6 +28,7 @@ def leases_watched() -> Iterator[None]:
             owner, expires = held[lease.job.id, lease.shard.number]
             is_free = owner is None or expires <= question["now"]
             hold(that=is_free, so=f"{lease.job.id}/{lease.shard.number} was held by {owner}")
+            check_lease(connection, lease.job, question["now"])
             hold(that=not lease.job.paused, so=f"{lease.job.id} is paused, and was leased")
         return lease
 

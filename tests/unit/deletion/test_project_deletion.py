@@ -66,6 +66,7 @@ async def test_nothing_is_left_and_the_report_says_so(town: Town) -> None:
         "keys": (1, False),
         "shares": (1, False),
         "rates": (1, False),
+        "spending": (1, False),
         "webhooks": (1, False),
         "webhook secrets": (1, False),
         "deliveries": (1, False),

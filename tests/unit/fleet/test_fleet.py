@@ -7,7 +7,7 @@ from support.fleet.scripted_engine import NO_GROUNDER, RestlessClock, a_request,
 from support.waiting import PATIENCE_SECONDS
 from toplu.errors import Internal
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.work import Answer
+from toplu.fleet.work import Answer, Tier
 from toplu.models.catalogue import Catalogue
 from toplu.settings.server import EchoSettings, ModelSettings, Settings
 
@@ -38,7 +38,7 @@ async def test_a_request_that_crashes_its_engine_does_not_touch_other_engines():
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         run = group.create_task(fleet.run())
         with pytest.raises(Internal, match="crashed 3 times"):
-            await fleet.pool("fragile").run(Answer(request=a_request("boom"), interactive=False))
+            await fleet.pool("fragile").run(Answer(request=a_request("boom"), tier=Tier.BATCH))
         await eventually(lambda: fleet.status()["sturdy"] == "READY")
         for name in ("fragile", "sturdy"):
             answered = await fleet.pool(name).run(Answer(request=a_request("fine")))

@@ -13,7 +13,7 @@ from support.waiting import PATIENCE_SECONDS
 from toplu.errors import Cancelled, Internal, InvalidArgument, Unavailable
 from toplu.fleet.lanes.lanes import SLOTS_PER_LANE
 from toplu.fleet.pool import EngineGivenUp, EngineStopped
-from toplu.fleet.work import Answer, CountTokens, Stream
+from toplu.fleet.work import Answer, CountTokens, Stream, Tier
 from toplu.wire.gemini.content import GenerateContentRequest, GenerateContentResponse
 
 
@@ -26,7 +26,7 @@ async def test_a_request_is_answered():
 async def test_a_request_that_breaks_a_rule_does_not_reach_the_engine():
     async with world() as here:
         with pytest.raises(InvalidArgument):
-            await here.pool.run(Answer(request=GenerateContentRequest(), interactive=False))
+            await here.pool.run(Answer(request=GenerateContentRequest(), tier=Tier.BATCH))
         assert not here.together
 
 
@@ -222,7 +222,7 @@ async def test_a_batch_call_tells_when_its_answer_begins():
     begun: list[str] = []
     async with world() as here:
         answered = await here.pool.run(
-            Answer(request=a_request("a"), interactive=False, begun=lambda: begun.append("a"))
+            Answer(request=a_request("a"), tier=Tier.BATCH, begun=lambda: begun.append("a"))
         )
         assert texts_of([answered.response]) == ["re: a"]
     assert begun == ["a"]

@@ -15,11 +15,13 @@ from toplu.money import Usage
 from toplu.projects.ledger import Ledger
 from toplu.projects.meter import Meter
 from toplu.projects.quotas import Quotas
+from toplu.projects.terms_book import TermsBook
 from toplu.settings.server import ModelSettings, Settings, TierSettings
 from toplu.store.rows.database import Database
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.projects import ProjectRows
 from toplu.store.rows.rates import RateRows
+from toplu.store.rows.spent import SpentRows
 
 PROJECT = ProjectId("team-a")
 MODEL = ModelSettings(name="echo", engine="echo")
@@ -36,10 +38,12 @@ async def both(tmp_path: Path) -> AsyncIterator[list[Database]]:
 
 def meter_of(database: Database, clock: FakeClock, tier: TierSettings) -> Meter:
     settings = Settings(tiers=(tier,))
+    quotas = Quotas(settings=settings, clock=clock, rows=ProjectRows(database))
     return Meter(
         settings=settings,
         clock=clock,
-        quotas=Quotas(settings=settings, clock=clock, rows=ProjectRows(database)),
+        quotas=quotas,
+        terms=TermsBook(clock=clock, quotas=quotas, rows=SpentRows(database)),
         ledger=Ledger(clock=clock, rows=LedgerRows(database)),
         rates=RateRows(database),
     )

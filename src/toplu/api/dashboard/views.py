@@ -83,7 +83,7 @@ class BatchView:
 
     @property
     def cost(self) -> int:
-        return sum(job.prices.cost(job.usage, Kind.BATCH) for job in self.jobs)
+        return sum(job.cost for job in self.jobs)
 
     @property
     def saved_by_prefix(self) -> int:

@@ -16,11 +16,13 @@ from toplu.engines.translation.cached_prefix import CachedPrefix
 from toplu.errors import InvalidArgument
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.work import Answer, ChunkListener, CountTokens, Resolve, Stream
+from toplu.fleet.work import Answer, ChunkListener, CountTokens, Resolve, Stream, Tier
 from toplu.wire.gemini.content import (
     CountTokensRequest,
     GenerateContentRequest,
 )
+
+TIER_HEADER = "X-Gemini-Service-Tier"  # as the hosted service says which tier a call had
 
 
 class GenerateApi:
@@ -67,19 +69,23 @@ class GenerateApi:
         made.check("GenerateContentRequest", request)
         work = Answer(
             request=request,
+            tier=Tier.of_call(request.service_tier),
             resolve=self._resolve(call),
             project=call.project,
             cached=await self._cached(made, request),
         )
         run = partial(self._fleet.pool(made.model.name).run, work)
-        answered = await made.metered(run, attrgetter("usage"), labels=request.labels)
-        return await made.respond(answered.response)
+        answered = await made.metered(
+            run, attrgetter("usage"), kind=work.tier.kind, labels=request.labels
+        )
+        return await made.respond(answered.response, headers={TIER_HEADER: work.tier.spelled})
 
     async def stream(self, call: Call) -> Response:
         """Answer one request in chunks, as the engine makes them."""
         made = await self._calls.open(call, "streamGenerateContent", GenerateContentRequest)
         request = made.body
         made.check("GenerateContentRequest", request)
+        tier = Tier.of_call(request.service_tier)
         resolve, cached = self._resolve(call), await self._cached(made, request)
         pool = self._fleet.pool(made.model.name)
         await made.admit()
@@ -88,6 +94,7 @@ class GenerateApi:
             await pool.run(
                 Stream(
                     request=request,
+                    tier=tier,
                     listener=listener,
                     resolve=resolve,
                     project=call.project,
@@ -96,7 +103,7 @@ class GenerateApi:
             )
 
         async def send_chunks(listener: ChunkListener) -> None:
-            await made.metered_chunks(work, listener, labels=request.labels)
+            await made.metered_chunks(work, listener, kind=tier.kind, labels=request.labels)
 
         return StreamedAnswer(
             call.request,

@@ -18,7 +18,7 @@ from toplu.api.http.middleware.call_times import MODEL
 from toplu.api.http.responses import json_response
 from toplu.fleet.work import ChunkListener
 from toplu.labels import Labels
-from toplu.money import Usage
+from toplu.money import Kind, Usage
 from toplu.projects.meter import Meter
 from toplu.settings.server import ModelSettings, Settings
 from toplu.tracing import names
@@ -55,14 +55,14 @@ class ModelCall(Generic[Body]):
         await self.meter.admit(self.call.project, self.model, requests=requests)
 
     async def charge(
-        self, usage: Usage, *, requests: int = 1, labels: Labels | None = None
+        self, usage: Usage, kind: Kind, *, requests: int = 1, labels: Labels | None = None
     ) -> None:
-        """Enter into the ledger what the call used."""
+        """Enter into the ledger what the call used; `kind` decides on its price."""
         SPANS.note(names.INPUT_TOKENS, usage.prompt_tokens)
         SPANS.note(names.CACHED_TOKENS, usage.cached_tokens)
         SPANS.note(names.OUTPUT_TOKENS, usage.output_tokens)
         await self.meter.charge(
-            self.call.project, self.model, usage, requests=requests, labels=labels
+            self.call.project, self.model, usage, kind=kind, requests=requests, labels=labels
         )
 
     async def metered(
@@ -70,6 +70,7 @@ class ModelCall(Generic[Body]):
         work: Callable[[], Coroutine[Any, Any, T]],
         usage_of: Callable[[T], Usage],
         *,
+        kind: Kind = Kind.INTERACTIVE,
         requests: int = 1,
         labels: Labels | None = None,
     ) -> T:
@@ -79,7 +80,7 @@ class ModelCall(Generic[Body]):
         """
         await self.admit(requests=requests)
         answer = await while_connected(self.call.request, work())
-        await self.charge(usage_of(answer), requests=requests, labels=labels)
+        await self.charge(usage_of(answer), kind, requests=requests, labels=labels)
         return answer
 
     async def metered_chunks(
@@ -87,6 +88,7 @@ class ModelCall(Generic[Body]):
         work: Callable[[ChunkListener], Coroutine[Any, Any, Any]],
         listener: ChunkListener,
         *,
+        kind: Kind = Kind.INTERACTIVE,
         labels: Labels | None = None,
     ) -> None:
         """Have the work give its chunks to the listener; it was admitted before, and is charged.
@@ -106,7 +108,7 @@ class ModelCall(Generic[Body]):
             # The last chunk has the usage of the whole answer; one that is broken off costs what
             # its client was sent last.
             if last is not None:
-                await self.charge(usage_of(last), labels=labels)
+                await self.charge(usage_of(last), kind, labels=labels)
 
     async def respond(self, answer: Any, headers: dict[str, str] | None = None) -> Response:
         """Return the answer as JSON."""

@@ -187,7 +187,7 @@ def cost_of(job: Job) -> Cost:
     """Return what the batch cost, at the prices of its creation."""
     return Cost(
         currency=job.prices.currency,
-        amount=money.as_text(job.prices.cost(job.usage, money.Kind.BATCH)),
+        amount=money.as_text(job.cost),
     )
 
 

@@ -22,7 +22,7 @@ from toplu.api.openai.translation.asked import Asked
 from toplu.clock import Clock
 from toplu.files.attachments import Attachments
 from toplu.fleet.fleet import Fleet
-from toplu.fleet.work import Answer, Answered, ChunkListener, Stream
+from toplu.fleet.work import Answer, Answered, ChunkListener, Stream, Tier
 from toplu.job import Method
 from toplu.money import Usage, total
 from toplu.settings.server import Settings
@@ -76,7 +76,10 @@ class OpenaiModelCalls:
             return await self._stream(endpoint, made)
         work = self._embed if endpoint.method is Method.EMBED else self._generate
         answered = await made.metered(
-            partial(work, made), _usage_of_all, requests=len(asked.requests)
+            partial(work, made),
+            _usage_of_all,
+            kind=_tier_of(made).kind,
+            requests=len(asked.requests),
         )
         responses = [_in_json(each.response) for each in answered]
         written = endpoint.write(responses, asked.form, self._now())
@@ -87,7 +90,10 @@ class OpenaiModelCalls:
         assert isinstance(request, GenerateContentRequest), "its endpoint generates"
         project = made.call.project
         work = Answer(
-            request=request, resolve=self._attachments.of_project(project), project=project
+            request=request,
+            tier=_tier_of(made),
+            resolve=self._attachments.of_project(project),
+            project=project,
         )
         return [await self._fleet.pool(made.model.name).run(work)]
 
@@ -107,7 +113,8 @@ class OpenaiModelCalls:
                 for each in chunks.turn(_in_json(chunk)):
                     await listener(each)  # type: ignore[arg-type]  # a message of this wire
 
-            await made.metered_chunks(partial(self._run_stream, made), turn)
+            work = partial(self._run_stream, made)
+            await made.metered_chunks(work, turn, kind=_tier_of(made).kind)
             for each in chunks.end():
                 await listener(each)  # type: ignore[arg-type]
 
@@ -126,6 +133,7 @@ class OpenaiModelCalls:
         project = made.call.project
         work = Stream(
             request=request,
+            tier=_tier_of(made),
             listener=listener,
             resolve=self._attachments.of_project(project),
             project=project,
@@ -146,6 +154,13 @@ async def _rate_headers(made: ModelCall[Asked]) -> dict[str, str]:
             f"x-ratelimit-reset-{it.of}": f"{it.full_after:.3f}s",
         }
     return headers
+
+
+def _tier_of(made: ModelCall[Asked]) -> Tier:
+    request = made.body.requests[0]
+    if isinstance(request, GenerateContentRequest):
+        return Tier.of_call(request.service_tier)
+    return Tier.STANDARD
 
 
 def _usage_of_all(answered: list[Answered]) -> Usage:

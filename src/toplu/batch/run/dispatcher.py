@@ -21,7 +21,7 @@ from toplu.batch.run.span import Span
 from toplu.batch.schedule.estimate import AnswerLength
 from toplu.batch.schedule.scheduler import Scheduler
 from toplu.clock import Clock
-from toplu.job import JobId, Lease
+from toplu.job import Job, JobId, Lease
 
 log = structlog.get_logger()
 
@@ -103,11 +103,12 @@ class Dispatcher:
             self._wakeups.set()  # the lane that it is taken from may lease the next shard
         return choices[number], choices[number].span.take(place)
 
-    def has_quantum(self, lane: int) -> bool:
-        """Return whether the lane goes on with what it has, without a question."""
+    def has_quantum(self, lane: int, job: Job) -> bool:
+        """Return whether the lane goes on with what it has of the job, without a question."""
         begun = self._begun[lane]
         # The clock may have been put back.
-        return begun <= self._clock.now() < begun + self._scheduler.quantum
+        lasts = begun <= self._clock.now() < begun + self._scheduler.quantum
+        return lasts and not self._scheduler.is_held(job)
 
     async def keeps_turn(self, lane: int, shard: LeasedShard) -> bool:
         """Return whether the lane goes on with the shard; if not, the rest is left to others."""

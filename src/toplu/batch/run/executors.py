@@ -14,7 +14,7 @@ from toplu.files.attachments import Attachments
 from toplu.fleet.embedding.pool import EmbeddingPool
 from toplu.fleet.fleet import Fleet
 from toplu.fleet.pool import Pool
-from toplu.fleet.work import Answer, Answered
+from toplu.fleet.work import Answer, Answered, Tier
 from toplu.job import ProjectId
 from toplu.settings.server import Kind, ModelSettings
 from toplu.wire.gemini.content import GenerateContentRequest
@@ -103,7 +103,7 @@ class GenerationExecutor:
             resolve=self._attachments.of_project(project),
             project=project,
             cached=await self._caches.of_request(request, project=project, model=model),
-            interactive=False,
+            tier=Tier.BATCH,
             label=label,
             lane=None if self.share_cache else lane,
             begun=begun if self.share_cache else None,

@@ -118,7 +118,7 @@ class LaneWorker:
         return None
 
     async def _keeps_turn(self, assignment: Assignment) -> bool:
-        if self._dispatcher.has_quantum(self._lane):
+        if self._dispatcher.has_quantum(self._lane, assignment.shard.lease.job):
             return True
         try:
             return await self._dispatcher.keeps_turn(self._lane, assignment.shard)

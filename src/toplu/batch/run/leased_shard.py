@@ -54,6 +54,7 @@ class LeasedShard:
         self.deduplicated = deduplicated  # of the succeeded
         self.usage = usage  # of the durable outcomes
         self.labels = labels  # the same by the labels of their requests
+        self.uncounted_cost = 0  # of its outcomes that the database does not have
         self.traced: TracedSpan = NOTHING  # of the trace of its job
         self.stopped = False
         self.dropped = False

@@ -27,6 +27,7 @@ from toplu.metrics.measured import (
     note_tokens,
 )
 from toplu.money import total
+from toplu.projects.terms_book import TermsBook
 from toplu.settings.server import Settings
 from toplu.store.blobs.records import Record
 from toplu.store.blobs.results import Results
@@ -52,6 +53,7 @@ class ResultWriter:
         jobs: JobRows,
         results: Results,
         done: Wakeup,
+        terms: TermsBook | None = None,  # None: no project has any
         speeds: Throughputs | None = None,
         faults: StorageFaults | None = None,
         at_work: LanesAtWork | None = None,
@@ -60,6 +62,7 @@ class ResultWriter:
         self._jobs = jobs
         self._results = results
         self._done = done  # set when a shard is done
+        self._terms = terms
         self._speeds = speeds or Throughputs()
         self._faults = faults or StorageFaults()
         self._at_work = at_work
@@ -81,6 +84,8 @@ class ResultWriter:
         """Take one outcome; it is durable after a coming `step`."""
         self._gathering.setdefault(shard, []).append(record)
         self._buffered += 1
+        if self._terms is not None:
+            shard.uncounted_cost += self._terms.note(shard.lease.job, record.usage)
         self._gathered_bytes += len(record.payload)
         if self._is_full is not None and self._is_a_group:
             self._is_full.set()
@@ -150,7 +155,10 @@ class ResultWriter:
         """Make one group durable and counted; return how long to wait before the next try."""
         group, self._gathering = self._gathering, {}
         self._gathered_bytes = 0
-        group = {shard: records for shard, records in group.items() if not shard.dropped}
+        for shard in [shard for shard in group if shard.dropped]:
+            del group[shard]
+            self._take_back(shard)
+        costs = {shard: shard.uncounted_cost for shard in group}
         # A full disk, most likely: the results stay in memory, runners wait for room, and they are
         # tried again until there is space.
         unwritten = await self._append(group)
@@ -172,7 +180,26 @@ class ResultWriter:
             if all(shard.lease.job.id != job for shard in unwritten):
                 self._faults.clear(job)
         self._measure(group)
+        await self._follow({shard: costs[shard] for shard in group})
         return AFTER_A_FAULT if unwritten else AT_ONCE
+
+    def _take_back(self, shard: LeasedShard) -> None:
+        if self._terms is not None:
+            self._terms.take_back(shard.lease.job, shard.uncounted_cost)
+        shard.uncounted_cost = 0
+
+    async def _follow(self, costs: dict[LeasedShard, int]) -> None:
+        """Have the terms of projects follow what the database has now."""
+        if self._terms is None:
+            return
+        for shard, cost in costs.items():
+            if shard.dropped:
+                self._take_back(shard)
+            else:
+                shard.uncounted_cost -= cost
+                self._terms.note_recorded(shard.lease.job, cost)
+        for project in {shard.lease.job.project for shard in costs}:
+            await self._terms.refresh(project)
 
     async def _append(self, group: dict[LeasedShard, list[Record]]) -> list[LeasedShard]:
         """Write each shard's records; return the shards whose records could not be written."""

@@ -1,17 +1,20 @@
 """Builds the policy's view of an engine from the rows of its jobs and from what its lanes do."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from toplu.batch.schedule.estimate import NOTHING_KNOWN, Expectations, Foreseen, work_left
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.batch.schedule.policy import Candidates, Engine, QueuedJob
 from toplu.job import Job, JobId, ProjectId
+from toplu.projects.terms import NO_TERMS, Terms
+from toplu.projects.terms_book import TermsBook
 from toplu.replica import Capacity
 from toplu.store.rows.shares import Competition, Competitor
 
 WeightOf = Callable[[ProjectId], Awaitable[int]]
+NOBODYS: Mapping[ProjectId, Terms] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ async def candidates_of(
     weight_of: WeightOf,
     target: timedelta,
     now: datetime,
+    terms: Mapping[ProjectId, Terms] = NOBODYS,
 ) -> Candidates:
     """Return all that the policy asks about. `target` is the time that a job ought to take."""
     projects = {competitor.project for competitor in competition.competitors}
@@ -65,6 +69,7 @@ async def candidates_of(
                 target=target,
                 waits=competitor.waits,
                 expected=expected[competitor.project],
+                terms=terms.get(competitor.project, NO_TERMS),
                 lanes=load.busy.get(competitor.id, 0) + competition.lanes.get(competitor.id, 0),
             )
             for competitor in competition.competitors
@@ -75,6 +80,26 @@ async def candidates_of(
     )
 
 
+async def terms_of(competition: Competition, book: TermsBook) -> dict[ProjectId, Terms]:
+    """Return the terms of the projects that compete."""
+    projects = {competitor.project for competitor in competition.competitors}
+    return {project: await book.of(project) for project in projects}
+
+
+def on_terms(
+    competition: Competition, terms: Mapping[ProjectId, Terms], now: datetime
+) -> Competition:
+    """Return the competition without the jobs that their projects' terms keep from going on."""
+    return replace(
+        competition,
+        competitors=[
+            it
+            for it in competition.competitors
+            if terms.get(it.project, NO_TERMS).hold(it.batch, now) is None
+        ],
+    )
+
+
 def queued_job(
     job: Competitor | Job,
     *,
@@ -82,6 +107,7 @@ def queued_job(
     waits: bool,
     lanes: int = 0,
     expected: Foreseen = NOTHING_KNOWN,
+    terms: Terms = NO_TERMS,
 ) -> QueuedJob:
     """Return the job as the policy sees it; so many lanes work for it.
 
@@ -97,4 +123,5 @@ def queued_job(
         work=work_left(job, expected),
         lanes=lanes,
         waits=waits,
+        terms=terms,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from toplu.job import ANSWERS_OF_A_JOB, Experience, Job, ProjectId
-from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN
+from toplu.money import WORK_OF_OUTPUT_TOKEN, WORK_OF_PROMPT_TOKEN, Kind, Usage
 from toplu.store.rows.backlog import Cohort
 from toplu.store.rows.shares import Competitor
 
@@ -104,6 +104,20 @@ class Expectations:
     def of(self, project: ProjectId) -> Foreseen:
         """Return what a request of the project is expected to be like."""
         return self._engine.knowing(self._known.get(project, Experience()), JOBS_COUNT_AS)
+
+
+def cost_left(job: Job) -> int:
+    """Return what the requests that have no outcome yet cost, in units of the currency."""
+    counts = job.counts
+    if not counts.total:
+        return job.prices.cost(Usage(prompt_tokens=job.tokens_estimate), Kind.BATCH)
+    guessed = Usage(
+        prompt_tokens=job.tokens_estimate, output_tokens=counts.total * OUTPUT_TOKENS_GUESSED
+    )
+    each = job.prices.cost(guessed, Kind.BATCH) / counts.total
+    if counts.run:
+        each = credible(each, job.cost / counts.run, counts.run, GUESS_COUNTS_AS)
+    return round(counts.pending * each)
 
 
 def work_left(job: Job | Competitor | Cohort, expected: Foreseen = NOTHING_KNOWN) -> float:

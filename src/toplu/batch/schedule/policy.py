@@ -14,6 +14,7 @@ from functools import cached_property
 from toplu.batch.schedule.deadlines import Due, Outlook, look_ahead
 from toplu.batch.schedule.fair_shares import FairShares
 from toplu.job import JobId, ProjectId
+from toplu.projects.terms import NO_TERMS, Terms
 
 WORK_BEFORE_MEASURED = 10_000.0  # of a quantum: a thousand prompt tokens
 
@@ -31,6 +32,7 @@ class QueuedJob:
     work: float  # that is left, an estimate; see `money.Usage.work`
     lanes: int = 0  # that work on it
     waits: bool = True  # has requests that no lane has
+    terms: Terms = NO_TERMS  # of its project: when it runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,8 @@ class Candidates:
         begins, ends = (it.target, it.expires) if self._is_late(it) else (it.created, it.target)
         return Due(
             job=it.job,
-            deadline=ends,
+            # As if it ran all the time, it has as long as its hours leave it.
+            deadline=self.now + it.terms.time_for(self.now, ends),
             seconds=self.engine.seconds(it.work),
             window_seconds=(ends - begins).total_seconds(),
         )

@@ -14,11 +14,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from toplu.batch.schedule.candidates import EngineLoad, WeightOf, all_alike, candidates_of
+from toplu.batch.schedule.candidates import (
+    EngineLoad,
+    WeightOf,
+    all_alike,
+    candidates_of,
+    on_terms,
+    terms_of,
+)
 from toplu.batch.schedule.policy import Candidates
 from toplu.batch.schedule.throughput import Throughputs
 from toplu.clock import Clock
-from toplu.job import JobId, Lease, Share
+from toplu.job import Job, JobId, Lease, Share
+from toplu.projects.terms_book import TermsBook
 from toplu.replica import Capacity
 from toplu.settings.server import Settings
 from toplu.store.rows.jobs import JobRows
@@ -53,6 +61,7 @@ class Scheduler:
         owner: str,
         speeds: Throughputs | None = None,
         weight_of: WeightOf = all_alike,
+        terms: TermsBook | None = None,  # None: no project has any
         at_work: LanesAtWork | None = None,
         roster: Roster | None = None,  # None: there are no other workers
     ) -> None:
@@ -66,6 +75,7 @@ class Scheduler:
         self._lanes = {model.name: model.caches for model in settings.models}
         self._speeds = speeds or Throughputs()
         self._weight_of = weight_of
+        self._terms = terms
         self._at_work = at_work or LanesAtWork(owner)
         self._roster = roster
         self._pending: dict[str, float] = {}  # requests of each engine's jobs
@@ -115,9 +125,15 @@ class Scheduler:
         engine = lease.job.engine
         candidates = await self.candidates(engine, self._clock.now())
         if all(it.job != lease.job.id for it in candidates.jobs):
-            return False  # it is paused
+            return False  # it is paused, or held by its project's terms
         chosen = candidates.without_lane(lease.job.id).next_job()
         return chosen is None or chosen.job == lease.job.id
+
+    def is_held(self, job: Job) -> bool:
+        """Return whether its project's terms keep the job from going on, as far as is known."""
+        if self._terms is None:
+            return False
+        return self._terms.known(job.project).hold(job.batch, self._clock.now()) is not None
 
     async def pressing(self, engine: str, lane: int) -> JobId | None:
         """Return the job that the lane is to help others with, if a deadline presses so much."""
@@ -172,6 +188,8 @@ class Scheduler:
         `free` is a lane that is not counted for the job that it worked for.
         """
         competition = await self._jobs.competition(engine, now, besides=self._owner)
+        terms = {} if self._terms is None else await terms_of(competition, self._terms)
+        competition = on_terms(competition, terms, now)
         self._pending[engine] = sum(
             it.counts.pending if it.planned else math.inf for it in competition.competitors
         )
@@ -179,6 +197,7 @@ class Scheduler:
             competition,
             await self._load_of(engine, free),
             weight_of=self._weight_of,
+            terms=terms,
             target=self._target,
             now=now,
         )

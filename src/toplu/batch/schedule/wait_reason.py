@@ -15,13 +15,17 @@ from toplu.batch.schedule.candidates import (
     WeightOf,
     all_alike,
     candidates_of,
+    on_terms,
     queued_job,
+    terms_of,
 )
 from toplu.batch.schedule.policy import QueuedJob
 from toplu.batch.schedule.wait_status import Conditions, Queue, WaitStatus, wait_status
 from toplu.clock import Clock
 from toplu.job import Job
 from toplu.money import WORK_OF_PROMPT_TOKEN
+from toplu.projects.terms import NO_TERMS, Terms
+from toplu.projects.terms_book import TermsBook
 from toplu.replica import Capacity, EngineState
 from toplu.settings.server import Settings
 from toplu.store.rows.jobs import JobRows
@@ -42,6 +46,7 @@ class WaitReasons:
         jobs: JobRows,
         roster: Roster,
         weight_of: WeightOf = all_alike,
+        terms: TermsBook | None = None,  # None: no project has any
         faults: StorageFaults | None = None,
         is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -53,6 +58,7 @@ class WaitReasons:
         self._lanes = {model.name: model.caches for model in settings.models}
         self._elastic = {model.name for model in settings.models if model.is_elastic}
         self._weight_of = weight_of
+        self._terms = terms
         self._faults = faults or StorageFaults()
         self._is_draining = is_draining
         self._queues: dict[str, Queue] = {}  # as last read
@@ -70,6 +76,7 @@ class WaitReasons:
             state=self._state(present, job.engine),
             fault=self._faults.of(job.id) or present.fault_of(job.id),
             is_draining=self._is_draining(),
+            terms=await self._terms_of(job, queue),
         )
         return wait_status(job, queue, conditions)
 
@@ -84,16 +91,23 @@ class WaitReasons:
             self._queues[engine] = await self._read(engine, now)
             return self._queues[engine]
 
+    async def _terms_of(self, job: Job, queue: Queue) -> Terms:
+        if job.project in queue.terms or self._terms is None:
+            return queue.terms.get(job.project, NO_TERMS)
+        return await self._terms.of(job.project)
+
     async def _read(self, engine: str, now: datetime) -> Queue:
         competition = await self._jobs.competition(engine, now)
+        terms = {} if self._terms is None else await terms_of(competition, self._terms)
         candidates = await candidates_of(
-            competition,
+            on_terms(competition, terms, now),
             await self._load_of(engine),
             weight_of=self._weight_of,
+            terms=terms,
             target=self._target,
             now=now,
         )
-        return Queue.of(candidates)
+        return Queue.of(candidates, terms)
 
     async def _load_of(self, engine: str) -> EngineLoad:
         capacities = (await self._roster.present()).capacities(engine)

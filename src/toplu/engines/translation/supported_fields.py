@@ -129,7 +129,7 @@ def _is_not_scheduled(value: Any) -> bool:
 HARMLESS: dict[type[Message], dict[str, Callable[[Any], bool]]] = {
     GenerateContentRequest: {
         "cached_content": _is_empty,
-        "service_tier": _is_anything,  # one tier, the same for all
+        "service_tier": _is_anything,  # it says how long a call may wait, and nothing of its answer
         "store": _is_anything,  # nothing is stored for later calls
     },
     Part: {"inline_data": _is_shown},

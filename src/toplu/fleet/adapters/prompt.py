@@ -138,7 +138,7 @@ class PromptAdapter:
             prompt = await _read(read_prompt, request, self._model)
             self._frames.keep(request, prompt)
         if self._model.is_remote:
-            prompt = replace(prompt, project=work.project, is_urgent=work.interactive)
+            prompt = replace(prompt, project=work.project, is_urgent=work.tier.is_interactive)
         grounded = await self._grounder.ground(request, prompt, self._model)
         if work.cached is None:
             return grounded

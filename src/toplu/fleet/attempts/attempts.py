@@ -9,6 +9,7 @@ whole a bounded number of times. So is what is preempted: an attempt that ends s
 and so is not recorded, counted or charged.
 """
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -17,14 +18,15 @@ import structlog
 
 from toplu.engines.engine import EngineDied
 from toplu.engines.http.fault import ServerFault
-from toplu.fleet.attempts.budget import AttemptBudget
+from toplu.errors import Unavailable
+from toplu.fleet.attempts.budget import BROKEN_OFF, AttemptBudget
 from toplu.fleet.lanes.claim import Claim, Preempted
 from toplu.fleet.lanes.lanes import Slots
 from toplu.fleet.lanes.quarantine import Quarantine
 from toplu.fleet.lanes.wait_limits import WaitBudget, WaitLimits
 from toplu.fleet.processes.engine_handle import AnyEngine
 from toplu.fleet.processes.supervisor import Supervisor
-from toplu.fleet.work import Attempt, Work
+from toplu.fleet.work import Attempt, Tier, Work
 from toplu.settings.model import ModelSettings
 from toplu.tracing import names
 from toplu.tracing.spans import SPANS, Value
@@ -43,7 +45,7 @@ class Attempts(Generic[AnyEngine]):
         model: ModelSettings,
         supervisor: Supervisor[AnyEngine],
         slots: Slots,
-        wait_limits: WaitLimits,
+        wait_limits: Mapping[Tier, WaitLimits],
         crashes_max: int,
         preemptions_max: int,
     ) -> None:
@@ -62,12 +64,15 @@ class Attempts(Generic[AnyEngine]):
         life has ended, and another life of the server will do the work.
         """
         claim = Claim(
-            interactive=work.interactive,
+            interactive=work.tier.is_interactive,
+            has_priority=work.tier is Tier.PRIORITY,
+            may_stop=lambda: work.may_repeat,
             lane=work.lane,
             takes_lane=work.takes_lane,
             preemptions_max=self._preemptions_max,
         )
-        wait = self._wait_limits.budget() if work.interactive else None
+        limits = self._wait_limits.get(work.tier)
+        wait = None if limits is None else limits.budget()
         budget = AttemptBudget(
             crashes_max=self._crashes_max,
             losses_max=self._model.remote.attempts_max,
@@ -78,7 +83,10 @@ class Attempts(Generic[AnyEngine]):
                 return await self._try(attempt, claim, wait, budget)
             except (EngineDied, ServerFault) as error:
                 budget.note(error, may_repeat=work.may_repeat)
-            except Preempted:
+            except Preempted as error:
+                if not work.may_repeat:
+                    # Its first chunk and the call that has its slot came at the same moment.
+                    raise Unavailable(BROKEN_OFF) from error
                 budget.log().debug("request_preempted", preemptions=claim.preemptions)
 
     async def _try(
@@ -95,7 +103,7 @@ class Attempts(Generic[AnyEngine]):
                 return await self._ask(attempt, await self._supervisor.ready(), lane, budget)
         # The patience is with the waiting alone, which ends before what is held does.
         async with AsyncExitStack() as held:
-            async with self._wait_limits.wait(wait):
+            async with wait.waiting():
                 await held.enter_async_context(passage)
                 lane = await held.enter_async_context(self._slots.slot(claim))
                 engine = await self._supervisor.ready()

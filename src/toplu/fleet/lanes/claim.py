@@ -26,11 +26,15 @@ class Claim:
         self,
         *,
         interactive: bool,
+        has_priority: bool = False,  # before other interactive ones that wait
+        may_stop: Callable[[], bool] = lambda: True,  # whether it can begin again
         lane: int | None = None,  # the only one that it wants
         takes_lane: bool = True,  # it generates, and does not merely count
         preemptions_max: int = 1,
     ) -> None:
         self.interactive = interactive
+        self._has_priority = has_priority
+        self._may_stop = may_stop
         self.lane = lane
         self.takes_lane = takes_lane
         self.preemptions = 0  # of work that had begun
@@ -49,9 +53,14 @@ class Claim:
         return not self.interactive and self.preemptions >= self._preemptions_max
 
     @property
-    def turn(self) -> tuple[bool, bool, int]:
+    def stays(self) -> bool:
+        """Whether it keeps the slot that it has until it ends."""
+        return self.interactive or self.insists or not self._may_stop()
+
+    @property
+    def turn(self) -> tuple[bool, bool, bool, int]:
         """By what claims that wait are sorted; the older goes first, also when it comes back."""
-        return not self.insists, not self.interactive, self._number
+        return not self.insists, not self.interactive, not self._has_priority, self._number
 
     async def wait_among(self, waiting: list["Claim"], admit: Callable[[], None]) -> None:
         """Return once `admit` has taken the claim from among those that wait, and placed it."""

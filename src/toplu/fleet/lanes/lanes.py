@@ -166,7 +166,7 @@ class Lanes:
 
     def _preemptible_lanes(self) -> Iterator[int]:
         for lane in reversed(range(self.count)):
-            if not any(claim.interactive or claim.insists for claim in self._on[lane]):
+            if not any(claim.stays for claim in self._on[lane]):
                 yield lane
 
     def _loss(self, lane: int) -> float:

@@ -112,7 +112,7 @@ class ServerSlots:
         if not self._group.is_far_over(len(staying)):
             return
         for claim in reversed(staying[self._group.batch_capacity :]):
-            if not claim.insists:
+            if not claim.stays:
                 self._leaving.add(claim)
                 claim.preempt()
 
@@ -121,7 +121,7 @@ class ServerSlots:
         for claim in reversed(self._inside):
             if len(self._leaving) >= calls:
                 return
-            if not (claim.interactive or claim.insists or claim in self._leaving):
+            if not (claim.stays or claim in self._leaving):
                 self._leaving.add(claim)
                 claim.preempt()
 

@@ -62,7 +62,7 @@ def job_of(row: AnyRow) -> Job:
         input_file=row.input_file,
         state=JobState(row.state),
         counts=counts_of(row),
-        prices=_prices(row),
+        prices=prices_of(row),
         usage=usage_of(row),
         tokens_estimate=row.tokens_estimate,
         planned=row.planned,
@@ -102,7 +102,8 @@ def shard_of(row: AnyRow) -> Shard:
     )
 
 
-def _prices(row: AnyRow) -> Prices:
+def prices_of(row: AnyRow) -> Prices:
+    """Return what a token of the job of a row costs."""
     return Prices(
         currency=row.currency,
         input_units=row.input_units,

@@ -12,15 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
-from toplu.clock import timestamp
 from toplu.job import Job, ProjectId
 from toplu.labels import LabelSums
 from toplu.money import TOKENS, UNITS, Kind, Prices, Usage
 from toplu.store.rows.database import Database
 from toplu.store.rows.label_sums import LabelEntry, insert_labels, take_sums
 from toplu.store.rows.schema import ledger, ledger_labels
-
-DAY_LENGTH = len("2026-11-22")
+from toplu.store.rows.spending import add_spending, day_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ class LedgerEntry:
             project=project,
             model=model,
             kind=kind,
-            day=timestamp(at)[:DAY_LENGTH],
+            day=day_of(at),
             requests=requests,
             usage=usage,
             currency=prices.currency,
@@ -102,10 +100,11 @@ class LedgerRows:
     async def add(
         self, entries: Sequence[LedgerEntry], beside: Callable[[Connection], None] | None = None
     ) -> None:
-        """Write the entries, and what `beside` writes, all or none."""
+        """Write the entries of calls, and what `beside` writes, all or none."""
 
         def write(connection: Connection) -> None:
             insert_entries(connection, entries)
+            add_spending(connection, [(it.project, it.day, it.cost_units) for it in entries])
             if beside is not None:
                 beside(connection)
 

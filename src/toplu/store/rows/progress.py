@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, and_, bindparam, insert, update
 
-from toplu.job import Job, JobId, JobState, Lease, Shard
-from toplu.money import TOKENS, WORK_OF_REQUEST, Usage, total
+from toplu.job import Job, JobId, JobState, Lease, ProjectId, Shard
+from toplu.money import TOKENS, WORK_OF_REQUEST, Kind, Usage, total
 from toplu.store.blobs.result_log import Segment
 from toplu.store.rows.job_room import is_visible
 from toplu.store.rows.label_sums import keep_sums
@@ -22,6 +22,7 @@ from toplu.store.rows.leases import give_back_lease, key_of, read_held
 from toplu.store.rows.locks import Collision
 from toplu.store.rows.schema import jobs, segments, shards
 from toplu.store.rows.shares import charge
+from toplu.store.rows.spending import add_spending, day_of
 from toplu.store.rows.step_holds import StepKind, hold_step
 from toplu.store.rows.steps import is_complete
 
@@ -60,6 +61,7 @@ def record_progress(connection: Connection, group: Sequence[Progress], at: datet
         # After all jobs, and in order: two groups wait for each other one way.
         for job_at_hand, work in sorted(works, key=lambda it: (it[0].engine, it[0].project)):
             charge(connection, job_at_hand, work)
+        add_spending(connection, [gain.spending(at) for gain in gains])
     _begin_assembly(connection, gains, at)
     for gain in gains:
         if gain.progress.labels is not None:
@@ -101,6 +103,12 @@ class _Gain:
         assert (after.usage - before.usage).has_no_negative, "an outcome is never taken back"
         assert after.succeeded + after.failed <= after.count, "each request has one outcome"
         return cls(progress, before, after)
+
+    def spending(self, at: datetime) -> tuple[ProjectId, str, int]:
+        """Return what it costs, of which project and on which day."""
+        job = self.progress.lease.job
+        before, after = (job.prices.cost(it.usage, Kind.BATCH) for it in (self.before, self.after))
+        return job.project, day_of(at), after - before
 
     def values(self) -> dict[str, Any]:
         """Return the new values of the shard's row, and which row it is."""

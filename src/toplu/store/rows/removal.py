@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from toplu.deed import Action
 from toplu.job import Job, JobId, ProjectId
-from toplu.store.rows import rates, webhook_tables, worker_tables  # their tables too
+from toplu.store.rows import rates, spending, webhook_tables, worker_tables  # their tables too
 from toplu.store.rows.audit import NO_NAME, audit
 from toplu.store.rows.batches import forget_job, make_invisible
 from toplu.store.rows.database import Database
@@ -38,7 +38,7 @@ from toplu.store.rows.uploads import UploadState
 JOBS_ROUND, ROUND = 100, 1000
 # Each module adds its tables to the same metadata when it is imported.
 assert metadata is rates.rates.metadata is worker_tables.workers.metadata
-assert metadata is webhook_tables.webhooks.metadata
+assert metadata is webhook_tables.webhooks.metadata is spending.spending.metadata
 
 # These say what was done and what it cost; their contents go in other ways.
 KEPT = frozenset({audit.name, deletions.name, deletion_places.name, ledger.name})

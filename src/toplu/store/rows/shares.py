@@ -41,7 +41,7 @@ FIRST_MAX = 768
 OLDEST_MAX = 256
 # What a competitor is made of.
 COLUMNS = (
-    *("id", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
+    *("id", "part_of", "project", "priority", "created", "expires", "tokens_estimate", "planned"),
     *("total", "succeeded", "failed", "deduplicated", "carried"),
     *TOKENS,
 )
@@ -60,6 +60,12 @@ class Competitor(msgspec.Struct, frozen=True, kw_only=True):
     tokens_estimate: int
     planned: bool
     waits: bool  # has a shard that nobody holds
+    part_of: JobId | None = None
+
+    @property
+    def batch(self) -> JobId:
+        """The id of the batch that it is, or is a part of."""
+        return self.part_of or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,7 @@ def read_competition(
             tokens_estimate=row.tokens_estimate,
             planned=row.planned,
             waits=bool(row.waits),
+            part_of=row.part_of,
         )
         for row in rows
     ]

@@ -135,7 +135,7 @@ class ResponseModality(StrEnum):
 
 
 class ServiceTier(StrEnum):
-    """Accepted without effect: all requests are served alike."""
+    """Of a call, whether it waits for others, and what it costs; lines of batches have none."""
 
     UNSPECIFIED = "unspecified"
     FLEX = "flex"

@@ -61,6 +61,9 @@ class ResponseFormat(Message, frozen=True, kw_only=True):
     json_schema: JsonSchemaFormat | None = None
 
 
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority"]
+
+
 class StreamOptions(Message, frozen=True, kw_only=True):
     """The things that a stream has besides the answer."""
 
@@ -83,6 +86,7 @@ class SamplingFields(Message, frozen=True, kw_only=True):
     logit_bias: Any = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    service_tier: ServiceTier | None = None
 
 
 class ChatRequest(SamplingFields, frozen=True, kw_only=True):
@@ -175,6 +179,7 @@ class ChatCompletion(Message, frozen=True, kw_only=True):
     model: str
     choices: list[Choice]
     usage: CompletionUsage
+    service_tier: str = "default"
     system_fingerprint: str | None = None
 
 
@@ -197,4 +202,5 @@ class ChatChunk(Message, frozen=True, kw_only=True):
     model: str
     choices: list[ChunkChoice]
     usage: CompletionUsage | Unset | None = UNSET
+    service_tier: str = "default"
     system_fingerprint: str | None = None

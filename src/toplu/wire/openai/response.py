@@ -6,7 +6,7 @@ served, or is accepted without effect: `api.openai.translation.responses.request
 
 from typing import Any, Literal
 
-from toplu.wire.openai.chat import CompletionTokensDetails
+from toplu.wire.openai.chat import CompletionTokensDetails, ServiceTier
 from toplu.wire.openai.message import FreeForm, Message
 
 
@@ -91,6 +91,7 @@ class ResponseRequest(Message, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None
     stream: bool | None = None
     background: bool | None = None
+    service_tier: ServiceTier | None = None
     previous_response_id: Any = None
     conversation: Any = None
     prompt: Any = None
@@ -135,6 +136,7 @@ class ResponseObject(Message, frozen=True, kw_only=True):
     output: list[FreeForm]
     parallel_tool_calls: bool
     previous_response_id: None = None
+    service_tier: str = "default"
     store: bool = False
     temperature: float | None = None
     text: FreeForm

@@ -98,11 +98,11 @@ async def test_a_turn_ends_after_a_quantum_and_only_for_others(world: BatchWorld
     await world.planner().step()
     desk = Desk(world, lanes=1)
     own = await desk.assigned(0)
-    assert desk.dispatcher.has_quantum(0)
+    assert desk.dispatcher.has_quantum(0, own.shard.lease.job)
     world.clock.advance(desk.scheduler.quantum)
-    assert not desk.dispatcher.has_quantum(0)
+    assert not desk.dispatcher.has_quantum(0, own.shard.lease.job)
     assert await desk.dispatcher.keeps_turn(0, own.shard), "nobody waits"
-    assert desk.dispatcher.has_quantum(0)
+    assert desk.dispatcher.has_quantum(0, own.shard.lease.job)
     lines = [line_of(index) for index in range(100, 102)]
     await world.keep_job("small", lines, project=ProjectId("team-b"))
     await world.planner().step()
@@ -118,9 +118,9 @@ async def test_a_turn_ends_after_a_quantum_and_only_for_others(world: BatchWorld
 async def test_a_clock_that_was_put_back_ends_a_quantum(world: BatchWorld) -> None:
     await world.planned_job("one", 4)
     desk = Desk(world)
-    await desk.assigned(0)
+    own = await desk.assigned(0)
     world.clock.advance(-timedelta(hours=1))
-    assert not desk.dispatcher.has_quantum(0)
+    assert not desk.dispatcher.has_quantum(0, own.shard.lease.job)
 
 
 async def test_a_turn_goes_on_while_the_database_is_away(

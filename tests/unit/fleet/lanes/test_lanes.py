@@ -1,6 +1,7 @@
 """Places on lanes: a batch call waits for its own lane, an interactive one for no batch call."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -30,12 +31,16 @@ class Callers:
         name: str,
         *,
         interactive: bool = False,
+        has_priority: bool = False,
+        may_stop: Callable[[], bool] = lambda: True,
         lane: int | None = None,
         takes_lane: bool = True,
     ) -> None:
         leave = self._leave[name] = asyncio.Event()
         claim = Claim(
             interactive=interactive,
+            has_priority=has_priority,
+            may_stop=may_stop,
             lane=lane,
             takes_lane=takes_lane,
             preemptions_max=PREEMPTIONS_MAX,
@@ -250,4 +255,38 @@ async def test_a_call_that_is_cancelled_as_it_is_preempted_is_gone() -> None:
         await coming
         assert callers.calls["batch"].cancelled()
         assert callers.placed == [("batch", 0), ("now", 0)]
+        callers.all_go()
+
+
+async def test_a_call_with_priority_goes_before_all_that_wait() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        callers = Callers(tasks, 1)
+        await callers.come("runs", interactive=True)
+        await callers.come("batch", lane=0)
+        await callers.come("first", interactive=True)
+        await callers.come("flex")
+        await callers.come("at once", interactive=True, has_priority=True)
+        for name in ("runs", "at once", "first"):
+            await callers.go(name)
+        calls = [name for name, _ in callers.placed if name not in ("batch", "flex")]
+        assert calls == ["runs", "at once", "first"]
+        # Of those that wait like a batch the older one goes first.
+        assert [name for name, _ in callers.placed[-2:]] == ["batch", "flex"]
+        callers.all_go()
+
+
+async def test_what_cannot_begin_again_is_not_preempted() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        callers = Callers(tasks, 1)
+        has_begun = False
+        await callers.come("stream", may_stop=lambda: not has_begun)
+        await callers.come("now", interactive=True)
+        assert callers.preempted == ["stream"]
+        await callers.go("now")
+        has_begun = True
+        await callers.come("next", interactive=True)
+        assert callers.preempted == ["stream"]
+        assert callers.placed[-1] == ("stream", 0)
+        await callers.go("stream")
+        assert callers.placed[-1] == ("next", 0)
         callers.all_go()

@@ -30,7 +30,7 @@ def receipt_of_batch(receipts: Sequence[Receipt]) -> BatchReceipt:
         not_reached=sum(receipt.not_reached for receipt in receipts),
         balances=all(receipt.balances for receipt in receipts),
     )
-    cost = sum(job.prices.cost(job.usage, money.Kind.BATCH) for job in jobs)
+    cost = sum(job.cost for job in jobs)
     written = receipt_of(whole, style="batch")
     return msgspec.structs.replace(
         written,

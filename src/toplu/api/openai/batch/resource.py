@@ -102,7 +102,7 @@ def _usage(job: Job) -> BatchUsage:
 
 
 def _extension(jobs: Sequence[Job], job: Job, waiting: WaitStatus | None) -> dict[str, object]:
-    cost = sum(part.prices.cost(part.usage, money.Kind.BATCH) for part in jobs)
+    cost = sum(part.cost for part in jobs)
     extension: dict[str, object] = {
         "cost": {
             "currency": job.prices.currency,

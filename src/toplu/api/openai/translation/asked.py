@@ -14,6 +14,7 @@ class AnswerForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     one_call: bool = False  # at most one function is called (`parallel_tool_calls: false`)
     as_base64: bool = False  # vectors
     include_usage: bool = False  # in a stream
+    service_tier: str = "default"  # that the call has, as the answer says it
     echo: FreeForm | None = None  # fields that the answer repeats
     part: int = 0  # of several requests that one body stands for, from 0
     parts: int = 1

@@ -38,6 +38,7 @@ def chat_completion(response: FreeForm, form: AnswerForm, *, created: int) -> Ch
             for index, candidate in enumerate(response.get("candidates", []))
         ],
         usage=usage_of(response),
+        service_tier=form.service_tier,
     )
 
 

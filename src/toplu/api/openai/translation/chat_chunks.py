@@ -86,5 +86,6 @@ class ChatChunks:
             created=self._created,
             model=self._form.model,
             choices=choices,
+            service_tier=self._form.service_tier,
             usage=usage if self._form.include_usage else UNSET,
         )

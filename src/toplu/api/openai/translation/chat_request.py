@@ -4,10 +4,12 @@ from toplu.api.openai.translation.asked import AnswerForm, Asked
 from toplu.api.openai.translation.contents import read_contents
 from toplu.api.openai.translation.functions import read_functions
 from toplu.api.openai.translation.sampling import (
+    answered_tier,
     config_of,
     read_format,
     sampling_of,
     thinking_of,
+    tier_of,
 )
 from toplu.wire.gemini.content import GenerateContentRequest
 from toplu.wire.openai.chat import ChatRequest
@@ -37,6 +39,7 @@ def read_chat(body: bytes | FreeForm) -> Asked:
     return Asked(
         form=AnswerForm(
             model=request.model,
+            service_tier=answered_tier(request.service_tier),
             one_call=request.parallel_tool_calls is False,
             include_usage=bool(request.stream_options and request.stream_options.include_usage),
         ),
@@ -47,6 +50,7 @@ def read_chat(body: bytes | FreeForm) -> Asked:
                 tools=functions.tools,
                 tool_config=functions.config,
                 generation_config=config,
+                service_tier=tier_of(request.service_tier),
             ),
         ),
         streams=bool(request.stream),

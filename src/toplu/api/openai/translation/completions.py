@@ -9,7 +9,7 @@ from toplu.api.openai.translation.chat_answer import (
     text_of,
     usage_of,
 )
-from toplu.api.openai.translation.sampling import config_of, sampling_of
+from toplu.api.openai.translation.sampling import config_of, sampling_of, tier_of
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 from toplu.wire.openai.completion import Completion, CompletionRequest, TextChoice, TextLogprobs
 from toplu.wire.openai.message import (
@@ -41,7 +41,13 @@ def read_completion(body: bytes | FreeForm) -> Asked:
             model=request.model,
             include_usage=bool(request.stream_options and request.stream_options.include_usage),
         ),
-        requests=(GenerateContentRequest(contents=[prompt], generation_config=config),),
+        requests=(
+            GenerateContentRequest(
+                contents=[prompt],
+                generation_config=config,
+                service_tier=tier_of(request.service_tier),
+            ),
+        ),
         streams=bool(request.stream),
     )
 

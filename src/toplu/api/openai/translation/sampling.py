@@ -3,11 +3,13 @@
 from typing import Any
 
 from toplu.wire.gemini.content import GenerationConfig
+from toplu.wire.gemini.content import ServiceTier as CoreTier
 from toplu.wire.gemini.thinking import ThinkingConfig, ThinkingLevel
 from toplu.wire.openai.chat import JsonSchemaFormat, ResponseFormat, SamplingFields
 from toplu.wire.openai.message import InvalidParameter, UnsupportedParameter
 
 JSON = "application/json"
+TIERS = {"flex": CoreTier.FLEX, "priority": CoreTier.PRIORITY}
 SEED_BITS = 31  # what the core has for a seed; a longer one is folded, so that it stays one
 LEVELS = {
     "minimal": ThinkingLevel.MINIMAL,
@@ -34,6 +36,16 @@ def sampling_of(request: SamplingFields) -> dict[str, Any]:
         "frequency_penalty": request.frequency_penalty,
         "seed": None if request.seed is None else fold_seed(request.seed),
     }
+
+
+def tier_of(asked: str | None) -> CoreTier | None:
+    """Return the tier of the core; those that it has no word for are the usual one."""
+    return TIERS.get(asked or "auto")
+
+
+def answered_tier(asked: str | None) -> str:
+    """Return the tier as an answer says it."""
+    return asked if asked in TIERS else "default"
 
 
 def fold_seed(seed: int) -> int:

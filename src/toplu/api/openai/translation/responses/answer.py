@@ -63,6 +63,7 @@ def begun(
         model=form.model,
         output=output,
         parallel_tool_calls=not form.one_call,
+        service_tier=form.service_tier,
         temperature=echo.get("temperature"),
         text=echo.get("text") or PLAIN_TEXT,
         tool_choice=echo.get("tool_choice") or "auto",

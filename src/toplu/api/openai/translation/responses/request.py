@@ -7,7 +7,13 @@ import msgspec
 from toplu.api.openai.translation.asked import AnswerForm, Asked
 from toplu.api.openai.translation.contents import read_contents
 from toplu.api.openai.translation.functions import Choice, read_functions
-from toplu.api.openai.translation.sampling import config_of, read_format, thinking_of
+from toplu.api.openai.translation.sampling import (
+    answered_tier,
+    config_of,
+    read_format,
+    thinking_of,
+    tier_of,
+)
 from toplu.wire.gemini.content import Content, GenerateContentRequest, Part
 from toplu.wire.openai.chat import (
     ChatMessage,
@@ -62,6 +68,7 @@ def read_response(body: bytes | FreeForm) -> Asked:
     return Asked(
         form=AnswerForm(
             model=request.model,
+            service_tier=answered_tier(request.service_tier),
             one_call=request.parallel_tool_calls is False,
             echo=_echo(request),
         ),
@@ -72,6 +79,7 @@ def read_response(body: bytes | FreeForm) -> Asked:
                 tools=functions.tools,
                 tool_config=functions.config,
                 generation_config=config,
+                service_tier=tier_of(request.service_tier),
             ),
         ),
         streams=bool(request.stream),
