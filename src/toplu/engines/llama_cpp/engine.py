@@ -27,6 +27,7 @@ from toplu.engines.liveness import Liveness
 from toplu.engines.llama_cpp.child import connections_max
 from toplu.engines.llama_cpp.closing import Closer, closable, with_room
 from toplu.engines.llama_cpp.control_tokens import ControlTokens
+from toplu.engines.llama_cpp.conversations import Conversations
 from toplu.engines.llama_cpp.lane_order import LaneOrder
 from toplu.engines.llama_cpp.prefix_cache import PrefixCache
 from toplu.engines.llama_cpp.reply import (
@@ -37,6 +38,7 @@ from toplu.engines.llama_cpp.reply import (
     read_reply,
 )
 from toplu.engines.llama_cpp.request_body import chat_body, prefix_body
+from toplu.engines.llama_cpp.saved_states import SavedStates
 from toplu.engines.prompt import Prompt, Turn
 from toplu.errors import DeadlineExceeded, TopluError
 
@@ -61,6 +63,7 @@ class LlamaCppEngine:
         end_tokens: Sequence[int] = (),
         prefix_folder: Path | None = None,
         prefix_bytes_max: int = 0,
+        conversation_bytes_max: int = 0,
     ) -> None:
         self.address = address
         self.api_key = api_key
@@ -68,8 +71,12 @@ class LlamaCppEngine:
         self._control_tokens = ControlTokens(control_tokens)
         self._end_tokens = end_tokens
         self._order = LaneOrder(lanes)
-        self._prefixes = PrefixCache(
-            self, folder=prefix_folder, bytes_max=prefix_bytes_max, lanes=lanes
+        states = SavedStates(self, folder=prefix_folder, bytes_max=prefix_bytes_max)
+        self._prefixes = PrefixCache(self, states=states, lanes=lanes)
+        self._conversations = Conversations(
+            states=SavedStates(self, folder=prefix_folder, bytes_max=conversation_bytes_max),
+            order=self._order,
+            lanes=lanes,
         )
         self._request_seconds_max = request_seconds_max
         self._pulse = Liveness(
@@ -100,6 +107,7 @@ class LlamaCppEngine:
             self._deadline(2 * self._request_seconds_max) as restart_deadline,
             self._order.next_on(lane) as let_next,
         ):
+            await self._conversations.bring(prompt, lane)
             await self._prefixes.bring(prompt, lane)
             for index, seed in enumerate(_seeds(prompt)):
                 body = chat_body(prompt, lane, seed, self._end_tokens)
@@ -136,6 +144,7 @@ class LlamaCppEngine:
 
     async def keep_prefix(self, prompt: Prompt, lane: int) -> None:
         async with self._deadline(2 * self._request_seconds_max), self._order.next_on(lane):
+            await self._conversations.bring(prompt, lane)
             await self._prefixes.bring(prompt, lane)
 
     async def forget_prefix(self, prefix_id: str) -> None:

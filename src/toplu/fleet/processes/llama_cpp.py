@@ -52,5 +52,6 @@ async def start_llama_cpp(
         silence_seconds_max=settings.engine_silence_seconds_max,
         prefix_folder=prefix_folder,
         prefix_bytes_max=settings.kept_prefix_bytes_max,
+        conversation_bytes_max=settings.kept_conversation_bytes_max,
     )
     return WatchedChild(child, engine)
