@@ -100,3 +100,11 @@ def test_unit_tests_mirror_the_source() -> None:
         )
     ]
     assert lost == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    numbers = [int(record.name.partition("-")[0]) for record in records]
+    assert len(set(numbers)) == len(numbers) > 0
+    for number, record in zip(numbers, records, strict=True):
+        assert record.read_text(encoding="utf-8").startswith(f"# {number}. "), record.name
