@@ -109,10 +109,13 @@ class World:
         answer: dict[str, Any] = json.loads(message.write(answered.response))
         return answer
 
-    async def answered(self, request: dict[str, Any], **options: Any) -> Answered:
+    async def answered(
+        self, request: dict[str, Any], *, interactive: bool = False, **options: Any
+    ) -> Answered:
         """Return the response to a request, as it is on the wire, with what it used."""
         asked = proto_json.read_value(GenerateContentRequest, request)
-        return await self.pool.run(Answer(request=asked, **{"interactive": False, **options}))
+        tier = Tier.STANDARD if interactive else Tier.BATCH
+        return await self.pool.run(Answer(request=asked, tier=tier, **options))
 
     async def stream(self, text: str, **fields: Any) -> list[Any]:
         """Return the chunks, or raise with those that had come in `self.chunks`."""
