@@ -46,7 +46,8 @@ def entry(name: str, project: ProjectId = GONE, **changes: object) -> LedgerEntr
 
 async def merge_all(database: Database) -> None:
     await DeletionRows(database).begin(GONE, NOON)
-    while await RemovalRows(database).remove_ledger(GONE, keeps_sums=True):
+    rows = RemovalRows(database)
+    while await rows.remove_ledger(GONE, keeps_sums=True) or await rows.remove_others(GONE):
         pass
 
 

@@ -41,7 +41,7 @@ def test_a_cost_is_what_decimal_arithmetic_says(
     prices, (of_input, of_cached, of_output) = listed
     with localcontext() as context:
         context.prec = 100
-        share = CHEAP if kind is Kind.BATCH else Decimal(1)
+        share = CHEAP if kind in (Kind.BATCH, Kind.FLEX) else Decimal(1)
         computed = usage.prompt_tokens - usage.cached_tokens
         expected = (
             (computed * of_input + usage.output_tokens * of_output) * share

@@ -105,13 +105,15 @@ def _reason(job: Job, queued: QueuedJob, conditions: Conditions, now: datetime) 
         return Reason.DRAINING
     if conditions.fault is not None:
         return Reason.STORAGE
-    if conditions.state not in (EngineState.READY, EngineState.IDLE):
-        return Reason.ENGINE_DOWN
     if job.planned and not job.counts.pending:
         return Reason.FINISHING
     hold = Reason.PAUSED if job.paused else conditions.terms.hold(job.batch, now)
-    if hold is not None or queued.lanes:
-        return Reason(hold or Reason.RUNNING)
+    if hold is not None:
+        return Reason(hold)
+    if conditions.state not in (EngineState.READY, EngineState.IDLE):
+        return Reason.ENGINE_DOWN
+    if queued.lanes:
+        return Reason.RUNNING
     return Reason.QUEUED if job.planned or job.counts.total else Reason.PLANNING
 
 
