@@ -112,8 +112,10 @@ def _reason(job: Job, queued: QueuedJob, conditions: Conditions, now: datetime) 
         return Reason(hold)
     if conditions.state not in (EngineState.READY, EngineState.IDLE):
         return Reason.ENGINE_DOWN
-    if queued.lanes:
-        return Reason.RUNNING
+    return Reason.RUNNING if queued.lanes else _before_it_runs(job)
+
+
+def _before_it_runs(job: Job) -> Reason:
     return Reason.QUEUED if job.planned or job.counts.total else Reason.PLANNING
 
 
