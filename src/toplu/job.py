@@ -147,6 +147,7 @@ class Job:
     input_sha256: str | None = None  # of the input as it came, or of its lines if it came inline
     output_sha256: str | None = None  # of the results in input order
     input_origin: bytes | None = None  # the InputOrigin of an input that was fetched, as JSON
+    computed_by: bytes | None = None  # what its answers were, as a JSON list of Reproducibility
     part_of: JobId | None = None  # the job of the same batch that clients know it by
     retry_of: JobId | None = None  # the job that this one runs the rest of
     retried_by: JobId | None = None  # the job that runs the rest of this one

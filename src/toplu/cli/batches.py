@@ -20,6 +20,7 @@ from toplu.cli.client import (
 )
 from toplu.cli.tables import JsonOption, print_table
 from toplu.cli.upload import show_sent, upload
+from toplu.cli.verify import verify
 from toplu.cli.watch import COLUMNS, Operation, cells_of
 from toplu.cli.watch import watch as follow
 from toplu.errors import ConfigurationError
@@ -182,6 +183,21 @@ def receipt(
     found = with_client(url, key_file, lambda client: client.call("GET", f"{_path(name)}:receipt"))
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     if found["balances"] is not True:
+        raise typer.Exit(1)
+
+
+@app.command("verify")
+def verify_batch(
+    name: NameArgument,
+    sample: Annotated[int, typer.Option(min=1, max=1000, help="So many lines, any.")] = 50,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Run some lines of a batch again and compare; exit status 1 if an answer is another."""
+    found = with_client(url, key_file, lambda client: verify(client, _path(name), sample))
+    typer.echo(f"{found.equal} of {found.sample} answers are equal, byte for byte")
+    if found.differing:
+        typer.echo(f"others: lines {', '.join(map(str, found.differing))}", err=True)
         raise typer.Exit(1)
 
 

@@ -113,6 +113,12 @@ def _check_engine(model: ModelSettings) -> None:
         raise ConfigurationError(
             f"models: {model.name}: the engine {model.engine} is of kind {model.engine_kind}"
         )
+    is_alone = model.engine == "llama_cpp" and model.lanes == model.replicas == 1
+    if model.reproducible and not is_alone:
+        raise ConfigurationError(
+            f"models: {model.name}: reproducible is for the engine llama_cpp with lanes = 1 and "
+            "replicas = 1"
+        )
     if model.engine == "gemini_server":
         check_gemini_servers(model.name, model.servers, model.remote)
     if model.runs_server:

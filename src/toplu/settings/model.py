@@ -91,6 +91,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     # llama.cpp decodes so many tokens in one step, for all lanes: it is how long one prompt holds
     # up the answers of the others, and how long a request that was cancelled goes on.
     batch_tokens: Annotated[int, msgspec.Meta(ge=32, le=16384)] = 512
+    # A line has the same bytes whatever else runs: llama.cpp reads every prompt from its beginning,
+    # one after the other, which costs what prefixes and lanes would gain.
+    reproducible: bool = False
     # So many lanes at least are left to interactive calls while these come: where a step costs the
     # more the more lanes are in it, as without a GPU, calls are the faster the fewer batches have.
     reserved_lanes_min: Positive = 1

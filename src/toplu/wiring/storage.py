@@ -32,6 +32,7 @@ from toplu.store.rows.keys import KeyRows
 from toplu.store.rows.ledger import LedgerRows
 from toplu.store.rows.postgres import PostgresDatabase
 from toplu.store.rows.projects import ProjectRows
+from toplu.store.rows.provenance import ProvenanceRows
 from toplu.store.rows.rates import RateRows
 from toplu.store.rows.removal import RemovalRows
 from toplu.store.rows.reuse import ReuseRows
@@ -75,6 +76,7 @@ class Storage:
     secrets: SecretRows
     spent: SpentRows
     removal: RemovalRows
+    provenance: ProvenanceRows
     reuse: ReuseRows
     steps: StepRows
     token_counts: TokenCounts
@@ -113,6 +115,7 @@ class Storage:
             secrets=SecretRows(database),
             spent=SpentRows(database),
             removal=RemovalRows(database),
+            provenance=ProvenanceRows(database),
             reuse=ReuseRows(database),
             steps=StepRows(database),
             token_counts=TokenCounts(database),

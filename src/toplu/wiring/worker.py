@@ -11,6 +11,7 @@ from toplu.batch.janitor import Janitor
 from toplu.batch.pipeline import Pipeline
 from toplu.batch.plan.planner import Orderer, Planner
 from toplu.batch.provenance.model_facts import FactReader
+from toplu.batch.provenance.provenance import Provenance
 from toplu.batch.results.assembler import Assembler
 from toplu.batch.reuse.kept_answers import KeptAnswers
 from toplu.batch.reuse.reuse import Reuse
@@ -31,8 +32,7 @@ from toplu.replica import Replica
 from toplu.settings.model import ModelSettings
 from toplu.store.rows.holdings import read_holdings
 from toplu.tools.grounding import Grounder
-from toplu.webhooks.courier import Courier
-from toplu.webhooks.sender import Sender
+from toplu.wiring.couriers import build_couriers
 from toplu.wiring.door import build_door
 from toplu.wiring.shared_parts import SharedParts, build_deletion
 from toplu.workers.dead_workers import DeadWorkers
@@ -106,7 +106,7 @@ class Worker:
             runners=[self._runner(model, writer) for model in self._models],
             writer=writer,
             assembler=self._assembler(),
-            couriers=self._couriers(),
+            couriers=build_couriers(parts, self.id),
             janitor=self._janitor(),
             heartbeat=self._heartbeat,
             dead_workers=DeadWorkers(
@@ -183,6 +183,7 @@ class Worker:
             model, fleet=self.fleet, attachments=self._attachments, caches=self._caches
         )
         self._windows[model.name] = executor.window
+        facts = FactReader(model, parts.settings)
         runner = Runner(
             engine=model.name,
             executor=executor,
@@ -193,9 +194,8 @@ class Worker:
             blobs=parts.storage.blobs,
             results=parts.storage.results,
             writer=writer,
-            reuse=Reuse(
-                facts=FactReader(model, parts.settings), library=parts.library, kept=self._kept
-            ),
+            reuse=Reuse(facts=facts, library=parts.library, kept=self._kept),
+            provenance=Provenance(facts=facts, rows=parts.storage.provenance),
             is_cut_off=self._heartbeat.is_cut_off,
         )
         parts.signals.when_planned(runner.wake)
@@ -251,24 +251,6 @@ class Worker:
             next_wave=waves.plan_next,
             told=parts.signals.told,
             faults=parts.faults,
-        )
-
-    def _couriers(self) -> list[Courier]:
-        settings = self._parts.settings.webhooks
-        sender = Sender(settings)
-        return [self._courier(sender) for _ in range(settings.tries_at_a_time)]
-
-    def _courier(self, sender: Sender) -> Courier:
-        parts = self._parts
-        return Courier(
-            settings=parts.settings.webhooks,
-            clock=parts.clock,
-            rows=parts.storage.deliveries,
-            secrets=parts.storage.secrets,
-            vault=parts.vault,
-            key_set=parts.key_set,
-            sender=sender,
-            worker=self.id,
         )
 
     def _sweeper(self) -> Sweeper:

@@ -60,6 +60,14 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, told: str
         ('public_url = "http://user:pass@s"', "public_url has credentials in it$"),
         ('search = { url = "http://user:pass@s" }', "search: url has credentials in it$"),
         ('[[models]]\nname = "a"\nengine = "llama_cpp"', "the engine llama_cpp needs a source"),
+        (
+            '[[models]]\nname = "a"\nengine = "echo"\nlanes = 1\nreproducible = true',
+            "models: a: reproducible is for the engine llama_cpp with lanes = 1",
+        ),
+        (
+            '[[models]]\nname = "a"\nengine = "llama_cpp"\nsource = "path:x"\nreproducible = true',
+            "models: a: reproducible is for the engine llama_cpp with lanes = 1",
+        ),
         ('allowed_hosts = ["http://a"]', "`http://a` is no name of a host"),
         ('allowed_hosts = ["a:80"]', "`a:80` is no name of a host"),
         ('allowed_hosts = ["*.a"]', r"`\*.a` is no name of a host"),

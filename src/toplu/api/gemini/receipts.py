@@ -6,7 +6,7 @@ from toplu.api.gemini.operations import StateStyle, cost_of, name_of, state_of, 
 from toplu.batch.results.receipt import Receipt
 from toplu.clock import timestamp
 from toplu.errors import Code
-from toplu.wire.gemini.batch import Attempts, BatchReceipt, InputOrigin, Outcomes
+from toplu.wire.gemini.batch import Attempts, BatchReceipt, InputOrigin, Outcomes, Reproducibility
 
 CODES = {int(code): code.name for code in Code}
 
@@ -44,5 +44,8 @@ def receipt_of(receipt: Receipt, *, style: StateStyle) -> BatchReceipt:
         cost=cost_of(job),
         retry_of=name_of(job.retry_of),
         retried_by=name_of(job.retried_by),
+        reproducibility=None
+        if job.computed_by is None
+        else msgspec.json.decode(job.computed_by, type=list[Reproducibility]),
         balances=receipt.balances,
     )

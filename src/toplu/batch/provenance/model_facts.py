@@ -26,7 +26,8 @@ LIBRARIES = {"llama_cpp": "xllamacpp", "onnx_embedder": "onnxruntime", "vllm": "
 WITHOUT_EFFECT = frozenset(
     {
         *("aliases", "display_name", "lazy", "price"),
-        *("lanes", "replicas", "batch_tokens", "reserved_lanes_min", "threads"),
+        *("lanes", "batch_tokens", "reserved_lanes_min", "threads"),
+        *("replicas", "replicas_min", "replicas_max", "idle_seconds"),
     }
 )
 # Of the server: how documents and images become parts of prompts.

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from toplu.batch.line_formats import FORMS, check_line_model
 from toplu.batch.plan.order import RequestLine
+from toplu.batch.provenance.provenance import Provenance
 from toplu.batch.reuse.reuse import Reuse
 from toplu.batch.run.executors import Executor
 from toplu.disk_faults import is_disk_fault
@@ -56,10 +57,18 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
 class RequestRunner:
     """Gives requests of one engine their outcomes."""
 
-    def __init__(self, executor: Executor, settings: Settings, reuse: Reuse | None = None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        settings: Settings,
+        *,
+        reuse: Reuse | None = None,
+        provenance: Provenance | None = None,
+    ) -> None:
         self._executor = executor
         self._settings = settings
         self._reuse = reuse
+        self._provenance = provenance
         self._log = log.bind()  # a logger that is not bound is bound again with each line
 
     async def outcomes(
@@ -140,7 +149,7 @@ class RequestRunner:
                 kept = await self._reuse.find(job, read.digest)
                 if kept is not None:
                     return kept
-            return await self._executor.answer(
+            answered = await self._executor.answer(
                 read.request,
                 project=job.project,
                 model=job.model,
@@ -148,6 +157,8 @@ class RequestRunner:
                 lane=lane,
                 begun=begun,
             )
+            if self._provenance is not None:
+                await self._provenance.note(job)
         except (EngineGivenUp, EngineStopped):
             raise
         except TopluError as error:
@@ -158,6 +169,7 @@ class RequestRunner:
             # A bug of ours costs this request its response, not the job its other results.
             log.exception("request_crashed", job=job.id, index=read.index)
             return Internal(INTERNAL_MESSAGE).as_request_error()
+        return answered
 
     async def _may_copy(self, job: Job, request: Any) -> bool:
         if self._settings.deduplication == "all":

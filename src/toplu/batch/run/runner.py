@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from toplu.batch.loop import Wakeups
+from toplu.batch.provenance.provenance import Provenance
 from toplu.batch.reuse.reuse import Reuse
 from toplu.batch.run.dispatcher import Dispatcher
 from toplu.batch.run.executors import Executor
@@ -37,10 +38,10 @@ class Runner:
         results: Results,
         writer: ResultWriter,
         reuse: Reuse | None = None,
+        provenance: Provenance | None = None,
         is_cut_off: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._scheduler = scheduler
-        self._writer = writer
+        self._scheduler, self._writer = scheduler, writer
         self._is_cut_off = is_cut_off  # whether others may soon have what is leased here
         self._wakeups = Wakeups(executor.lanes)
         self._shards = LeasedShards(
@@ -62,7 +63,8 @@ class Runner:
             shards=self._shards,
             wakeups=self._wakeups,
         )
-        self._lanes = self._build_lanes(executor, RequestRunner(executor, settings, reuse))
+        requests = RequestRunner(executor, settings, reuse=reuse, provenance=provenance)
+        self._lanes = self._build_lanes(executor, requests)
 
     def _build_lanes(self, executor: Executor, requests: RequestRunner) -> list[LaneWorker]:
         return [

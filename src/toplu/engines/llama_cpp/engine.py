@@ -64,10 +64,12 @@ class LlamaCppEngine:
         prefix_folder: Path | None = None,
         prefix_bytes_max: int = 0,
         conversation_bytes_max: int = 0,
+        reproducible: bool = False,
     ) -> None:
         self.address = address
         self.api_key = api_key
         self._lanes = lanes
+        self._reproducible = reproducible  # nothing of a request before has a part in an answer
         self._control_tokens = ControlTokens(control_tokens)
         self._end_tokens = end_tokens
         self._order = LaneOrder(lanes)
@@ -82,15 +84,7 @@ class LlamaCppEngine:
         self._pulse = Liveness(
             silence_seconds_max=silence_seconds_max, now=asyncio.get_running_loop().time
         )
-        self._session = aiohttp.ClientSession(
-            base_url=address,
-            headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
-            # The server closes idle connections when it likes. A request sent into one that is
-            # being closed looks like a dead engine, so each request has a connection of its own.
-            connector=aiohttp.TCPConnector(limit=connections_max(lanes), force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=False,
-        )
+        self._session = _session_to(address, api_key, lanes)
 
     @property
     def lanes(self) -> int:
@@ -109,8 +103,10 @@ class LlamaCppEngine:
         ):
             await self._conversations.bring(prompt, lane)
             await self._prefixes.bring(prompt, lane)
-            for index, seed in enumerate(_seeds(prompt)):
-                body = chat_body(prompt, lane, seed, self._end_tokens)
+            for index, seed in enumerate(self._seeds(prompt)):
+                body = chat_body(
+                    prompt, lane, seed, self._end_tokens, cache_prompt=not self._reproducible
+                )
                 is_last = index + 1 == prompt.candidate_count
 
                 def on_event(is_last: bool = is_last) -> None:
@@ -133,6 +129,13 @@ class LlamaCppEngine:
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
         )
+
+    def _seeds(self, prompt: Prompt) -> list[int]:
+        """Return a seed for each candidate."""
+        first = prompt.sampling.seed
+        if first is None:
+            first = 0 if self._reproducible else secrets.randbelow(SEED_RANDOM)
+        return [(first + index) % SEED_RANDOM for index in range(prompt.candidate_count)]
 
     async def count_tokens(
         self, turns: tuple[Turn, ...], functions: Functions | None = None
@@ -270,9 +273,13 @@ class LlamaCppEngine:
             ) from error
 
 
-def _seeds(prompt: Prompt) -> list[int]:
-    """Return a seed for each candidate."""
-    first = prompt.sampling.seed
-    if first is None:
-        first = secrets.randbelow(SEED_RANDOM)
-    return [(first + index) % SEED_RANDOM for index in range(prompt.candidate_count)]
+def _session_to(address: str, api_key: str, lanes: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        base_url=address,
+        headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
+        # The server closes idle connections when it likes. A request sent into one that is
+        # being closed looks like a dead engine, so each request has a connection of its own.
+        connector=aiohttp.TCPConnector(limit=connections_max(lanes), force_close=True),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trust_env=False,
+    )

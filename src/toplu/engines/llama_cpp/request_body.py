@@ -15,17 +15,23 @@ UNBOUNDED = -1
 
 
 def chat_body(
-    prompt: Prompt, lane: int, seed: int, end_tokens: Sequence[int] = ()
+    prompt: Prompt,
+    lane: int,
+    seed: int,
+    end_tokens: Sequence[int] = (),
+    *,
+    cache_prompt: bool = True,
 ) -> dict[str, Any]:
     """Return the body with every field set, nothing left to llama.cpp's defaults.
 
-    `end_tokens` are the numbers of the tokens with which the model ends an answer.
+    `end_tokens` are the numbers of the tokens with which the model ends an answer. With
+    `cache_prompt` a prefix that the lane has is not read again.
     """
     grammar = grammar_of(prompt, end_tokens)
     return {
         "messages": write_messages(write_turns(prompt.turns, prompt.functions)),
         "id_slot": lane,
-        "cache_prompt": True,
+        "cache_prompt": cache_prompt,
         "seed": seed,
         **_sampling(prompt.sampling),
         **write_logprobs(prompt.top_logprobs),

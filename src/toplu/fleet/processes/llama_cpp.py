@@ -26,7 +26,7 @@ async def start_llama_cpp(
 ) -> WatchedChild[LlamaCppEngine]:
     """Start a child and return when its model is loaded, or raise EngineStartFailed."""
     api_key = secrets.token_hex(API_KEY_BYTES)
-    prefix_folder = await asyncio.to_thread(new_prefix_folder, prefixes / model.name)
+    prefix_folder = await _prefix_folder(model, prefixes)
     parameters = ChildParameters(
         model_path=str(model_path),
         projector_path=None if projector_path is None else str(projector_path),
@@ -35,7 +35,7 @@ async def start_llama_cpp(
         threads=model.threads,
         api_key=api_key,
         chat_template_path=model.chat_template,
-        prefix_folder=str(prefix_folder),
+        prefix_folder=None if prefix_folder is None else str(prefix_folder),
         batch_tokens=model.batch_tokens,
     )
     child = await start_child(
@@ -53,5 +53,13 @@ async def start_llama_cpp(
         prefix_folder=prefix_folder,
         prefix_bytes_max=settings.kept_prefix_bytes_max,
         conversation_bytes_max=settings.kept_conversation_bytes_max,
+        reproducible=model.reproducible,
     )
     return WatchedChild(child, engine)
+
+
+async def _prefix_folder(model: ModelSettings, prefixes: Path) -> Path | None:
+    """Return a new folder for what the child computes of caches; None: it is to keep nothing."""
+    if model.reproducible:
+        return None
+    return await asyncio.to_thread(new_prefix_folder, prefixes / model.name)

@@ -78,6 +78,7 @@ def job_of(row: AnyRow) -> Job:
         input_sha256=row.input_sha256,
         output_sha256=row.output_sha256,
         input_origin=row.input_origin,
+        computed_by=row.computed_by,
         part_of=row.part_of,
         retry_of=row.retry_of,
         retried_by=row.retried_by,

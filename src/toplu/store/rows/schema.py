@@ -67,6 +67,8 @@ jobs = Table(
     Column("input_sha256", String(64)),
     Column("output_sha256", String(64)),
     Column("input_origin", LargeBinary),
+    # What its answers were computed by, as a JSON list of Reproducibility.
+    Column("computed_by", LargeBinary),
     # Of a batch for several engines: the job of the first one, by whose id clients know it.
     Column("part_of", String(64)),
     Column("retry_of", String(64)),

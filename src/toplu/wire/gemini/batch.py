@@ -140,6 +140,19 @@ class Attempts(Message, frozen=True, kw_only=True, omit_defaults=False):
     lease_count: Int64  # more than shards where work was released for others or taken over
 
 
+class Reproducibility(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """Facts of what computed answers of a batch: equal ones, on one lane, make equal bytes."""
+
+    engine: str
+    build: str  # of toplu, and of the library that computes
+    model_sha256: str | None
+    template_sha256: str | None
+    settings_sha256: str
+    lanes: int
+    seeds: str
+    reproducible: bool
+
+
 class BatchReceipt(Message, frozen=True, kw_only=True):
     """The summary of a batch that has ended."""
 
@@ -164,6 +177,7 @@ class BatchReceipt(Message, frozen=True, kw_only=True):
     cost: Cost
     retry_of: str | None = None
     retried_by: str | None = None
+    reproducibility: list[Reproducibility] | None = None  # of each that computed something
     balances: bool
     parts: "list[BatchReceipt] | None" = None  # for each engine, of a batch that has several
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from toplu.engines.llama_cpp.gguf import Marks, read_marks
+from toplu.engines.llama_cpp.gguf import Marks, read_chat_template, read_marks
 
 TEXT, ARRAY, UINT32, INT32, FLOAT64 = 8, 9, 4, 5, 12
 
@@ -60,3 +60,10 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         read_marks(tmp_path / "notes.txt")
     with pytest.raises(ValueError, match="version 1"):
         read_marks(written(tmp_path / "old.gguf", version=1))
+
+
+def test_the_chat_template_is_read_as_it_is(tmp_path: Path) -> None:
+    template = pair("tokenizer.chat_template", TEXT, text("{{ messages }}"))
+    file = written(tmp_path / "model.gguf", *vocabulary(a=1), template)
+    assert read_chat_template(file) == b"{{ messages }}"
+    assert read_chat_template(written(tmp_path / "none.gguf", *vocabulary(a=1))) is None

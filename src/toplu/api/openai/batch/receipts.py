@@ -38,6 +38,7 @@ def receipt_of_batch(receipts: Sequence[Receipt]) -> BatchReceipt:
         answered_by=", ".join(part.answered_by for part in each),
         input_sha256=None,
         output_sha256=None,
+        reproducibility=None,
         cost=Cost(currency=jobs[0].prices.currency, amount=money.as_text(cost)),
         parts=[msgspec.structs.replace(part, name=written.name) for part in each],
     )
