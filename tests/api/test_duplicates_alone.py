@@ -15,6 +15,8 @@ from support.api.local_server import ECHO, echo_server, http_of
 from support.fuzzing import fuzzed
 from toplu.settings.server import EchoSettings, ModelSettings
 
+pytestmark = pytest.mark.system
+
 EMBEDDER = ModelSettings(
     name="words",
     aliases=("gemini-embedding-001",),

@@ -11,6 +11,8 @@ from support.jobs import create_job, question, results_of, send_chunk, start_upl
 from support.model_tables import echo_model
 from support.server import Server, started_server
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:

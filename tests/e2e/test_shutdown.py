@@ -18,6 +18,8 @@ from support.model_tables import echo_model
 from support.server import started_server
 from support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.system
+
 REQUESTS = 1000
 
 

@@ -5,6 +5,8 @@ import hashlib
 import socket
 from pathlib import Path
 
+import pytest
+
 from support.jobs import (
     check_every_request_has_one_outcome,
     create_job_from,
@@ -17,6 +19,8 @@ from support.jobs import (
 from support.model_tables import echo_model
 from support.server import Server, started_server
 from support.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.system
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 2 * MIB

@@ -21,7 +21,7 @@ from toplu.engines.generation import Completion, Piece
 from toplu.engines.prompt import Prompt, Thinking, Turn
 from toplu.fleet.processes.engine_handle import EngineHandle
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.system]
 
 DECLARATIONS = [case.declaration for case in CASES]
 TWO = DECLARATIONS[:2]

@@ -14,7 +14,7 @@ from toplu.engines.prompt import Turn
 from toplu.fleet.processes.launch import launch_of
 from toplu.settings.server import Settings
 
-pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module"), pytest.mark.system]
 
 AGENTS = 2 * LANES + 1
 HOPS = 3

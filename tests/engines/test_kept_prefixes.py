@@ -16,7 +16,7 @@ from toplu.engines.prompt import KeptPrefix, Prompt, Turn
 from toplu.fleet.processes.launch import launch_of
 from toplu.settings.server import Settings
 
-pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module"), pytest.mark.system]
 
 RULES = "These are the rules of the server, which you have to keep: never run, never shout. " * 8
 OTHER = "The weather at sea was fine that year, and the herring were many. " * 12
@@ -115,7 +115,6 @@ def distance(one: Generation, other: Generation) -> float:
     return max(abs(first[token] - second[token]) for token in first.keys() & second.keys())
 
 
-@pytest.mark.system
 async def test_requests_on_every_lane_at_once_compute_a_prefix_once(
     engine: LlamaCppEngine,
 ) -> None:

@@ -150,6 +150,7 @@ SAYING = {
 }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("tokens_max", [230, 260, 300])
 @pytest.mark.parametrize("schema", [SAYING, LIST])
 async def test_an_answer_that_is_short_of_tokens_is_whole_all_the_same(

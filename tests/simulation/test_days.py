@@ -8,6 +8,8 @@ from support.simulation.makespan import bound, conversations, in_turn
 from support.simulation.peers import fair_only, fifo
 from support.simulation.virtual_engine import DAY, Load, Policy, VirtualEngine, ours
 
+pytestmark = pytest.mark.system
+
 QUANTUM_SECONDS = 600.0
 HOUR = 3600.0
 

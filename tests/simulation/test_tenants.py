@@ -8,6 +8,8 @@ import pytest
 
 from support.simulation.tenants_in_time import LANES, seconds_of
 
+pytestmark = pytest.mark.system
+
 TOKENS = 40  # of each answer: a second of a lane
 QUANTUM_SECONDS = 10.0
 
@@ -37,14 +39,7 @@ def test_who_came_first_has_no_more_than_its_share(workers: int) -> None:
     assert abs(one - two) <= 2 * QUANTUM_SECONDS
 
 
-@pytest.mark.parametrize(
-    ("comes_first", "workers"),
-    [
-        ("it", 1),
-        pytest.param("huge", 1, marks=pytest.mark.system),
-        pytest.param("huge", 2, marks=pytest.mark.system),
-    ],
-)
+@pytest.mark.parametrize(("comes_first", "workers"), [("it", 1), ("huge", 1), ("huge", 2)])
 def test_a_deadline_that_presses_is_met_beside_a_huge_job(comes_first: str, workers: int) -> None:
     target, each = 1200.0, 4
     # More than half of the engine, its fair share: with that alone it would take 1.4 times as long.
