@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Self, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 import msgspec
 
@@ -156,33 +156,53 @@ async def ask_child(
     return Answer(bytes(pipes.output), child.last_words)
 
 
+class _DiskFault(msgspec.Struct):
+    """The answer of a child whose disk is full or broken."""
+
+    errno: int | None
+
+
+class ChildAnswer(Protocol):
+    """An answer with a result, or with a disk's fault in place of it."""
+
+    @property
+    def errno(self) -> int | None:
+        """The number of the fault, None if there was none."""
+        ...
+
+
+Answered = TypeVar("Answered", bound=ChildAnswer)
+
+
 class ChildEnded(Exception):
     """The child ended without an answer: it was killed, say. It may be asked again."""
 
 
 async def ask_child_for(
-    module: str, order: msgspec.Struct, answer_type: type[T], *, bytes_max: int
-) -> T:
-    """Return what the module answers in JSON; no child outlives the call. Raises ChildEnded."""
-    answer = await ask_child(module, order, bytes_max=bytes_max)
+    module: str, order: msgspec.Struct, answer_type: type[Answered], *, bytes_max: int
+) -> Answered:
+    """Return what the module answers in JSON; no child outlives the call.
+
+    Raises ChildEnded, and the OSError of a disk that is full or broken.
+    """
+    written = await ask_child(module, order, bytes_max=bytes_max)
     try:
-        return msgspec.json.decode(answer.output, type=answer_type)
+        answer = msgspec.json.decode(written.output, type=answer_type)
     except msgspec.DecodeError as error:
-        last_line = "".join(answer.last_words.splitlines()[-1:])
+        last_line = "".join(written.last_words.splitlines()[-1:])
         raise ChildEnded(last_line or f"{module} ended without an answer.") from error
+    if answer.errno is not None:
+        raise OSError(answer.errno, os.strerror(answer.errno))
+    return answer
 
 
 def answer_order(
     order_type: type[T],
     work: Callable[[T], msgspec.Struct],
-    of_fault: Callable[[int | None], msgspec.Struct],
     *,
     niceness: int,
 ) -> None:
-    """In a child: do the work that stdin orders, and write its answer; the end of stdin ends it.
-
-    A disk that is full or broken is an answer too, `of_fault` of its errno.
-    """
+    """In a child: do the work that stdin orders, and write its answer; the end of stdin ends it."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(niceness)
@@ -191,7 +211,7 @@ def answer_order(
     try:
         answer = work(order)
     except OSError as fault:
-        answer = of_fault(fault.errno)
+        answer = _DiskFault(fault.errno)
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
 
 

@@ -3,7 +3,6 @@
 import json
 import random
 import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from toplu.cli.upload import upload
 from toplu.cli.watch import watch
 from toplu.errors import FailedPrecondition
+from toplu.wire.gemini.line_splitter import whole_lines
 
 if TYPE_CHECKING:
     from toplu.cli.client import Client
@@ -62,15 +62,15 @@ async def _answers(client: "Client", path: str, sample: int) -> dict[int, dict[s
     chosen: list[dict[str, Any]] = []
     seen = 0
     async with client.lines(f"{path}:results") as answer:
-        async for line in _lines(answer.content.iter_any()):
-            result = json.loads(line)
-            if "response" not in result:
-                continue
-            seen += 1
-            if len(chosen) < sample:
-                chosen.append(result)
-            elif (place := random.randrange(seen)) < sample:  # noqa: S311  # any lines will do
-                chosen[place] = result
+        async for lines in whole_lines(answer.content.iter_any()):
+            for result in map(json.loads, lines):
+                if "response" not in result:
+                    continue
+                seen += 1
+                if len(chosen) < sample:
+                    chosen.append(result)
+                elif (place := random.randrange(seen)) < sample:  # noqa: S311  # any lines will do
+                    chosen[place] = result
     return {result["line"]: result["response"] for result in chosen}
 
 
@@ -79,10 +79,11 @@ async def _write_lines(client: "Client", file: str, numbers: set[int], path: Pat
     number = 0
     with path.open("wb") as target:
         async with client.lines(f"{file}:download?alt=media") as answer:
-            async for line in _lines(answer.content.iter_any()):
-                number += bool(line.strip())
-                if line.strip() and number in numbers:
-                    target.write(line + b"\n")
+            async for lines in whole_lines(answer.content.iter_any()):
+                for line in filter(bytes.strip, lines):
+                    number += 1
+                    if number in numbers:
+                        target.write(line + b"\n")
 
 
 async def _run(client: "Client", model: str, file: str, method: str) -> str:
@@ -96,16 +97,6 @@ async def _run(client: "Client", model: str, file: str, method: str) -> str:
     name = str(created.body["name"])
     await watch(client, [name])
     return name
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    rest = b""
-    async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield line
-    if rest:
-        yield rest
 
 
 def _said(response: dict[str, Any]) -> Any:

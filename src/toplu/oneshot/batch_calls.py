@@ -12,6 +12,7 @@ import aiohttp
 
 from toplu.errors import ConfigurationError, NotFound, TopluError, Unavailable
 from toplu.job import Method
+from toplu.wire.gemini.line_splitter import whole_lines
 
 HTTP_OK, HTTP_NOT_FOUND = 200, 404
 CALL_SECONDS = 60.0
@@ -120,7 +121,7 @@ class BatchCalls:
     async def results(self, name: str) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """Yield the numbered results so far, in input order, some lines at a time."""
         async with self._call("GET", f"v1beta/{name}:results") as answer:
-            yield _lines_of(answer)
+            yield whole_lines(answer.content.iter_chunked(1024 * 1024))
 
     async def _json(self, method: str, path: str, body: Any = None) -> Any:
         async with self._call(method, path, json=body) as answer:
@@ -145,14 +146,6 @@ class BatchCalls:
 
 def _chunk_of(lines: Iterator[bytes]) -> bytes:
     return b"".join(islice(lines, CHUNK_LINES))
-
-
-async def _lines_of(answer: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
-    rest = b""
-    async for piece in answer.content.iter_chunked(1024 * 1024):
-        *lines, rest = (rest + piece).split(b"\n")
-        if lines:
-            yield lines
 
 
 def _told(body: bytes, status: int) -> str:

@@ -11,15 +11,14 @@ from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from toplu.batch import paths
 from toplu.batch.chains.expansion import Expansion
 from toplu.batch.chains.wave import Answers
-from toplu.batch.plan.wave_file import AMBIGUOUS, WaitingLine, read_wave
+from toplu.batch.plan.wave_file import AMBIGUOUS, WaitingLine, read_wave, waves_of
 from toplu.batch.results.placements import Placements, entries_of
 from toplu.batch.results.reader import ResultReader
 from toplu.batch.results.tally import Tally
 from toplu.errors import TopluError
-from toplu.job import WAVES_MAX, Job, Shard
+from toplu.job import Job, Shard
 from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.records import Record
 from toplu.store.blobs.result_log import ResultLog, Segment
@@ -41,12 +40,10 @@ class Untying:
     async def of(self, job: Job, tally: Tally) -> AsyncIterator["Untied | None"]:
         """Give what rewrites lines of the job that have no response; None: none of it waits."""
         async with AsyncExitStack() as held:
-            waves: list[Path] = []
-            for wave in range(1, WAVES_MAX + 2):
-                name = paths.waiting(job.id, wave)
-                if await self._blobs.size(name) is None:
-                    break
-                waves.append(await held.enter_async_context(self._blobs.local(name)))
+            waves = [
+                await held.enter_async_context(self._blobs.local(name))
+                for name in await waves_of(self._blobs, job.id)
+            ]
             if not waves:
                 yield None
                 return

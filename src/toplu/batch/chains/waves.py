@@ -4,7 +4,6 @@ It is planned twice after a crash in between, and then the same again.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from toplu.batch import paths
 from toplu.batch.chains.wave import WaveAnswer, WaveTask, order_wave
 from toplu.batch.chains.wave_child import order_in_child
 from toplu.batch.plan.ordering import PlanRules
-from toplu.batch.results.placements import Placements, entries_of
+from toplu.batch.results.placements import Placements
+from toplu.batch.results.reader import Snapshot, place_all
 from toplu.clock import Clock
 from toplu.job import BYTES_OF_A_TOKEN, WAVE_SHARDS, Job, JobId, Shard
 from toplu.settings.server import Settings
 from toplu.store.blobs.blobs import Blobs
-from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 
@@ -64,9 +63,7 @@ class Waves:
             log.info("wave_planned", job=job.id, wave=wave, shards=len(cut))
             self._planned()
 
-    async def _order(
-        self, job: Job, shards: Sequence[Shard], wave: int, folder: Path
-    ) -> WaveAnswer:
+    async def _order(self, job: Job, shards: list[Shard], wave: int, folder: Path) -> WaveAnswer:
         placements = folder / "placements"
         segments = await self._jobs.segments(job.id)
         async with (
@@ -75,7 +72,8 @@ class Waves:
             self._blobs.local(paths.waiting(job.id, wave)) as waiting,
         ):
             total = job.counts.total
-            await asyncio.to_thread(_place, placements, total, results, shards, segments)
+            snapshot = Snapshot(results=results, shards=shards, segments=segments)
+            await asyncio.to_thread(_place, placements, total, snapshot)
             task = WaveTask(
                 rules=PlanRules.of(self._settings, job),
                 job=job.id,
@@ -94,20 +92,10 @@ class Waves:
             return await order_in_child(task)
 
 
-def _place(
-    path: Path,
-    total: int,
-    results: ResultLog,
-    shards: Sequence[Shard],
-    segments: Sequence[Segment],
-) -> None:
+def _place(path: Path, total: int, snapshot: Snapshot) -> None:
     """Write down where the results of the job lie."""
-    of_shard = defaultdict(list)
-    for segment in segments:
-        of_shard[segment.shard].append(segment)
     with Placements(path, total) as placements:
-        for shard in shards:
-            placements.put(shard.number, entries_of(results, shard, of_shard[shard.number]))
+        place_all(placements, snapshot)
 
 
 def _number(job: JobId, wave: int, sizes: Sequence[int]) -> list[Shard]:

@@ -7,7 +7,6 @@ on the answers, and so it is a range, and price and time with it.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -125,8 +124,6 @@ class DryRun:
             findings = await ask_child_for(
                 CHILD_MODULE, reading, Findings, bytes_max=FINDINGS_BYTES_MAX
             )
-        if findings.errno is not None:
-            raise OSError(findings.errno, os.strerror(findings.errno))
         if findings.refusal is not None:
             raise InvalidArgument(findings.refusal)
         return findings

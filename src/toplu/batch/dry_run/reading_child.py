@@ -49,7 +49,7 @@ def _check_parents(reading: Reading, check: LineCheck) -> None:
 
 def run_child() -> None:
     """Read the input that stdin names, and write what was found."""
-    answer_order(Reading, read_input, lambda errno: Findings(errno=errno), niceness=NICENESS)
+    answer_order(Reading, read_input, niceness=NICENESS)
 
 
 if __name__ == "__main__":

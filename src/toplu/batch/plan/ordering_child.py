@@ -104,9 +104,7 @@ def _write_order(task: OrderingTask, ordering: Ordering) -> list[int]:
 
 def run_child() -> None:
     """Do the task that stdin names, and write how it went."""
-    answer_order(
-        OrderingTask, plan_input, lambda errno: OrderingAnswer(errno=errno), niceness=NICENESS
-    )
+    answer_order(OrderingTask, plan_input, niceness=NICENESS)
 
 
 if __name__ == "__main__":

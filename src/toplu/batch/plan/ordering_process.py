@@ -1,7 +1,5 @@
 """The child process that orders a large input: one task, one answer."""
 
-import os
-
 from toplu.batch.plan.ordering_child import OrderingAnswer, OrderingTask
 from toplu.child_process import ask_child_for
 
@@ -12,7 +10,4 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 async def plan_in_child(task: OrderingTask) -> OrderingAnswer:
     """Return the answer of a child. Raises ChildEnded, and OSError for a full disk."""
-    ordered = await ask_child_for(CHILD_MODULE, task, OrderingAnswer, bytes_max=ANSWER_BYTES_MAX)
-    if ordered.errno is not None:
-        raise OSError(ordered.errno, os.strerror(ordered.errno))
-    return ordered
+    return await ask_child_for(CHILD_MODULE, task, OrderingAnswer, bytes_max=ANSWER_BYTES_MAX)

@@ -12,6 +12,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from toplu.batch import paths
+from toplu.job import JobId
+from toplu.store.blobs.blobs import Blobs
+
 HEADER = struct.Struct(">IQIIBB")
 # In place of a parent: no line has the key, or several have.
 UNKNOWN = 2**32 - 1
@@ -33,6 +37,14 @@ class WaitingLine(msgspec.Struct, frozen=True, gc=False):
     def is_unfounded(self) -> bool:
         """Whether there is no one line that a key of it stands for."""
         return any(parent >= AMBIGUOUS for parent in self.parents)
+
+
+async def waves_of(blobs: Blobs, job: JobId) -> list[str]:
+    """Return the blobs of the waves of a job whose lines were put into order, the first first."""
+    found: list[str] = []
+    while await blobs.size(name := paths.waiting(job, len(found) + 1)) is not None:
+        found.append(name)
+    return found
 
 
 def pack(line: WaitingLine) -> bytes:

@@ -18,6 +18,7 @@ import structlog
 
 from toplu.batch import paths
 from toplu.batch.loop import AT_ONCE, Wakeup
+from toplu.batch.plan.wave_file import waves_of
 from toplu.batch.results.placements import Placements, entries_of
 from toplu.batch.reuse.answer_index import IndexWriter
 from toplu.clock import Clock
@@ -129,8 +130,7 @@ class Assembler:
         await self._blobs.delete(paths.head_order(job.id))
         if self._blobs.is_remote:
             await self._blobs.delete(paths.ordered_lines(job.id))
-        shards = await self._jobs.shards(job.id)
-        for wave in range(1, 1 + max((shard.wave for shard in shards), default=0)):
+        for wave, _ in enumerate(await waves_of(self._blobs, job.id), start=1):
             await self._blobs.delete(paths.wave_lines(job.id, wave))
         # What failed may be run again.
         if not job.counts.failed:

@@ -21,6 +21,7 @@ from toplu.store.blobs.blobs import Blobs
 from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
+from toplu.wire.gemini.line_splitter import whole_lines
 
 ROWS = 25  # of a screenful
 SCREEN_BYTES = 1024 * 1024  # of results without a search
@@ -123,10 +124,10 @@ class ResultBrowser:
         return self._of_log(job, place)
 
     async def _of_output(self, job: Job, place: Place) -> AsyncIterator[tuple[Result, Place, int]]:
-        rest, offset, number = b"", place.offset, place.passed
+        offset, number = place.offset, place.passed
         try:
-            async for piece in self._blobs.stream(paths.output_lines(job.id), offset):
-                *lines, rest = (rest + piece).split(b"\n")
+            pieces = self._blobs.stream(paths.output_lines(job.id), offset)
+            async for lines in whole_lines(pieces):
                 for line in lines:
                     number += 1
                     offset += len(line) + 1

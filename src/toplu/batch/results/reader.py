@@ -27,6 +27,7 @@ from toplu.store.blobs.result_log import ResultLog, Segment
 from toplu.store.blobs.results import Results
 from toplu.store.rows.jobs import JobRows
 from toplu.wire.gemini import jsonl
+from toplu.wire.gemini.line_splitter import whole_lines
 
 GROUP_LINES = 8192  # that are in memory at a time
 GROUP_BYTES = 4 * 1024 * 1024
@@ -104,7 +105,7 @@ class ResultReader:
     async def place(self, placements: Placements, snapshot: Snapshot) -> int:
         """Put down where all results lie; return how many there are."""
         async with self._scans:
-            return await asyncio.to_thread(_place_all, placements, snapshot)
+            return await asyncio.to_thread(place_all, placements, snapshot)
 
     async def note_reading(self, job: Job) -> None:
         """Have the audit log say that results are read which were made of this job's before."""
@@ -148,10 +149,8 @@ class ResultReader:
 
     async def output(self, job_id: JobId) -> AsyncIterator[list[bytes]]:
         """Yield the lines of the output of a job that succeeded, some of them at a time."""
-        rest = b""
         try:
-            async for piece in self._blobs.stream(paths.output_lines(job_id)):
-                *lines, rest = (rest + piece).split(b"\n")
+            async for lines in whole_lines(self._blobs.stream(paths.output_lines(job_id))):
                 yield lines
         except FileNotFoundError:
             raise NotFound(MISSING) from None  # deleted since the job was found
@@ -225,7 +224,8 @@ def _responses(snapshot: Snapshot) -> Iterator[list[tuple[int, bytes]]]:
     yield group
 
 
-def _place_all(placements: Placements, snapshot: Snapshot) -> int:
+def place_all(placements: Placements, snapshot: Snapshot) -> int:
+    """Put down where all results lie, and return how many there are; blocking."""
     count = 0
     for shard, entries in snapshot.entries():
         placements.put(shard.number, entries)

@@ -12,9 +12,7 @@ from toplu.job import Method
 from toplu.labels import Labels, LabelSums
 from toplu.store.blobs.records import Entry
 from toplu.wire.gemini.labels import labels_of
-
-# The field as it is written in a line, or any name with an escape in it.
-MARKS = (b"labels", b"\\u")
+from toplu.wire.gemini.line_splitter import may_name
 
 
 def sums_by_label(
@@ -29,7 +27,7 @@ def sums_by_label(
 
 
 def _labels_on(line: bytes, method: Method) -> Labels | None:
-    if not any(mark in line for mark in MARKS):
+    if not may_name(b"labels", line):
         return None
     try:
         return labels_of(FORMS[method].read(line, 1).request)

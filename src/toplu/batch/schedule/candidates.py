@@ -80,8 +80,10 @@ async def candidates_of(
     )
 
 
-async def terms_of(competition: Competition, book: TermsBook) -> dict[ProjectId, Terms]:
-    """Return the terms of the projects that compete."""
+async def terms_of(competition: Competition, book: TermsBook | None) -> dict[ProjectId, Terms]:
+    """Return the terms of the projects that compete; without a book none has any."""
+    if book is None:
+        return {}
     projects = {competitor.project for competitor in competition.competitors}
     return {project: await book.of(project) for project in projects}
 

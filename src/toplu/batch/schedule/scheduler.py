@@ -188,7 +188,7 @@ class Scheduler:
         `free` is a lane that is not counted for the job that it worked for.
         """
         competition = await self._jobs.competition(engine, now, besides=self._owner)
-        terms = {} if self._terms is None else await terms_of(competition, self._terms)
+        terms = await terms_of(competition, self._terms)
         competition = on_terms(competition, terms, now)
         self._pending[engine] = sum(
             it.counts.pending if it.planned else math.inf for it in competition.competitors

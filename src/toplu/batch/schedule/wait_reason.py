@@ -98,7 +98,7 @@ class WaitReasons:
 
     async def _read(self, engine: str, now: datetime) -> Queue:
         competition = await self._jobs.competition(engine, now)
-        terms = {} if self._terms is None else await terms_of(competition, self._terms)
+        terms = await terms_of(competition, self._terms)
         candidates = await candidates_of(
             on_terms(competition, terms, now),
             await self._load_of(engine),

@@ -10,11 +10,10 @@ import msgspec
 
 from toplu.errors import InvalidArgument
 from toplu.wire.gemini import lenient_json, proto_json
+from toplu.wire.gemini.line_splitter import may_name
 
 AFTER_MAX = 64  # lines that one line may wait for
 RUN = "run"  # of `after_failed`: the line is asked whatever became of those before it
-# The field as it is written in a line, or any name with an escape in it.
-MARKS = (b'"after"', b"\\u00")
 
 
 class _Object(msgspec.Struct):
@@ -74,7 +73,7 @@ def check_after(after: Any, after_failed: Any) -> None:
 
 def waiting_of(line: bytes) -> Waiting | None:
     """Return what the line waits for; None: nothing, or it is no request."""
-    if not any(mark in line for mark in MARKS):
+    if not may_name(b"after", line):
         return None
     try:
         read = _decoder.decode(line)

@@ -1,9 +1,13 @@
 """Finds the lines of a batch file."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
 
 _BOM = b"\xef\xbb\xbf"
 _CARRIAGE_RETURN, _SPACE = b"\r "
+# Escapes of the letters from a to z.
+_LETTERS = (b"\\u006", b"\\u007")
 
 
 class LineSpan(msgspec.Struct, frozen=True, gc=False):
@@ -81,3 +85,19 @@ class LineSplitter:
 
     def _span_to(self, end: int) -> LineSpan:
         return LineSpan(self._line_start, end - self._line_start, self._number)
+
+
+def may_name(field: bytes, line: bytes) -> bool:
+    """Return whether the line may have the field, of letters from a to z, in whatever spelling."""
+    return b'"%s"' % field in line or any(letter in line for letter in _LETTERS)
+
+
+async def whole_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of a file that comes in pieces, those together that end in one piece."""
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]

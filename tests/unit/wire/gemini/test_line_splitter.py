@@ -1,10 +1,12 @@
 """Lines are found wherever the chunks of a file happen to be cut."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter
+from toplu.wire.gemini.line_splitter import LineSpan, LineSplitter, may_name, whole_lines
 
 
 def split_whole(data: bytes) -> list[LineSpan]:
@@ -70,3 +72,28 @@ def test_a_line_is_given_as_soon_as_its_end_is_seen() -> None:
     assert splitter.feed(b"\n{") == [LineSpan(0, 8, 1)]
     assert splitter.feed(b"}") == []
     assert splitter.finish() == [LineSpan(9, 2, 2)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+async def test_lines_that_come_in_pieces_are_whole(size: int) -> None:
+    text = b"one\n\nthree\nand the rest"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(text), size):
+            yield text[start : start + size]
+
+    found = [line async for lines in whole_lines(pieces()) for line in lines]
+    assert found == text.split(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "may"),
+    [
+        (b'{"after": ["a"]}', True),
+        (b'{"\\u0061fter": ["a"]}', True),
+        (b'{"af\\u0074er": ["a"]}', True),
+        (b'{"request": "caf\\u00e9, after all"}', False),
+    ],
+)
+def test_a_field_is_seen_in_whatever_spelling(line: bytes, may: bool) -> None:
+    assert may_name(b"after", line) is may
